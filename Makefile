@@ -1,0 +1,42 @@
+# `make loop` and `make test` do everything on a fresh machine with Python 3.11+ and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= runs/retail-$(shell date +%Y%m%d-%H%M%S)
+ARGS ?=
+
+# One thread per library call unless asked otherwise: small models are slower with more, and
+# machines are shared. The trainers set their own number of threads.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: loop quick test lint setup picture clean
+
+loop: setup ## the whole loop on the retail domain, about 20 minutes on 2 cores
+	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
+
+quick: setup ## the same in under 5 minutes: every station, smaller numbers
+	$(BIN)/harness loop --domain retail --preset quick --out $(OUT) $(ARGS)
+
+test: setup ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.ready ## the virtual environment, with bin/harness in it
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "torch>=2.13,<2.14"
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+picture: setup ## the report picture of the README, from RUN=folder
+	$(BIN)/harness report $(RUN) --svg docs/report.svg > /dev/null
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,15 @@
+"""Customer support of an online shop: orders to cancel, return, exchange and modify, as in τ²-bench retail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.hookspecs import Factory, hookimpl
+from harness.protocols import Domain
+
+
+@hookimpl
+def harness_domains() -> Mapping[str, Factory[Domain]]:
+    from harness_retail.domain import retail_domain
+
+    return {"retail": retail_domain}

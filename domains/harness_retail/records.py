@@ -1,0 +1,92 @@
+"""The shapes of the shop's records, field for field and in the order in which tools print them."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class Variant(TypedDict):
+    item_id: str
+    options: dict[str, str]
+    available: bool
+    price: float
+
+
+class Product(TypedDict):
+    name: str
+    product_id: str
+    variants: dict[str, Variant]
+
+
+class Name(TypedDict):
+    first_name: str
+    last_name: str
+
+
+class Address(TypedDict):
+    address1: str
+    address2: str
+    city: str
+    country: str
+    state: str
+    zip: str
+
+
+class PaymentMethod(TypedDict):
+    """``source`` is credit_card (with brand and last_four), paypal, or gift_card (with balance)."""
+
+    source: str
+    id: str
+    brand: NotRequired[str]
+    last_four: NotRequired[str]
+    balance: NotRequired[float]
+
+
+class User(TypedDict):
+    user_id: str
+    name: Name
+    address: Address
+    email: str
+    payment_methods: dict[str, PaymentMethod]
+    orders: list[str]
+
+
+class OrderItem(TypedDict):
+    name: str
+    product_id: str
+    item_id: str
+    price: float
+    options: dict[str, str]
+
+
+class Fulfillment(TypedDict):
+    tracking_id: list[str]
+    item_ids: list[str]
+
+
+class Payment(TypedDict):
+    """``transaction_type`` is payment or refund; ``amount`` is in US dollars, never negative."""
+
+    transaction_type: str
+    amount: float
+    payment_method_id: str
+
+
+class Order(TypedDict):
+    """``status``: pending, "pending (item modified)", processed, delivered, cancelled, "exchange requested"
+    or "return requested"."""
+
+    order_id: str
+    user_id: str
+    address: Address
+    items: list[OrderItem]
+    status: str
+    fulfillments: list[Fulfillment]
+    payment_history: list[Payment]
+    cancel_reason: str | None
+    exchange_items: list[str] | None
+    exchange_new_items: list[str] | None
+    exchange_payment_method_id: str | None
+    exchange_price_difference: float | None
+    return_items: list[str] | None
+    return_payment_method_id: str | None

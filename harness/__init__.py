@@ -1,0 +1,1 @@
+"""Train a tool-use agent on its own mistakes."""

@@ -1,0 +1,48 @@
+"""The command line: `harness COMMAND`. A command reads flags, calls the library, prints one thing.
+
+Reports go to stdout, progress and errors to stderr. Status 0: good; 1: the user can put it right;
+2: wrong usage; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from harness.cli import about, evaluate, loop, report, stations
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="Make a tool-use agent better by training it on its own mistakes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for module in (loop, evaluate, stations, report, about):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the CLI; an error meant for the user is one line and a hint, without a traceback."""
+    try:
+        app()
+    except HarnessError as error:
+        if os.environ.get("HARNESS_TRACEBACK"):
+            raise
+        _show(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _show(error: HarnessError) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[red]error:[/] {escape(str(error))}")
+    if error.hint:
+        console.print(escape(error.hint))

@@ -1,0 +1,67 @@
+"""`harness eval`: any policy, any split, without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from harness.cli import options
+from harness.cli.running import open_run, show, show_plan, working
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="eval")(evaluate)
+
+
+def evaluate(
+    domain: options.Domain = None,
+    policy: options.Policy = None,
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="Which tasks.")
+    ] = "test",
+    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Conversations per task.")] = None,
+    simulator: options.Simulator = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
+    seed: options.Seed = None,
+    preset: options.Preset = "default",
+    config: options.ConfigFile = None,
+    option: options.Option = None,
+    out: options.Out = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this evaluation.")] = None,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Have conversations on held-out tasks and report Pass^k with intervals.
+
+    The policy may be the model folder of a run, such as RUN/checkpoints/rl-1/model.
+    """
+    from harness.loop import evaluate_once, write_report
+
+    settings = options.read_config(
+        preset=preset,
+        file=config,
+        rewards=None,
+        options=option,
+        domain=domain,
+        policy=policy,
+        simulator=simulator,
+        temperature=temperature,
+        seed=seed,
+        **_sizes(split, tasks, trials),
+    )
+    if dry_run:
+        show_plan(settings, as_json=as_json)
+        return
+    store = open_run(settings, out, resume)
+    with working(store) as parts:
+        evaluate_once(parts, store, split)
+        finished = write_report(parts, store, complete=True)
+    show(finished, as_json=as_json)
+
+
+def _sizes(split: str, tasks: int | None, trials: int | None) -> dict[str, int | None]:
+    kind = "test" if split == "test" else "validation"
+    return {f"{kind}_tasks": tasks, f"{kind}_trials": trials}

@@ -1,0 +1,96 @@
+"""Flags that several commands share, and how flags become a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.config import LoopConfig
+    from harness.parts import Parts
+    from harness.protocols import Observer
+
+Domain = Annotated[str | None, typer.Option(help="The domain to work in.")]
+Policy = Annotated[
+    str | None,
+    typer.Option(help="The agent: a name, NAME:ARGUMENT, a model folder or a hub id."),
+]
+Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Preset = Annotated[str, typer.Option(help="quick, default or full.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file; flags win.")]
+Reward = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=WEIGHT", help="Weight of a reward term; repeatable."),
+]
+Option = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PLUGIN.KEY=VALUE", help="An option of a plugin; repeatable."),
+]
+Out = Annotated[Path | None, typer.Option(help="The run folder to make.")]
+Run = Annotated[Path, typer.Argument(help="A run folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; run and write nothing.")]
+
+
+def read_config(
+    *,
+    preset: str,
+    file: Path | None,
+    rewards: Sequence[str] | None,
+    options: Sequence[str] | None,
+    **flags: object,
+) -> LoopConfig:
+    """The configuration that these flags ask for."""
+    from harness.config import load_config
+
+    weights = {name: float(value) for name, value in _pairs(rewards, "--reward", number=True)}
+    tables: dict[str, dict[str, object]] = {}
+    for key, value in _pairs(options, "--option"):
+        plugin, dot, name = key.partition(".")
+        if not dot:
+            raise typer.BadParameter(f"{key!r} is not PLUGIN.KEY", param_hint="--option")
+        tables.setdefault(plugin, {})[name] = _toml_value(value)
+    layered = {**flags, "rewards": weights or None, "options": tables or None}
+    return load_config(preset=preset, file=file, flags=layered)
+
+
+def make_parts(config: LoopConfig, observers: tuple[Observer, ...] = ()) -> Parts:
+    """The plugin products of a configuration, every name checked."""
+    from harness.parts import Parts
+    from harness.registry import Registry
+
+    return Parts(config, Registry(), observers)
+
+
+def _pairs(
+    given: Sequence[str] | None, flag: str, *, number: bool = False
+) -> list[tuple[str, str]]:
+    pairs = []
+    for item in given or ():
+        name, equals, value = item.partition("=")
+        if not equals or not name or (number and not _is_number(value)):
+            shape = "NAME=NUMBER" if number else "PLUGIN.KEY=VALUE"
+            raise typer.BadParameter(f"{item!r} is not {shape}", param_hint=flag)
+        pairs.append((name, value))
+    return pairs
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _toml_value(text: str) -> object:
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

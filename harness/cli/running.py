@@ -1,0 +1,85 @@
+"""What commands that work on a run folder share: opening it, live progress, showing the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.config import LoopConfig
+    from harness.parts import Parts
+    from harness.store import Store
+    from harness.types import Json
+
+
+def open_run(config: LoopConfig | None, out: Path | None, resume: Path | None) -> Store:
+    """The run folder to work in: the one to resume, or a new one with this configuration."""
+    from harness.store import Store
+
+    if resume is not None:
+        if out is not None and out != resume:
+            raise typer.BadParameter("give --out or --resume, not both")
+        return Store.open(resume)
+    assert config is not None
+    options.make_parts(config).check()
+    folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
+    return Store.create(folder, config.plain())
+
+
+@contextmanager
+def working(store: Store) -> Iterator[Parts]:
+    """The run's products, with live progress on stderr and the folder locked while in use.
+
+    Ctrl-C leaves the folder as it is and says how to go on.
+    """
+    from harness.config import parse_config
+    from harness.report.live import LiveProgress
+
+    config = parse_config(store.config)
+    with store.lock(), LiveProgress() as live:
+        parts = options.make_parts(config, (live,))
+        store.warn = lambda message: parts.notify("warning", message=message)
+        try:
+            yield parts
+        except KeyboardInterrupt:
+            parts.notify("run_interrupted")
+            raise
+
+
+def show(report: Mapping[str, Json], *, as_json: bool) -> None:
+    """The report on stdout."""
+    from harness.report import terminal
+
+    emit(report, terminal.render(report), as_json=as_json)
+
+
+def emit(plain: object, picture: RenderableType, *, as_json: bool) -> None:
+    """Either the plain values as JSON or the picture of them, on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(picture)
+
+
+def show_plan(config: LoopConfig, *, as_json: bool) -> None:
+    """What a run with this configuration would do, without doing it."""
+    from harness.plan import plan
+    from harness.report import plan_table
+
+    parts = options.make_parts(config)
+    parts.check()
+    planned = plan(parts)
+    emit(planned, plan_table(planned), as_json=as_json)

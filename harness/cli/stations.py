@@ -1,0 +1,80 @@
+"""`harness discover`, `inject`, `train`: the stations of a round, one by one, on a run folder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.running import emit, show, working
+
+Round = Annotated[int, typer.Option("--round", min=1, help="Which round.")]
+Again = Annotated[bool, typer.Option("--again", help="Do it anew if it was done before.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(discover)
+    app.command()(inject)
+    app.command()(train)
+
+
+def discover(
+    run: options.Run,
+    number: Round = 1,
+    evaluation: Annotated[
+        str, typer.Option(help="Which evaluation to read, such as sft-validation.")
+    ] = "",
+    again: Again = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Read the failures of an evaluation and cluster them into error patterns."""
+    from harness import loop
+    from harness.report import patterns_table
+    from harness.store import Store
+
+    store = Store.open(run)
+    with working(store) as parts:
+        if again:
+            store.reopen(f"discover {number}")
+        loop.discover(parts, store, number, evaluation or loop.studied(store, number))
+        report = loop.write_report(parts, store, complete=False)
+    emit(report["patterns"], patterns_table(report), as_json=as_json)
+
+
+def inject(
+    run: options.Run, number: Round = 1, again: Again = False, as_json: options.AsJson = False
+) -> None:
+    """Make targeted tasks for a round's error patterns."""
+    from harness import loop
+    from harness.report import pool_table
+    from harness.store import Store
+
+    store = Store.open(run)
+    with working(store) as parts:
+        if again:
+            store.reopen(f"inject {number}")
+        loop.inject(parts, store, number)
+        report = loop.write_report(parts, store, complete=False)
+    emit(report["pool"], pool_table(report), as_json=as_json)
+
+
+def train(
+    run: options.Run,
+    number: Round = 1,
+    control: Annotated[bool, typer.Option(help="Train the untargeted arm instead.")] = False,
+    again: Again = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train on the pool by reinforcement learning."""
+    from harness import loop
+    from harness.store import Store
+
+    store = Store.open(run)
+    arm = f"control-{number}" if control else f"rl-{number}"
+    with working(store) as parts:
+        if again:
+            store.reopen(f"train {arm}")
+        (loop.train_control if control else loop.train)(parts, store, number)
+        report = loop.write_report(parts, store, complete=False)
+    show(report, as_json=as_json)

@@ -1,0 +1,190 @@
+"""Turn a preset, a TOML file and flags into one frozen ``LoopConfig``; read the options of plugins."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from harness.errors import ConfigError
+from harness.types import Json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from harness.protocols import Settings
+
+    D = TypeVar("D", bound=DataclassInstance)
+else:
+    D = TypeVar("D")
+
+PRESETS = ("quick", "default", "full")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopConfig:
+    """Everything that decides what a run does. The names of plugins are as in ``harness plugins``.
+
+    ``teacher`` is the policy that makes demonstrations. ``temperature`` is that of evaluation.
+    ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
+    train on the tasks of all rounds or of the last only. ``control``: add an arm with the same
+    budget on untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables
+    by plugin name.
+    """
+
+    domain: str = "retail"
+    policy: str = "tiny"
+    simulator: str = "scripted"
+    teacher: str = "expert"
+    judge: str = "rules"
+    clusterer: str = "faiss"
+    injector: str = "template"
+    sft_trainer: str = "sft"
+    trainer: str = "grpo"
+    executor: str = "asyncio"
+    observers: tuple[str, ...] = ()
+    seed: int = 0
+    rounds: int = 1
+    restart: Literal["sft", "previous"] = "sft"
+    pool: Literal["union", "recent"] = "union"
+    control: bool = True
+    validation_tasks: int = 100
+    validation_trials: int = 2
+    test_tasks: int = 100
+    test_trials: int = 4
+    targeted_tasks: int = 200
+    heldout_demonstrations: int = 64
+    temperature: float = 0.7
+    max_steps: int = 80
+    max_errors: int = 10
+    rewards: dict[str, float] = field(default_factory=dict)
+    options: dict[str, dict[str, Json]] = field(default_factory=dict)
+    preset: str = "default"
+
+    def plain(self) -> dict[str, Json]:
+        """As JSON values, to be saved with the run."""
+        return asdict(self)
+
+    def chosen(self) -> set[str]:
+        """The names of all products this configuration uses."""
+        single = [
+            self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
+            self.injector, self.sft_trainer, self.trainer, self.executor,
+        ]  # fmt: skip
+        names = [*single, *self.observers, *self.rewards]
+        return {name.partition(":")[0] for name in names} | {"path"}
+
+
+def load_config(
+    *, preset: str = "default", file: Path | None = None, flags: Mapping[str, object] | None = None
+) -> LoopConfig:
+    """The preset, overridden by the file, overridden by flags (None: not given).
+
+    Raises ``ConfigError`` for an unknown preset or key, a value of the wrong type, an option table
+    that nothing in this configuration uses, and a file that cannot be read.
+    """
+    written = _read_toml(file) if file else {}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    preset = str(written.pop("preset", preset)) if preset == "default" else preset
+    table = _preset(preset)
+    for layer in (written, given):
+        table = _merge(table, layer)
+    config = parse_config({**table, "preset": preset})
+    user_tables = {*_tables(written), *_tables(given)}
+    for name in sorted(user_tables - config.chosen()):
+        raise ConfigError(
+            f"[options.{name}] is not used by this configuration",
+            hint=nearest(name, sorted(config.chosen()))
+            or "Remove the table, or choose the plugin it belongs to.",
+        )
+    used = {name: table for name, table in config.options.items() if name in config.chosen()}
+    return parse_config({**config.plain(), "options": used})
+
+
+def parse_config(table: Mapping[str, object]) -> LoopConfig:
+    """The settings in the table. Raises ``ConfigError``, naming the nearest key for an unknown one."""
+    known = [f.name for f in fields(LoopConfig)]
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"unknown setting {key!r}",
+                hint=nearest(key, known) or f"Known settings: {', '.join(known)}.",
+            )
+    return _validate(LoopConfig, table, where="setting")
+
+
+def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
+    """The plugin's option table as ``shape``, a dataclass whose fields are the options.
+
+    Raises ``ConfigError`` for a key that is no field (naming the nearest) or a value of the wrong
+    type.
+    """
+    known = [f.name for f in fields(shape)]
+    for key in settings.options:
+        if key not in known:
+            raise ConfigError(
+                f"{name} has no option {key!r}",
+                hint=nearest(key, known) or f"Known options: {', '.join(known) or 'none'}.",
+            )
+    return _validate(shape, settings.options, where=f"option of {name}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A hint that names the nearest known word, or "" if none is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def _validate(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(shape).validate_python(dict(table))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{where} {key!r}: {first['msg'].lower()}, found {first['input']!r}",
+            hint="Correct it in the config file or on the command line.",
+        ) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}", hint="Check the path given to --config."
+        ) from None
+    except ValueError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}", hint="Mend that line.") from None
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ConfigError(
+            f"no preset is called {name!r} (known: {', '.join(PRESETS)})",
+            hint=nearest(name, PRESETS) or "Leave --preset out for the default.",
+        )
+    common = tomllib.loads((files("harness") / "presets" / "common.toml").read_text())
+    own = tomllib.loads((files("harness") / "presets" / f"{name}.toml").read_text())
+    return _merge(common, own)
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = (
+            _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def _tables(layer: Mapping[str, Any]) -> set[str]:
+    tables = layer.get("options", {})
+    return set(tables) if isinstance(tables, Mapping) else set()

@@ -1,0 +1,57 @@
+"""The errors that reach a user: a message that says what was found, and a hint that says what to
+do.
+"""
+
+
+class HarnessError(Exception):
+    """Something the user can put right. Shown without a traceback, by one handler, with exit status
+    1.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(HarnessError):
+    """A setting that is unknown, unused or of the wrong type."""
+
+
+class UnknownName(HarnessError):
+    """No installed plugin offers the name that was asked for."""
+
+
+class NameClash(HarnessError):
+    """Two plugins offer the same name for the same kind."""
+
+
+class MissingExtra(HarnessError):
+    """A plugin was chosen whose optional dependencies are not installed."""
+
+
+class PluginFailed(HarnessError):
+    """Third-party code raised at the plugin boundary; the original error is the ``__cause__``."""
+
+
+class RunError(HarnessError):
+    """A run folder that is missing, damaged, in use by another setting, or cannot be written."""
+
+
+class NothingToLearn(HarnessError):
+    """A station was given nothing to work on, such as discovery without one failure."""
+
+
+class ModelError(HarnessError):
+    """A model folder that cannot be used: no tokenizer, no chat template, weights that do not fit."""
+
+
+class RolloutFault(Exception):
+    """Raised by a policy or a user simulator when a conversation cannot go on through no choice of
+    the agent.
+
+    The rollout catches it and ends the trajectory with ``kind``; a fault is never scored.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

@@ -1,0 +1,94 @@
+"""Turn a policy and held-out tasks into an evaluation in the run folder: episodes on disk as they
+finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.errors import RunError
+from harness.parts import Parts
+from harness.protocols import Policy
+from harness.rollout import Job, run_rollouts
+from harness.store import Store
+from harness.types import Episode, Split, Task, stable_seed
+
+
+def evaluate_policy(parts: Parts, store: Store, policy: Policy, arm: str, split: Split) -> None:
+    """Have the missing conversations of an evaluation and leave all of them in order of task and
+    trial.
+    """
+    config, name = parts.config, f"{arm}-{split}"
+    is_test = split == "test"
+    count = config.test_tasks if is_test else config.validation_tasks
+    trials = config.test_trials if is_test else config.validation_trials
+    tasks = held_out_tasks(parts, split, count)
+    if not store.has(f"tasks/{split}.jsonl"):
+        store.write_values(f"tasks/{split}.jsonl", Task, tasks)
+    had = store.read_episodes(name, tasks)
+    done = {(e.task.id, e.trajectory.trial): e for e in had}
+    jobs = [
+        Job(task=task, trial=trial, seed=stable_seed(config.seed, "evaluate", task.id, trial))
+        for trial in range(trials)
+        for task in tasks
+    ]
+    missing = [job for job in jobs if (job.task.id, job.trial) not in done]
+    watch = _Watch(parts, f"evaluate {arm} on {split}", len(jobs), list(done.values()))
+
+    def finished(index: int, episode: Episode) -> None:
+        store.append_episode(name, episode)
+        watch.saw(episode)
+
+    for episode in run_rollouts(missing, policy, parts.setting, parts.executor, finished=finished):
+        done[episode.task.id, episode.trajectory.trial] = episode
+    store.write_episodes(name, [done[task.id, t] for task in tasks for t in range(trials)])
+
+
+def held_out_tasks(parts: Parts, split: Split, count: int) -> list[Task]:
+    """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
+    tasks = list(parts.domain.tasks(split))
+    if len(tasks) < count:
+        raise RunError(
+            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, {count} were asked for",
+            hint=f"Set {split}_tasks (or --tasks) to at most {len(tasks)}.",
+        )
+    return tasks[:count]
+
+
+def read_evaluation(parts: Parts, store: Store, name: str) -> list[Episode]:
+    """The episodes of an evaluation, with their tasks. Raises ``RunError`` if there are none."""
+    tasks = [
+        task
+        for split in ("validation", "test", "train")
+        for task in store.read_values(f"tasks/{split}.jsonl", Task)
+    ]
+    episodes = store.read_episodes(name, tasks)
+    if not episodes:
+        raise RunError(
+            f"{store.folder} has no evaluation {name!r}",
+            hint="Run `harness eval` on it first, or `harness loop --resume`.",
+        )
+    return episodes
+
+
+class _Watch:
+    """Counts finished rollouts and tells the observers."""
+
+    def __init__(self, parts: Parts, station: str, total: int, had: Sequence[Episode]) -> None:
+        self.notify: Callable[..., None] = parts.notify
+        self.station = station
+        self.total = total
+        self.done = len(had)
+        self.success = sum(e.score.success for e in had)
+
+    def saw(self, episode: Episode) -> None:
+        self.done += 1
+        self.success += episode.score.success
+        self.notify(
+            "rollout_finished",
+            station=self.station,
+            done=self.done,
+            total=self.total,
+            success=self.success,
+            ended=episode.trajectory.ended,
+        )

@@ -1,0 +1,114 @@
+"""What is installed: plugins and their names, extension points, optional dependencies, the machine."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+
+from harness import hookspecs
+from harness.errors import HarnessError
+from harness.registry import KINDS, Registry
+
+DISTRIBUTION = "errata-harness"
+
+
+def installed() -> list[dict[str, str]]:
+    """A row per plugin: name, distribution, version, what it offers, and its error if it is broken."""
+    registry = Registry()
+    rows = []
+    for plugin in registry.plugins:
+        key = f"{plugin.distribution}:{plugin.name}"
+        offers = [
+            f"{kind} {name}"
+            for kind, names in registry.offers.items()
+            for name, offer in names.items()
+            if offer.plugin == key
+        ]
+        rows.append(
+            {
+                "plugin": plugin.name,
+                "distribution": plugin.distribution,
+                "version": plugin.version,
+                "offers": ", ".join(offers),
+                "error": plugin.error,
+            }
+        )
+    return rows
+
+
+def extension_points() -> list[dict[str, str]]:
+    """A row per hook: its kind, its name, the first sentence of its documentation."""
+    rows = []
+    for kind, hook in KINDS.items():
+        text = inspect.getdoc(getattr(hookspecs, hook)) or ""
+        rows.append({"kind": kind, "hook": hook, "offers": text.partition("\n")[0]})
+    return rows
+
+
+def checks() -> list[dict[str, str]]:
+    """A row per check: what, state ("good", "missing" or "broken"), and what to do."""
+    return [*_machine(), *_extras(), *_plugins()]
+
+
+def _machine() -> list[dict[str, str]]:
+    free = shutil.disk_usage(".").free / 2**30
+    python = platform.python_version()
+    return [
+        _row("Python", "good" if sys.version_info >= (3, 11) else "broken", f"{python}"),
+        _row("cores", "good", f"{os.cpu_count()}"),
+        _row("free disk", "good" if free > 1 else "broken", f"{free:.1f} GiB here"),
+    ]
+
+
+def _extras() -> list[dict[str, str]]:
+    rows = []
+    for extra, module in (
+        ("train", "trl"),
+        ("embed", "faiss"),
+        ("claude", "anthropic"),
+        ("openai", "openai"),
+        ("gemini", "google.genai"),
+        ("vllm", "vllm"),
+        ("ray", "ray"),
+        ("tau2", "toml"),
+    ):
+        if f"extra == '{extra}'" not in " ".join(requires(DISTRIBUTION) or ()).replace('"', "'"):
+            continue
+        there = _importable(module)
+        hint = _version(module) if there else f"pip install '{DISTRIBUTION}[{extra}]'"
+        rows.append(_row(f"extra {extra}", "good" if there else "missing", hint))
+    return rows
+
+
+def _plugins() -> list[dict[str, str]]:
+    try:
+        found = installed()
+    except HarnessError as error:
+        return [_row("plugins", "broken", f"{error} {error.hint}")]
+    return [
+        _row(f"plugin {row['plugin']}", "broken" if row["error"] else "good", row["error"] or "")
+        for row in found
+    ]
+
+
+def _row(check: str, state: str, detail: str) -> dict[str, str]:
+    return {"check": check, "state": state, "detail": detail}
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _version(module: str) -> str:
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        return ""

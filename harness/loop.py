@@ -1,0 +1,366 @@
+"""The loop, top to bottom: each station reads what the one before left in the run folder and skips
+itself if done.
+
+    base -> sft -> [ evaluate (validation) -> discover -> inject -> train -> evaluate (test) ] per
+    round
+
+The held-out test tasks enter ``evaluate`` and the gate that keeps them out of the pool; nothing
+else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+
+from harness.diagnosis import by_blame, diagnose, failures
+from harness.errors import NothingToLearn
+from harness.evaluation import evaluate_policy, read_evaluation
+from harness.injection import inject_tasks
+from harness.parts import Parts
+from harness.patterns import find_patterns
+from harness.pool import Gate
+from harness.protocols import Policy, TrainingJob
+from harness.rollout import Job, run_rollouts
+from harness.samples import demonstrations
+from harness.store import Store
+from harness.summary import summarise
+from harness.types import (
+    Checkpoint,
+    Diagnosis,
+    Episode,
+    ErrorPattern,
+    Json,
+    Recipe,
+    Split,
+    Task,
+    stable_id,
+    stable_seed,
+)
+
+
+def run_loop(parts: Parts, store: Store) -> Mapping[str, Json]:
+    """All stations in order. Returns the report, which is also in the run folder."""
+    config = parts.config
+    started = time.monotonic()
+    parts.notify(
+        "run_started", run=str(store.folder), domain=config.domain, stations=stations(parts)
+    )
+    bootstrap(parts, store)
+    evaluate_arm(parts, store, "base", "test")
+    imitate(parts, store)
+    evaluate_arm(parts, store, "sft", "test")
+    for number in range(1, config.rounds + 1):
+        try:
+            run_round(parts, store, number)
+        except NothingToLearn as done:
+            parts.notify("warning", message=f"round {number} ended early: {done}")
+            break
+    report = write_report(parts, store, complete=True)
+    parts.notify("run_finished", seconds=time.monotonic() - started)
+    return report
+
+
+def run_round(parts: Parts, store: Store, number: int) -> None:
+    """One round. Raises ``NothingToLearn`` if the policy under study no longer fails by its own
+    fault.
+    """
+    evaluate_arm(parts, store, subject(number), "validation")
+    discover(parts, store, number)
+    inject(parts, store, number)
+    train(parts, store, number)
+    evaluate_arm(parts, store, f"rl-{number}", "test")
+    if parts.config.control:
+        train_control(parts, store, number)
+        evaluate_arm(parts, store, f"control-{number}", "test")
+
+
+def subject(number: int) -> str:
+    """The arm whose failures round ``number`` studies: the newest policy before it."""
+    return "sft" if number == 1 else f"rl-{number - 1}"
+
+
+def stations(parts: Parts) -> list[str]:
+    """The names of all stations of the run, in order."""
+    names = ["base", "evaluate base on test", "sft", "evaluate sft on test"]
+    for number in range(1, parts.config.rounds + 1):
+        names += [
+            f"evaluate {subject(number)} on validation",
+            f"discover {number}",
+            f"inject {number}",
+            f"train rl-{number}",
+            f"evaluate rl-{number} on test",
+        ]
+        if parts.config.control:
+            names += [f"train control-{number}", f"evaluate control-{number} on test"]
+    return names
+
+
+# --- the stations, in order ---------------------------------------------------------------------
+
+
+def bootstrap(parts: Parts, store: Store) -> None:
+    """The base policy's checkpoint: what everything starts from."""
+    with _station(parts, store, "base") as work:
+        if work:
+            folder = store.folder / "checkpoints" / "base" / "model"
+            store.write_checkpoint("base", parts.trainable(folder=folder).checkpoint)
+
+
+def imitate(parts: Parts, store: Store) -> None:
+    """SFT on fresh demonstrations of the teacher, from the base checkpoint."""
+    config = parts.config
+    with _station(parts, store, "sft", unit="steps") as work:
+        if work:
+            seed = stable_seed(config.seed, "sft")
+            stream = _demonstrations(parts, seed)
+            heldout = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
+            _train(
+                parts,
+                store,
+                arm="sft",
+                start="base",
+                trainer=config.sft_trainer,
+                trained_on=f"demonstrations of {config.teacher}",
+                seed=seed,
+                demonstrations=stream,
+                heldout=list(islice(heldout, config.heldout_demonstrations)),
+            )
+
+
+def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> None:
+    """Read the failures of an evaluation (default: the round's) into diagnoses and error patterns."""
+    with _station(parts, store, f"discover {number}") as work:
+        if work:
+            source = evaluation or f"{subject(number)}-validation"
+            failed = failures(read_evaluation(parts, store, source))
+            diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor)
+            previous = _patterns_before(store, number)
+            patterns = find_patterns(diagnoses, parts.clusterer, previous)
+            folder = f"rounds/{number}"
+            store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, diagnoses)
+            store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, patterns)
+            store.write_json(
+                f"{folder}/discovery.json",
+                {
+                    "evaluation": source,
+                    "blame": by_blame(diagnoses),
+                    "method": parts.clusterer.method,
+                },
+            )
+
+
+def inject(parts: Parts, store: Store, number: int) -> None:
+    """New tasks for the round's patterns, each admitted through the gate, added to the pool."""
+    config = parts.config
+    with _station(parts, store, f"inject {number}") as work:
+        if work:
+            patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
+            earlier = [task for n in range(1, number) for task in round_tasks(store, n)]
+            held_out = [*parts.domain.tasks("test"), *parts.domain.tasks("validation")]
+            gate = Gate.over(parts.domain, earlier, held_out)
+            tasks = inject_tasks(
+                patterns,
+                _members(parts, store, number, patterns),
+                parts.injector,
+                parts.domain,
+                gate,
+                count=config.targeted_tasks,
+                round=number,
+                seed=stable_seed(config.seed, "inject"),
+            )
+            store.write_values(f"rounds/{number}/tasks.jsonl", Task, tasks)
+            store.write_json(f"rounds/{number}/refused.json", dict(gate.refused))
+
+
+def train(parts: Parts, store: Store, number: int) -> None:
+    """GRPO on the pool: from the SFT checkpoint on all rounds' tasks, unless configured otherwise."""
+    config = parts.config
+    with _station(parts, store, f"train rl-{number}", unit="steps") as work:
+        if work:
+            pool = training_pool(parts, store, number)
+            start = subject(number) if config.restart == "previous" else "sft"
+            _reinforce(parts, store, f"rl-{number}", start, pool, f"{len(pool)} targeted tasks")
+
+
+def train_control(parts: Parts, store: Store, number: int) -> None:
+    """The same training from the same start on as many untargeted tasks: what targeting is compared
+    with.
+    """
+    config = parts.config
+    with _station(parts, store, f"train control-{number}", unit="steps") as work:
+        if work:
+            count = len(training_pool(parts, store, number))
+            earlier = f"control-{number - 1}" if number > 1 else "sft"
+            start = earlier if config.restart == "previous" else "sft"
+            tasks = _untargeted(parts, count)
+            _reinforce(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
+
+
+def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
+    """Conversations of an arm's policy on held-out tasks; those already on disk are not had again."""
+    with _station(parts, store, f"evaluate {arm} on {split}", unit="rollouts") as work:
+        if work:
+            policy = parts.policy(store.read_checkpoint(arm))
+            evaluate_policy(parts, store, policy, arm, split)
+
+
+def evaluate_once(parts: Parts, store: Store, split: Split) -> None:
+    """Evaluate the configured policy as it is, as the arm ``policy``: no training, no checkpoints."""
+    with _station(parts, store, f"evaluate policy on {split}", unit="rollouts") as work:
+        if work:
+            policy = parts.policy(folder=store.folder / "checkpoints" / "policy" / "model")
+            evaluate_policy(parts, store, policy, "policy", split)
+
+
+# --- what stations read ---------------------------------------------------------------------------
+
+
+def studied(store: Store, number: int) -> str:
+    """The evaluation round ``number`` reads: its subject's, or the only one there is."""
+    usual = f"{subject(number)}-validation"
+    found = sorted(path.name for path in (store.folder / "evals").glob("*"))
+    return found[0] if usual not in found and len(found) == 1 else usual
+
+
+def round_tasks(store: Store, number: int) -> list[Task]:
+    return store.read_values(f"rounds/{number}/tasks.jsonl", Task)
+
+
+def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
+    """The tasks round ``number`` trains on. Raises ``NothingToLearn`` if there are none."""
+    first = 1 if parts.config.pool == "union" else number
+    pool = [task for n in range(first, number + 1) for task in round_tasks(store, n)]
+    if not pool:
+        raise NothingToLearn(
+            "the pool is empty: no targeted task was admitted",
+            hint=f"See rounds/{number}/refused.json in the run folder for the reasons.",
+        )
+    return pool
+
+
+def write_report(parts: Parts, store: Store, *, complete: bool) -> Mapping[str, Json]:
+    report: Mapping[str, Json] = summarise(store, complete=complete)
+    store.write_json("report.json", report)
+    return report
+
+
+def _patterns_before(store: Store, number: int) -> list[ErrorPattern]:
+    known: dict[str, ErrorPattern] = {}
+    for n in range(1, number):
+        for pattern in store.read_values(f"rounds/{n}/patterns.jsonl", ErrorPattern):
+            known[pattern.id] = pattern
+    return list(known.values())
+
+
+def _members(
+    parts: Parts, store: Store, number: int, patterns: Sequence[ErrorPattern]
+) -> dict[str, list[tuple[Episode, Diagnosis]]]:
+    found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+    diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
+    source = store.read_json(f"rounds/{number}/discovery.json")["evaluation"]
+    episodes = {e.trajectory.id: e for e in read_evaluation(parts, store, source)}
+    return {
+        pattern.id: [(episodes[member], diagnoses[member]) for member in pattern.members]
+        for pattern in patterns
+    }
+
+
+def _demonstrations(parts: Parts, seed: int) -> Iterator[Episode]:
+    return demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed)
+
+
+def _untargeted(parts: Parts, count: int) -> list[Task]:
+    """Tasks of the domain's default mix, never a held-out one."""
+    held_out = [*parts.domain.tasks("test"), *parts.domain.tasks("validation")]
+    gate = Gate.over(parts.domain, [], held_out)
+    seed = stable_seed(parts.config.seed, "control")
+    tasks = parts.domain.generate(seed, Recipe(split="train"))
+    return list(islice((task for task in tasks if gate.admits(task)), count))
+
+
+# --- training -------------------------------------------------------------------------------------
+
+
+def _reinforce(
+    parts: Parts, store: Store, arm: str, start: str, tasks: Sequence[Task], trained_on: str
+) -> None:
+    config = parts.config
+    _train(
+        parts,
+        store,
+        arm=arm,
+        start=start,
+        trainer=config.trainer,
+        trained_on=trained_on,
+        seed=stable_seed(config.seed, "reinforce"),
+        tasks=tasks,
+    )
+
+
+def _train(
+    parts: Parts,
+    store: Store,
+    *,
+    arm: str,
+    start: str,
+    trainer: str,
+    trained_on: str,
+    seed: int,
+    tasks: Sequence[Task] = (),
+    demonstrations: Iterator[Episode] | None = None,
+    heldout: Sequence[Episode] = (),
+) -> None:
+    parent = store.read_checkpoint(start)
+    learner = parts.trainable(parent)
+    folder = store.folder / "checkpoints" / arm
+    station = "sft" if arm == "sft" else f"train {arm}"
+
+    def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        parts.notify("train_step", station=station, step=step, steps=steps, **metrics)
+
+    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
+        listed = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
+
+    job = TrainingJob(
+        policy=learner,
+        domain=parts.domain,
+        rollouts=rollouts,
+        seed=seed,
+        folder=folder / "scratch",
+        progress=progress,
+        tasks=tasks,
+        demonstrations=demonstrations,
+        heldout=heldout,
+    )
+    record = parts.trainer(trainer).train(job)
+    learner.save(folder / "model")
+    store.write_checkpoint(
+        arm,
+        Checkpoint(
+            id=stable_id(parent.id, arm, trained_on, parts.config.seed),
+            policy=parent.policy,
+            path=str(folder / "model"),
+            parent=parent.id,
+            trained_on=trained_on,
+            record=record,
+        ),
+    )
+
+
+@contextmanager
+def _station(parts: Parts, store: Store, name: str, unit: str = "") -> Iterator[bool]:
+    """Yields whether there is work; a station that ends without an error is marked done."""
+    if store.is_done(name):
+        parts.notify("station_skipped", station=name)
+        yield False
+        return
+    parts.notify("station_started", station=name, unit=unit, total=0)
+    started = time.monotonic()
+    yield True
+    seconds = time.monotonic() - started
+    store.finish(name, seconds)
+    parts.notify("station_finished", station=name, seconds=seconds, note="")

@@ -1,0 +1,179 @@
+"""Turn a configuration into the plugin products a run works with, each made when first needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.config import LoopConfig
+from harness.errors import ConfigError
+from harness.protocols import (
+    Clusterer,
+    Domain,
+    Event,
+    Executor,
+    Judge,
+    Observer,
+    Policy,
+    Settings,
+    TaskInjector,
+    TrainablePolicy,
+    Trainer,
+    UserSimulator,
+)
+from harness.registry import PATH, Registry, blame
+from harness.rollout import Limits, Setting
+from harness.scoring import WeightedTerm
+from harness.types import Checkpoint
+
+
+class Parts:
+    """The products named by a configuration.
+
+    Every name is looked up at once, so that a misspelt one is an error before anything runs;
+    products are made when first used, since some import heavy libraries.
+    """
+
+    def __init__(
+        self, config: LoopConfig, registry: Registry, observers: tuple[Observer, ...] = ()
+    ) -> None:
+        self.config = config
+        self.registry = registry
+        self._extra_observers = observers
+        for kind, name in self.names():
+            registry.find(kind, name)
+
+    def names(self) -> list[tuple[str, str]]:
+        """(kind, name) of each product, in the order in which the loop meets them."""
+        config = self.config
+        return [
+            ("domain", config.domain),
+            ("policy", config.policy),
+            ("policy", config.teacher),
+            ("user simulator", config.simulator),
+            ("judge", config.judge),
+            ("clusterer", config.clusterer),
+            ("task injector", config.injector),
+            ("trainer", config.sft_trainer),
+            ("trainer", config.trainer),
+            ("executor", config.executor),
+            *(("observer", name) for name in config.observers),
+            *(("reward term", name) for name in config.rewards),
+        ]
+
+    def check(self) -> None:
+        """Make every product but the policies, so that bad options are errors before anything runs."""
+        made = (self.domain, self.user, self.judge, self.clusterer, self.injector, self.executor)
+        trainers = (self.trainer(self.config.sft_trainer), self.trainer(self.config.trainer))
+        assert all(product is not None for product in (*made, *trainers, *self.terms))
+
+    @cached_property
+    def domain(self) -> Domain:
+        return self.registry.make("domain", self.config.domain, self._settings(self.config.domain))
+
+    @cached_property
+    def user(self) -> UserSimulator:
+        name = self.config.simulator
+        return self.registry.make("user simulator", name, self._settings(name, domain=True))
+
+    @cached_property
+    def judge(self) -> Judge:
+        name = self.config.judge
+        return self.registry.make("judge", name, self._settings(name, domain=True))
+
+    @cached_property
+    def clusterer(self) -> Clusterer:
+        name = self.config.clusterer
+        return self.registry.make("clusterer", name, self._settings(name, domain=True))
+
+    @cached_property
+    def injector(self) -> TaskInjector:
+        name = self.config.injector
+        return self.registry.make("task injector", name, self._settings(name, domain=True))
+
+    @cached_property
+    def executor(self) -> Executor:
+        name = self.config.executor
+        return self.registry.make("executor", name, self._settings(name))
+
+    @cached_property
+    def terms(self) -> tuple[WeightedTerm, ...]:
+        """The reward terms with a weight other than 0."""
+        return tuple(
+            WeightedTerm(
+                name=name,
+                weight=weight,
+                term=self.registry.make("reward term", name, self._settings(name, domain=True)),
+            )
+            for name, weight in self.config.rewards.items()
+            if weight != 0
+        )
+
+    @cached_property
+    def teacher(self) -> Policy:
+        name = self.config.teacher
+        return self.registry.make("policy", name, self._settings(name, domain=True))
+
+    @cached_property
+    def observers(self) -> tuple[Observer, ...]:
+        named = [
+            self.registry.make("observer", name, self._settings(name))
+            for name in self.config.observers
+        ]
+        return (*named, *self._extra_observers)
+
+    @cached_property
+    def setting(self) -> Setting:
+        limits = Limits(max_steps=self.config.max_steps, max_errors=self.config.max_errors)
+        return Setting(domain=self.domain, user=self.user, terms=self.terms, limits=limits)
+
+    def trainer(self, name: str) -> Trainer:
+        return self.registry.make("trainer", name, self._settings(name, domain=True))
+
+    def policy(self, checkpoint: Checkpoint | None = None, folder: Path | None = None) -> Policy:
+        """The configured policy, at a checkpoint if one is given, sampling at the configured
+        temperature.
+        """
+        name = self.config.policy
+        settings = self._settings(name, domain=True, checkpoint=checkpoint, folder=folder)
+        policy = self.registry.make("policy", name, settings)
+        if isinstance(policy, TrainablePolicy):
+            policy.set_temperature(self.config.temperature)
+        return policy
+
+    def trainable(
+        self, checkpoint: Checkpoint | None = None, folder: Path | None = None
+    ) -> TrainablePolicy:
+        """As ``policy``. Raises ``ConfigError`` if it has no weights to train."""
+        policy = self.policy(checkpoint, folder)
+        if not isinstance(policy, TrainablePolicy):
+            raise ConfigError(
+                f"the policy {self.config.policy!r} cannot be trained",
+                hint="Use a local model (`--policy tiny` or a model folder), or `harness eval`.",
+            )
+        return policy
+
+    def notify(self, event: str, **data: Any) -> None:
+        for observer in self.observers:
+            with blame(type(observer).__name__, "observer"):
+                observer.notify(Event(name=event, data=data))
+
+    def _settings(
+        self,
+        name: str,
+        *,
+        domain: bool = False,
+        checkpoint: Checkpoint | None = None,
+        folder: Path | None = None,
+    ) -> Settings:
+        offered = name.partition(":")[0]
+        options = self.config.options.get(offered, {})
+        is_path = not options and offered not in self.registry.offers["policy"]
+        return Settings(
+            options=self.config.options.get(PATH, {}) if is_path else options,
+            seed=self.config.seed,
+            domain=self.domain if domain else None,
+            checkpoint=checkpoint,
+            folder=folder,
+        )

@@ -1,0 +1,32 @@
+"""What a run would do: plugins, sizes and expected rollouts, from the configuration alone."""
+
+from __future__ import annotations
+
+from harness.loop import stations
+from harness.parts import Parts
+from harness.types import Json
+
+
+def plan(parts: Parts) -> dict[str, Json]:
+    """The resolved plan: who plays what, the stations, evaluation conversations and all settings."""
+    config = parts.config
+    names = stations(parts)
+    on_test = config.test_tasks * config.test_trials
+    on_validation = config.validation_tasks * config.validation_trials
+    rollouts: dict[str, Json] = {
+        name: on_test if name.endswith("on test") else on_validation
+        for name in names
+        if name.startswith("evaluate")
+    }
+    return {
+        "plugins": {f"{kind} ({name})": _plugin(parts, kind, name) for kind, name in parts.names()},
+        "stations": list(names),
+        "evaluation_rollouts": rollouts,
+        "rewards": dict(config.rewards),
+        "settings": config.plain(),
+    }
+
+
+def _plugin(parts: Parts, kind: str, name: str) -> str:
+    offer, _ = parts.registry.find(kind, name)
+    return offer.plugin

@@ -1,0 +1,385 @@
+"""What a plugin's product must do. Inherit from a protocol to get its defaults, or just have its
+methods.
+
+Each protocol belongs to one hook in ``harness.hookspecs``; a factory in that hook's mapping gets
+``Settings`` and returns the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from harness.types import (
+    Changes,
+    Checkpoint,
+    Diagnosis,
+    Episode,
+    ErrorPattern,
+    Feature,
+    Grade,
+    Json,
+    Message,
+    Recipe,
+    Split,
+    Task,
+    TermScore,
+    TokenTrace,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Trajectory,
+    Usage,
+)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a factory is given.
+
+    ``argument`` is what follows the colon in ``name:argument`` ("" if nothing). ``options`` is the
+    plugin's own table from the config, to be read with ``harness.config.read_options``, which
+    refuses keys that the plugin does not know. ``folder`` is a place for files the product makes
+    (inside the run).
+    """
+
+    argument: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
+    seed: int = 0
+    domain: Domain | None = None
+    checkpoint: Checkpoint | None = None
+    folder: Path | None = None
+
+
+# --- domains -------------------------------------------------------------------------------------
+
+
+class World(Protocol):
+    """One conversation's view of the database; conversations never see each other's writes."""
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """Carry out one call. Bad calls are results with ``is_error``; this never raises for them."""
+        ...
+
+    def changes(self) -> Changes:
+        """All that differs from the start, sorted by path."""
+        ...
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """An executable customer-support domain. Only ``name``, ``tools``, ``tasks`` and ``open`` are
+    needed.
+
+    Inherit from this class to get the defaults for the rest.
+    """
+
+    name: str
+    tools: Sequence[Tool]
+    policy: str = ""
+    greeting: str = "Hi! How can I help you today?"
+    user_tools: Sequence[Tool] = ()
+    features: Sequence[Feature] = ()
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        """The fixed tasks of a split, the same on every call."""
+        ...
+
+    def open(self, task: Task) -> World:
+        """A fresh world in the task's starting state."""
+        ...
+
+    def generate(self, seed: int, recipe: Recipe) -> Iterator[Task]:
+        """Endlessly many tasks, determined by the seed, on databases disjoint from validation and
+        test.
+
+        The default repeats the train tasks in seeded order.
+        """
+        import random
+
+        tasks = list(self.tasks("train"))
+        random.Random(seed).shuffle(tasks)
+        while tasks:
+            yield from tasks
+
+    def solve(self, task: Task) -> Sequence[Sequence[ToolCall]] | None:
+        """Calls that fulfil the task, one group per request of the scenario, look-ups included.
+
+        None if the domain has no solver or sees no solution. The default deals the gold calls out:
+        each group ends with the write its request wants.
+        """
+        groups: list[list[ToolCall]] = []
+        left = list(task.gold)
+        for request in task.scenario.requests:
+            group: list[ToolCall] = []
+            while left:
+                group.append(left.pop(0))
+                if request.want is not None and group[-1].same_as(request.want):
+                    break
+            groups.append(group)
+        return groups
+
+    def grade(self, task: Task, world: World, trajectory: Trajectory) -> Grade:
+        """Success: the world changed exactly as the gold calls change a fresh one, and all was
+        said.
+
+        An ending other than the user's or a transfer fails, as in tau2.
+        """
+        from harness.scoring import grade_by_changes
+
+        return grade_by_changes(self, task, world, trajectory)
+
+
+# --- who talks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A conversation so far. ``id`` is unique among live conversations.
+
+    ``task`` is privileged: only teachers and reference policies may look at it, a policy under test
+    sees ``messages`` and the domain's tools and policy text.
+    """
+
+    id: str
+    domain: Domain
+    task: Task
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTokens:
+    """The tokens of one agent turn: ``context`` are the ids fed since the last turn, ``sampled``
+    the choice.
+
+    ``logprobs`` are in nats, one for each of ``sampled``, at the sampling temperature.
+    """
+
+    context: Sequence[int]
+    sampled: Sequence[int]
+    logprobs: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTurn:
+    """The agent's next message; ``tokens`` where the policy is trainable; ``stop`` if it ends the
+    talk.
+    """
+
+    message: Message
+    tokens: TurnTokens | None = None
+    usage: Usage = field(default_factory=Usage)
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTurn:
+    """The user's next message; ``stop`` if it is the last, ``transfer`` if the user was handed
+    over.
+    """
+
+    message: Message
+    usage: Usage = field(default_factory=Usage)
+    stop: bool = False
+    transfer: bool = False
+
+
+class Policy(Protocol):
+    """The agent. Many conversations run at once on one event loop; ``act`` is called once per turn."""
+
+    id: str
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        """The next turn. Raise ``RolloutFault`` when no turn can be had."""
+        ...
+
+    def forget(self, conversation_id: str) -> None:
+        """The conversation is over: what was kept for it can go."""
+
+
+@runtime_checkable
+class TrainablePolicy(Policy, Protocol):
+    """A policy whose weights a trainer can change in place.
+
+    ``model`` is a ``torch.nn.Module`` of a transformers causal LM, ``tokenizer`` its tokenizer:
+    typed loosely so that the core needs neither.
+    """
+
+    model: Any
+    tokenizer: Any
+    checkpoint: Checkpoint
+
+    def encode(self, conversation: Conversation) -> TokenTrace:
+        """The ids this policy would have seen and made in a finished conversation; logprobs are 0."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write model, tokenizer and whatever else is needed to open the policy again from
+        ``folder``.
+        """
+        ...
+
+    def set_temperature(self, temperature: float) -> None:
+        """Sample at this temperature from now on (0: greedy)."""
+        ...
+
+    def weights_changed(self) -> None:
+        """Nothing computed with the old weights (such as a KV cache) may be used any more."""
+        ...
+
+
+class UserSimulator(Protocol):
+    """The customer. Stateless: everything it needs is in the conversation, so a resumed run goes on
+    alike.
+    """
+
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        """The user's next message. It must not see the agent's tool calls and results."""
+        ...
+
+
+# --- who reads failures and makes tasks -----------------------------------------------------------
+
+
+class Judge(Protocol):
+    """Reads one failed episode and says whose fault it was and what went wrong."""
+
+    async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis: ...
+
+
+class Clusterer(Protocol):
+    """Groups diagnoses (agent failures only) into error patterns; ``method`` says how, for the
+    report.
+    """
+
+    method: str
+
+    def cluster(
+        self, diagnoses: Sequence[Diagnosis], previous: Sequence[ErrorPattern]
+    ) -> Sequence[ErrorPattern]:
+        """Patterns by falling share. One that is the same as in ``previous`` keeps its id."""
+        ...
+
+
+class TaskInjector(Protocol):
+    """Makes new tasks that provoke a pattern. The loop decides which of them are admitted."""
+
+    def inject(
+        self,
+        pattern: ErrorPattern,
+        members: Sequence[tuple[Episode, Diagnosis]],
+        domain: Domain,
+        *,
+        round: int,
+        seed: int,
+    ) -> AsyncIterator[Task]:
+        """Endless candidates, each with its ``Origin``; ``members`` are the failures of the
+        pattern.
+        """
+        ...
+
+
+# --- who scores and trains ------------------------------------------------------------------------
+
+
+class RewardTerm(Protocol):
+    """One view of a finished conversation. Pure and cheap: called for each rollout of training."""
+
+    def __call__(self, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore: ...
+
+
+class RunRollouts(Protocol):
+    """The core's rollout engine, as trainers get it."""
+
+    def __call__(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
+        """Episodes for (task, trial, seed) jobs, in the order of the jobs, token traces included."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """All a trainer needs. It changes ``policy.model`` in place; the caller saves the result.
+
+    ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
+    ``tasks`` (for reinforcement) are the task pool. ``heldout`` are demonstrations never trained
+    on. ``progress(step, steps, metrics)`` is called after each step; ``folder`` is the trainer's to
+    use.
+    """
+
+    policy: TrainablePolicy
+    domain: Domain
+    rollouts: RunRollouts
+    seed: int
+    folder: Path
+    progress: Callable[[int, int, Mapping[str, float]], None]
+    tasks: Sequence[Task] = ()
+    demonstrations: Iterator[Episode] | None = None
+    heldout: Sequence[Episode] = ()
+
+
+class Trainer(Protocol):
+    """Improves a policy. ``needs`` says on what: "demonstrations" or "tasks"."""
+
+    needs: str
+
+    def train(self, job: TrainingJob) -> Mapping[str, Json]:
+        """Train in place; returns the record for the checkpoint (steps, losses, tokens, seconds)."""
+        ...
+
+
+# --- models, machines, trackers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One call to a chat model: ``messages`` as seen by the role that speaks."""
+
+    model: str
+    system: str
+    messages: Sequence[Message]
+    tools: Sequence[Tool] = ()
+    temperature: float = 0.0
+    max_tokens: int = 1024
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatReply:
+    """What a chat model answered."""
+
+    message: Message
+    usage: Usage
+    stop_reason: str
+
+
+class ChatModel(Protocol):
+    """One provider's chat call."""
+
+    async def complete(self, request: ChatRequest) -> ChatReply: ...
+
+
+class Executor(Protocol):
+    """Where rollouts run. Results come as they finish, each with the index of its item."""
+
+    def map(
+        self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
+    ) -> AsyncIterator[tuple[int, R]]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened: ``name`` such as "station_started", ``data`` plain JSON values."""
+
+    name: str
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Told of each event, in order, in the loop's own thread: return quickly."""
+
+    def notify(self, event: Event) -> None: ...

@@ -1,0 +1,169 @@
+"""Turn names into products: the only caller of hooks, and the boundary where third-party errors are
+named.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, overload
+
+from harness.errors import HarnessError, NameClash, PluginFailed, RolloutFault, UnknownName
+from harness.hookspecs import Factory
+from harness.plugins import PluginInfo, discover
+from harness.protocols import (
+    ChatModel,
+    Clusterer,
+    Domain,
+    Executor,
+    Judge,
+    Observer,
+    Policy,
+    RewardTerm,
+    Settings,
+    TaskInjector,
+    Trainer,
+    UserSimulator,
+)
+
+KINDS: Mapping[str, str] = {
+    "domain": "harness_domains",
+    "policy": "harness_policies",
+    "user simulator": "harness_user_simulators",
+    "judge": "harness_judges",
+    "clusterer": "harness_clusterers",
+    "task injector": "harness_task_injectors",
+    "reward term": "harness_reward_terms",
+    "trainer": "harness_trainers",
+    "chat model": "harness_chat_models",
+    "executor": "harness_executors",
+    "observer": "harness_observers",
+}
+"""Each kind of product, in the order of ``harness.hookspecs``, and the hook that offers it."""
+
+PATH = "path"
+"""The policy name that serves folders and hub ids."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One name a plugin offers."""
+
+    kind: str
+    name: str
+    plugin: str
+    factory: Factory[object]
+
+
+class Registry:
+    """Every name on offer, by kind.
+
+    Raises ``NameClash`` when built if two plugins offer one name for one kind.
+    """
+
+    def __init__(self) -> None:
+        plugins = discover()
+        self.plugins: tuple[PluginInfo, ...] = plugins.rows
+        self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
+        for kind, hook in KINDS.items():
+            for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
+                plugin = implementation.plugin_name
+                with blame(plugin, f"hook {hook}"):
+                    names = implementation.function()
+                for name, factory in names.items():
+                    self._add(Offer(kind=kind, name=name, plugin=plugin, factory=factory))
+
+    def _add(self, offer: Offer) -> None:
+        known = self.offers[offer.kind]
+        other = known.get(offer.name)
+        if other is not None:
+            raise NameClash(
+                f"the {offer.kind} {offer.name!r} is offered by two plugins: {other.plugin} and {offer.plugin}",
+                hint="Uninstall one of the two, or ask its author for another name.",
+            )
+        known[offer.name] = offer
+
+    def names(self, kind: str) -> list[str]:
+        """The names on offer for a kind, sorted."""
+        return sorted(self.offers[kind])
+
+    def find(self, kind: str, spec: str) -> tuple[Offer, str]:
+        """The offer for ``name`` or ``name:argument``, and the argument. Raises ``UnknownName``."""
+        name, _, argument = spec.partition(":")
+        offers = self.offers[kind]
+        if name in offers:
+            return offers[name], argument
+        if kind == "policy" and PATH in offers and _looks_like_path(spec):
+            return offers[PATH], spec
+        raise self._unknown(kind, name)
+
+    def _unknown(self, kind: str, name: str) -> UnknownName:
+        known = self.names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        broken = [row.name for row in self.plugins if row.error]
+        hint = (
+            f"Did you mean {near[0]!r}?"
+            if near
+            else "Run `harness plugins` to see what is installed."
+        )
+        if broken and not near:
+            hint += f" These plugins failed to load: {', '.join(broken)}."
+        listed = ", ".join(known) or "none installed"
+        return UnknownName(f"no {kind} is called {name!r} (known: {listed})", hint=hint)
+
+    @overload
+    def make(self, kind: Literal["domain"], spec: str, settings: Settings) -> Domain: ...
+    @overload
+    def make(self, kind: Literal["policy"], spec: str, settings: Settings) -> Policy: ...
+    @overload
+    def make(
+        self, kind: Literal["user simulator"], spec: str, settings: Settings
+    ) -> UserSimulator: ...
+    @overload
+    def make(self, kind: Literal["judge"], spec: str, settings: Settings) -> Judge: ...
+    @overload
+    def make(self, kind: Literal["clusterer"], spec: str, settings: Settings) -> Clusterer: ...
+    @overload
+    def make(
+        self, kind: Literal["task injector"], spec: str, settings: Settings
+    ) -> TaskInjector: ...
+    @overload
+    def make(self, kind: Literal["reward term"], spec: str, settings: Settings) -> RewardTerm: ...
+    @overload
+    def make(self, kind: Literal["trainer"], spec: str, settings: Settings) -> Trainer: ...
+    @overload
+    def make(self, kind: Literal["chat model"], spec: str, settings: Settings) -> ChatModel: ...
+    @overload
+    def make(self, kind: Literal["executor"], spec: str, settings: Settings) -> Executor: ...
+    @overload
+    def make(self, kind: Literal["observer"], spec: str, settings: Settings) -> Observer: ...
+    def make(self, kind: str, spec: str, settings: Settings) -> object:
+        """The product for ``name`` or ``name:argument``.
+
+        Raises ``UnknownName``, what the factory raises as a ``HarnessError``, and ``PluginFailed``
+        for anything else.
+        """
+        offer, argument = self.find(kind, spec)
+        with blame(offer.plugin, f"{kind} {offer.name!r}"):
+            return offer.factory(replace(settings, argument=argument))
+
+
+@contextmanager
+def blame(plugin: str, doing: str) -> Iterator[None]:
+    """Name the plugin when third-party code raises; our own errors and rollout faults pass through."""
+    try:
+        yield
+    except (HarnessError, RolloutFault):
+        raise
+    except Exception as error:
+        raise PluginFailed(
+            f"the plugin {plugin} failed in its {doing}: {type(error).__name__}: {error}",
+            hint="This is a fault of the plugin; run with HARNESS_TRACEBACK=1 to see where.",
+        ) from error
+
+
+def _looks_like_path(spec: str) -> bool:
+    return "/" in spec or Path(spec).is_dir()

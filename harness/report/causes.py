@@ -1,0 +1,126 @@
+"""What went wrong and what was made of it: error patterns by round, whose fault, the task pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.figures import UNKNOWN, bar, count, share
+from harness.report.layout import LABEL_WIDTH, heading, plain_table, tally
+from harness.report.view import Pattern, Report, Share
+
+_BAR_WIDTH = 8
+_ROUND_WIDTH = _BAR_WIDTH + 13
+_CHANGE_WIDTH = 9
+_LEAST_NAME_WIDTH = 26
+_POOL_ROUNDS = 5
+
+
+def causes(report: Report) -> Iterator[RenderableType]:
+    """Error patterns and blame, then the pool; a part without content is left out."""
+    if report.patterns or report.blame:
+        yield from heading("Error patterns", "share of the agent's failures, round by round")
+        if report.patterns:
+            yield _Patterns(report.patterns, report.rounds)
+        yield from _blame(report)
+    if report.pool:
+        yield from heading("Task pool", "training tasks, by the pattern they provoke")
+        yield _pool(report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """A line per pattern with a bar for each of the last rounds that fit, its description below."""
+
+    patterns: Sequence[Pattern]
+    rounds: Sequence[int]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width - _CHANGE_WIDTH
+        fitting = max((room - _LEAST_NAME_WIDTH) // _ROUND_WIDTH, 1)
+        shown = self.rounds[-fitting:]
+        longest = max(len(pattern.name) for pattern in self.patterns)
+        name_width = max(min(longest, room - _ROUND_WIDTH * len(shown) - 2), _LEAST_NAME_WIDTH) + 2
+        yield self._header(name_width, shown)
+        for pattern in self.patterns:
+            yield self._line(pattern, name_width, shown)
+            if pattern.description:
+                yield Padding(Text(pattern.description, "dim"), (0, 0, 0, 2), expand=False)
+
+    def _header(self, name_width: int, shown: Sequence[int]) -> Text:
+        rounds = "".join(f"round {number}".ljust(_ROUND_WIDTH) for number in shown)
+        change = "change" if len(self.rounds) > 1 else ""
+        return _line(Text(" " * name_width + rounds + change, "dim"))
+
+    def _line(self, pattern: Pattern, name_width: int, shown: Sequence[int]) -> Text:
+        name = Text(pattern.name)
+        name.truncate(name_width - 2, overflow="ellipsis")
+        line = Text.assemble((name.plain, "bold"), " " * (name_width - name.cell_len))
+        greatest = max((s.fraction for p in self.patterns for s in p.rounds.values()), default=0.0)
+        for number in shown:
+            line.append_text(_share(pattern.rounds.get(number), greatest))
+        return _line(line.append_text(self._change(pattern)))
+
+    def _change(self, pattern: Pattern) -> Text:
+        if len(self.rounds) < 2:
+            return Text()
+        before, now = (pattern.rounds.get(number) for number in self.rounds[-2:])
+        if before is None and now is not None and self.rounds[-1] == min(pattern.rounds):
+            return Text("new", "yellow")
+        points = round(
+            100 * ((now.fraction if now else 0.0) - (before.fraction if before else 0.0))
+        )
+        if points == 0:
+            return Text("=", "dim")
+        return Text(f"▼ {-points}", "green") if points < 0 else Text(f"▲ {points}", "red")
+
+
+def _share(seen: Share | None, greatest: float) -> Text:
+    if seen is None or not seen.count:
+        return Text("none".ljust(_ROUND_WIDTH), "dim")
+    drawn = bar(seen.fraction / greatest if greatest else 0.0, _BAR_WIDTH)
+    cell = Text.assemble((drawn, "cyan"), f" {share(seen.fraction):>4}")
+    cell.append(f" ×{count(seen.count)}".ljust(8), "dim")
+    return cell
+
+
+def _line(text: Text) -> Text:
+    text.no_wrap, text.overflow = True, "ellipsis"
+    text.rstrip()
+    return text
+
+
+def _blame(report: Report) -> Iterator[RenderableType]:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, min_width=LABEL_WIDTH - 1)
+    for number, counts in report.blame.items():
+        failures = Text.assemble((count(sum(counts.values())), "bold"), " failures by  ")
+        table.add_row(Text(f"round {number}"), failures + tally(counts))
+    if report.blame:
+        yield Text()
+        yield table
+
+
+def _pool(report: Report) -> Table:
+    shown = report.pool[-_POOL_ROUNDS:]
+    table = plain_table()
+    table.add_column(no_wrap=True, overflow="ellipsis", min_width=LABEL_WIDTH - 2)
+    for row in shown:
+        table.add_column(f"round {row.round}", justify="right", no_wrap=True)
+    table.add_row(Text("all tasks", "bold"), *(Text(count(row.tasks), "bold") for row in shown))
+    for key in dict.fromkeys(key for row in shown for key in row.patterns):
+        cells = (_tasks(row.patterns.get(key, 0)) for row in shown)
+        table.add_row(Text(report.pattern_name(key)), *cells)
+    for reason in dict.fromkeys(reason for row in shown for reason in row.refused):
+        cells = (_tasks(row.refused.get(reason, 0)) for row in shown)
+        table.add_row(Text(f"refused: {reason.replace('_', ' ')}", "dim"), *cells)
+    return table
+
+
+def _tasks(number: int) -> Text:
+    return Text(count(number)) if number else Text(UNKNOWN, "dim")

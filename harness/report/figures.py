@@ -1,0 +1,127 @@
+"""Numbers and foreign text as a reader sees them: formatted, cleaned, drawn with block characters."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+
+from harness.types import Interval
+
+UNKNOWN = "–"
+"""Stands where a number is not known."""
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_LEVELS = "▁▂▃▄▅▆▇█"
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def clean(value: object, limit: int = 400) -> str:
+    """The value as one line of visible text without control characters, ``limit`` long at most."""
+    text = " ".join(str(value)[: 4 * limit].split())
+    text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def percent(value: float | None) -> str:
+    """A percentage with one decimal and no sign of percent: "43.8", "100", "0"."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:.1f}"
+    return {"100.0": "100", "0.0": "0", "-0.0": "0"}.get(text, text.replace("-", "−"))
+
+
+def signed(value: float | None) -> str:
+    """A difference in percentage points, always with its sign: "+6.3", "−2.1", "0"."""
+    text = percent(value)
+    return f"+{text}" if value is not None and text != "0" and value > 0 else text
+
+
+def bounds(interval: Interval) -> str:
+    """The interval's ends: "[36.0, 51.0]"."""
+    return f"[{percent(interval.low)}, {percent(interval.high)}]"
+
+
+def number(value: float | None) -> str:
+    """A unitless number with two decimals, fewer where it is great: "0.21", "12.3", "456"."""
+    if value is None:
+        return UNKNOWN
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else "0"
+
+
+def weight(value: float | None) -> str:
+    """A weight as it was set: "1", "0.25", "−0.05"."""
+    return UNKNOWN if value is None else f"{value:g}".replace("-", "−")
+
+
+def count(value: int) -> str:
+    """A whole number: in full below ten thousand ("9,876"), then shortened ("12.3k", "4.5M")."""
+    if value < 10_000:
+        return f"{value:,}"
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if value >= 0.9995 * size:
+            scaled = value / size
+            return f"{scaled:.1f}{letter}" if scaled < 99.95 else f"{scaled:.0f}{letter}"
+    return str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a reader would say them: "0.4 s", "38 s", "4 min 12 s", "2 h 05 min"."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def cost(usd: float | None) -> str:
+    """US dollars: "$0", "$0.004", "$12.30"."""
+    if usd is None:
+        return UNKNOWN
+    if usd == 0:
+        return "$0"
+    return f"${usd:.3f}" if usd < 0.1 else f"${usd:,.2f}"
+
+
+def share(fraction: float | None) -> str:
+    """A fraction in whole percent: "42%"; "<1%" for less than half of one."""
+    if fraction is None:
+        return UNKNOWN
+    return "<1%" if 0 < fraction < 0.005 else f"{100 * fraction:.0f}%"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of ``width`` cells, filled to ``fraction``, clipped to [0, 1]; any more than 0 shows."""
+    eighths = round(8 * width * min(max(fraction, 0.0), 1.0))
+    if fraction > 0:
+        eighths = max(eighths, 1)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The course of the values in at most ``width`` cells, from their lowest to their highest."""
+    cells = resample(values, width)
+    if not cells:
+        return ""
+    low, high = min(cells), max(cells)
+    if high - low < 1e-12:
+        return _LEVELS[3] * len(cells)
+    step = (high - low) / (len(_LEVELS) - 1)
+    return "".join(_LEVELS[round((value - low) / step)] for value in cells)
+
+
+def resample(values: Sequence[float], width: int) -> list[float]:
+    """At most ``width`` values, each the mean of an equal stretch of the given ones."""
+    if len(values) <= width:
+        return list(values)
+    edges = [math.floor(i * len(values) / width) for i in range(width + 1)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]

@@ -1,0 +1,161 @@
+"""How good each arm is: Pass^k with intervals, on one scale, and faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.figures import UNKNOWN, bounds, percent, signed
+from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, plain_table, tally
+from harness.report.view import Arm, Report, arm_label
+from harness.types import Interval
+
+_SCALE = 51
+"""Cells of the scale from 0 to 100: two points each."""
+
+_TICKS = (0, 20, 40, 60, 80, 100)
+
+
+def outcome(report: Report) -> Iterator[RenderableType]:
+    """The main table, each arm's Pass^1 on one scale, validation, faults; nothing without arms."""
+    if report.arms:
+        yield from heading(report.tested, "Pass^k in %, [95% interval], tasks × trials")
+        yield _table(report.arms)
+        if any(1 in arm.passes for arm in report.arms):
+            yield Text()
+            yield _scale(report.arms)
+    if report.validation:
+        yield from heading("Validation", "where failures are read from")
+        yield _table(report.validation)
+    if report.arms or report.validation:
+        yield from _faults([*report.arms, *report.validation])
+
+
+def _table(arms: Sequence[Arm]) -> RenderableType:
+    return FirstThatFits([_wide(arms), _narrow(arms)])
+
+
+def _wide(arms: Sequence[Arm]) -> Table:
+    ks = _ks(arms)
+    table = _columns(ks, "tasks", "faults")
+    for arm in arms:
+        cells = [_beside(arm.passes.get(k)) for k in ks]
+        table.add_row(Text(arm.label, "bold"), *cells, Text(arm.size), _fault_count(arm))
+        if arm.differences:
+            differences = [_beside(arm.differences.get(k), difference=True) for k in ks]
+            table.add_row(_against(arm), *differences)
+    return table
+
+
+def _narrow(arms: Sequence[Arm]) -> Table:
+    ks = _ks(arms)
+    table = _columns(ks, "tasks", gap=1)
+    for arm in arms:
+        cells = [_stacked(arm.passes.get(k)) for k in ks]
+        faults = Text("faults ", "dim") + _fault_count(arm)
+        table.add_row(Text(arm.label, "bold"), *cells, Text("\n").join([Text(arm.size), faults]))
+        if arm.differences:
+            differences = [_stacked(arm.differences.get(k), difference=True) for k in ks]
+            table.add_row(_against(arm), *differences)
+    return table
+
+
+def _columns(ks: Sequence[int], *last: str, gap: int = 2) -> Table:
+    table = plain_table(gap=gap)
+    table.add_column(no_wrap=True, min_width=LABEL_WIDTH - gap)
+    for k in ks:
+        table.add_column(f"Pass^{k}", no_wrap=True)
+    for name in last:
+        table.add_column(name, no_wrap=True, justify="right" if gap > 1 else "left")
+    return table
+
+
+def _ks(arms: Sequence[Arm]) -> list[int]:
+    return sorted(set(chain.from_iterable(arm.passes for arm in arms)))
+
+
+def _against(arm: Arm) -> Text:
+    return Text(f"  − {arm_label(arm.against)}" if arm.against else "  change", "dim")
+
+
+def _beside(interval: Interval | None, *, difference: bool = False) -> Text:
+    if interval is None:
+        return Text(UNKNOWN, "dim")
+    value = _value(interval, difference)
+    return Text.assemble(value, " " * (5 - len(value) if len(value) < 5 else 1), _bounds(interval))
+
+
+def _stacked(interval: Interval | None, *, difference: bool = False) -> Text:
+    if interval is None:
+        return Text(UNKNOWN, "dim")
+    return Text("\n").join([_value(interval, difference), _bounds(interval)])
+
+
+def _value(interval: Interval, difference: bool) -> Text:
+    if not difference:
+        return Text(percent(interval.value), "bold")
+    sure = "green" if interval.low > 0 else "red" if interval.high < 0 else ""
+    return Text(signed(interval.value), sure)
+
+
+def _bounds(interval: Interval) -> Text:
+    return Text(bounds(interval), "dim")
+
+
+def _fault_count(arm: Arm) -> Text:
+    return Text(str(arm.faults), "yellow" if arm.faults else "")
+
+
+def _scale(arms: Sequence[Arm]) -> Table:
+    table = Table.grid()
+    table.add_column(no_wrap=True, min_width=LABEL_WIDTH)
+    table.add_row(Text("Pass^1", "dim"), _axis())
+    for arm in arms:
+        if 1 in arm.passes:
+            interval = arm.passes[1]
+            table.add_row(Text(arm.label), _whiskers(interval), f"  {percent(interval.value)}")
+    return table
+
+
+def _axis() -> Text:
+    cells = " " * (_SCALE + 2)
+    for tick in _TICKS:
+        cells = cells[: _cell(tick)] + str(tick) + cells[_cell(tick) + len(str(tick)) :]
+    return Text(cells, "dim")
+
+
+def _whiskers(interval: Interval) -> Text:
+    low, at, high = (_cell(x) for x in (interval.low, interval.value, interval.high))
+    cells = [" "] * _SCALE
+    for tick in _TICKS:
+        cells[_cell(tick)] = "┊"
+    cells[low : high + 1] = "─" * (high + 1 - low)
+    cells[low], cells[high], cells[at] = "├", "┤", "●"
+    drawn = Text("".join(cells), "dim")
+    drawn.stylize("not dim bold", at, at + 1)
+    drawn.stylize("not dim", low, high + 1)
+    return drawn
+
+
+def _cell(value: float) -> int:
+    return round(min(max(value, 0.0), 100.0) / 100 * (_SCALE - 1))
+
+
+def _faults(arms: Sequence[Arm]) -> Iterator[RenderableType]:
+    yield Text()
+    faulty = [arm for arm in arms if arm.faults]
+    if not faulty:
+        yield Text("No faults: every rollout was scored.", "dim")
+        return
+    listed = [_fault_line(arm) for arm in faulty]
+    yield joined([Text("Faults, counted and never scored: ", "dim") + listed[0], *listed[1:]], "; ")
+
+
+def _fault_line(arm: Arm) -> Text:
+    kinds = tally(arm.fault_kinds) if arm.fault_kinds else Text(str(arm.faults), "bold")
+    where = f"{arm.label} ({arm.split})" if arm.split not in ("", "test") else arm.label
+    return Text(f"{where}: ") + kinds

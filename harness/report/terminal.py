@@ -1,0 +1,48 @@
+"""The report as a rich renderable for a terminal or a pipe, 80 columns and up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from harness.report.causes import causes
+from harness.report.effort import effort
+from harness.report.figures import cost, duration
+from harness.report.layout import joined, ruled
+from harness.report.outcome import outcome
+from harness.report.reading import Document, read_report
+from harness.report.view import Report
+
+_LINES = (
+    ("domain", "seed", "preset", "time", "cost"),
+    ("policy", "simulator", "judge", "injector", "trainer"),
+    ("clusterer",),
+)
+
+
+def render(document: Document) -> RenderableType:
+    """The whole report; parts the document lacks are left out and named at the end."""
+    report = read_report(document)
+    parts = [*_header(report), *outcome(report), *causes(report), *effort(report)]
+    return Group(*parts, *_missing(report))
+
+
+def _header(report: Report) -> Iterator[RenderableType]:
+    state = Text("complete", "green") if report.complete else Text("not finished", "yellow")
+    yield ruled(Text(report.run, "bold"), state)
+    facts = {"domain": report.domain, **report.setting}
+    facts |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
+    for names in _LINES:
+        pairs = [(name, facts[name]) for name in names if facts.get(name)]
+        if pairs:
+            yield joined(
+                [Text.assemble((f"{name} ", "dim"), value) for name, value in pairs], "   "
+            )
+
+
+def _missing(report: Report) -> Iterator[RenderableType]:
+    if report.missing:
+        yield Text()
+        yield Text(f"Not there: {', '.join(report.missing)}.", "yellow")

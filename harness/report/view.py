@@ -1,0 +1,148 @@
+"""What a run's report holds, as typed values that the renderers can trust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.types import Interval
+
+Series = tuple[tuple[float, float], ...]
+"""(step, value) pairs in order of steps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One policy's result on a split. ``passes`` and ``differences`` map k to percent (points).
+
+    ``differences`` are paired by task, against the arm named ``against`` ("" if none was computed).
+    """
+
+    name: str
+    split: str
+    tasks: int
+    trials: int
+    passes: Mapping[int, Interval]
+    faults: int
+    fault_kinds: Mapping[str, int]
+    against: str
+    differences: Mapping[int, Interval]
+
+    @property
+    def label(self) -> str:
+        return arm_label(self.name)
+
+    @property
+    def size(self) -> str:
+        return f"{self.tasks} × {self.trials}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How often a pattern occurred in a round: ``fraction`` is of all the agent's failures."""
+
+    count: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """An error pattern and its share in each round it was seen in."""
+
+    id: str
+    name: str
+    description: str
+    kinds: Mapping[str, int]
+    rounds: Mapping[int, Share]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolRound:
+    """The task pool after a round: its tasks, by pattern, and candidates refused, by reason."""
+
+    round: int
+    tasks: int
+    patterns: Mapping[str, int]
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A reward term's weight, and its mean at the first and last step; None where not reported."""
+
+    name: str
+    weight: float | None
+    first: float | None
+    last: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """The reward terms of one trained arm, and its curves by metric ("reward", "success", ...)."""
+
+    arm: str
+    terms: tuple[Term, ...]
+    curves: Mapping[str, Series]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What training one arm took; None where the trainer did not report it."""
+
+    arm: str
+    steps: int
+    tokens: int
+    seconds: float | None
+    loss_first: float | None
+    loss_last: float | None
+    stopped_because: str
+    curves: Mapping[str, Series]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A whole run: ``setting`` is who played what, ``missing`` names the parts not there."""
+
+    run: str
+    domain: str
+    setting: Mapping[str, str]
+    arms: tuple[Arm, ...]
+    validation: tuple[Arm, ...]
+    patterns: tuple[Pattern, ...]
+    blame: Mapping[int, Mapping[str, int]]
+    pool: tuple[PoolRound, ...]
+    rewards: tuple[Reward, ...]
+    training: tuple[Training, ...]
+    seconds: Mapping[str, float]
+    cost_usd: float | None
+    complete: bool
+    missing: tuple[str, ...]
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The rounds in which patterns were looked for, in order."""
+        seen = {number for pattern in self.patterns for number in pattern.rounds}
+        return tuple(sorted(seen | set(self.blame)))
+
+    @property
+    def tested(self) -> str:
+        """The split the arms were measured on, as a heading."""
+        splits = {arm.split for arm in self.arms}
+        return "Held-out test" if splits <= {"test", ""} else ", ".join(sorted(splits))
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(self.seconds.values())
+
+    def pattern_name(self, pattern_id: str) -> str:
+        """The pattern's name; its id if the report does not describe it."""
+        return next((p.name for p in self.patterns if p.id == pattern_id), pattern_id)
+
+
+def arm_label(name: str) -> str:
+    """What readers call an arm: "SFT", "RL round 1", "control 1"; unknown names as they are."""
+    known = {"base": "base", "sft": "SFT"}
+    kind, _, number = name.partition("-")
+    if number.isdecimal() and kind in ("rl", "control"):
+        return f"{'RL round' if kind == 'rl' else kind} {number}"
+    return known.get(name, name)

@@ -1,0 +1,238 @@
+"""Turn tasks into episodes: one conversation between policy, simulated user and world, and many of
+them at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from harness.errors import RolloutFault
+from harness.protocols import (
+    AgentTurn,
+    Conversation,
+    Domain,
+    Executor,
+    Policy,
+    TurnTokens,
+    UserSimulator,
+    UserTurn,
+    World,
+)
+from harness.registry import blame
+from harness.scoring import WeightedTerm, score
+from harness.types import (
+    Ended,
+    Episode,
+    Grade,
+    Message,
+    Task,
+    TokenTrace,
+    ToolCall,
+    Trajectory,
+    Usage,
+    stable_id,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One conversation to be had."""
+
+    task: Task
+    trial: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When to give up: ``max_steps`` messages after the greeting, ``max_errors`` failed calls in
+    total.
+    """
+
+    max_steps: int = 80
+    max_errors: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Everything a rollout needs besides policy and job."""
+
+    domain: Domain
+    user: UserSimulator
+    terms: Sequence[WeightedTerm] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+def run_rollouts(
+    jobs: Sequence[Job],
+    policy: Policy,
+    setting: Setting,
+    executor: Executor,
+    *,
+    keep_tokens: bool = False,
+    finished: Callable[[int, Episode], None] | None = None,
+) -> list[Episode]:
+    """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it ends."""
+
+    async def one(job: Job) -> Episode:
+        return await rollout(job, policy, setting, keep_tokens=keep_tokens)
+
+    async def all_of_them() -> list[Episode]:
+        episodes: dict[int, Episode] = {}
+        async for index, episode in executor.map(one, jobs):
+            episodes[index] = episode
+            if finished is not None:
+                finished(index, episode)
+        return [episodes[index] for index in range(len(jobs))]
+
+    return asyncio.run(all_of_them())
+
+
+async def rollout(
+    job: Job, policy: Policy, setting: Setting, *, keep_tokens: bool = False
+) -> Episode:
+    """Have one conversation, grade and score it. A fault ends it with a typed ending and a failing
+    grade.
+    """
+    talk = _Talk(job, policy, setting)
+    try:
+        ended, fault = await talk.run(), ""
+    except RolloutFault as error:
+        ended, fault = _fault_ending(error), str(error)
+    finally:
+        policy.forget(talk.id)
+    trajectory = Trajectory(
+        id=stable_id(job.task.id, policy.id, job.trial, job.seed),
+        task_id=job.task.id,
+        trial=job.trial,
+        policy=policy.id,
+        seed=job.seed,
+        messages=tuple(talk.messages),
+        ended=ended,
+        fault=fault,
+        usage=talk.usage,
+    )
+    grade = Grade(success=False)
+    if not trajectory.is_fault:
+        with blame(setting.domain.name, "grade"):
+            grade = setting.domain.grade(job.task, talk.world, trajectory)
+    return Episode(
+        task=job.task,
+        trajectory=trajectory,
+        grade=grade,
+        score=score(trajectory, grade, job.task, setting.terms),
+        tokens=join_tokens(talk.tokens) if keep_tokens else None,
+    )
+
+
+def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
+    """The turns' tokens as one trace; None if the policy gave none."""
+    if not turns:
+        return None
+    ids: list[int] = []
+    sampled: list[bool] = []
+    logprobs: list[float] = []
+    for turn in turns:
+        ids += [*turn.context, *turn.sampled]
+        sampled += [False] * len(turn.context) + [True] * len(turn.sampled)
+        logprobs += [0.0] * len(turn.context) + list(turn.logprobs)
+    return TokenTrace(
+        ids=np.asarray(ids, dtype=np.int64),
+        sampled=np.asarray(sampled, dtype=np.bool_),
+        logprobs=np.asarray(logprobs, dtype=np.float32),
+    )
+
+
+def _fault_ending(error: RolloutFault) -> Ended:
+    known: Mapping[str, Ended] = {
+        "context_overflow": "context_overflow",
+        "agent_fault": "agent_fault",
+        "user_fault": "user_fault",
+    }
+    return known.get(error.kind, "infrastructure_fault")
+
+
+class _Talk:
+    """The state of one conversation while it runs."""
+
+    def __init__(self, job: Job, policy: Policy, setting: Setting) -> None:
+        self.job = job
+        self.policy = policy
+        self.setting = setting
+        self.id = stable_id(job.task.id, job.trial, job.seed, id(self))
+        self.world: World = setting.domain.open(job.task)
+        self.messages: list[Message] = [Message(role="assistant", content=setting.domain.greeting)]
+        self.tokens: list[TurnTokens] = []
+        self.usage: dict[str, Usage] = {}
+        self.errors = 0
+
+    async def run(self) -> Ended:
+        turn = await self._user()
+        while True:
+            if turn.stop:
+                return "transfer" if turn.transfer else "user_stop"
+            while True:
+                if self._steps() >= self.setting.limits.max_steps:
+                    return "max_steps"
+                said = await self._agent()
+                if said.stop:
+                    return "agent_stop"
+                if not said.message.calls:
+                    break
+                self._carry_out(said.message.calls)
+                if self.errors > self.setting.limits.max_errors:
+                    return "too_many_errors"
+            turn = await self._user()
+
+    def _steps(self) -> int:
+        return len(self.messages) - 1
+
+    async def _agent(self) -> AgentTurn:
+        seed = self.job.seed + len(self.messages)
+        turn = await _named("policy", self.policy.act(self._conversation(), seed=seed))
+        self.messages.append(turn.message)
+        if turn.tokens is not None:
+            self.tokens.append(turn.tokens)
+        self._use("agent", turn.usage)
+        return turn
+
+    async def _user(self) -> UserTurn:
+        seed = self.job.seed + len(self.messages)
+        reply = self.setting.user.reply(self.job.task, self._conversation(), seed=seed)
+        turn = await _named("user simulator", reply)
+        self.messages.append(turn.message)
+        self._use("user", turn.usage)
+        return turn
+
+    def _carry_out(self, calls: Sequence[ToolCall]) -> None:
+        for call in calls:
+            result = self.world.call(call)
+            self.errors += result.is_error
+            self.messages.append(
+                Message(
+                    role="tool", content=result.content, call_id=call.id, is_error=result.is_error
+                )
+            )
+
+    def _conversation(self) -> Conversation:
+        return Conversation(
+            id=self.id,
+            domain=self.setting.domain,
+            task=self.job.task,
+            messages=tuple(self.messages),
+        )
+
+    def _use(self, role: str, usage: Usage) -> None:
+        self.usage[role] = self.usage.get(role, Usage()).plus(usage)
+
+
+async def _named(who: str, turn: Awaitable[T]) -> T:
+    with blame(who, "turn"):
+        return await turn

@@ -1,0 +1,40 @@
+"""Turn tasks into demonstrations: conversations of the teacher that succeeded, endless and fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from harness.errors import NothingToLearn
+from harness.protocols import Executor, Policy
+from harness.rollout import Job, Setting, run_rollouts
+from harness.types import Episode, Recipe, stable_seed
+
+CHUNK = 64
+"""Conversations had at once; after this many in a row without one success the teacher is given up.
+"""
+
+
+def demonstrations(
+    teacher: Policy, setting: Setting, executor: Executor, *, seed: int
+) -> Iterator[Episode]:
+    """Successful episodes of the teacher on generated train tasks, determined by the seed.
+
+    Raises ``NothingToLearn`` if the teacher fails a whole chunk of tasks, or the domain has no
+    tasks.
+    """
+    tasks = setting.domain.generate(seed, Recipe(split="train"))
+    while True:
+        chunk = list(islice(tasks, CHUNK))
+        jobs = [
+            Job(task=task, trial=0, seed=stable_seed(seed, "demonstration", task.id))
+            for task in chunk
+        ]
+        good = [e for e in run_rollouts(jobs, teacher, setting, executor) if e.score.success]
+        if not good:
+            raise NothingToLearn(
+                f"the teacher {teacher.id!r} solved none of {len(jobs)} tasks of the domain "
+                f"{setting.domain.name!r}",
+                hint="Check the domain's solver: `harness eval --policy expert` shows how it fails.",
+            )
+        yield from good

@@ -1,0 +1,292 @@
+"""The run folder: the only reader and writer of it. What is complete is marked, so that a resumed
+run skips it.
+
+config.json            the resolved settings
+tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
+checkpoints/ARM/       checkpoint.json and the model folder
+evals/ARM-SPLIT/       episodes.jsonl, one line per conversation
+rounds/N/              diagnoses.jsonl, patterns.jsonl, tasks.jsonl, refused.json
+timings.jsonl          seconds per station; kept apart, so that all other files depend on the seeds
+alone report.json            what `harness report` renders
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness.errors import RunError
+from harness.types import Checkpoint, Episode, Grade, Json, Score, Task, Trajectory
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+CONFIG = "config.json"
+EPISODES = "episodes.jsonl"
+
+
+class Store:
+    """One run folder. ``warn`` is told of what was found damaged and could be mended.
+
+    Every write raises ``RunError`` when the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
+        self.folder = folder
+        self.warn = warn
+
+    @classmethod
+    def create(cls, folder: Path, config: Mapping[str, Json]) -> Store:
+        """A new run folder. Raises ``RunError`` if there is a run already or anything else in the
+        way.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            is_run = folder.is_dir() and (folder / CONFIG).exists()
+            raise RunError(
+                f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
+                hint=f"Continue it with --resume {folder}, or choose another --out."
+                if is_run
+                else "Choose another --out.",
+            )
+        store = cls(folder)
+        store.write_json(CONFIG, dict(config))
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, warn: Callable[[str], None] = lambda message: None) -> Store:
+        """An existing run folder. Raises ``RunError`` if it is not one."""
+        if not (folder / CONFIG).is_file():
+            found = "does not exist" if not folder.exists() else f"has no {CONFIG}"
+            raise RunError(
+                f"{folder} is not a run folder: it {found}",
+                hint="Give the folder that `harness loop --out` or `harness eval --out` made.",
+            )
+        return cls(folder, warn)
+
+    @property
+    def config(self) -> dict[str, Json]:
+        found = self.read_json(CONFIG)
+        if not isinstance(found, dict):
+            raise RunError(f"{self.folder / CONFIG} holds no settings", hint="Start a new run.")
+        return found
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises ``RunError`` if another one holds it."""
+        import fcntl
+
+        with self._writing("run.lock") as path, path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.folder} is in use by another process",
+                    hint="Wait for it to end, or stop it.",
+                ) from None
+            yield
+
+    # --- stations ---------------------------------------------------------------------------------
+
+    def is_done(self, station: str) -> bool:
+        return self._mark(station).exists()
+
+    def finish(self, station: str, seconds: float) -> None:
+        """Mark the station complete. All it wrote must be on disk before."""
+        self.append("timings.jsonl", {"station": station, "seconds": round(seconds, 3)})
+        self.write_json(f"done/{_slug(station)}.json", {"station": station})
+
+    def reopen(self, station: str) -> None:
+        """Forget that the station was complete."""
+        self._mark(station).unlink(missing_ok=True)
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds spent per station, summed over resumed parts."""
+        total: dict[str, float] = {}
+        for row in self.read_rows("timings.jsonl"):
+            name, seconds = row["station"], row["seconds"]
+            if isinstance(name, str) and isinstance(seconds, int | float):
+                total[name] = round(total.get(name, 0.0) + seconds, 3)
+        return total
+
+    def _mark(self, station: str) -> Path:
+        return self.folder / "done" / f"{_slug(station)}.json"
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def write_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
+        """Frozen dataclasses, one JSON line each."""
+        adapter = _adapter(shape)
+        lines = [adapter.dump_json(value).decode() + "\n" for value in values]
+        self._write_text(name, "".join(lines))
+
+    def read_values(self, name: str, shape: type[T]) -> list[T]:
+        adapter = _adapter(shape)
+        return [self._parse(adapter, name, line) for line in self._lines(name)]
+
+    def has(self, name: str) -> bool:
+        return (self.folder / name).exists()
+
+    def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
+        self.write_json(
+            f"checkpoints/{arm}/checkpoint.json",
+            _adapter(Checkpoint).dump_python(checkpoint, mode="json"),
+        )
+
+    def read_checkpoint(self, arm: str) -> Checkpoint:
+        """Raises ``RunError`` if the arm was not trained yet."""
+        name = f"checkpoints/{arm}/checkpoint.json"
+        if not self.has(name):
+            raise RunError(
+                f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
+            )
+        text = (self.folder / name).read_text()
+        return self._parse(_adapter(Checkpoint), name, text)
+
+    def append_episode(self, evaluation: str, episode: Episode) -> None:
+        self.append(f"evals/{evaluation}/{EPISODES}", _episode_row(episode))
+
+    def write_episodes(self, evaluation: str, episodes: Sequence[Episode]) -> None:
+        lines = [json.dumps(_episode_row(episode)) + "\n" for episode in episodes]
+        self._write_text(f"evals/{evaluation}/{EPISODES}", "".join(lines))
+
+    def read_episodes(self, evaluation: str, tasks: Sequence[Task]) -> list[Episode]:
+        """The episodes of an evaluation; those of tasks not given are left out. Token traces are
+        not kept.
+        """
+        by_id = {task.id: task for task in tasks}
+        episodes = []
+        for row in self.read_rows(f"evals/{evaluation}/{EPISODES}"):
+            trajectory = _adapter(Trajectory).validate_python(row["trajectory"])
+            if trajectory.task_id in by_id:
+                episodes.append(
+                    Episode(
+                        task=by_id[trajectory.task_id],
+                        trajectory=trajectory,
+                        grade=_adapter(Grade).validate_python(row["grade"]),
+                        score=_adapter(Score).validate_python(row["score"]),
+                    )
+                )
+        return episodes
+
+    # --- files ------------------------------------------------------------------------------------
+
+    def write_json(self, name: str, value: object) -> None:
+        self._write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        path = self.folder / name
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            raise RunError(
+                f"{path} is missing", hint="Run the earlier stations, or --resume the run."
+            ) from None
+        except ValueError as error:
+            raise RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.") from None
+
+    def append(self, name: str, row: Mapping[str, object]) -> None:
+        """One JSON line at the end of a file, on disk when this returns."""
+        with self._writing(name) as path, path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def read_rows(self, name: str) -> list[dict[str, Json]]:
+        """The JSON lines of a file; [] if there is none. A torn last line is cut off with a
+        warning.
+        """
+        rows: list[dict[str, Json]] = []
+        for number, line in enumerate(self._lines(name), start=1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                raise RunError(
+                    f"{self.folder / name}, line {number}: not JSON",
+                    hint="Delete that line; the run makes the lost part again with --resume.",
+                ) from None
+        return rows
+
+    def _lines(self, name: str) -> list[str]:
+        path = self.folder / name
+        if not path.exists():
+            return []
+        text = path.read_text()
+        kept, newline, torn = text.rpartition("\n")
+        if torn:
+            self.warn(f"{path}: dropped a torn last line ({len(torn)} characters)")
+            with self._writing(name):
+                path.write_text(kept + newline)
+        return kept.splitlines()
+
+    def _parse(self, adapter: TypeAdapter[T], name: str, text: str) -> T:
+        from pydantic import ValidationError
+
+        try:
+            return adapter.validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RunError(
+                f"{self.folder / name} does not fit this version: {first['loc']}: {first['msg']}",
+                hint="Start a new run, or use the version that made this one.",
+            ) from None
+
+    def _write_text(self, name: str, text: str) -> None:
+        with self._writing(name) as path:
+            scratch = path.with_name(path.name + ".part")
+            try:
+                scratch.write_text(text)
+                os.replace(scratch, path)
+            finally:
+                scratch.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        path = self.folder / name
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield path
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunError(
+                f"no space left on the disk while writing {path}",
+                hint="Free some space, then go on with --resume; what was finished is kept.",
+            ) from error
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="Choose another --out, or mend the permissions and --resume.",
+        ) from error
+
+
+def _episode_row(episode: Episode) -> dict[str, object]:
+    return {
+        "trajectory": _adapter(Trajectory).dump_python(episode.trajectory, mode="json"),
+        "grade": _adapter(Grade).dump_python(episode.grade, mode="json"),
+        "score": _adapter(Score).dump_python(episode.score, mode="json"),
+    }
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(shape: type[T]) -> TypeAdapter[T]:
+    from pydantic import TypeAdapter
+
+    if shape not in _ADAPTERS:
+        _ADAPTERS[shape] = TypeAdapter(shape)
+    return _ADAPTERS[shape]
+
+
+def _slug(station: str) -> str:
+    return station.replace(" ", "-").replace(":", "")

@@ -1,0 +1,450 @@
+"""The values that travel through the loop, in travel order: frozen, without behaviour that needs a
+plugin.
+
+A ``Task`` becomes ``Trajectory`` objects; a failed one becomes a ``Diagnosis``; diagnoses become
+``ErrorPattern`` objects; patterns become new tasks, which carry their ``Origin``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypeAliasType
+
+Json = TypeAliasType("Json", "str | int | float | bool | None | list[Json] | dict[str, Json]")
+
+Split = Literal["train", "validation", "test"]
+Requestor = Literal["agent", "user"]
+Role = Literal["user", "assistant", "tool"]
+ToolKind = Literal["read", "write", "generic"]
+
+Ended = Literal[
+    "user_stop",
+    "agent_stop",
+    "transfer",
+    "max_steps",
+    "too_many_errors",
+    "context_overflow",
+    "agent_fault",
+    "user_fault",
+    "infrastructure_fault",
+]
+"""How a conversation ended. The three ``*_fault`` values and ``context_overflow`` are faults: see
+``FAULTS``.
+"""
+
+FAULTS: frozenset[str] = frozenset(
+    {"context_overflow", "agent_fault", "user_fault", "infrastructure_fault"}
+)
+"""Endings that say nothing about the policy: counted and reported, never scored or trained on."""
+
+Blame = Literal["agent", "user_simulator", "task", "tool", "infrastructure"]
+Severity = Literal["minor", "major", "critical"]
+
+
+def stable_id(*parts: object) -> str:
+    """The first 12 hex digits of the sha256 of the parts in canonical JSON: equal parts, equal id."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_jsonable)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def stable_seed(*parts: object) -> int:
+    """A seed in [0, 2**31) that depends on the parts alone, not on order of execution."""
+    return int(stable_id(*parts), 16) % 2**31
+
+
+def _jsonable(value: object) -> object:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"no canonical JSON for {type(value).__name__}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """One function the agent (or, with dual control, the user) can call.
+
+    ``parameters`` is the JSON schema of the arguments. ``nouns`` says in plain words what an
+    argument stands for ("order_id" -> "order"): judges and scripted teachers speak of arguments by
+    it. ``followup`` is the sentence that the policy demands after the call, if it demands one.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Json]
+    kind: ToolKind
+    nouns: Mapping[str, str] = field(default_factory=dict)
+    followup: str = ""
+
+    def schema(self) -> dict[str, Json]:
+        """The tool in OpenAI function format."""
+        return {
+            "type": "function",
+            "function": {
+                "name": self.name,
+                "description": self.description,
+                "parameters": dict(self.parameters),
+            },
+        }
+
+    def noun(self, argument: str) -> str:
+        """The plain word for an argument; its name with spaces if the domain gave none."""
+        return self.nouns.get(argument, argument.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call as it was made; ``arguments`` are whatever the caller sent, valid or not."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    id: str = ""
+    requestor: Requestor = "agent"
+
+    def same_as(self, other: ToolCall) -> bool:
+        """Whether both ask the same thing, whatever their ids."""
+        return self.name == other.name and dict(self.arguments) == dict(other.arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool answered, as the text the caller sees."""
+
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn: text, or tool calls, or (role ``tool``) the result of the call ``call_id``."""
+
+    role: Role
+    content: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    is_error: bool = False
+    requestor: Requestor = "agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing the simulated user knows and tells when asked.
+
+    ``about``: what it is, as a question would put it ("which payment method to use").
+    ``asked_by``: lower-case words; a question that contains one of them is a question for this
+    fact. ``says``: wordings of the answer. ``recognised_by`` and ``conflicts_with``: lower-case
+    phrases by which the user recognises that a proposal respects, or contradicts, what it knows.
+    ``needed_for``: names of tool arguments that cannot be filled in before this is told.
+    ``volunteered``: already told in the request's opening.
+    """
+
+    about: str
+    asked_by: tuple[str, ...]
+    says: tuple[str, ...]
+    recognised_by: tuple[str, ...] = ()
+    conflicts_with: tuple[str, ...] = ()
+    needed_for: tuple[str, ...] = ()
+    volunteered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A change of mind: the user first wants ``proposal``, and when it is offered says one of
+    ``says``.
+    """
+
+    proposal: ToolCall
+    says: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing the user wants from the conversation.
+
+    ``says``: wordings of the opening. ``want``: the write that fulfils it; None where the right
+    outcome is to refuse or to transfer. ``verbs``: lower-case words, one of which an offer to carry
+    it out contains. ``refusal``: why it must be refused, as the agent would put it.
+    """
+
+    kind: str
+    says: tuple[str, ...]
+    facts: tuple[Fact, ...] = ()
+    want: ToolCall | None = None
+    verbs: tuple[str, ...] = ()
+    outcome: Literal["done", "refused", "transferred"] = "done"
+    refusal: str = ""
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Who the user is and what it wants: in prose for language models, as requests for scripted
+    users.
+
+    ``identity`` are the facts that hold for the whole conversation (who I am). ``requests`` are in
+    the order in which the user brings them up.
+    """
+
+    reason: str
+    known: str = ""
+    unknown: str = ""
+    instructions: str = ""
+    persona: str = ""
+    identity: tuple[Fact, ...] = ()
+    requests: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a synthesised task comes from: the lineage back to the failure that asked for it."""
+
+    round: int
+    pattern_id: str
+    injector: str
+    trajectory_id: str
+    parent_task_id: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One conversation to be had, and what must be true at its end.
+
+    ``world`` is all the domain needs to rebuild the starting state (a database name, a seed, or the
+    state itself). ``gold`` are the calls whose effect on a fresh world is the wanted effect.
+    ``communicate`` are strings the agent must have said. ``tags`` name the features it was made
+    with.
+    """
+
+    id: str
+    domain: str
+    split: Split
+    scenario: Scenario
+    world: Mapping[str, Json]
+    gold: tuple[ToolCall, ...] = ()
+    communicate: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """Something a domain's generator can weave into a task on purpose.
+
+    ``provokes`` are the mistake kinds (see ``Diagnosis.kind``) that tasks with this feature invite.
+    """
+
+    name: str
+    description: str
+    provokes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a generator is asked for: the split whose id space to use, and features with their
+    weights.
+
+    Weights are relative (unitless, >= 0); ``required`` features are in every task. An empty recipe
+    is the domain's default mix.
+    """
+
+    split: Split = "train"
+    weights: Mapping[str, float] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field that differs from the start: ``path`` from the root, values before and after (None:
+    absent).
+    """
+
+    path: tuple[str, ...]
+    before: Json
+    after: Json
+
+
+Changes = tuple[Change, ...]
+"""All that differs from the starting state, sorted by path: equal effects give equal ``Changes``.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """Whether the wanted state was reached, and the difference if it was not.
+
+    ``wanted`` and ``actual`` are what the gold calls and the conversation changed. ``unsaid`` are
+    the ``Task.communicate`` strings that no agent message contains.
+    """
+
+    success: bool
+    wanted: Changes = ()
+    actual: Changes = ()
+    unsaid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one role consumed: tokens, model calls, US dollars."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 0
+    cost_usd: float = 0.0
+
+    def plus(self, other: Usage) -> Usage:
+        return Usage(
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            calls=self.calls + other.calls,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTrace:
+    """The token ids of a conversation exactly as the sampler saw and made them.
+
+    Shapes (n,): ``ids`` int64; ``sampled`` bool, True where the policy chose the token;
+    ``logprobs`` float32 in nats at the sampling temperature, 0 where not sampled. Read-only arrays.
+    """
+
+    ids: NDArray[np.int64]
+    sampled: NDArray[np.bool_]
+    logprobs: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        for array in (self.ids, self.sampled, self.logprobs):
+            array.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """One finished conversation. ``messages`` start with the agent's fixed greeting."""
+
+    id: str
+    task_id: str
+    trial: int
+    policy: str
+    seed: int
+    messages: tuple[Message, ...]
+    ended: Ended
+    fault: str = ""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+
+    @property
+    def is_fault(self) -> bool:
+        return self.ended in FAULTS
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The agent's tool calls in order."""
+        return tuple(c for m in self.messages if m.role == "assistant" for c in m.calls)
+
+    @property
+    def results(self) -> tuple[Message, ...]:
+        """The results of the agent's tool calls, one for one with ``calls``."""
+        return tuple(m for m in self.messages if m.role == "tool" and m.requestor == "agent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermScore:
+    """What one reward term thinks: ``value`` in [-1, 1], and why."""
+
+    name: str
+    value: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The verdict on a trajectory: success, each term, and the weighted total (unitless)."""
+
+    success: bool
+    terms: tuple[TermScore, ...] = ()
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """A task, the conversation had on it, and how it was graded and scored: the unit stations read.
+
+    ``tokens`` is there where the policy is trainable and the caller asked to keep them.
+    """
+
+    task: Task
+    trajectory: Trajectory
+    grade: Grade
+    score: Score
+    tokens: TokenTrace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """Whose fault a failed trajectory was and what went wrong.
+
+    ``kind`` is a slug ("wrong_order"); ``turn`` the index into ``Trajectory.messages`` of the
+    decisive mistake; ``evidence`` quotes the conversation or the diff.
+    """
+
+    trajectory_id: str
+    task_id: str
+    blame: Blame
+    kind: str
+    turn: int
+    summary: str
+    evidence: str = ""
+    severity: Severity = "major"
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPattern:
+    """Failures that went wrong in the same way.
+
+    ``members`` and ``exemplars`` are trajectory ids; ``share`` is the fraction of all the round's
+    agent failures; ``kinds`` counts the members' mistake kinds.
+    """
+
+    id: str
+    name: str
+    description: str
+    members: tuple[str, ...]
+    share: float
+    exemplars: tuple[str, ...] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A reference to weights: ``path`` is a Hugging Face folder (or a hub id), ``policy`` the name
+    that samples it.
+
+    ``parent`` is the id of the checkpoint it was trained from, ``trained_on`` what it was trained
+    on, in words; ``record`` holds the trainer's own numbers (steps, losses, seconds).
+    """
+
+    id: str
+    policy: str
+    path: str
+    parent: str = ""
+    trained_on: str = ""
+    record: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A point estimate with the bounds of its confidence interval, all in percent or all in the
+    unit of value.
+    """
+
+    value: float
+    low: float
+    high: float
