@@ -1,4 +1,6 @@
-"""Turn a preset, a TOML file and flags into one frozen ``LoopConfig``; read the options of plugins."""
+"""Turn a preset, a TOML file and flags into one frozen ``LoopConfig``; read the options of
+plugins.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ def load_config(
 
 
 def parse_config(table: Mapping[str, object]) -> LoopConfig:
-    """The settings in the table. Raises ``ConfigError``, naming the nearest key for an unknown one."""
+    """The settings in the table. Raises ``ConfigError``, naming the nearest key for an unknown
+    one.
+    """
     known = [f.name for f in fields(LoopConfig)]
     for key in table:
         if key not in known:

@@ -42,7 +42,9 @@ class NothingToLearn(HarnessError):
 
 
 class ModelError(HarnessError):
-    """A model folder that cannot be used: no tokenizer, no chat template, weights that do not fit."""
+    """A model folder that cannot be used: no tokenizer, no chat template, weights that do not
+    fit.
+    """
 
 
 class RolloutFault(Exception):

@@ -49,7 +49,7 @@ def held_out_tasks(parts: Parts, split: Split, count: int) -> list[Task]:
     tasks = list(parts.domain.tasks(split))
     if len(tasks) < count:
         raise RunError(
-            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, {count} were asked for",
+            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
             hint=f"Set {split}_tasks (or --tasks) to at most {len(tasks)}.",
         )
     return tasks[:count]

@@ -1,4 +1,6 @@
-"""What is installed: plugins and their names, extension points, optional dependencies, the machine."""
+"""What is installed: plugins and their names, extension points, optional dependencies, the
+machine.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ DISTRIBUTION = "errata-harness"
 
 
 def installed() -> list[dict[str, str]]:
-    """A row per plugin: name, distribution, version, what it offers, and its error if it is broken."""
+    """A row per plugin: name, distribution, version, what it offers, and its error if it is
+    broken.
+    """
     registry = Registry()
     rows = []
     for plugin in registry.plugins:

@@ -131,7 +131,9 @@ def imitate(parts: Parts, store: Store) -> None:
 
 
 def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> None:
-    """Read the failures of an evaluation (default: the round's) into diagnoses and error patterns."""
+    """Read the failures of an evaluation (default: the round's) into diagnoses and error
+    patterns.
+    """
     with _station(parts, store, f"discover {number}") as work:
         if work:
             source = evaluation or f"{subject(number)}-validation"
@@ -176,7 +178,9 @@ def inject(parts: Parts, store: Store, number: int) -> None:
 
 
 def train(parts: Parts, store: Store, number: int) -> None:
-    """GRPO on the pool: from the SFT checkpoint on all rounds' tasks, unless configured otherwise."""
+    """GRPO on the pool: from the SFT checkpoint on all rounds' tasks, unless configured
+    otherwise.
+    """
     config = parts.config
     with _station(parts, store, f"train rl-{number}", unit="steps") as work:
         if work:
@@ -200,7 +204,9 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
 
 
 def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
-    """Conversations of an arm's policy on held-out tasks; those already on disk are not had again."""
+    """Conversations of an arm's policy on held-out tasks; those already on disk are not had
+    again.
+    """
     with _station(parts, store, f"evaluate {arm} on {split}", unit="rollouts") as work:
         if work:
             policy = parts.policy(store.read_checkpoint(arm))
@@ -208,7 +214,9 @@ def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
 
 
 def evaluate_once(parts: Parts, store: Store, split: Split) -> None:
-    """Evaluate the configured policy as it is, as the arm ``policy``: no training, no checkpoints."""
+    """Evaluate the configured policy as it is, as the arm ``policy``: no training, no
+    checkpoints.
+    """
     with _station(parts, store, f"evaluate policy on {split}", unit="rollouts") as work:
         if work:
             policy = parts.policy(folder=store.folder / "checkpoints" / "policy" / "model")

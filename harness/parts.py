@@ -63,7 +63,9 @@ class Parts:
         ]
 
     def check(self) -> None:
-        """Make every product but the policies, so that bad options are errors before anything runs."""
+        """Make every product but the policies, so that bad options are errors before anything
+        runs.
+        """
         made = (self.domain, self.user, self.judge, self.clusterer, self.injector, self.executor)
         trainers = (self.trainer(self.config.sft_trainer), self.trainer(self.config.trainer))
         assert all(product is not None for product in (*made, *trainers, *self.terms))

@@ -1,4 +1,6 @@
-"""Turn diagnoses into error patterns: only what is the agent's own fault is a pattern to train on."""
+"""Turn diagnoses into error patterns: only what is the agent's own fault is a pattern to train
+on.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from harness.types import Json
 
 
 def plan(parts: Parts) -> dict[str, Json]:
-    """The resolved plan: who plays what, the stations, evaluation conversations and all settings."""
+    """The resolved plan: who plays what, the stations, evaluation conversations and all
+    settings.
+    """
     config = parts.config
     names = stations(parts)
     on_test = config.test_tasks * config.test_trials

@@ -11,7 +11,9 @@ from harness.types import Task, stable_id
 
 
 def fingerprint(task: Task) -> str:
-    """Equal for tasks that ask the same thing of the same records, whatever their ids and lineage."""
+    """Equal for tasks that ask the same thing of the same records, whatever their ids and
+    lineage.
+    """
     requests = [sorted(request.says) for request in task.scenario.requests]
     gold = [(call.name, dict(call.arguments)) for call in task.gold]
     return stable_id(task.domain, requests or task.scenario.reason, gold)

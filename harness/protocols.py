@@ -63,7 +63,9 @@ class World(Protocol):
     """One conversation's view of the database; conversations never see each other's writes."""
 
     def call(self, call: ToolCall) -> ToolResult:
-        """Carry out one call. Bad calls are results with ``is_error``; this never raises for them."""
+        """Carry out one call. Bad calls are results with ``is_error``; this never raises for
+        them.
+        """
         ...
 
     def changes(self) -> Changes:
@@ -190,7 +192,9 @@ class UserTurn:
 
 
 class Policy(Protocol):
-    """The agent. Many conversations run at once on one event loop; ``act`` is called once per turn."""
+    """The agent. Many conversations run at once on one event loop; ``act`` is called once per
+    turn.
+    """
 
     id: str
 
@@ -215,7 +219,9 @@ class TrainablePolicy(Policy, Protocol):
     checkpoint: Checkpoint
 
     def encode(self, conversation: Conversation) -> TokenTrace:
-        """The ids this policy would have seen and made in a finished conversation; logprobs are 0."""
+        """The ids this policy would have seen and made in a finished conversation; logprobs are
+        0.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -297,7 +303,9 @@ class RunRollouts(Protocol):
     """The core's rollout engine, as trainers get it."""
 
     def __call__(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
-        """Episodes for (task, trial, seed) jobs, in the order of the jobs, token traces included."""
+        """Episodes for (task, trial, seed) jobs, in the order of the jobs, token traces
+        included.
+        """
         ...
 
 
@@ -328,7 +336,9 @@ class Trainer(Protocol):
     needs: str
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
-        """Train in place; returns the record for the checkpoint (steps, losses, tokens, seconds)."""
+        """Train in place; returns the record for the checkpoint (steps, losses, tokens,
+        seconds).
+        """
         ...
 
 

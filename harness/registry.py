@@ -81,7 +81,8 @@ class Registry:
         other = known.get(offer.name)
         if other is not None:
             raise NameClash(
-                f"the {offer.kind} {offer.name!r} is offered by two plugins: {other.plugin} and {offer.plugin}",
+                f"the {offer.kind} {offer.name!r} is offered by two plugins: "
+                f"{other.plugin} and {offer.plugin}",
                 hint="Uninstall one of the two, or ask its author for another name.",
             )
         known[offer.name] = offer
@@ -153,7 +154,9 @@ class Registry:
 
 @contextmanager
 def blame(plugin: str, doing: str) -> Iterator[None]:
-    """Name the plugin when third-party code raises; our own errors and rollout faults pass through."""
+    """Name the plugin when third-party code raises; our own errors and rollout faults pass
+    through.
+    """
     try:
         yield
     except (HarnessError, RolloutFault):

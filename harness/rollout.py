@@ -79,7 +79,9 @@ def run_rollouts(
     keep_tokens: bool = False,
     finished: Callable[[int, Episode], None] | None = None,
 ) -> list[Episode]:
-    """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it ends."""
+    """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it
+    ends.
+    """
 
     async def one(job: Job) -> Episode:
         return await rollout(job, policy, setting, keep_tokens=keep_tokens)

@@ -1,4 +1,6 @@
-"""Turn tasks into demonstrations: conversations of the teacher that succeeded, endless and fresh."""
+"""Turn tasks into demonstrations: conversations of the teacher that succeeded, endless and
+fresh.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,6 @@ def demonstrations(
             raise NothingToLearn(
                 f"the teacher {teacher.id!r} solved none of {len(jobs)} tasks of the domain "
                 f"{setting.domain.name!r}",
-                hint="Check the domain's solver: `harness eval --policy expert` shows how it fails.",
+                hint="See how it fails with `harness eval --policy expert`.",
             )
         yield from good

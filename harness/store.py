@@ -254,7 +254,9 @@ class Store:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is lost."""
+    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is
+    lost.
+    """
     try:
         yield
     except OSError as error:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeAliasType
 
-Json = TypeAliasType("Json", "str | int | float | bool | None | list[Json] | dict[str, Json]")
+Json = TypeAliasType("Json", "str | int | float | bool | list[Json] | dict[str, Json] | None")
 
 Split = Literal["train", "validation", "test"]
 Requestor = Literal["agent", "user"]
@@ -49,7 +49,9 @@ Severity = Literal["minor", "major", "critical"]
 
 
 def stable_id(*parts: object) -> str:
-    """The first 12 hex digits of the sha256 of the parts in canonical JSON: equal parts, equal id."""
+    """The first 12 hex digits of the sha256 of the parts in canonical JSON: equal parts, equal
+    id.
+    """
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_jsonable)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""Customer support of an online shop: orders to cancel, return, exchange and modify, as in τ²-bench retail."""
+"""Customer support of an online shop, after τ²-bench retail: cancel, return, exchange, modify."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from harness_retail.state import ToolError
 _MAX_BITS = 4096
 _ALLOWED = frozenset("0123456789+-*/(). ")
 
-Number = int | float | complex
+Number = float  # or int, or complex where a negative number has a root
 
 _BINARY: Mapping[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Add: operator.add,
@@ -26,13 +26,13 @@ _BINARY: Mapping[type[ast.operator], Callable[[Number, Number], Number]] = {
 def evaluate(expression: str) -> str:
     """The value rounded to two decimals, as text.
 
-    Only digits and ``+-*/(). `` are allowed (so ``**`` and ``//`` too). Raises ``ToolError`` for other
-    characters and for powers whose result is huge; Python's own errors for the rest.
+    Only digits and ``+-*/(). `` are allowed (so ``**`` and ``//`` too). Raises ``ToolError`` for
+    other characters and for powers whose result is huge; Python's own errors for the rest.
     """
     if not all(character in _ALLOWED for character in expression):
         raise ToolError("Invalid characters in expression")
-    tree = compile(expression.strip(), "<string>", "eval", ast.PyCF_ONLY_AST)
-    return str(round(float(_value(tree.body)), 2))  # type: ignore[arg-type]
+    tree = ast.parse(expression.strip(), "<string>", "eval")
+    return str(round(float(_value(tree.body)), 2))
 
 
 def _value(node: ast.expr) -> Number:
@@ -52,5 +52,6 @@ def _value(node: ast.expr) -> Number:
 
 
 def _is_huge(base: Number, exponent: Number) -> bool:
-    whole = isinstance(base, int) and isinstance(exponent, int)
-    return whole and base.bit_length() * abs(exponent) > _MAX_BITS  # type: ignore[union-attr,arg-type]
+    if not isinstance(base, int) or not isinstance(exponent, int):
+        return False
+    return base.bit_length() * abs(exponent) > _MAX_BITS

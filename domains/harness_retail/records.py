@@ -73,8 +73,8 @@ class Payment(TypedDict):
 
 
 class Order(TypedDict):
-    """``status``: pending, "pending (item modified)", processed, delivered, cancelled, "exchange requested"
-    or "return requested"."""
+    """``status``: pending, "pending (item modified)", processed, delivered, cancelled,
+    "exchange requested" or "return requested"."""
 
     order_id: str
     user_id: str

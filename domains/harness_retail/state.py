@@ -1,4 +1,4 @@
-"""One shared, never written database, and the overlay in which a conversation keeps the records it changed."""
+"""One shared database that is never written, and the overlay of what one conversation changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ToolError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A shop as it is before anybody calls. Shared by all conversations: read it, never write to it."""
+    """A shop before anybody calls. Shared by all conversations: read it, never write to it."""
 
     name: str
     split: Split

@@ -1,4 +1,4 @@
-"""The tools that change orders and users. Each checks everything first: a refused call changes nothing."""
+"""The tools that change orders and users. All checks come first: a refused call changes nothing."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ CANCEL_REASONS = ("no longer needed", "ordered by mistake")
 """The reasons for which an order may be cancelled."""
 
 
-def cancel_pending_order(state: Overlay, order_id: str, reason: str) -> Order:
-    order = state.order(order_id)
+def cancel_pending_order(shop: Overlay, order_id: str, reason: str) -> Order:
+    order = shop.order(order_id)
     if order["status"] != "pending":
         raise ToolError("Non-pending order cannot be cancelled")
     if reason not in CANCEL_REASONS:
         raise ToolError("Invalid reason")
     history = list(order["payment_history"])
     for payment in history:
-        _method(state, order, payment["payment_method_id"])
-    order = state.writable_order(order_id)
+        _method(shop, order, payment["payment_method_id"])
+    order = shop.writable_order(order_id)
     for payment in history:
         amount, method_id = payment["amount"], payment["payment_method_id"]
         order["payment_history"].append(_refund(amount, method_id))
-        _add_to_gift_card(state, order["user_id"], method_id, amount)
+        _add_to_gift_card(shop, order["user_id"], method_id, amount)
     order["status"] = "cancelled"
     order["cancel_reason"] = reason
     return order
 
 
 def modify_pending_order_address(
-    state: Overlay,
+    shop: Overlay,
     order_id: str,
     address1: str,
     address2: str,
     city: str,
-    state_name: str,
+    state: str,
     country: str,
     zip: str,
 ) -> Order:
-    order = state.order(order_id)
+    order = shop.order(order_id)
     _check_modifiable(order)
-    address = _address(address1, address2, city, state_name, country, zip)
-    order = state.writable_order(order_id)
+    address = _address(address1, address2, city, state, country, zip)
+    order = shop.writable_order(order_id)
     order["address"] = address
     return order
 
 
-def modify_pending_order_payment(state: Overlay, order_id: str, payment_method_id: str) -> Order:
-    order = state.order(order_id)
+def modify_pending_order_payment(shop: Overlay, order_id: str, payment_method_id: str) -> Order:
+    order = shop.order(order_id)
     _check_modifiable(order)
-    method = _method(state, order, payment_method_id)
+    method = _method(shop, order, payment_method_id)
     history = order["payment_history"]
     if len(history) != 1 or history[0]["transaction_type"] != "payment":
         raise ToolError("There should be exactly one payment for a pending order")
@@ -60,21 +60,21 @@ def modify_pending_order_payment(state: Overlay, order_id: str, payment_method_i
         raise ToolError("The new payment method should be different from the current one")
     if not _covers(method, amount):
         raise ToolError("Insufficient gift card balance to pay for the order")
-    order = state.writable_order(order_id)
+    order = shop.writable_order(order_id)
     order["payment_history"] += [_payment(amount, payment_method_id), _refund(amount, old_id)]
-    _add_to_gift_card(state, order["user_id"], payment_method_id, -amount)
-    _add_to_gift_card(state, order["user_id"], old_id, amount)
+    _add_to_gift_card(shop, order["user_id"], payment_method_id, -amount)
+    _add_to_gift_card(shop, order["user_id"], old_id, amount)
     return order
 
 
 def modify_pending_order_items(
-    state: Overlay,
+    shop: Overlay,
     order_id: str,
     item_ids: list[str],
     new_item_ids: list[str],
     payment_method_id: str,
 ) -> Order:
-    order = state.order(order_id)
+    order = shop.order(order_id)
     if order["status"] != "pending":
         raise ToolError("Non-pending order cannot be modified")
     ordered = [item["item_id"] for item in order["items"]]
@@ -83,27 +83,27 @@ def modify_pending_order_items(
             raise ToolError(f"{item_id} not found")
     if len(item_ids) != len(new_item_ids):
         raise ToolError("The number of items to be exchanged should match")
-    difference, variants = _price_difference(state, order, item_ids, new_item_ids, must_differ=True)
-    method = _method(state, order, payment_method_id)
+    difference, variants = _price_difference(shop, order, item_ids, new_item_ids, must_differ=True)
+    method = _method(shop, order, payment_method_id)
     if not _covers(method, difference):
         raise ToolError("Insufficient gift card balance to pay for the new item")
-    order = state.writable_order(order_id)
+    order = shop.writable_order(order_id)
     entry = _payment if difference > 0 else _refund
     order["payment_history"].append(entry(abs(difference), payment_method_id))
-    _add_to_gift_card(state, order["user_id"], payment_method_id, -difference)
+    _add_to_gift_card(shop, order["user_id"], payment_method_id, -difference)
     _replace_items(order, item_ids, variants)
     order["status"] = "pending (item modified)"
     return order
 
 
 def exchange_delivered_order_items(
-    state: Overlay,
+    shop: Overlay,
     order_id: str,
     item_ids: list[str],
     new_item_ids: list[str],
     payment_method_id: str,
 ) -> Order:
-    order = state.order(order_id)
+    order = shop.order(order_id)
     if order["status"] != "delivered":
         raise ToolError("Non-delivered order cannot be exchanged")
     ordered = [item["item_id"] for item in order["items"]]
@@ -112,11 +112,11 @@ def exchange_delivered_order_items(
             raise ToolError(f"Number of {item_id} not found.")
     if len(item_ids) != len(new_item_ids):
         raise ToolError("The number of items to be exchanged should match.")
-    difference, _ = _price_difference(state, order, item_ids, new_item_ids, must_differ=False)
-    method = _method(state, order, payment_method_id)
+    difference, _ = _price_difference(shop, order, item_ids, new_item_ids, must_differ=False)
+    method = _method(shop, order, payment_method_id)
     if not _covers(method, difference):
         raise ToolError("Insufficient gift card balance to pay for the price difference")
-    order = state.writable_order(order_id)
+    order = shop.writable_order(order_id)
     order["status"] = "exchange requested"
     order["exchange_items"] = sorted(item_ids)
     order["exchange_new_items"] = sorted(new_item_ids)
@@ -126,12 +126,12 @@ def exchange_delivered_order_items(
 
 
 def return_delivered_order_items(
-    state: Overlay, order_id: str, item_ids: list[str], payment_method_id: str
+    shop: Overlay, order_id: str, item_ids: list[str], payment_method_id: str
 ) -> Order:
-    order = state.order(order_id)
+    order = shop.order(order_id)
     if order["status"] != "delivered":
         raise ToolError("Non-delivered order cannot be returned")
-    method = _method(state, order, payment_method_id)
+    method = _method(shop, order, payment_method_id)
     original = order["payment_history"][0]["payment_method_id"]
     if method["source"] != "gift_card" and payment_method_id != original:
         raise ToolError("Payment method should be the original payment method")
@@ -139,7 +139,7 @@ def return_delivered_order_items(
     for item_id in item_ids:
         if item_ids.count(item_id) > ordered.count(item_id):
             raise ToolError("Some item not found")
-    order = state.writable_order(order_id)
+    order = shop.writable_order(order_id)
     order["status"] = "return requested"
     order["return_items"] = sorted(item_ids)
     order["return_payment_method_id"] = payment_method_id
@@ -147,18 +147,18 @@ def return_delivered_order_items(
 
 
 def modify_user_address(
-    state: Overlay,
+    shop: Overlay,
     user_id: str,
     address1: str,
     address2: str,
     city: str,
-    state_name: str,
+    state: str,
     country: str,
     zip: str,
 ) -> User:
-    state.user(user_id)
-    address = _address(address1, address2, city, state_name, country, zip)
-    user = state.writable_user(user_id)
+    shop.user(user_id)
+    address = _address(address1, address2, city, state, country, zip)
+    user = shop.writable_user(user_id)
     user["address"] = address
     return user
 
@@ -168,8 +168,8 @@ def _check_modifiable(order: Order) -> None:
         raise ToolError("Non-pending order cannot be modified")
 
 
-def _method(state: Overlay, order: Order, payment_method_id: str) -> PaymentMethod:
-    methods = state.user(order["user_id"])["payment_methods"]
+def _method(shop: Overlay, order: Order, payment_method_id: str) -> PaymentMethod:
+    methods = shop.user(order["user_id"])["payment_methods"]
     if payment_method_id not in methods:
         raise ToolError("Payment method not found")
     return methods[payment_method_id]
@@ -179,10 +179,10 @@ def _covers(method: PaymentMethod, amount: float) -> bool:
     return method["source"] != "gift_card" or method["balance"] >= amount
 
 
-def _add_to_gift_card(state: Overlay, user_id: str, method_id: str, amount: float) -> None:
-    if state.user(user_id)["payment_methods"][method_id]["source"] != "gift_card":
+def _add_to_gift_card(shop: Overlay, user_id: str, method_id: str, amount: float) -> None:
+    if shop.user(user_id)["payment_methods"][method_id]["source"] != "gift_card":
         return
-    card = state.writable_user(user_id)["payment_methods"][method_id]
+    card = shop.writable_user(user_id)["payment_methods"][method_id]
     card["balance"] = round(card["balance"] + amount, 2)
 
 
@@ -195,7 +195,7 @@ def _refund(amount: float, method_id: str) -> Payment:
 
 
 def _price_difference(
-    state: Overlay,
+    shop: Overlay,
     order: Order,
     item_ids: Sequence[str],
     new_item_ids: Sequence[str],
@@ -207,7 +207,7 @@ def _price_difference(
         if must_differ and item_id == new_item_id:
             raise ToolError("The new item id should be different from the old item id")
         item = _item(order, item_id)
-        product = state.database.products[item["product_id"]]
+        product = shop.database.products[item["product_id"]]
         if new_item_id not in product["variants"]:
             raise ToolError("Variant not found")
         variant = product["variants"][new_item_id]
@@ -219,7 +219,7 @@ def _price_difference(
 
 
 def _replace_items(order: Order, item_ids: Sequence[str], variants: Sequence[Variant]) -> None:
-    """Each item becomes its own variant. (tau2 gives all of them the price and options of the last one.)"""
+    """Each item becomes its own variant (in tau2 all get price and options of the last one)."""
     for item_id, variant in zip(item_ids, variants, strict=True):
         item = _item(order, item_id)
         item["item_id"] = variant["item_id"]

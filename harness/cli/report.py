@@ -32,5 +32,5 @@ def report(
     for path, make in ((svg, to_svg), (html, to_html)):
         if path is not None:
             with disk_errors(path):
-                path.write_text(make(found))
+                path.write_text(make(found), encoding="utf-8")
     show(found, as_json=as_json)

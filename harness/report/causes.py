@@ -21,15 +21,21 @@ _LEAST_NAME_WIDTH = 26
 _POOL_ROUNDS = 5
 
 
-def causes(report: Report) -> Iterator[RenderableType]:
-    """Error patterns and blame, then the pool; a part without content is left out."""
+def patterns(report: Report) -> Iterator[RenderableType]:
+    """Each error pattern's share by round, and whose fault failures were; nothing without any."""
     if report.patterns or report.blame:
         yield from heading("Error patterns", "share of the agent's failures, round by round")
-        if report.patterns:
-            yield _Patterns(report.patterns, report.rounds)
-        yield from _blame(report)
+    if report.patterns:
+        yield _Patterns(report.patterns, report.rounds)
+    if report.blame:
+        yield Text()
+        yield _blame(report)
+
+
+def pool(report: Report) -> Iterator[RenderableType]:
+    """The tasks each round added, by pattern, and what it refused; nothing if there is no pool."""
     if report.pool:
-        yield from heading("Task pool", "training tasks, by the pattern they provoke")
+        yield from heading("Task pool", "tasks added in each round, by the pattern they provoke")
         yield _pool(report)
 
 
@@ -95,15 +101,13 @@ def _line(text: Text) -> Text:
     return text
 
 
-def _blame(report: Report) -> Iterator[RenderableType]:
+def _blame(report: Report) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True, min_width=LABEL_WIDTH - 1)
     for number, counts in report.blame.items():
         failures = Text.assemble((count(sum(counts.values())), "bold"), " failures by  ")
         table.add_row(Text(f"round {number}"), failures + tally(counts))
-    if report.blame:
-        yield Text()
-        yield table
+    return table
 
 
 def _pool(report: Report) -> Table:

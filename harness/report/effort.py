@@ -19,7 +19,7 @@ from harness.report.figures import (
     weight,
 )
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, plain_table
-from harness.report.view import Report, Reward, Training, arm_label
+from harness.report.view import Report, Reward, Training, arm_label, term_rows
 
 CURVES = ("reward", "success")
 """The metrics whose course is drawn for each arm trained on rewards."""
@@ -31,7 +31,7 @@ _BAR_WIDTH = 30
 def effort(report: Report) -> Iterator[RenderableType]:
     """Rewards, training, time; a part without content is left out."""
     if report.rewards:
-        yield from heading("Reward terms", "mean at the first and the last step, before weighting")
+        yield from heading("Reward terms", "mean over the first and last quarter of training")
         yield from _terms(report.rewards)
         yield from _reward_curves(report.rewards)
     if report.training:
@@ -59,11 +59,10 @@ def _term_table(rewards: Sequence[Reward]) -> Table:
     table.add_column("weight", justify="right", no_wrap=True)
     for reward in rewards:
         table.add_column(Text(arm_label(reward.arm)), no_wrap=True)
-    for name in dict.fromkeys(term.name for reward in rewards for term in reward.terms):
-        found = [next((t for t in r.terms if t.name == name), None) for r in rewards]
-        weights = {weight(term.weight) for term in found if term}
-        cells = [_course(t.first, t.last) if t else Text(UNKNOWN, "dim") for t in found]
-        table.add_row(Text(name.replace("_", " ")), " / ".join(sorted(weights)), *cells)
+    for row in term_rows(rewards):
+        weights = " / ".join(weight(value) for value in row.weights)
+        cells = [_course(t.first, t.last) if t else Text(UNKNOWN, "dim") for t in row.terms]
+        table.add_row(Text(row.name.replace("_", " ")), weights, *cells)
     return table
 
 

@@ -1,8 +1,9 @@
-"""Numbers and foreign text as a reader sees them: formatted, cleaned, drawn with block characters."""
+"""Numbers and foreign text as readers see them: formatted, cleaned, drawn with block characters."""
 
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,13 +15,15 @@ UNKNOWN = "–"
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def clean(value: object, limit: int = 400) -> str:
     """The value as one line of visible text without control characters, ``limit`` long at most."""
-    text = " ".join(str(value)[: 4 * limit].split())
-    text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
+    text = _ESCAPES.sub("", str(value)[: 4 * limit])
+    seen = (c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    text = " ".join("".join(seen).split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
@@ -99,7 +102,7 @@ def share(fraction: float | None) -> str:
 
 
 def bar(fraction: float, width: int) -> str:
-    """A bar of ``width`` cells, filled to ``fraction``, clipped to [0, 1]; any more than 0 shows."""
+    """A bar of ``width`` cells, filled to ``fraction``, clipped to [0, 1]; the least bit shows."""
     eighths = round(8 * width * min(max(fraction, 0.0), 1.0))
     if fraction > 0:
         eighths = max(eighths, 1)

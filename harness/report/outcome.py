@@ -152,7 +152,7 @@ def _faults(arms: Sequence[Arm]) -> Iterator[RenderableType]:
         yield Text("No faults: every rollout was scored.", "dim")
         return
     listed = [_fault_line(arm) for arm in faulty]
-    yield joined([Text("Faults, counted and never scored: ", "dim") + listed[0], *listed[1:]], "; ")
+    yield Text.assemble(("Faults, counted and never scored: ", "dim"), joined(listed, "; "))
 
 
 def _fault_line(arm: Arm) -> Text:

@@ -25,7 +25,17 @@ from harness.types import Interval
 
 Document = Mapping[str, object]
 
-SETTING = ("seed", "preset", "policy", "simulator", "judge", "injector", "trainer", "clusterer")
+SETTING = (
+    "seed",
+    "preset",
+    "policy",
+    "temperature",
+    "simulator",
+    "judge",
+    "injector",
+    "trainer",
+    "clusterer",
+)
 _PARTS = {
     "arms": "results on held-out tasks",
     "patterns": "error patterns",

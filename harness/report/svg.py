@@ -32,6 +32,7 @@ _THEME = TerminalTheme(
 _FORMAT = """\
 <svg class="rich-terminal" viewBox="0 0 {terminal_width} {terminal_height}" \
 xmlns="http://www.w3.org/2000/svg" role="img">
+<title>Report of a run</title>
 <style>
 .{unique_id}-matrix {{
   font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -56,8 +57,8 @@ xmlns="http://www.w3.org/2000/svg" role="img">
 """
 
 
-def render_svg(document: Document) -> str:
-    """An SVG of the report, 110 columns wide, that loads nothing; equal documents give equal bytes."""
+def to_svg(document: Document) -> str:
+    """An SVG of the report, 110 columns wide; it loads nothing, equal reports give equal bytes."""
     console = Console(
         record=True,
         width=WIDTH,
@@ -68,6 +69,4 @@ def render_svg(document: Document) -> str:
         _environ={},
     )
     console.print(Padding(render(document), (1, 1)))
-    return console.export_svg(
-        title=str(document.get("run", "")), theme=_THEME, code_format=_FORMAT, unique_id="errata"
-    )
+    return console.export_svg(theme=_THEME, code_format=_FORMAT, unique_id="errata")

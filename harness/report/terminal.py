@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.report.causes import causes
+from harness.report.causes import patterns, pool
 from harness.report.effort import effort
 from harness.report.figures import cost, duration
 from harness.report.layout import joined, ruled
@@ -16,7 +16,7 @@ from harness.report.reading import Document, read_report
 from harness.report.view import Report
 
 _LINES = (
-    ("domain", "seed", "preset", "time", "cost"),
+    ("domain", "seed", "preset", "temperature", "time", "cost"),
     ("policy", "simulator", "judge", "injector", "trainer"),
     ("clusterer",),
 )
@@ -25,8 +25,18 @@ _LINES = (
 def render(document: Document) -> RenderableType:
     """The whole report; parts the document lacks are left out and named at the end."""
     report = read_report(document)
-    parts = [*_header(report), *outcome(report), *causes(report), *effort(report)]
-    return Group(*parts, *_missing(report))
+    sections = (_header, outcome, patterns, pool, effort, _missing)
+    return Group(*(piece for section in sections for piece in section(report)))
+
+
+def patterns_table(document: Document) -> RenderableType:
+    """The error patterns alone, and whose fault the failures were."""
+    return Group(*patterns(read_report(document)))
+
+
+def pool_table(document: Document) -> RenderableType:
+    """The task pool alone."""
+    return Group(*pool(read_report(document)))
 
 
 def _header(report: Report) -> Iterator[RenderableType]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.types import Interval
@@ -58,7 +58,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolRound:
-    """The task pool after a round: its tasks, by pattern, and candidates refused, by reason."""
+    """What a round added to the task pool: tasks, by pattern; candidates refused, by reason."""
 
     round: int
     tasks: int
@@ -68,7 +68,7 @@ class PoolRound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A reward term's weight, and its mean at the first and last step; None where not reported."""
+    """A reward term's weight, and its mean early and late in training; None where not reported."""
 
     name: str
     weight: float | None
@@ -83,6 +83,19 @@ class Reward:
     arm: str
     terms: tuple[Term, ...]
     curves: Mapping[str, Series]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermRow:
+    """One term over several arms: ``terms`` has one entry per arm, None where the arm lacks it."""
+
+    name: str
+    terms: tuple[Term | None, ...]
+
+    @property
+    def weights(self) -> tuple[float | None, ...]:
+        """The different weights the arms gave it; nearly always one."""
+        return tuple(dict.fromkeys(term.weight for term in self.terms if term))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,3 +159,13 @@ def arm_label(name: str) -> str:
     if number.isdecimal() and kind in ("rl", "control"):
         return f"{'RL round' if kind == 'rl' else kind} {number}"
     return known.get(name, name)
+
+
+def term_rows(rewards: Sequence[Reward]) -> list[TermRow]:
+    """All terms of the arms, in order of appearance."""
+    names = dict.fromkeys(term.name for reward in rewards for term in reward.terms)
+    return [TermRow(name=name, terms=tuple(_term(r, name) for r in rewards)) for name in names]
+
+
+def _term(reward: Reward, name: str) -> Term | None:
+    return next((term for term in reward.terms if term.name == name), None)

@@ -1,4 +1,4 @@
-"""Turn a conversation into the calls that were made in it: by whom, when, and whether each failed or wrote."""
+"""Turn a conversation into its calls: who made each, when, and whether it failed or wrote."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.protocols import Domain
-from harness.types import Json, Requestor, ToolCall, Trajectory
+from harness.types import Requestor, ToolCall, Trajectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeCall:
-    """One call as it went; ``turn`` is the index of its message, ``writes`` whether its tool changes records."""
+    """One call as it went.
+
+    ``turn`` is the index of its message, ``writes`` whether its tool changes records.
+    """
 
     call: ToolCall
     by: Requestor
@@ -75,7 +78,7 @@ def matched(made: Iterable[ToolCall], wanted: Iterable[ToolCall]) -> int:
     return (Counter(map(call_key, made)) & Counter(map(call_key, wanted))).total()
 
 
-def _canonical(value: Json) -> str:
+def _canonical(value: object) -> str:
     return json.dumps(_plain(value), sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""Decide whether the user had agreed to a write: the domain-neutral reading of "confirm before you change anything"."""
+"""Turn a write and what was said before it into a yes or no: had the user agreed to it?"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Turn a finished conversation into one view of it, a ``TermScore``; the penalties cost nothing up to what is free.
+"""Turn a finished conversation into one view of it: a ``TermScore``.
 
-Pure outcome rewards on tool use are gamed; penalties alone make doing nothing the best policy, since
-it never pays one. So the penalties stand beside ``gold_writes``, which doing nothing does not earn.
-Each factory below says which hack its term guards against.
+Pure outcome rewards on tool use are gamed; penalties alone make doing nothing the best policy,
+since it never pays one. So the penalties stand beside ``gold_writes``, which doing nothing does
+not earn. Each factory below says which hack its term guards against.
 """
 
 from __future__ import annotations
@@ -26,38 +26,30 @@ class NoOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InvalidCallsOptions:
-    """``cap``: so many invalid calls cost the full -1."""
+class CallOptions:
+    """``cap``: so many counted calls cost the full -1."""
 
     cap: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnconfirmedWritesOptions:
-    """``cap``: so many unconfirmed writes cost the full -1. ``accepts``, ``refuses``: words of the user's answer."""
+class WriteOptions:
+    """``cap``: so many counted writes cost the full -1."""
 
     cap: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmationOptions(WriteOptions):
+    """``accepts``, ``refuses``: words of the user's answer; whichever comes first decides."""
+
     accepts: tuple[str, ...] = ACCEPTS
     refuses: tuple[str, ...] = REFUSES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtraWritesOptions:
-    """``cap``: so many unwanted writes cost the full -1."""
-
-    cap: int = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepeatedCallsOptions:
-    """``cap``: so many repeated calls cost the full -1."""
-
-    cap: int = 5
-
-
-@dataclass(frozen=True, kw_only=True)
 class LengthOptions:
-    """Agent tokens of a whole conversation: up to ``budget`` free, from ``limit`` on the full -1."""
+    """Agent tokens in a whole conversation: up to ``budget`` free, from ``limit`` on -1."""
 
     budget: int = 500
     limit: int = 2000
@@ -68,13 +60,15 @@ def task_success(settings: Settings) -> RewardTerm:
     read_options(NoOptions, settings, name="task_success")
 
     def term(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
-        wrong = len(set(grade.wanted) ^ set(grade.actual)) if not grade.success else 0
-        note = f"failed: {wrong} changes differ, {len(grade.unsaid)} facts unsaid"
-        return TermScore(
-            name="task_success",
-            value=float(grade.success),
-            note="succeeded" if grade.success else f"{note}, ended by {trajectory.ended}",
+        if grade.success:
+            return TermScore(name="task_success", value=1.0, note="the world ended as wanted")
+        missing = sum(change not in grade.actual for change in grade.wanted)
+        unwanted = sum(change not in grade.wanted for change in grade.actual)
+        note = (
+            f"{missing} wanted changes missing, {unwanted} unwanted made, "
+            f"{len(grade.unsaid)} facts unsaid, ended by {trajectory.ended}"
         )
+        return TermScore(name="task_success", value=0.0, note=note)
 
     return term
 
@@ -101,12 +95,12 @@ def gold_writes(settings: Settings) -> RewardTerm:
 
 
 def invalid_calls(settings: Settings) -> RewardTerm:
-    """Minus the failed calls, as a share of ``cap``; a failed call that the gold calls contain is free.
+    """Minus the failed calls, as a share of ``cap``; one that the gold calls contain is free.
 
-    Guards against guessing: trying ids and arguments until one is accepted, which costs an outcome
-    reward nothing.
+    Guards against guessing: trying ids and arguments until one is accepted, which costs an
+    outcome reward nothing.
     """
-    options = read_options(InvalidCallsOptions, settings, name="invalid_calls")
+    options = read_options(CallOptions, settings, name="invalid_calls")
     _positive("invalid_calls", options.cap)
 
     def term(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
@@ -126,7 +120,7 @@ def unconfirmed_writes(settings: Settings) -> RewardTerm:
     objects, and each skipped question makes the conversation shorter. The reading is lenient (see
     ``harness_rewards.confirmation``): a false alarm would teach the agent not to write at all.
     """
-    options = read_options(UnconfirmedWritesOptions, settings, name="unconfirmed_writes")
+    options = read_options(ConfirmationOptions, settings, name="unconfirmed_writes")
     _positive("unconfirmed_writes", options.cap)
     writes = write_names(_domain(settings, "unconfirmed_writes"))
     reply = Reply(accepts=options.accepts, refuses=options.refuses)
@@ -145,9 +139,9 @@ def unconfirmed_writes(settings: Settings) -> RewardTerm:
 def extra_writes(settings: Settings) -> RewardTerm:
     """Minus the successful writes that were not wanted, as a share of ``cap``.
 
-    Guards against the shotgun: writing to every record at hand so that the wanted ones are among them.
+    Guards against the shotgun: writing to every record at hand, the wanted ones among them.
     """
-    options = read_options(ExtraWritesOptions, settings, name="extra_writes")
+    options = read_options(WriteOptions, settings, name="extra_writes")
     _positive("extra_writes", options.cap)
     writes = write_names(_domain(settings, "extra_writes"))
 
@@ -163,10 +157,10 @@ def extra_writes(settings: Settings) -> RewardTerm:
 def repeated_calls(settings: Settings) -> RewardTerm:
     """Minus the calls made again though nothing was written since, as a share of ``cap``.
 
-    Guards against loops and busywork that look like progress to a check of intermediate calls. After
-    a successful write, by agent or user, looking again is no repetition.
+    Guards against loops and busywork that look like progress to a check of intermediate calls.
+    After a successful write, by agent or user, looking again is no repetition.
     """
-    options = read_options(RepeatedCallsOptions, settings, name="repeated_calls")
+    options = read_options(CallOptions, settings, name="repeated_calls")
     _positive("repeated_calls", options.cap)
     writes = write_names(_domain(settings, "repeated_calls"))
 
@@ -196,7 +190,7 @@ def length(settings: Settings) -> RewardTerm:
     options = read_options(LengthOptions, settings, name="length")
     if not 0 <= options.budget < options.limit:
         raise ConfigError(
-            f"length needs 0 <= budget < limit, found budget {options.budget} and limit {options.limit}",
+            f"length needs 0 <= budget < limit, found {options.budget} and {options.limit}",
             hint="Set both under [options.length].",
         )
 

@@ -13,6 +13,7 @@ CITIES = ("Oslo", "Lima", "Kyoto", "Accra", "Quito", "Perth")
 HAZARDS = ("storm", "frost", "heat", "smog")
 CHANNELS = ("email", "sms", "call")
 REASONS = ("moved away", "too many messages")
+ENUMS = {"city": CITIES, "hazard": HAZARDS, "channel": CHANNELS, "reason": REASONS}
 PREFIX = {"train": 1, "validation": 2, "test": 3}  # of every id, so that splits share no entity
 SLOTS = {
     "similar_alerts": "wrong_alert",
@@ -24,7 +25,8 @@ MOVED = "You are being transferred to a human."
 
 
 def tool(name: str, kind: t.ToolKind, *arguments: str, followup: str = "") -> t.Tool:
-    shape = {key: {"type": "string"} for key in arguments}
+    listed = {key: {"enum": list(ENUMS[key])} if key in ENUMS else {} for key in arguments}
+    shape = {key: {"type": "string", **listed[key]} for key in arguments}
     nouns = {key: key.removesuffix("_id") for key in arguments}
     schema = {"type": "object", "properties": shape, "required": list(arguments)}
     about = name.replace("_", " ")
@@ -132,7 +134,8 @@ def build(rng: random.Random, split: t.Split, slots: Sequence[str], key: str) ->
     alerts = [f"{hazards[0]} by email", f"{hazards[1]} by sms", f"{hazards[0]} by call"]
     alerts = alerts[: 3 if "similar_alerts" in slots else 2]
     owned = {f"A{number}": alert for number, alert in zip(digits[2:], alerts, strict=False)}
-    records = {"subscriber_id": me, "phone": phone, "city": "Cairo", "A0": "flood by sms", **owned}
+    records = {"subscriber_id": me, "phone": phone, "city": "Cairo"}
+    records |= {f"A{digits[5]}": "flood by sms"} | owned
     forced = {"similar_alerts": "cancel", "change_of_mind": "add"}
     free = [kind for kind in ("add", "cancel", "move") if kind not in map(forced.get, slots)]
     rng.shuffle(free)

@@ -1,0 +1,188 @@
+"""Turn a seed and a recipe into tasks on small shops made for them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from harness.types import Fact, Recipe, Request, Split, Task, stable_id, stable_seed
+from harness_retail.dead_ends import draft_dead_end
+from harness_retail.features import DEAD_ENDS
+from harness_retail.numbers import Numbers
+from harness_retail.plan import Plan, Slot, check_recipe, draw_kinds, impossible, plan_task
+from harness_retail.prose import tell
+from harness_retail.records import User
+from harness_retail.requests import Draft, draft_request
+from harness_retail.shop import database, database_name
+from harness_retail.state import Database
+from harness_retail.targets import Customer
+from harness_retail.tools import RetailWorld
+
+TASKS_PER_DATABASE = 10
+_FIXED_TASKS = 200
+_SHOPS_TRIED = 20
+
+
+def fixed_tasks(split: Split) -> tuple[Task, ...]:
+    """The 200 tasks of a split in the default mix, all different."""
+    tasks: dict[str, Task] = {}
+    for task in _generate(f"fixed/{split}", Recipe(split=split)):
+        tasks.setdefault(task.id, task)
+        if len(tasks) == _FIXED_TASKS:
+            break
+    return tuple(tasks.values())
+
+
+def generate(seed: int, recipe: Recipe) -> Iterator[Task]:
+    """Endless tasks; a fresh shop every ``TASKS_PER_DATABASE``. Raises ``ConfigError`` at once.
+
+    A combination of features that passes the check but no shop can serve raises while iterating.
+    """
+    check_recipe(recipe)
+    return _generate(f"{seed}", recipe)
+
+
+def _generate(seed: str, recipe: Recipe) -> Iterator[Task]:
+    number = 0
+    while True:
+        rng = random.Random(f"{seed}/{number}")
+        for attempt in range(_SHOPS_TRIED):
+            plan = plan_task(recipe, rng)
+            shop_seed = stable_seed("shop", seed, number // TASKS_PER_DATABASE, attempt)
+            shop = database(database_name(recipe.split, shop_seed))
+            task = _make_task(shop, plan, rng)
+            if task is not None:
+                yield task
+                break
+        else:
+            raise impossible(plan.must)
+        number += 1
+
+
+def _make_task(shop: Database, plan: Plan, rng: random.Random) -> Task | None:
+    """A task after the plan for the first customer who fits, relaxing the plan twice."""
+    users = list(shop.users.values())
+    for draft in (_as_wished, _as_must_be, _of_any_kind):
+        for user in rng.sample(users, len(users)):
+            customer = Customer(shop, user, rng)
+            drafts = _draft_all(customer, plan, draft)
+            if drafts and _holds(shop, drafts):
+                return _assemble(customer, plan, drafts)
+    return None
+
+
+def _draft_all(
+    customer: Customer, plan: Plan, draft_one: Callable[[Customer, Slot], Draft | None]
+) -> list[Draft]:
+    """The drafts in the order of the plan; empty if this customer cannot have them all."""
+    drafts: list[Draft] = []
+    for slot in plan.slots:
+        draft = draft_one(customer, slot)
+        if draft is None:
+            return []
+        drafts.append(draft)
+    return drafts
+
+
+def _as_wished(customer: Customer, slot: Slot) -> Draft | None:
+    return _draft(customer, slot.kind, slot.must | slot.wishes)
+
+
+def _as_must_be(customer: Customer, slot: Slot) -> Draft | None:
+    return _draft(customer, slot.kind, slot.must)
+
+
+def _of_any_kind(customer: Customer, slot: Slot) -> Draft | None:
+    kinds = draw_kinds(customer.rng) if slot.free else [slot.kind]
+    drafts = (_draft(customer, kind, slot.must) for kind in kinds)
+    return next((draft for draft in drafts if draft is not None), None)
+
+
+def _draft(customer: Customer, kind: str, wanted: frozenset[str]) -> Draft | None:
+    draft = draft_dead_end if kind in DEAD_ENDS else draft_request
+    return draft(customer, kind, wanted)
+
+
+def _holds(shop: Database, drafts: Sequence[Draft]) -> bool:
+    """Whether all wanted calls go through one after the other, and what must be refused does not.
+
+    Nothing but the policy stops a call about somebody else's order.
+    """
+    world = RetailWorld(shop)
+    for draft in drafts:
+        if draft.gold is not None and world.call(draft.gold).is_error:
+            return False
+        by_policy = "refuse_other_user" in draft.features
+        if draft.forbidden and not by_policy and not world.call(draft.forbidden).is_error:
+            return False
+    return True
+
+
+def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
+    shop, rng = customer.database, customer.rng
+    requests = [draft.request for draft in drafts]
+    features = frozenset().union(*(draft.features for draft in drafts))
+    if len(drafts) > 1:
+        features |= {"multi_request"}
+    identity = _identity(customer.user, rng)
+    if plan.failing_lookup:
+        features |= {"failing_lookup"}
+        identity = _failing_identity(shop, customer.user, rng)
+    elif rng.random() < 0.15:
+        identity = tuple(replace(fact, volunteered=True) for fact in identity)
+        requests[0] = _introduced(requests[0], identity[0])
+    scenario = tell(customer.user, identity, requests)
+    gold = tuple(draft.gold for draft in drafts if draft.gold is not None)
+    return Task(
+        id=stable_id("retail", shop.name, scenario, gold),
+        domain="retail",
+        split=shop.split,
+        scenario=scenario,
+        world={"database": shop.name},
+        gold=gold,
+        tags=tuple(sorted(features)),
+    )
+
+
+def _introduced(request: Request, identity: Fact) -> Request:
+    says = tuple(
+        f"{identity.says[index % len(identity.says)]} {text}"
+        for index, text in enumerate(request.says)
+    )
+    return replace(request, says=says)
+
+
+def _identity(user: User, rng: random.Random) -> tuple[Fact, ...]:
+    if rng.random() < 0.55:
+        return (_email_fact(user["email"]),)
+    return (_name_fact(user, asked_by=("email", "name", "zip")),)
+
+
+def _failing_identity(shop: Database, user: User, rng: random.Random) -> tuple[Fact, ...]:
+    """An email that nobody has, and the name for when it is not found."""
+    name = user["name"]
+    number = Numbers(shop.split, rng).fresh(4)
+    wrong = f"{name['first_name']}.{name['last_name']}{number}@mail.example".lower()
+    second = _name_fact(user, asked_by=("instead", "not found", "could not find"))
+    return _email_fact(wrong), replace(second, about="other details to find you by instead")
+
+
+def _email_fact(email: str) -> Fact:
+    return Fact(
+        about="your email, or your full name and zip code",
+        asked_by=("email", "name", "zip"),
+        says=(f"My email is {email}.", f"You can find me by my email, {email}."),
+        needed_for=("email",),
+    )
+
+
+def _name_fact(user: User, asked_by: tuple[str, ...]) -> Fact:
+    name = f"{user['name']['first_name']} {user['name']['last_name']}"
+    code = user["address"]["zip"]
+    return Fact(
+        about="your email, or your full name and zip code",
+        asked_by=asked_by,
+        says=(f"My name is {name}, zip code {code}.", f"I am {name}, and my zip code is {code}."),
+        needed_for=("first_name", "last_name", "zip"),
+    )

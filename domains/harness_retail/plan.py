@@ -1,0 +1,149 @@
+"""Turn a recipe into the plan of one task: which requests it has and what makes them hard."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from harness.errors import ConfigError
+from harness.types import Recipe
+from harness_retail.features import CLASHES, DEAD_ENDS, NAMES, SUPPORTS, WISHES, WRITES
+
+_FAILING_LOOKUP = 0.04
+_DEAD_END = 0.12
+_COUNTS: Mapping[int, int] = {1: 62, 2: 28, 3: 7, 4: 3}
+_COUNTS_WITH_DEAD_END: Mapping[int, int] = {1: 60, 2: 40}
+_MOST_REQUESTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One request to be made: of ``kind``, or of another kind if it is ``free``, with features.
+
+    ``wishes`` are wanted next to ``must`` but may be dropped where the shop does not allow them.
+    """
+
+    kind: str
+    must: frozenset[str] = frozenset()
+    wishes: frozenset[str] = frozenset()
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One task to be made: its requests in order, and the features of the talk as a whole."""
+
+    slots: tuple[Slot, ...]
+    failing_lookup: bool
+    must: frozenset[str]
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise ``ConfigError`` if a recipe names unknown features or ones that cannot go together."""
+    for name in (*recipe.required, *recipe.weights):
+        if name not in NAMES:
+            raise ConfigError(
+                f"retail has no feature {name!r}", hint=f"Known: {', '.join(sorted(NAMES))}."
+            )
+    required = frozenset(recipe.required)
+    if _slots_for(required, random.Random(0)) is None:
+        raise impossible(required)
+    if recipe.weights and not _focuses(recipe):
+        raise impossible(required | {name for name, weight in recipe.weights.items() if weight > 0})
+
+
+def impossible(features: Collection[str]) -> ConfigError:
+    """The error for features that no task can have all together."""
+    return ConfigError(
+        f"no retail task can have all of these features: {', '.join(sorted(features))}",
+        hint="Ask for fewer of them at once.",
+    )
+
+
+def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
+    """A plan with all required features and, if the recipe has weights, one feature drawn by them.
+
+    The rest follows the default mix. The recipe must have passed ``check_recipe``.
+    """
+    must = frozenset(recipe.required)
+    if recipe.weights:
+        must |= {_draw(_focuses(recipe), rng)}
+    slots = _slots_for(must, rng) or []
+    weights = _COUNTS
+    if not slots and "multi_request" not in must and rng.random() < _DEAD_END:
+        slots, weights = [Slot(kind=_draw(DEAD_ENDS, rng))], _COUNTS_WITH_DEAD_END
+    count = rng.choices(list(weights), weights=list(weights.values()))[0]
+    if "multi_request" in must:
+        count = max(count, 2)
+    slots += [Slot(kind=_draw(WRITES, rng), free=True) for _ in range(count - len(slots))]
+    slots = [replace(slot, wishes=_wishes(slot, rng)) for slot in slots]
+    rng.shuffle(slots)
+    slots.sort(key=lambda slot: slot.kind == "transfer")
+    return Plan(
+        slots=tuple(slots),
+        failing_lookup="failing_lookup" in must or rng.random() < _FAILING_LOOKUP,
+        must=must,
+    )
+
+
+def draw_kinds(rng: random.Random) -> list[str]:
+    """The kinds of writes that are about an order, in random order."""
+    kinds = [kind for kind in WRITES if kind != "user_address"]
+    return sorted(kinds, key=lambda kind: rng.random() ** (1 / WRITES[kind]), reverse=True)
+
+
+def _wishes(slot: Slot, rng: random.Random) -> frozenset[str]:
+    """Features of the default mix that go with what the request must have."""
+    fitting = [name for name in WISHES if slot.kind in SUPPORTS[name] and name not in slot.must]
+    wished: set[str] = set()
+    for name in rng.sample(fitting, len(fitting)):
+        if rng.random() < WISHES[name] and not _clash(slot.must | wished | {name}):
+            wished.add(name)
+    return frozenset(wished)
+
+
+def _slots_for(must: frozenset[str], rng: random.Random) -> list[Slot] | None:
+    """The fewest slots that have all required features between them; None if there are none."""
+    kinds = [kind for kind in (*WRITES, *DEAD_ENDS) if kind in must]
+    harder = [name for name in SUPPORTS if name in must]
+    if len(kinds) > _MOST_REQUESTS:
+        return None
+    if not kinds:
+        if not harder:
+            return []
+        fitting = {
+            kind: share
+            for kind, share in WRITES.items()
+            if all(kind in SUPPORTS[name] for name in harder)
+        }
+        kinds = [_draw(fitting, rng)] if fitting else []
+    placed: dict[str, set[str]] = {kind: set() for kind in kinds}
+    for name in harder:
+        able = [
+            kind
+            for kind, has in placed.items()
+            if kind in SUPPORTS[name] and not _clash(has | {name})
+        ]
+        if not able:
+            return None
+        placed[able[0]].add(name)
+    return [Slot(kind=kind, must=frozenset(has)) for kind, has in placed.items()]
+
+
+def _clash(features: Iterable[str]) -> bool:
+    together = frozenset(features)
+    return any(pair <= together for pair in CLASHES)
+
+
+def _focuses(recipe: Recipe) -> dict[str, float]:
+    required = frozenset(recipe.required)
+    return {
+        name: weight
+        for name, weight in recipe.weights.items()
+        if weight > 0 and _slots_for(required | {name}, random.Random(0)) is not None
+    }
+
+
+def _draw(weights: Mapping[str, float], rng: random.Random) -> str:
+    return rng.choices(list(weights), weights=list(weights.values()))[0]

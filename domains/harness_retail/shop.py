@@ -1,0 +1,134 @@
+"""Turn a name such as ``retail/train/17`` into a small shop: products, customers, orders."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TypeVar, cast, get_args
+
+from harness.errors import ConfigError
+from harness.types import Split
+from harness_retail.catalogue import KINDS, make_product
+from harness_retail.numbers import Numbers
+from harness_retail.people import FIRST_NAMES, LAST_NAMES, make_address, make_user
+from harness_retail.records import Fulfillment, Order, OrderItem, Payment, Product, User
+from harness_retail.state import Database
+
+T = TypeVar("T")
+
+_USERS = 36
+_PRODUCTS = 20
+_STATUSES = {"pending": 45, "delivered": 41, "processed": 8, "cancelled": 6}
+_ORDERS_PER_USER = {1: 25, 2: 40, 3: 25, 4: 10}
+_ITEMS_PER_ORDER = {1: 25, 2: 40, 3: 25, 4: 10}
+
+
+def database_name(split: Split, seed: int) -> str:
+    return f"retail/{split}/{seed}"
+
+
+@lru_cache(maxsize=128)
+def database(name: str) -> Database:
+    """The shop of that name: the same on every machine; other splits share none of its ids.
+
+    Raises ``ConfigError`` if the name is not ``retail/SPLIT/SEED``.
+    """
+    domain, _, rest = name.partition("/")
+    split, _, seed = rest.partition("/")
+    if domain != "retail" or split not in get_args(Split) or not seed.isdecimal():
+        raise ConfigError(
+            f"there is no retail database {name!r}",
+            hint="A name is retail/SPLIT/SEED, such as retail/train/17.",
+        )
+    return _Builder(name, cast(Split, split)).build()
+
+
+class _Builder:
+    def __init__(self, name: str, split: Split) -> None:
+        self.name = name
+        self.split = split
+        self.rng = random.Random(name)
+        self.numbers = Numbers(split, self.rng)
+        self.orders: dict[str, Order] = {}
+
+    def build(self) -> Database:
+        kinds = self.rng.sample(KINDS, _PRODUCTS)
+        products = [make_product(kind, self.numbers, self.rng) for kind in kinds]
+        names = zip(
+            self.rng.sample(FIRST_NAMES, _USERS), self.rng.sample(LAST_NAMES, _USERS), strict=True
+        )
+        users = [make_user(first, last, self.numbers, self.rng) for first, last in names]
+        for user in users:
+            self._add_orders(user, products)
+        return Database(
+            name=self.name,
+            split=self.split,
+            products={product["product_id"]: product for product in products},
+            users={user["user_id"]: user for user in users},
+            orders=self.orders,
+        )
+
+    def _add_orders(self, user: User, products: list[Product]) -> None:
+        """Give the user orders; where there are several, two often hold the same product."""
+        count = self._draw(_ORDERS_PER_USER)
+        baskets = [self.rng.sample(products, self._draw(_ITEMS_PER_ORDER)) for _ in range(count)]
+        statuses = [self._draw(_STATUSES) for _ in baskets]
+        if len(baskets) > 1 and self.rng.random() < 0.6:
+            one, other = self.rng.sample(range(len(baskets)), 2)
+            shared = self.rng.choice(baskets[one])
+            if shared not in baskets[other]:
+                place = self.rng.randrange(len(baskets[other]) + 1)
+                baskets[other].insert(place, shared)
+            if self.rng.random() < 0.5:
+                statuses[other] = statuses[one]
+        for basket, status in zip(baskets, statuses, strict=True):
+            order = self._order(user, basket, status)
+            self.orders[order["order_id"]] = order
+            user["orders"].append(order["order_id"])
+
+    def _draw(self, weights: Mapping[T, int]) -> T:
+        return self.rng.choices(list(weights), weights=list(weights.values()))[0]
+
+    def _order(self, user: User, basket: list[Product], status: str) -> Order:
+        items = [self._item(product) for product in basket]
+        elsewhere = self.rng.random() < 0.15
+        address = make_address(self.numbers, self.rng) if elsewhere else user["address"]
+        method_id = self.rng.choice(list(user["payment_methods"]))
+        amount = round(sum(item["price"] for item in items), 2)
+        kinds = ["payment", "refund"] if status == "cancelled" else ["payment"]
+        return Order(
+            order_id=f"#W{self.numbers.fresh(7)}",
+            user_id=user["user_id"],
+            address=address.copy(),
+            items=items,
+            status=status,
+            fulfillments=self._fulfillments(items, status),
+            payment_history=[
+                Payment(transaction_type=kind, amount=amount, payment_method_id=method_id)
+                for kind in kinds
+            ],
+            cancel_reason="no longer needed" if status == "cancelled" else None,
+            exchange_items=None,
+            exchange_new_items=None,
+            exchange_payment_method_id=None,
+            exchange_price_difference=None,
+            return_items=None,
+            return_payment_method_id=None,
+        )
+
+    def _item(self, product: Product) -> OrderItem:
+        variant = self.rng.choice(list(product["variants"].values()))
+        return OrderItem(
+            name=product["name"],
+            product_id=product["product_id"],
+            item_id=variant["item_id"],
+            price=variant["price"],
+            options=dict(variant["options"]),
+        )
+
+    def _fulfillments(self, items: list[OrderItem], status: str) -> list[Fulfillment]:
+        if status == "pending":
+            return []
+        item_ids = [item["item_id"] for item in items]
+        return [Fulfillment(tracking_id=[str(self.numbers.fresh(12))], item_ids=item_ids)]

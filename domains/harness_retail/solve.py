@@ -1,0 +1,158 @@
+"""Plan the calls that fulfil a task from what its customer says, and replay them as proof."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from harness.types import Fact, Request, Task, ToolCall
+from harness_retail.operations import OPERATIONS
+from harness_retail.records import Order, User
+from harness_retail.shop import database
+from harness_retail.state import Database
+from harness_retail.targets import names_in
+from harness_retail.tools import RetailWorld
+from harness_retail.wording import STATUS_HINTS, spoken
+
+_EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
+_ZIP = re.compile(r"\b\d{5}\b")
+_NEW_ITEMS = ("new_item_ids",)
+_ORDER_ID = re.compile(r"#W\d+")
+_NAME = re.compile(r"(?:I am|My name is) (\w+) (\w+)")
+
+
+def solve(task: Task) -> list[list[ToolCall]] | None:
+    """One group of calls per request: look-ups first, then the write.
+
+    Which records are read follows from the customer's words alone. None if the words do not lead
+    to the order the request wants, if a call fails that should not, or if the gold state is missed.
+    """
+    shop = database(str(task.world["database"]))
+    identity = [call for fact in task.scenario.identity if (call := _look_up(fact)) is not None]
+    user = _caller(shop, identity)
+    if user is None:
+        return None
+    planner = _Planner(shop, user)
+    transfers = [call for call in task.gold if call.name == "transfer_to_human_agents"]
+    groups: list[list[ToolCall]] = []
+    for request in task.scenario.requests:
+        group = transfers if request.outcome == "transferred" else planner.plan(request)
+        if group is None:
+            return None
+        groups.append(list(group))
+    groups[0][:0] = [*identity, _read("get_user_details", user["user_id"])]
+    return groups if _reaches_gold(shop, task, groups) else None
+
+
+def _look_up(fact: Fact) -> ToolCall | None:
+    """The call that a fact about the customer's identity allows."""
+    text = fact.says[0]
+    if email := _EMAIL.search(text):
+        return ToolCall(name="find_user_id_by_email", arguments={"email": email[0]})
+    code, name = _ZIP.search(text), _NAME.search(text)
+    if code is None or name is None:
+        return None
+    return ToolCall(
+        name="find_user_id_by_name_zip",
+        arguments={"first_name": name[1], "last_name": name[2], "zip": code[0]},
+    )
+
+
+def _caller(shop: Database, look_ups: Sequence[ToolCall]) -> User | None:
+    """The user whom the last of the look-ups finds."""
+    world = RetailWorld(shop)
+    results = [world.call(call) for call in look_ups]
+    return shop.users.get(results[-1].content) if results else None
+
+
+def _read(tool: str, key: str) -> ToolCall:
+    return ToolCall(name=tool, arguments={f"{tool.split('_')[1]}_id": key})
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    shop: Database
+    user: User
+    seen: set[str] = field(default_factory=set)
+
+    def plan(self, request: Request) -> list[ToolCall] | None:
+        """The reads that a request needs and that were not made before, then its write."""
+        wanted = [request.want] if request.want else []
+        if not request.facts or request.kind == "user_address":
+            return wanted
+        order = self._only(request.facts)
+        if order is None:
+            return None
+        if request.want and request.want.arguments["order_id"] != order["order_id"]:
+            return None
+        orders = self._orders_to_read(order, request.facts)
+        products = self._products_to_read(order, request)
+        reads = [_read("get_order_details", key) for key in orders if self._is_new(key)]
+        reads += [_read("get_product_details", key) for key in products if self._is_new(key)]
+        return [*reads, *wanted]
+
+    def _is_new(self, key: str) -> bool:
+        is_new = key not in self.seen
+        self.seen.add(key)
+        return is_new
+
+    def _only(self, facts: Sequence[Fact]) -> Order | None:
+        """The one order that fits the facts; None if none or several do."""
+        fitting = [key for key in self.user["orders"] if self._fits(self.shop.orders[key], facts)]
+        return self.shop.orders[fitting[0]] if len(fitting) == 1 else None
+
+    def _fits(self, order: Order, facts: Sequence[Fact]) -> bool:
+        text = _pointers(facts)
+        named = _ORDER_ID.search(text)
+        if named:
+            return named[0] == order["order_id"]
+        statuses = {status for status in STATUS_HINTS if re.search(rf"\b{status}\b", text)}
+        return set(self._products_in(text)) <= set(names_in(order)) and (
+            statuses <= {order["status"]}
+        )
+
+    def _products_in(self, text: str) -> list[str]:
+        names = (spoken(product["name"]) for product in self.shop.products.values())
+        return [name for name in names if name in text.lower()]
+
+    def _orders_to_read(self, order: Order, facts: Sequence[Fact]) -> list[str]:
+        """The order alone if its id was told; all if only a later answer decides; else up to it."""
+        if _ORDER_ID.search(_pointers(facts)):
+            return [order["order_id"]]
+        told = [fact for fact in facts if fact.volunteered or "order_id" in fact.needed_for]
+        if self._only(told) is None:
+            return self.user["orders"]
+        return self.user["orders"][: self.user["orders"].index(order["order_id"]) + 1]
+
+    def _products_to_read(self, order: Order, request: Request) -> list[str]:
+        """The products of the items to be swapped, where a look at their variants can matter."""
+        operation = OPERATIONS[request.kind]
+        if "new_item_ids" not in operation.arguments or order["status"] != operation.status:
+            return []
+        named = self._products_in(_pointers(request.facts))
+        variants = " ".join(f.says[0] for f in request.facts if f.needed_for == _NEW_ITEMS)
+        if not set(self._products_in(variants)) <= set(named):
+            return []
+        items = {item["item_id"]: item for item in order["items"]}
+        if request.want is None:
+            return [i["product_id"] for i in items.values() if spoken(i["name"]) in named]
+        old_ids = cast("list[str]", request.want.arguments["item_ids"])
+        return [items[item_id]["product_id"] for item_id in old_ids]
+
+
+def _pointers(facts: Sequence[Fact]) -> str:
+    """What the facts say of the order and the items in it."""
+    return " ".join(fact.says[0] for fact in facts if fact.needed_for != _NEW_ITEMS)
+
+
+def _reaches_gold(shop: Database, task: Task, groups: Sequence[Sequence[ToolCall]]) -> bool:
+    """Whether the calls lead where the gold calls lead; only a look-up of the customer may fail."""
+    world, gold = RetailWorld(shop), RetailWorld(shop)
+    for call in (call for group in groups for call in group):
+        if world.call(call).is_error and not call.name.startswith("find_user_id"):
+            return False
+    for call in task.gold:
+        gold.call(call)
+    return world.changes() == gold.changes()

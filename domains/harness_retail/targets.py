@@ -1,0 +1,106 @@
+"""Pick the order and items that a request is about, and how the customer points them out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from harness_retail.records import Order, OrderItem, User
+from harness_retail.state import Database
+from harness_retail.wording import STATUS_HINTS, hint_sentences, spoken
+
+_KNOWS_ID = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A user about to call; ``used`` are orders that earlier requests of the talk are about."""
+
+    database: Database
+    user: User
+    rng: random.Random
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def orders(self) -> list[Order]:
+        return [self.database.orders[order_id] for order_id in self.user["orders"]]
+
+    def orders_with(self, names: Sequence[str]) -> list[Order]:
+        """The user's orders that hold all the named products."""
+        return [order for order in self.orders if set(names) <= set(names_in(order))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """``items`` of ``order``: the customer knows their names and, if ``knows_id``, the order's id.
+
+    ``hint``: wordings that tell the order from the one other with such items; () if there is none.
+    """
+
+    order: Order
+    items: tuple[OrderItem, ...]
+    knows_id: bool = False
+    hint: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(spoken(item["name"]) for item in self.items)
+
+    @property
+    def spoken_id(self) -> str:
+        """The order id if the customer has it at hand, else ""."""
+        return self.order["order_id"] if self.knows_id else ""
+
+
+def find_target(
+    customer: Customer, statuses: Sequence[str], *, several: bool, two_orders: bool
+) -> Target | None:
+    """A target in an order with one of the statuses, which the customer can point out; or None.
+
+    With ``two_orders`` exactly one other order of the user holds the item as well; without it the
+    description fits one order only, or the customer knows the id.
+    """
+    rng = customer.rng
+    for order in rng.sample(customer.orders, len(customer.orders)):
+        if order["status"] not in statuses or order["order_id"] in customer.used:
+            continue
+        for items in _groups(order, several, rng):
+            target = _point_out(customer, order, items, two_orders)
+            if target is not None:
+                return target
+    return None
+
+
+def names_in(order: Order) -> list[str]:
+    return [spoken(item["name"]) for item in order["items"]]
+
+
+def _groups(order: Order, several: bool, rng: random.Random) -> Iterator[tuple[OrderItem, ...]]:
+    items = rng.sample(order["items"], len(order["items"]))
+    if not several:
+        yield from ((item,) for item in items)
+    elif len(items) > 1:
+        yield tuple(items[: rng.choice((2, 2, 3))])
+
+
+def _point_out(
+    customer: Customer, order: Order, items: tuple[OrderItem, ...], two_orders: bool
+) -> Target | None:
+    matches = customer.orders_with([spoken(item["name"]) for item in items])
+    if two_orders:
+        others = [match for match in matches if match is not order]
+        hints = _hints(order, others[0], items) if len(others) == 1 else []
+        return Target(order=order, items=items, hint=customer.rng.choice(hints)) if hints else None
+    if customer.rng.random() < _KNOWS_ID:
+        return Target(order=order, items=items, knows_id=True)
+    return Target(order=order, items=items) if len(matches) == 1 else None
+
+
+def _hints(order: Order, other: Order, items: Sequence[OrderItem]) -> list[tuple[str, ...]]:
+    """Ways to tell an order from the other one."""
+    telling = [name for name in names_in(order) if name not in names_in(other)]
+    hints = [hint_sentences(name) for name in telling]
+    if order["status"] != other["status"] and order["status"] in STATUS_HINTS:
+        hints.append(STATUS_HINTS[order["status"]])
+    return hints

@@ -1,0 +1,228 @@
+"""The shop's 16 tools as the agent sees them, and the world that carries out calls to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from harness.types import Changes, Json, Tool, ToolCall, ToolKind, ToolResult
+from harness_retail import reads, writes
+from harness_retail.state import Database, Overlay, ToolError
+
+_STRING: dict[str, Json] = {"type": "string"}
+_STRINGS: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
+
+_ARGUMENTS: Mapping[str, tuple[str, str]] = {
+    "address1": ("address", "Street and number."),
+    "address2": ("address", "Flat, suite or floor."),
+    "city": ("address", "City."),
+    "country": ("address", "Country, such as USA."),
+    "email": ("email", "The customer's email."),
+    "expression": ("expression", "Numbers, + - * / ( ) and spaces, such as '19.99 * 2'."),
+    "first_name": ("first name", "The customer's first name."),
+    "item_id": ("item", "Ten digits that name one variant."),
+    "item_ids": ("item", "Ids of the items in the order, one entry for each piece."),
+    "last_name": ("last name", "The customer's last name."),
+    "new_item_ids": ("variant", "Ids of the new variants, in the same order as item_ids."),
+    "order_id": ("order", "The order's id with its leading '#', such as '#W0000000'."),
+    "payment_method_id": ("payment method", "An id from the payment methods in the profile."),
+    "product_id": ("product", "Ten digits that name the product, not one of its variants."),
+    "reason": ("reason", "Either 'no longer needed' or 'ordered by mistake'."),
+    "state": ("address", "State in two letters."),
+    "summary": ("summary", "What the customer wants, in one or two sentences."),
+    "user_id": ("user", "The customer's user id."),
+    "zip": ("address", "Zip code."),
+}
+"""For each argument: what it stands for, and its description."""
+
+_ADDRESS = ("address1", "address2", "city", "state", "country", "zip")
+_ITEMS = ("order_id", "item_ids", "new_item_ids", "payment_method_id")
+
+
+def _tool(
+    name: str,
+    kind: ToolKind,
+    arguments: Sequence[str],
+    description: str,
+    *,
+    nouns: Mapping[str, str] | None = None,
+    followup: str = "",
+) -> Tool:
+    properties: dict[str, Json] = {
+        argument: {
+            **(_STRINGS if argument.endswith("_ids") else _STRING),
+            "description": _ARGUMENTS[argument][1],
+        }
+        for argument in arguments
+    }
+    return Tool(
+        name=name,
+        description=description,
+        parameters={"type": "object", "properties": properties, "required": list(arguments)},
+        kind=kind,
+        nouns={argument: _ARGUMENTS[argument][0] for argument in arguments} | dict(nouns or {}),
+        followup=followup,
+    )
+
+
+TOOLS: tuple[Tool, ...] = (
+    _tool(
+        "find_user_id_by_email",
+        "read",
+        ("email",),
+        "Find the customer's user id by email.",
+    ),
+    _tool(
+        "find_user_id_by_name_zip",
+        "read",
+        ("first_name", "last_name", "zip"),
+        "Find the customer's user id by full name and zip code, where the email is not to be had.",
+        nouns={"zip": "zip code"},
+    ),
+    _tool(
+        "get_user_details",
+        "read",
+        ("user_id",),
+        "Show a customer's profile: address, payment methods, ids of all orders.",
+    ),
+    _tool(
+        "get_order_details",
+        "read",
+        ("order_id",),
+        "Show an order: its items, status, address and payments.",
+    ),
+    _tool(
+        "get_product_details",
+        "read",
+        ("product_id",),
+        "Show a product with all its variants, their options, prices and availability.",
+    ),
+    _tool(
+        "get_item_details",
+        "read",
+        ("item_id",),
+        "Show one variant by its item id.",
+    ),
+    _tool(
+        "list_all_product_types",
+        "read",
+        (),
+        "List the names of all products with their product ids.",
+    ),
+    _tool(
+        "calculate",
+        "generic",
+        ("expression",),
+        "Work out a line of arithmetic, rounded to cents.",
+    ),
+    _tool(
+        "cancel_pending_order",
+        "write",
+        ("order_id", "reason"),
+        "Cancel a whole pending order and refund it. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "modify_pending_order_items",
+        "write",
+        _ITEMS,
+        "Swap items of a pending order for other variants of the same products. Works once per "
+        "order, so collect all items first. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "modify_pending_order_address",
+        "write",
+        ("order_id", *_ADDRESS),
+        "Change where a pending order is sent. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "modify_pending_order_payment",
+        "write",
+        ("order_id", "payment_method_id"),
+        "Change how a pending order is paid. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "return_delivered_order_items",
+        "write",
+        ("order_id", "item_ids", "payment_method_id"),
+        "Request the return of items of a delivered order; the refund goes to the payment method. "
+        "Works once per order. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "exchange_delivered_order_items",
+        "write",
+        _ITEMS,
+        "Request the exchange of items of a delivered order for other variants of the same "
+        "products. Works once per order, so collect all items first. Needs the customer's "
+        "explicit yes.",
+    ),
+    _tool(
+        "modify_user_address",
+        "write",
+        ("user_id", *_ADDRESS),
+        "Change the address in the customer's profile. Needs the customer's explicit yes.",
+    ),
+    _tool(
+        "transfer_to_human_agents",
+        "generic",
+        ("summary",),
+        "Hand the customer to a human, where the request is outside what the tools can do.",
+        followup="YOU ARE BEING TRANSFERRED TO A HUMAN AGENT. PLEASE HOLD ON.",
+    ),
+)
+"""All tools; their functions of the same names are in ``reads`` and ``writes``."""
+
+ARGUMENT_NAMES: Mapping[str, tuple[str, ...]] = {tool.name: tuple(tool.nouns) for tool in TOOLS}
+"""The arguments of each tool in order; all are required."""
+
+_FUNCTIONS: Mapping[str, Callable[..., object]] = {
+    tool.name: getattr(writes if tool.kind == "write" else reads, tool.name) for tool in TOOLS
+}
+
+_UNFIT_ARGUMENTS = (TypeError, ValueError, AttributeError, ArithmeticError, SyntaxError)
+"""What tools raise on arguments of a wrong type or form: they check none beforehand, like tau2."""
+
+
+class RetailWorld:
+    """One conversation's view of a shop."""
+
+    __slots__ = ("_shop",)
+
+    def __init__(self, database: Database) -> None:
+        self._shop = Overlay(database)
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """The record as JSON, or the text, or "Error: " and what is wrong with the call."""
+        function = _FUNCTIONS.get(call.name)
+        try:
+            if function is None:
+                raise ToolError(f"Tool '{call.name}' not found.")
+            _check_names(call)
+            answer = function(self._shop, **call.arguments)
+        except (*_UNFIT_ARGUMENTS, RecursionError, MemoryError) as error:
+            return ToolResult(content=f"Error: {error}", is_error=True)
+        return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
+
+    def changes(self) -> Changes:
+        """All that differs from the start, sorted by path."""
+        return self._shop.changes()
+
+
+def _check_names(call: ToolCall) -> None:
+    """Raise ``ToolError`` in Python's words if arguments are unknown or missing."""
+    expected = ARGUMENT_NAMES[call.name]
+    function = f"RetailTools.{call.name}()"
+    for name in call.arguments:
+        if name not in expected:
+            raise ToolError(f"{function} got an unexpected keyword argument '{name}'")
+    missing = [f"'{name}'" for name in expected if name not in call.arguments]
+    if not missing:
+        return
+    plural = "s" if len(missing) > 1 else ""
+    listed = " and ".join(missing) if len(missing) < 3 else _series(missing)
+    raise ToolError(
+        f"{function} missing {len(missing)} required positional argument{plural}: {listed}"
+    )
+
+
+def _series(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])}, and {words[-1]}"

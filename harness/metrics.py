@@ -1,0 +1,155 @@
+"""Turn outcomes of repeated trials into Pass^k with confidence intervals, by pure functions.
+
+Pass^k is the chance that k independent trials of a task all succeed, averaged over tasks (Yao et
+al., "tau-bench", arXiv:2406.12045). All values are in percent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Episode, Interval
+
+RESAMPLES = 2000
+"""Bootstrap resamples of the tasks."""
+
+CONFIDENCE = 95.0
+"""Percent of the resampled values that an interval covers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one trial of a task ended.
+
+    ``fault`` says which fault ended it, "" for none; with one, ``success`` does not count.
+    """
+
+    task_id: str
+    success: bool
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassTable:
+    """Pass^k by k, in percent, with ``CONFIDENCE`` intervals.
+
+    ``tasks``, ``trials`` and ``faults`` count all that was tried; faults are among the trials but
+    in no value. ``counted[k]`` is how many tasks had the k fault-free trials that Pass^k needs: the
+    others are left out of ``pass_[k]``. A k that no task can be counted for is in neither mapping.
+    """
+
+    tasks: int
+    trials: int
+    faults: int
+    pass_: Mapping[int, Interval]
+    counted: Mapping[int, int]
+
+
+def outcomes(episodes: Iterable[Episode]) -> list[Outcome]:
+    """What of each episode counts towards Pass^k."""
+    return [
+        Outcome(
+            task_id=episode.task.id,
+            success=episode.score.success,
+            fault=episode.trajectory.ended if episode.trajectory.is_fault else "",
+        )
+        for episode in episodes
+    ]
+
+
+def pass_hat_k(successes: int, trials: int, k: int) -> float:
+    """The unbiased estimate, in [0, 1], of the chance that k fresh trials of a task all succeed.
+
+    That is the share of the k-subsets of the trials in which all succeed. Raises ``ValueError``
+    unless 1 <= k <= trials and 0 <= successes <= trials.
+    """
+    if not 1 <= k <= trials:
+        raise ValueError(f"Pass^{k} needs at least {k} trials and k >= 1, found {trials} trials")
+    if not 0 <= successes <= trials:
+        raise ValueError(f"found {successes} successes in {trials} trials")
+    return comb(successes, k) / comb(trials, k)
+
+
+def pass_table(
+    results: Iterable[Outcome],
+    ks: Sequence[int] = (1, 2, 3, 4),
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> PassTable:
+    """Pass^k for each k, with percentile intervals from a seeded bootstrap over tasks.
+
+    Faults are counted apart and excluded. For each k, a task with fewer than k fault-free trials is
+    left out; ``PassTable.counted`` says how many stayed. The order of the results does not matter.
+    """
+    results = list(results)
+    tally = _tally(results)
+    pass_, counted = {}, {}
+    for k in ks:
+        values = _task_values(tally, k)
+        if values:
+            pass_[k] = _bootstrap(np.asarray(list(values.values())), seed, resamples)
+            counted[k] = len(values)
+    return PassTable(
+        tasks=len(tally),
+        trials=len(results),
+        faults=sum(bool(result.fault) for result in results),
+        pass_=pass_,
+        counted=counted,
+    )
+
+
+def paired_difference(
+    arm: Iterable[Outcome],
+    reference: Iterable[Outcome],
+    k: int = 1,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval | None:
+    """How much higher the arm's Pass^k is than the reference's, in percentage points.
+
+    The bootstrap resamples tasks and keeps the two values of a task together, so that the
+    difficulty of tasks cancels out. Only tasks with k fault-free trials in both are compared; None
+    if there is none.
+    """
+    values, baseline = _task_values(_tally(arm), k), _task_values(_tally(reference), k)
+    common = sorted(values.keys() & baseline.keys())
+    if not common:
+        return None
+    differences = np.asarray([values[task_id] - baseline[task_id] for task_id in common])
+    return _bootstrap(differences, seed, resamples)
+
+
+def _tally(results: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
+    """(successes, trials) without faults, by task id in sorted order."""
+    successes: Counter[str] = Counter()
+    trials: Counter[str] = Counter()
+    for result in results:
+        trials[result.task_id] += not result.fault
+        successes[result.task_id] += result.success and not result.fault
+    return {task_id: (successes[task_id], trials[task_id]) for task_id in sorted(trials)}
+
+
+def _task_values(tally: Mapping[str, tuple[int, int]], k: int) -> dict[str, float]:
+    return {
+        task_id: 100 * pass_hat_k(successes, trials, k)
+        for task_id, (successes, trials) in tally.items()
+        if trials >= k
+    }
+
+
+def _bootstrap(values: NDArray[np.float64], seed: int, resamples: int) -> Interval:
+    """The mean and the percentile interval of the means of resampled values."""
+    mean = float(values.mean())
+    chosen = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
+    means = values[chosen].mean(axis=1)
+    tail = (100 - CONFIDENCE) / 2
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean))

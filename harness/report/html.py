@@ -1,0 +1,266 @@
+"""The report as one HTML file that loads nothing: the tables, and charts as inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+
+from harness.report.charts import (
+    Line,
+    arm_class,
+    hue_class,
+    line_chart,
+    pass_chart,
+    share_chart,
+)
+from harness.report.effort import CURVES
+from harness.report.figures import (
+    UNKNOWN,
+    bounds,
+    cost,
+    count,
+    duration,
+    number,
+    percent,
+    share,
+    signed,
+    weight,
+)
+from harness.report.markup import Markup, tag, together
+from harness.report.reading import Document, read_report
+from harness.report.view import Arm, Pattern, Report, Reward, TermRow, arm_label, term_rows
+from harness.types import Interval
+
+
+def to_html(document: Document) -> str:
+    """The page. Parts the document lacks are left out and named at the end."""
+    report = read_report(document)
+    style = Markup(files("harness.report").joinpath("page.css").read_text(encoding="utf-8"))
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{report.run} · report"),
+        tag("style", style),
+    )
+    parts = (_results, _validation, _patterns, _pool, _rewards, _training, _time, _missing)
+    body = [piece for part in parts for piece in part(report)]
+    page = tag("html", head, tag("body", tag("main", _header(report), *body)), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def _header(report: Report) -> Markup:
+    state = "complete" if report.complete else "not finished"
+    facts = {"domain": report.domain, **report.setting}
+    facts |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
+    listed = [tag("div", tag("dt", k), tag("dd", v)) for k, v in facts.items() if v]
+    title = tag("h1", report.run, " ", tag("small", state, class_=state.partition(" ")[0]))
+    return tag("header", title, tag("dl", *listed))
+
+
+def _section(title: str, note: str, *content: str) -> Markup:
+    return tag("section", tag("h2", title, " ", tag("small", note)), *content)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> Markup:
+    """A table whose first ``text_columns`` are text and the rest numbers."""
+    heads = [tag("th", h, class_=None if i < text_columns else "n") for i, h in enumerate(header)]
+    lines = [
+        tag(
+            "tr", *(tag("td", c, class_=None if i < text_columns else "n") for i, c in enumerate(r))
+        )
+        for r in rows
+    ]
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines))
+    return tag("div", table, class_="wide")
+
+
+def _results(report: Report) -> Iterator[Markup]:
+    if not report.arms:
+        return
+    pieces = [_arm_table(report.arms)]
+    if any(arm.passes for arm in report.arms):
+        pieces.append(tag("figure", pass_chart(report.arms), _legend(report.arms)))
+    note = "Pass^k in percent [95% interval]; below, the paired difference"
+    yield _section(report.tested, note, *pieces)
+
+
+def _validation(report: Report) -> Iterator[Markup]:
+    if report.validation:
+        yield _section("Validation", "where failures are read from", _arm_table(report.validation))
+
+
+def _arm_table(arms: Sequence[Arm]) -> Markup:
+    ks = sorted({k for arm in arms for k in arm.passes})
+    rows = [
+        [
+            tag("b", arm.label, class_=arm_class(arm.name)),
+            *(_passed(arm, k) for k in ks),
+            arm.size,
+            tag("span", str(arm.faults), title=_listed(arm.fault_kinds) or None),
+        ]
+        for arm in arms
+    ]
+    return _table(["", *(f"Pass^{k}" for k in ks), "tasks × trials", "faults"], rows)
+
+
+def _passed(arm: Arm, k: int) -> Markup:
+    found, difference = arm.passes.get(k), arm.differences.get(k)
+    if found is None:
+        return together(UNKNOWN)
+    value = together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
+    if difference is None:
+        return value
+    return together(value, tag("br"), _difference(difference, arm))
+
+
+def _difference(difference: Interval, arm: Arm) -> Markup:
+    sure = "up" if difference.low > 0 else "down" if difference.high < 0 else "unsure"
+    title = f"against {arm_label(arm.against)}" if arm.against else None
+    text = f"{signed(difference.value)} {bounds(difference)}"
+    return tag("small", text, class_=sure, title=title)
+
+
+def _legend(arms: Sequence[Arm]) -> Markup:
+    names = [tag("span", arm.label, class_=f"key {arm_class(arm.name)}") for arm in arms]
+    return tag("figcaption", *names)
+
+
+def _patterns(report: Report) -> Iterator[Markup]:
+    if not report.patterns:
+        return
+    rounds = report.rounds
+    rows = [
+        [_described(pattern, hue), *(_share(pattern, number_) for number_ in rounds)]
+        for hue, pattern in enumerate(report.patterns)
+    ]
+    pieces = [_table(["", *(f"round {n}" for n in rounds)], rows)]
+    if any(pattern.rounds for pattern in report.patterns):
+        pieces.insert(0, tag("figure", share_chart(report)))
+    pieces += [tag("p", f"Round {n}: failures by {_listed(c)}.") for n, c in report.blame.items()]
+    yield _section("Error patterns", "share of the agent's failures, round by round", *pieces)
+
+
+def _described(pattern: Pattern, hue: int) -> Markup:
+    kinds = f" ({_listed(pattern.kinds)})" if pattern.kinds else ""
+    name = tag("b", pattern.name, class_=f"key {hue_class(hue)}")
+    return together(name, tag("br"), tag("small", pattern.description + kinds))
+
+
+def _share(pattern: Pattern, number_: int) -> Markup:
+    seen = pattern.rounds.get(number_)
+    if seen is None:
+        return together(UNKNOWN)
+    return together(tag("b", share(seen.fraction)), " ", tag("i", f"×{count(seen.count)}"))
+
+
+def _pool(report: Report) -> Iterator[Markup]:
+    if not report.pool:
+        return
+    keys = dict.fromkeys(key for row in report.pool for key in row.patterns)
+    reasons = dict.fromkeys(reason for row in report.pool for reason in row.refused)
+    rows: list[list[str]] = [[tag("b", "all tasks"), *(count(row.tasks) for row in report.pool)]]
+    for key in keys:
+        cells = [row.patterns.get(key, 0) for row in report.pool]
+        rows.append([report.pattern_name(key), *(count(n) if n else UNKNOWN for n in cells)])
+    for reason in reasons:
+        cells = [row.refused.get(reason, 0) for row in report.pool]
+        label = tag("i", f"refused: {reason.replace('_', ' ')}")
+        rows.append([label, *(count(n) if n else UNKNOWN for n in cells)])
+    table = _table(["", *(f"round {row.round}" for row in report.pool)], rows)
+    yield _section("Task pool", "tasks added in each round, by the pattern they provoke", table)
+
+
+def _rewards(report: Report) -> Iterator[Markup]:
+    if not report.rewards:
+        return
+    arms = [reward for reward in report.rewards if reward.terms]
+    rows = [_term_cells(row) for row in term_rows(arms)]
+    header = ["", "weight", *(arm_label(reward.arm) for reward in arms)]
+    charts = [chart for metric in CURVES for chart in _curve(metric, report.rewards)]
+    pieces = [tag("div", *charts, class_="pair")] if charts else []
+    pieces += [_table(header, rows)] if rows else []
+    yield _section(
+        "Reward terms",
+        "mean over the first and last quarter of training, before weighting",
+        *pieces,
+    )
+
+
+def _term_cells(row: TermRow) -> list[str]:
+    weights = " / ".join(weight(value) for value in row.weights)
+    courses = (
+        together(f"{number(term.first)} → ", tag("b", number(term.last))) if term else UNKNOWN
+        for term in row.terms
+    )
+    return [row.name.replace("_", " "), weights, *courses]
+
+
+def _curve(metric: str, rewards: Sequence[Reward]) -> Iterator[Markup]:
+    lines = [
+        Line(reward.arm, arm_label(reward.arm), reward.curves[metric])
+        for reward in rewards
+        if reward.curves.get(metric)
+    ]
+    if lines:
+        yield _figure(f"{metric} by training step", lines)
+
+
+def _figure(title: str, lines: Sequence[Line]) -> Markup:
+    keys = [tag("span", line.label, class_=f"key {arm_class(line.arm)}") for line in lines]
+    return tag("figure", line_chart(title, lines), tag("figcaption", tag("b", title), *keys))
+
+
+def _training(report: Report) -> Iterator[Markup]:
+    if not report.training:
+        return
+    rows = [
+        [
+            tag("b", arm_label(run.arm)),
+            run.stopped_because or UNKNOWN,
+            count(run.steps),
+            count(run.tokens) if run.tokens else UNKNOWN,
+            duration(run.seconds),
+            number(run.loss_first),
+            number(run.loss_last),
+        ]
+        for run in report.training
+    ]
+    rewarded = {reward.arm for reward in report.rewards}
+    header = ["", "stopped because", "steps", "tokens", "time", "loss, first", "loss, last"]
+    charts = [
+        _figure(f"{arm_label(run.arm)} loss by training step", [Line(run.arm, "loss", losses)])
+        for run in report.training
+        if run.arm not in rewarded and (losses := run.curves.get("loss"))
+    ]
+    pair = tag("div", *charts, class_="pair") if charts else together()
+    yield _section("Training", "", _table(header, rows, text_columns=2), pair)
+
+
+def _time(report: Report) -> Iterator[Markup]:
+    if not report.seconds:
+        return
+    longest = max(report.seconds.values()) or 1.0
+    rows = [
+        [
+            station,
+            tag("span", class_="bar", style=f"width:{100 * max(seconds, 0) / longest:.1f}%"),
+            duration(seconds),
+            share(seconds / (report.total_seconds or 1.0)),
+        ]
+        for station, seconds in report.seconds.items()
+    ]
+    table = _table(["", "", "", ""], rows, text_columns=2)
+    yield _section(
+        "Time", f"{duration(report.total_seconds)} in all", tag("div", table, class_="time")
+    )
+
+
+def _missing(report: Report) -> Iterator[Markup]:
+    if report.missing:
+        yield tag("p", f"Not there: {', '.join(report.missing)}.", class_="missing")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in ranked)

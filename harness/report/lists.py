@@ -1,0 +1,75 @@
+"""Plugins, extension points, machine checks and plans as plain tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.types import Json
+
+Row = Mapping[str, str]
+
+_STATES = {"good": "green", "missing": "yellow", "broken": "red"}
+
+
+def plugins_table(rows: Sequence[Row]) -> RenderableType:
+    """A line per plugin; a broken one shows its error instead of what it offers."""
+    table = _table("plugin", "from", "offers")
+    for row in rows:
+        offers = Text(row["error"], "red") if row["error"] else Text(row["offers"])
+        table.add_row(Text(row["plugin"]), Text(f"{row['distribution']} {row['version']}"), offers)
+    return table
+
+
+def hooks_table(rows: Sequence[Row]) -> RenderableType:
+    """A line per extension point."""
+    table = _table("kind", "hook", "what it offers")
+    for row in rows:
+        table.add_row(row["kind"], row["hook"], Text(row["offers"]))
+    return table
+
+
+def doctor_table(rows: Sequence[Row]) -> RenderableType:
+    """A line per check, its state in words and in colour."""
+    table = _table("check", "state", "")
+    for row in rows:
+        state = Text(row["state"], _STATES[row["state"]])
+        table.add_row(Text(row["check"]), state, Text(row["detail"]))
+    return table
+
+
+def plan_table(plan: Mapping[str, Json]) -> RenderableType:
+    """What would run: plugins, stations with their conversations, rewards and sizes."""
+    who, settings = _mapping(plan, "plugins"), _mapping(plan, "settings")
+    rollouts, rewards = _mapping(plan, "evaluation_rollouts"), _mapping(plan, "rewards")
+    plugins = _table("part", "plugin")
+    for part, plugin in who.items():
+        plugins.add_row(Text(part), Text(str(plugin)))
+    stations = _table("station", "rollouts")
+    listed = plan["stations"]
+    for station in listed if isinstance(listed, list) else []:
+        stations.add_row(Text(str(station)), Text(str(rollouts.get(str(station), ""))))
+    sizes = _table("setting", "value")
+    for key, value in settings.items():
+        if key not in ("rewards", "options"):
+            sizes.add_row(Text(key), Text(json.dumps(value)))
+    for plugin, options in _mapping(settings, "options").items():
+        sizes.add_row(Text(f"options.{plugin}"), Text(json.dumps(options)))
+    weights = ", ".join(f"{name} {weight}" for name, weight in rewards.items())
+    return Group(plugins, stations, Text(f"rewards: {weights or 'none'}"), sizes)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _mapping(plan: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    found = plan.get(key)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,240 @@
+"""Turn a run folder, finished or not, into the report document: JSON values others can read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.metrics import Outcome, PassTable, paired_difference, pass_table
+from harness.store import Store
+from harness.types import FAULTS, Diagnosis, ErrorPattern, Interval, Json, Task, Usage
+
+Report = dict[str, Json]
+
+
+def summarise(store: Store, *, complete: bool) -> Report:
+    """The document described in docs/report.md; parts not there yet are empty."""
+    config, seconds = store.config, store.seconds()
+    rounds = _rounds(store)
+    return {
+        "run": store.folder.name,
+        **{key: config.get(key) for key in _SETTINGS},
+        "clusterer": _method(store, rounds) or config.get("clusterer"),
+        "arms": _arms(store, "test", seconds),
+        "validation": _arms(store, "validation", seconds),
+        "blame": _blame(store, rounds),
+        "patterns": _patterns(store, rounds),
+        "pool": [_pool(store, number) for number in rounds],
+        "rewards": _rewards(store),
+        "training": _training(store),
+        "seconds": dict(seconds),
+        "cost_usd": _cost(store),
+        "complete": complete,
+    }
+
+
+_SETTINGS = (
+    "domain",
+    "seed",
+    "preset",
+    "policy",
+    "simulator",
+    "judge",
+    "injector",
+    "trainer",
+    "temperature",
+)
+
+
+# --- arms
+
+
+def _arms(store: Store, split: str, seconds: Mapping[str, float]) -> list[Json]:
+    found = {
+        path.name.removesuffix(f"-{split}"): path.name
+        for path in (store.folder / "evals").glob(f"*-{split}")
+    }
+    outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
+    reference = outcomes.get("sft")
+    arms: list[Json] = []
+    for arm, rows in outcomes.items():
+        if not rows:
+            continue
+        row = _arm(arm, split, rows, seconds.get(f"evaluate {arm} on {split}", 0.0))
+        if reference and arm not in ("sft", "base") and split == "test":
+            row["differences"] = {"against": "sft", "pass": _differences(rows, reference)}
+        arms.append(row)
+    return arms
+
+
+def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Report:
+    table: PassTable = pass_table(rows)
+    kinds = Counter(row.fault for row in rows if row.fault)
+    return {
+        "name": arm,
+        "split": split,
+        "tasks": table.tasks,
+        "trials": table.trials,
+        "pass": {str(k): _interval(interval) for k, interval in table.pass_.items()},
+        "faults": table.faults,
+        "fault_kinds": dict(kinds),
+        "seconds": seconds,
+    }
+
+
+def _differences(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> Report:
+    trials = min(_trials(rows), _trials(reference))
+    return {
+        str(k): _interval(interval)
+        for k in range(1, min(4, trials) + 1)
+        if (interval := paired_difference(rows, reference, k)) is not None
+    }
+
+
+def _trials(rows: Sequence[Outcome]) -> int:
+    return max(Counter(row.task_id for row in rows).values())
+
+
+def _outcomes(store: Store, evaluation: str) -> list[Outcome]:
+    rows = []
+    for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
+        trajectory, score = _table(row["trajectory"]), _table(row["score"])
+        ended = str(trajectory["ended"])
+        rows.append(
+            Outcome(
+                task_id=str(trajectory["task_id"]),
+                success=bool(score["success"]),
+                fault=ended if ended in FAULTS else "",
+            )
+        )
+    return rows
+
+
+def _arm_order(arm: str) -> tuple[int, int, str]:
+    first = {"base": 0, "policy": 0, "sft": 1}.get(arm, 2)
+    number = re.search(r"\d+$", arm)
+    return first, int(number.group()) if number else 0, "" if arm.startswith("rl") else arm
+
+
+def _interval(interval: Interval) -> Report:
+    return {
+        "value": round(interval.value, 2),
+        "low": round(interval.low, 2),
+        "high": round(interval.high, 2),
+    }
+
+
+# --- rounds
+
+
+def _rounds(store: Store) -> list[int]:
+    folders = (store.folder / "rounds").glob("*")
+    return sorted(int(path.name) for path in folders if path.name.isdigit())
+
+
+def _method(store: Store, rounds: Sequence[int]) -> str:
+    done = [n for n in rounds if store.has(f"rounds/{n}/discovery.json")]
+    return str(store.read_json(f"rounds/{done[-1]}/discovery.json")["method"]) if done else ""
+
+
+def _blame(store: Store, rounds: Sequence[int]) -> list[Json]:
+    rows: list[Json] = []
+    for number in rounds:
+        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+        counts = Counter(diagnosis.blame for diagnosis in found)
+        parties = ("agent", "user_simulator", "task", "tool", "infrastructure")
+        rows.append({"round": number, **{party: counts[party] for party in parties}})
+    return rows
+
+
+def _patterns(store: Store, rounds: Sequence[int]) -> list[Json]:
+    newest: dict[str, ErrorPattern] = {}
+    history: dict[str, list[Json]] = {}
+    for number in rounds:
+        for pattern in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern):
+            newest[pattern.id] = pattern
+            count, share = len(pattern.members), round(pattern.share, 4)
+            row: Report = {"round": number, "count": count, "share": share}
+            history.setdefault(pattern.id, []).append(row)
+    return [
+        {
+            "id": pattern.id,
+            "name": pattern.name,
+            "description": pattern.description,
+            "kinds": dict(pattern.kinds),
+            "rounds": history[pattern.id],
+        }
+        for pattern in newest.values()
+    ]
+
+
+def _pool(store: Store, number: int) -> Report:
+    tasks = store.read_values(f"rounds/{number}/tasks.jsonl", Task)
+    by_pattern = Counter(task.origin.pattern_id for task in tasks if task.origin)
+    name = f"rounds/{number}/refused.json"
+    return {
+        "round": number,
+        "tasks": len(tasks),
+        "patterns": dict(by_pattern),
+        "refused": store.read_json(name) if store.has(name) else {},
+    }
+
+
+# --- training
+
+
+def _training(store: Store) -> list[Json]:
+    rows: list[Json] = []
+    for arm in _trained(store):
+        checkpoint = store.read_checkpoint(arm)
+        rows.append({"arm": arm, "trained_on": checkpoint.trained_on, **checkpoint.record})
+    return rows
+
+
+def _rewards(store: Store) -> list[Json]:
+    """Each term's mean over the first and the last quarter of the training steps, by arm."""
+    weights = _table(store.config.get("rewards"))
+    rows: list[Json] = []
+    for arm in _trained(store):
+        curve = store.read_checkpoint(arm).record.get("curve")
+        steps = [_table(step) for step in curve] if isinstance(curve, list) else []
+        if not steps or "reward" not in steps[0]:
+            continue
+        terms: list[Json] = [
+            {"name": name, "weight": weight, **_ends(steps, name)}
+            for name, weight in weights.items()
+            if weight and name in steps[0]
+        ]
+        rows.append({"arm": arm, "terms": terms, "curve": list(steps)})
+    return rows
+
+
+def _ends(steps: Sequence[Report], name: str) -> Report:
+    values = [value for step in steps if isinstance(value := step.get(name), int | float)]
+    quarter = max(1, len(values) // 4)
+    first, last = values[:quarter], values[-quarter:]
+    return {
+        "first": round(sum(first) / len(first), 4),
+        "last": round(sum(last) / len(last), 4),
+    }
+
+
+def _trained(store: Store) -> list[str]:
+    folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
+    arms = [path.parent.name for path in folders]
+    return sorted((arm for arm in arms if arm != "base"), key=_arm_order)
+
+
+def _cost(store: Store) -> float:
+    total = 0.0
+    for path in (store.folder / "evals").glob("*/episodes.jsonl"):
+        for row in store.read_rows(str(path.relative_to(store.folder))):
+            for usage in _table(_table(row["trajectory"]).get("usage")).values():
+                cost = _table(usage).get("cost_usd", Usage().cost_usd)
+                total += cost if isinstance(cost, int | float) else 0.0
+    return round(total, 4)
+
+
+def _table(value: Json) -> Report:
+    return value if isinstance(value, dict) else {}

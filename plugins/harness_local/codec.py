@@ -1,0 +1,169 @@
+"""Turn messages into token ids and sampled ids back into messages, by the tokenizer's own chat template."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from harness.errors import ModelError
+from harness.protocols import Domain
+from harness.types import Json, Message, ToolCall
+
+MALFORMED = "malformed_call"
+"""The name of a call that cannot be read; no tool has it, so the policy gets an error to learn from."""
+
+_CALL = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
+_THOUGHT = re.compile(r"^.*?</think>", re.DOTALL)
+_MARK = "\u2063said\u2063"
+
+
+class Transcript(Protocol):
+    """The token side of one conversation; tell it of every message, in order."""
+
+    def context(self, messages: Sequence[Message], *, unfinished: bool) -> list[int]:
+        """The ids that stand between the agent's last turn and its next one.
+
+        ``messages`` are what others said since; ``unfinished``: the last turn lacks its end token.
+        """
+        ...
+
+    def write(self, message: Message) -> list[int]:
+        """The ids with which the agent would say ``message``, end token included."""
+        ...
+
+    def read(self, sampled: Sequence[int], *, number: int) -> Message:
+        """What the agent said; ``number`` is the message's index. Nonsense is read as best it can be."""
+        ...
+
+
+class Codec(Protocol):
+    """A way to write conversations as tokens. ``ends`` are the ids that end a turn."""
+
+    name: str
+    ends: frozenset[int]
+
+    def open(self, domain: Domain) -> Transcript:
+        """A transcript of a new conversation."""
+        ...
+
+
+def call_id(number: int, index: int) -> str:
+    """The id of the ``index``-th call of message ``number``: the same in every replay."""
+    return f"call_{number}_{index}" if index else f"call_{number}"
+
+
+def heard(message: Message) -> bool:
+    """Whether the agent gets to hear a message: not the user's own tool calls and their results."""
+    return message.requestor == "agent" and not (message.role == "user" and message.calls)
+
+
+class ChatCodec:
+    """Conversations as the model's chat template writes them, calls as JSON in ``<tool_call>`` tags."""
+
+    name = "chat"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> None:
+        self.tokenizer = tokenizer
+        self.ends = ends
+
+    def open(self, domain: Domain) -> ChatTranscript:
+        return ChatTranscript(self, domain)
+
+    def render(
+        self, turns: Sequence[Mapping[str, Json]], tools: Sequence[Json], *, prompt: bool
+    ) -> str:
+        """The template's text; with ``prompt``, up to where the agent speaks. Raises ``ModelError``."""
+        try:
+            text = self.tokenizer.apply_chat_template(
+                list(turns), tools=tools or None, add_generation_prompt=prompt, tokenize=False
+            )
+        except TemplateError as error:
+            raise ModelError(
+                f"the chat template of {self.tokenizer.name_or_path} refuses the conversation: {error}",
+                hint="Use a model whose template takes tools and tool results.",
+            ) from error
+        return str(text)
+
+    def encode(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+
+class ChatTranscript:
+    """One conversation through the chat template, written piece by piece and never rewritten.
+
+    Templates that would drop or reformat earlier turns cannot: what was sampled stays as it was.
+    """
+
+    def __init__(self, codec: ChatCodec, domain: Domain) -> None:
+        self._codec = codec
+        self._tools: list[Json] = [tool.schema() for tool in domain.tools]
+        self._system: Mapping[str, Json] = {"role": "system", "content": domain.policy}
+        self._opened = False
+
+    def context(self, messages: Sequence[Message], *, unfinished: bool) -> list[int]:
+        turns = [_turn(message) for message in messages]
+        if not self._opened:
+            self._opened = True
+            text = self._codec.render([self._system, *turns], self._tools, prompt=True)
+            return self._codec.encode(text)
+        before = [{"role": "user", "content": "-"}, {"role": "assistant", "content": _MARK}]
+        text = self._codec.render([*before, *turns], self._tools, prompt=True)
+        ids = self._codec.encode(text.rpartition(_MARK)[2])
+        return ids[1:] if ids[:1] and ids[0] in self._codec.ends and not unfinished else ids
+
+    def write(self, message: Message) -> list[int]:
+        before = [{"role": "user", "content": "-"}]
+        prompt = self._codec.render(before, self._tools, prompt=True)
+        text = self._codec.render([*before, _turn(message)], self._tools, prompt=False)
+        if not text.startswith(prompt):
+            raise ModelError(
+                "the chat template writes the agent's turn otherwise than it opens it",
+                hint="Use a template whose generation prompt is a prefix of the agent's turn.",
+            )
+        ids = self._codec.encode(text[len(prompt) :])
+        end = next((i for i, token in enumerate(ids) if token in self._codec.ends), len(ids))
+        return [*ids[:end], ids[end] if end < len(ids) else min(self._codec.ends)]
+
+    def read(self, sampled: Sequence[int], *, number: int) -> Message:
+        text = str(self._codec.tokenizer.decode(list(sampled), skip_special_tokens=True))
+        text = _THOUGHT.sub("", text)
+        calls = tuple(
+            parse_call(found, call_id(number, index))
+            for index, found in enumerate(_CALL.findall(text))
+        )
+        return Message(role="assistant", content=_CALL.sub("", text).strip(), calls=calls)
+
+
+def parse_call(text: str, identity: str) -> ToolCall:
+    """The call written as ``{"name": ..., "arguments": {...}}``; one named ``MALFORMED`` if it is not."""
+    try:
+        value = json.loads(text)
+        arguments = value.get("arguments", {})
+        if isinstance(arguments, str):
+            arguments = json.loads(arguments)
+    except (ValueError, AttributeError, RecursionError):
+        return ToolCall(name=MALFORMED, arguments={"text": text}, id=identity)
+    if not isinstance(value.get("name"), str) or not isinstance(arguments, dict):
+        return ToolCall(name=MALFORMED, arguments={"text": text}, id=identity)
+    return ToolCall(name=value["name"], arguments=arguments, id=identity)
+
+
+def _turn(message: Message) -> dict[str, Json]:
+    turn: dict[str, Json] = {"role": message.role, "content": message.content}
+    if message.role == "tool":
+        turn["tool_call_id"] = message.call_id
+    if message.calls:
+        turn["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": dict(call.arguments)},
+            }
+            for call in message.calls
+        ]
+    return turn

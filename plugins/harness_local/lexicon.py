@@ -1,0 +1,62 @@
+"""Know the special tokens of a compact tokenizer by what they mean, and turn plain text into ids and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from harness.errors import ModelError
+from harness_local.tokenizer import FRAME, alias_token, argument_token, tool_token
+
+
+class Lexicon:
+    """The ids of frame tokens (``frame``), aliases (``aliases``, by number), tools and arguments (by name).
+
+    Raises ``ModelError`` if the tokenizer lacks a frame token.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        vocabulary: dict[str, int] = tokenizer.get_vocab()
+        if missing := [token for token in FRAME if token not in vocabulary]:
+            raise ModelError(
+                f"the tokenizer of {tokenizer.name_or_path} lacks {', '.join(missing)}",
+                hint="codec.json says 'compact': remove it to use the chat template instead.",
+            )
+        self.frame = {token: vocabulary[token] for token in FRAME}
+        self.aliases: list[int] = []
+        while (token := alias_token(len(self.aliases))) in vocabulary:
+            self.aliases.append(vocabulary[token])
+        self.alias_numbers = {token: number for number, token in enumerate(self.aliases)}
+        self.tools = _named(vocabulary, tool_token("\0"))
+        self.tool_names = {token: name for name, token in self.tools.items()}
+        self.arguments = _named(vocabulary, argument_token("\0"))
+        self.argument_names = {token: name for name, token in self.arguments.items()}
+        self.special = frozenset(
+            {*self.frame.values(), *self.aliases, *self.tool_names, *self.argument_names}
+        )
+        # A copy that reads the names of special tokens in a message as plain text, and
+        # changes no letter of it.
+        self._plain: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._plain.encode_special_tokens = True
+        self._plain.normalizer = None
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the text, none of them special. Half surrogate pairs become question marks."""
+        clean = text.encode("utf-8", "replace").decode()
+        return list(self._plain.encode(clean, add_special_tokens=False).ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids none of which is special."""
+        return str(self._plain.decode(list(ids), skip_special_tokens=False)) if ids else ""
+
+
+def _named(vocabulary: dict[str, int], pattern: str) -> dict[str, int]:
+    """The ids of the tokens that fit the pattern, by what stands at its null character."""
+    before, after = pattern.split("\0")
+    return {
+        token[len(before) : -len(after)]: number
+        for token, number in sorted(vocabulary.items(), key=lambda item: item[1])
+        if token.startswith(before) and token.endswith(after)
+    }

@@ -1,0 +1,124 @@
+"""An agent that is a causal language model in this process: conversations in, token-exact turns out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from harness.protocols import AgentTurn, Conversation, TurnTokens
+from harness.types import Checkpoint, Message, TokenTrace, Usage
+from harness_local.codec import Codec, Transcript, heard
+from harness_local.sampler import Sampler
+
+CODEC_FILE = "codec.json"
+"""The file beside the weights that says how conversations are written as tokens."""
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A live conversation: how many of its messages are tokens already, and whether the last turn ended."""
+
+    transcript: Transcript
+    seen: int = 0
+    unfinished: bool = False
+
+
+class LocalPolicy:
+    """A ``TrainablePolicy`` whose ``model`` and ``tokenizer`` are those of transformers.
+
+    Text that is no call is a message; a call that cannot be read is a call of a tool that does not
+    exist. What was sampled is never tokenised again.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        codec: Codec,
+        sampler: Sampler,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self.id = f"{checkpoint.policy}:{checkpoint.id}"
+        self.model = model
+        self.tokenizer = tokenizer
+        self.checkpoint = checkpoint
+        self._codec = codec
+        self._sampler = sampler
+        self._talks: dict[str, _Talk] = {}
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        talk = self._talks.get(conversation.id)
+        if talk is None:
+            talk = self._talks[conversation.id] = _Talk(self._codec.open(conversation.domain))
+        messages = conversation.messages
+        context: list[int] = []
+        for ids, _ in _written(talk, messages):
+            context += ids
+        sampled = await self._sampler.turn(conversation.id, context, seed=seed)
+        message = talk.transcript.read(sampled.ids, number=len(messages))
+        talk.seen = len(messages) + 1
+        talk.unfinished = sampled.ids[-1] not in self._codec.ends
+        return AgentTurn(
+            message=message,
+            tokens=TurnTokens(context=context, sampled=sampled.ids, logprobs=sampled.logprobs),
+            usage=Usage(tokens_in=len(context), tokens_out=len(sampled.ids), calls=1),
+        )
+
+    def encode(self, conversation: Conversation) -> TokenTrace:
+        messages = conversation.messages
+        last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
+        ids: list[int] = []
+        sampled: list[bool] = []
+        talk = _Talk(self._codec.open(conversation.domain))
+        for written, is_agent in _written(talk, messages[: last + 1], prompt=False):
+            ids += written
+            sampled += [is_agent] * len(written)
+        return TokenTrace(
+            ids=np.array(ids, dtype=np.int64),
+            sampled=np.array(sampled, dtype=np.bool_),
+            logprobs=np.zeros(len(ids), dtype=np.float32),
+        )
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        (folder / CODEC_FILE).write_text(json.dumps({"codec": self._codec.name}) + "\n")
+
+    def set_temperature(self, temperature: float) -> None:
+        self._sampler.temperature = temperature
+
+    def weights_changed(self) -> None:
+        self._sampler.weights_changed()
+
+    def forget(self, conversation_id: str) -> None:
+        self._talks.pop(conversation_id, None)
+        self._sampler.forget(conversation_id)
+
+
+def _written(
+    talk: _Talk, messages: Sequence[Message], *, prompt: bool = True
+) -> Iterator[tuple[list[int], bool]]:
+    """The unseen messages as ids, piece by piece, and whether a piece is the agent's own.
+
+    What the agent said before anybody spoke to it is the domain's greeting: context, not a choice.
+    With ``prompt`` the last piece ends where the agent is to speak.
+    """
+    others: list[Message] = []
+    spoken_to = talk.seen > 0
+    for message in messages[talk.seen :]:
+        if message.role == "assistant" and spoken_to:
+            yield talk.transcript.context(others, unfinished=talk.unfinished), False
+            yield talk.transcript.write(message), True
+            others, talk.unfinished = [], False
+        elif heard(message):
+            others.append(message)
+        spoken_to = spoken_to or message.role != "assistant"
+    if prompt:
+        yield talk.transcript.context(others, unfinished=talk.unfinished), False

@@ -1,0 +1,270 @@
+"""Turn token ids of many live conversations into sampled turns: one batch, a cache that outlives the turn."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from harness.errors import RolloutFault
+from harness_local.cache import SlotCache, Window
+from harness_local.draw import draw, uniforms
+
+_PAD_WORTH = 48
+"""A further pass over the model costs about as much as this many padded tokens (tiny model, one core)."""
+_PASS_TOKENS = 8192
+"""At most this many tokens, padding included, in one pass with more than one row."""
+_HOPS = 6
+"""Turns of the event loop after which conversations that only compute have asked for their next turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Token counts: of one turn, of a whole conversation, and how many conversations keep a cache."""
+
+    max_new_tokens: int
+    max_context: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """One turn: token ids, the last of them an end token unless the limit was hit; logprobs in nats."""
+
+    ids: list[int]
+    logprobs: list[float]
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Row:
+    """One conversation: all its ids, how many of them the cache holds, and the turn in the making."""
+
+    ids: list[int] = field(default_factory=list)
+    cached: int = 0
+    slot: int | None = None
+    seed: int = 0
+    start: int = 0
+    logprobs: list[float] = field(default_factory=list)
+    turn: asyncio.Future[Sampled] | None = None
+
+    @property
+    def todo(self) -> list[int]:
+        return self.ids[self.cached :]
+
+
+class Sampler:
+    """Samples turns from a causal LM. Coroutines ask; one task computes for all who wait.
+
+    Each tick first feeds the new ids of conversations that got a reply, then makes one token for every
+    conversation that is speaking. The task lives as long as there is work, on the loop that asked.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        ends: frozenset[int],
+        limits: Limits,
+        temperature: float,
+        top_p: float = 1.0,
+    ) -> None:
+        self.model = model
+        self.temperature = temperature
+        self.top_p = top_p
+        self.limits = limits
+        self._ends = ends
+        self._cache = SlotCache(dtype=model.dtype, device=model.device)
+        self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._rows: dict[str, _Row] = {}
+        self._waiting: list[_Row] = []
+        self._speaking: list[_Row] = []
+        self._free: list[int] = list(range(limits.slots))
+        self._engine: asyncio.Task[None] | None = None
+        self._spoke = False
+
+    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> Sampled:
+        """Feed ``ids`` to the conversation and sample until an end token.
+
+        Raises ``RolloutFault`` ("context_overflow") when the conversation is or gets too long, and
+        whatever the model raises.
+        """
+        row = self._rows.setdefault(conversation, _Row())
+        row.ids.extend(ids)
+        if len(row.ids) >= self.limits.max_context:
+            raise self._overflow(row)
+        row.seed, row.start, row.logprobs = seed, len(row.ids), []
+        row.turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(row)
+        if self._engine is None or self._engine.done():
+            self._engine = asyncio.create_task(self._run())
+        return await row.turn
+
+    def forget(self, conversation: str) -> None:
+        """Free what is kept for the conversation."""
+        row = self._rows.pop(conversation, None)
+        if row is None:
+            return
+        self._waiting = [other for other in self._waiting if other is not row]
+        self._speaking = [other for other in self._speaking if other is not row]
+        self._release(row)
+
+    def weights_changed(self) -> None:
+        """Drop every cached key and value; live conversations are fed again at their next turn."""
+        if self._waiting or self._speaking:
+            raise RuntimeError("the weights changed while a turn was being sampled")
+        for row in self._rows.values():
+            row.cached = 0
+
+    async def _run(self) -> None:
+        try:
+            with self._evaluating():
+                while self._waiting or self._speaking:
+                    await self._let_others_reply()
+                    with torch.inference_mode():
+                        self._prefill()
+                        self._decode()
+        except BaseException as error:
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+    async def _let_others_reply(self) -> None:
+        hops = _HOPS if self._spoke else 1
+        self._spoke = False
+        for _ in range(hops):
+            await asyncio.sleep(0)
+
+    def _prefill(self) -> None:
+        ready = [row for row in self._waiting if self._seat(row)]
+        self._waiting = [row for row in self._waiting if row.slot is None]
+        for rows in _alike(ready):
+            self._advance(rows)
+            self._speaking += [row for row in rows if row.turn is not None]
+
+    def _decode(self) -> None:
+        if self._speaking:
+            self._advance(self._speaking)
+            self._speaking = [row for row in self._speaking if row.turn is not None]
+
+    def _advance(self, rows: Sequence[_Row]) -> None:
+        """Feed each row what the cache lacks, and draw its next token."""
+        rows = sorted(rows, key=lambda row: row.slot or 0)
+        logits = self._last_logits(rows)
+        points = uniforms(
+            [row.seed for row in rows], [len(row.ids) - row.start for row in rows]
+        )
+        drawn = draw(logits, points, temperature=self.temperature, top_p=self.top_p)
+        for row, token, logprob in zip(rows, *drawn, strict=True):
+            row.cached = len(row.ids)
+            row.ids.append(token)
+            row.logprobs.append(logprob)
+            self._end_turn(row, token)
+
+    def _end_turn(self, row: _Row, token: int) -> None:
+        turn = row.turn
+        if turn is None:
+            return
+        full = len(row.ids) >= self.limits.max_context
+        if token in self._ends or len(row.logprobs) >= self.limits.max_new_tokens:
+            if not turn.done():
+                turn.set_result(Sampled(ids=row.ids[row.start :], logprobs=row.logprobs))
+        elif full and not turn.done():
+            turn.set_exception(self._overflow(row))
+        elif not full:
+            return
+        row.turn = None
+        self._spoke = True
+
+    def _last_logits(self, rows: Sequence[_Row]) -> Tensor:
+        """Logits (rows, vocabulary) after each row's last id; writes the rows' keys and values."""
+        chunks = [row.todo for row in rows]
+        lengths = np.array([len(chunk) for chunk in chunks])
+        ids = np.zeros((len(rows), lengths.max()), dtype=np.int64)
+        for line, chunk in zip(ids, chunks, strict=True):
+            line[: len(chunk)] = chunk
+        first = np.array([row.cached for row in rows])
+        device = self.model.device
+        positions = torch.from_numpy(first[:, None] + np.arange(ids.shape[1])).to(device)
+        length = int((first + ids.shape[1]).max())
+        slots = [row.slot for row in rows if row.slot is not None]
+        self._cache.look_at(Window(slots=slots, positions=positions, length=length))
+        last, inverse = np.unique(lengths - 1, return_inverse=True)
+        output = self.model(
+            input_ids=torch.from_numpy(ids).to(device),
+            attention_mask=self._mask(positions, length),
+            position_ids=positions.clamp(max=self.limits.max_context - 1),
+            past_key_values=self._cache,
+            use_cache=True,
+            **({"logits_to_keep": torch.from_numpy(last).to(device)} if self._can_keep else {}),
+        )
+        column = inverse if self._can_keep else lengths - 1
+        return output.logits[torch.arange(len(rows)), torch.from_numpy(column)]
+
+    def _mask(self, positions: Tensor, length: int) -> Tensor:
+        """(rows, 1, tokens, length), to be added to the scores: each token sees its row up to itself."""
+        hidden = torch.arange(length, device=positions.device) > positions[:, None, :, None]
+        mask = torch.zeros(hidden.shape, dtype=self.model.dtype, device=positions.device)
+        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+
+    def _seat(self, row: _Row) -> bool:
+        """Whether the row has a slot now. When all are taken, an idle conversation gives up its cache."""
+        if row.slot is None and not self._free:
+            idle = (r for r in self._rows.values() if r.slot is not None and r.turn is None)
+            if (evicted := next(idle, None)) is None:
+                return False
+            self._release(evicted)
+        if row.slot is None:
+            row.slot = heapq.heappop(self._free)
+        return True
+
+    def _release(self, row: _Row) -> None:
+        if row.slot is not None:
+            heapq.heappush(self._free, row.slot)
+        row.slot, row.cached, row.turn = None, 0, None
+
+    def _fail(self, error: BaseException) -> None:
+        for row in (*self._waiting, *self._speaking):
+            if row.turn is not None and not row.turn.done():
+                row.turn.set_exception(error) if isinstance(error, Exception) else row.turn.cancel()
+            row.cached, row.turn = 0, None
+        self._waiting, self._speaking = [], []
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.model.training
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train(training)
+
+    def _overflow(self, row: _Row) -> RolloutFault:
+        return RolloutFault(
+            "context_overflow",
+            f"the conversation has {len(row.ids)} tokens, the policy reads {self.limits.max_context}",
+        )
+
+
+def _alike(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    """The rows in batches in which padding costs less than a further pass would."""
+    batch: list[_Row] = []
+    padding = 0
+    for row in sorted(rows, key=lambda row: row.cached - len(row.ids)):
+        todo = len(row.todo)
+        if batch:
+            longest = len(batch[0].todo)
+            padding += longest - todo
+            if padding > _PAD_WORTH or longest * (len(batch) + 1) > _PASS_TOKENS:
+                yield batch
+                batch, padding = [], 0
+        batch.append(row)
+    if batch:
+        yield batch

@@ -1,0 +1,166 @@
+"""Turn texts and tool calls into compact tokens and back, by the aliases of one conversation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeGuard
+
+from harness.types import Json, Tool, ToolCall
+from harness_local.aliases import Alias, Aliases
+from harness_local.codec import MALFORMED
+from harness_local.lexicon import Lexicon
+from harness_local.tokenizer import CALL, GLUE, JSON, NEXT
+
+
+class TextWriter:
+    """Texts with aliases. ``read`` undoes ``write`` exactly, as long as the aliases are the same."""
+
+    def __init__(self, lexicon: Lexicon, aliases: Aliases) -> None:
+        self.lexicon = lexicon
+        self._aliases = aliases
+
+    def write(self, text: str) -> Iterator[int]:
+        """The text's ids. A space goes first, so that a word is the same token wherever it stands."""
+        if not text:
+            return
+        for part in self._aliases.split(" " + text):
+            if isinstance(part, Alias):
+                if part.glued:
+                    yield self.lexicon.frame[GLUE]
+                yield self.lexicon.aliases[part.number]
+            else:
+                yield from self.lexicon.encode(part)
+
+    def read(self, ids: Sequence[int]) -> str:
+        """The text; special tokens that are no aliases are left out."""
+        text, run, space = "", list[int](), " "
+        for token in ids:
+            if token not in self.lexicon.special:
+                run.append(token)
+                continue
+            text, run = text + self.lexicon.decode(run), []
+            if token in self.lexicon.alias_numbers:
+                text += space + self._aliases.handle(self.lexicon.alias_numbers[token])
+            space = "" if token == self.lexicon.frame[GLUE] else " "
+        return (text + self.lexicon.decode(run)).removeprefix(" ")
+
+
+class CallWriter:
+    """Calls: the call token, the tool's, then each argument's token and value; JSON where that does not do."""
+
+    def __init__(self, texts: TextWriter, tools: Sequence[Tool]) -> None:
+        self._texts = texts
+        self._lexicon = texts.lexicon
+        self._json = self._lexicon.frame[JSON]
+        self._next = self._lexicon.frame[NEXT]
+        self._kinds = {tool.name: _kinds(tool.parameters) for tool in tools}
+
+    def write(self, call: ToolCall) -> Iterator[int]:
+        """The call's ids; arguments come in the order of the schema."""
+        yield self._lexicon.frame[CALL]
+        if call.name in self._lexicon.tools:
+            yield self._lexicon.tools[call.name]
+        else:
+            yield from self._texts.write(call.name)
+        kinds = self._kinds.get(call.name, {})
+        if not all(name in kinds and name in self._lexicon.arguments for name in call.arguments):
+            yield from self._as_json(dict(call.arguments))
+            return
+        for name, kind in kinds.items():
+            if name in call.arguments:
+                yield self._lexicon.arguments[name]
+                yield from self._value(call.arguments[name], kind)
+
+    def read(self, ids: Sequence[int], identity: str) -> ToolCall:
+        """The call in what follows a call token; what cannot be read goes to the tool as it is."""
+        opening = {self._json, *self._lexicon.argument_names}
+        head, *body = _cut_before(ids, opening.__contains__)
+        named = [self._lexicon.tool_names[t] for t in head if t in self._lexicon.tool_names]
+        name = named[0] if named else self._texts.read(head) or MALFORMED
+        if body and body[0][0] == self._json:
+            text = self._texts.read([token for part in body for token in part])
+            whole = _loads(text)
+            arguments = whole if isinstance(whole, dict) else {"text": text}
+            return ToolCall(name=name, arguments=arguments, id=identity)
+        kinds = self._kinds.get(name, {})
+        parts = _cut_before(ids, self._lexicon.argument_names.__contains__)[1:]
+        found = [(self._lexicon.argument_names[part[0]], part[1:]) for part in parts]
+        return ToolCall(
+            name=name,
+            arguments={key: self._read_value(part, kinds.get(key, "")) for key, part in found},
+            id=identity,
+        )
+
+    def _value(self, value: Json, kind: str) -> Iterator[int]:
+        if kind == "string" and _is_text(value):
+            yield from self._texts.write(value)
+        elif kind == "strings" and _are_texts(value):
+            for index, element in enumerate(value):
+                if index:
+                    yield self._next
+                yield from self._texts.write(element)
+        elif kind == "number" and isinstance(value, int | float):
+            yield from self._texts.write(json.dumps(value))
+        else:
+            yield from self._as_json(value)
+
+    def _read_value(self, ids: Sequence[int], kind: str) -> Json:
+        if ids and ids[0] == self._json:
+            text = self._texts.read(ids[1:])
+            return _loads(text, otherwise=text)
+        first, *others = _cut_before(ids, self._next.__eq__)
+        elements = [self._texts.read(first), *(self._texts.read(part[1:]) for part in others)]
+        if kind == "strings" or others:
+            return list(elements)
+        return _loads(elements[0], otherwise=elements[0]) if kind == "number" else elements[0]
+
+    def _as_json(self, value: Json) -> Iterator[int]:
+        yield self._json
+        yield from self._texts.write(json.dumps(value))
+
+
+def _kinds(parameters: Mapping[str, Json]) -> dict[str, str]:
+    """Of each argument, how its values are written: "string", "strings", "number", or "" for JSON."""
+    properties = parameters.get("properties")
+    return {k: _kind(v) for k, v in properties.items()} if isinstance(properties, dict) else {}
+
+
+def _kind(schema: Json) -> str:
+    if not isinstance(schema, dict):
+        return ""
+    match schema:
+        case {"type": "string"}:
+            return "string"
+        case {"type": "integer" | "number" | "boolean"}:
+            return "number"
+        case {"type": "array", "items": {"type": "string"}}:
+            return "strings"
+        case _:
+            return ""
+
+
+def _cut_before(ids: Sequence[int], opens: Callable[[int], bool]) -> list[list[int]]:
+    """The ids before the first that opens a part (perhaps none), then the parts, each with its opening id."""
+    parts: list[list[int]] = [[]]
+    for token in ids:
+        if opens(token):
+            parts.append([])
+        parts[-1].append(token)
+    return parts
+
+
+def _loads(text: str, *, otherwise: Json = None) -> Json:
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return otherwise
+    return value
+
+
+def _is_text(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _are_texts(value: Json) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))

@@ -1,0 +1,102 @@
+"""Turn a domain into the folder of a small model that has its words, and can copy, but knows nothing yet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+
+from harness.errors import ConfigError
+from harness.protocols import Domain
+from harness_local.corpus import corpus
+from harness_local.tokenizer import train_tokenizer
+from harness_local.wiring import wire_induction
+
+_RECORD = "tiny.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The size of the model, and of what its tokenizer is trained on (``tasks`` generated tasks)."""
+
+    hidden: int = 128
+    feedforward: int = 384
+    layers: int = 4
+    heads: int = 4
+    vocabulary: int = 1800
+    aliases: int = 128
+    positions: int = 2048
+    tasks: int = 300
+
+
+def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path:
+    """The folder with model, tokenizer and codec, as any Hugging Face model; built only if not there.
+
+    The same domain, shape and seed give the same weights. Raises ``ConfigError`` for a shape that no
+    model can have.
+    """
+    record = {"domain": domain.name, "seed": seed, **asdict(shape)}
+    if _built(folder) == record:
+        return folder
+    if shape.hidden % (4 * shape.heads) or shape.heads % 2 or shape.layers < 2:
+        raise ConfigError(
+            f"no tiny model has {shape.layers} layers of {shape.heads} heads and width {shape.hidden}",
+            hint="Choose 2 layers or more, an even number of heads, and a width that 4 * heads divides.",
+        )
+    tokenizer = _tokenizer(domain, shape, seed)
+    model = _model(tokenizer, shape, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "codec.json").write_text('{"codec": "compact"}\n')
+    (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    return folder
+
+
+def _built(folder: Path) -> object:
+    try:
+        return json.loads((folder / _RECORD).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _tokenizer(domain: Domain, shape: Shape, seed: int) -> Qwen2Tokenizer:
+    properties = [tool.parameters.get("properties") for tool in domain.tools]
+    arguments = {name: None for found in properties if isinstance(found, dict) for name in found}
+    return train_tokenizer(
+        corpus(domain, seed=seed, tasks=shape.tasks),
+        size=shape.vocabulary,
+        aliases=shape.aliases,
+        tools=[tool.name for tool in domain.tools],
+        arguments=list(arguments),
+        longest=shape.positions,
+    )
+
+
+def _model(tokenizer: Qwen2Tokenizer, shape: Shape, seed: int) -> Qwen2ForCausalLM:
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden,
+        intermediate_size=shape.feedforward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        max_position_embeddings=shape.positions,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e5},
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=True,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Qwen2ForCausalLM(config)
+    wire_induction(model, seed=seed)
+    model.generation_config = GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True
+    )
+    return model

@@ -1,0 +1,128 @@
+"""Turn a failed episode into a diagnosis, by comparing calls made with calls wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.config import read_options
+from harness.protocols import Domain, Judge, Settings
+from harness.types import Diagnosis, Episode, ToolCall
+from harness_scripted.finding import Finding, difference
+from harness_scripted.reading import Reading
+from harness_scripted.rules import first_mistake
+from harness_scripted.speech import agrees, hear, mentions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Takes no options."""
+
+
+def rule_judge(settings: Settings) -> Judge:
+    read_options(Options, settings, name="rules")
+    return RuleJudge()
+
+
+class RuleJudge:
+    """Names the first decisive mistake. Of a domain it knows only its tools' kinds and nouns."""
+
+    async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis:
+        """Blame first: infrastructure, task, tool, simulated user; what is left is the agent's."""
+        reading = Reading(failure, domain)
+        finding = not_the_agents(reading) or first_mistake(reading)
+        return Diagnosis(
+            trajectory_id=failure.trajectory.id,
+            task_id=failure.task.id,
+            blame=finding.blame,
+            kind=finding.kind,
+            turn=finding.turn,
+            summary=finding.summary,
+            evidence=finding.evidence or difference(reading),
+            severity=finding.severity,
+            tool=finding.tool,
+        )
+
+
+def not_the_agents(reading: Reading) -> Finding | None:
+    """What someone other than the agent did to make the episode fail; None if nobody else did."""
+    return _fault(reading) or _unsolvable(reading) or _broken_tool(reading) or _left(reading)
+
+
+def _fault(reading: Reading) -> Finding | None:
+    trajectory = reading.trajectory
+    if not trajectory.is_fault:
+        return None
+    return Finding(
+        blame="user_simulator" if trajectory.ended == "user_fault" else "infrastructure",
+        kind=trajectory.ended,
+        turn=reading.last_turn,
+        summary=f"The conversation was cut off: {trajectory.fault or trajectory.ended}.",
+    )
+
+
+def _unsolvable(reading: Reading) -> Finding | None:
+    if reading.domain.solve(reading.task) is not None:
+        return None
+    summary = "The domain's solver finds no solution."
+    return Finding(blame="task", kind="unsolvable", turn=reading.last_turn, summary=summary)
+
+
+def _broken_tool(reading: Reading) -> Finding | None:
+    """A wanted write that failed, though after the same writes a fresh world carries it out."""
+    missing = reading.unmatched[1]
+    for made in reading.made:
+        if not made.failed or not any(made.call.same_as(call) for call in missing):
+            continue
+        before = [write.call for write in reading.writes if write.turn < made.turn]
+        world = reading.domain.open(reading.task)
+        if not [world.call(call) for call in (*before, made.call)][-1].is_error:
+            return Finding(
+                blame="tool",
+                kind="tool_error",
+                turn=made.turn,
+                tool=made.call.name,
+                summary=f"{made.call.name} failed on a call that works in a fresh world.",
+                evidence=made.result.content if made.result else "",
+            )
+    return None
+
+
+def _left(reading: Reading) -> Finding | None:
+    """The user answered the proposal of a wanted write by leaving."""
+    messages, missing = reading.messages, reading.unmatched[1]
+    if reading.trajectory.ended != "user_stop" or len(messages) < 2:
+        return None
+    proposal, answer = messages[-2], messages[-1]
+    meant = [
+        call
+        for call in missing
+        if (agrees(answer.content) or _names(hear(proposal.content).text, call))
+        and _is_first_offer(reading, call)
+    ]
+    if not hear(proposal.content).proposes or not meant:
+        return None
+    return Finding(
+        blame="user_simulator",
+        kind="left_too_early",
+        turn=len(messages) - 1,
+        tool=meant[0].name,
+        summary="The user left between a proposal and the write it was for.",
+        evidence=f"{proposal.content!r} was answered by {answer.content!r}",
+    )
+
+
+def _names(text: str, call: ToolCall) -> bool:
+    values = [value for value in call.arguments.values() if isinstance(value, str)]
+    return all(mentions(text, [value]) for value in values)
+
+
+def _is_first_offer(reading: Reading, call: ToolCall) -> bool:
+    """Whether the talk about a call's request ends with its first proposal: no wonder otherwise."""
+    number = reading.request_of(call)
+    span = reading.span(number)
+    if len(reading.messages) - 1 not in span:
+        return False
+    texts = [m for m in (reading.messages[i] for i in span) if m.role == "assistant"]
+    offers = sum(not m.calls and hear(m.content).proposes for m in texts)
+    revised = number >= 0 and reading.requests[number].revision is not None
+    return offers <= 1 + revised

@@ -1,0 +1,108 @@
+"""Turn a reading of a failed episode into the agent's first decisive mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.types import ToolCall
+from harness_scripted.finding import (
+    Finding,
+    consent,
+    difference,
+    nearest,
+    plain,
+    show,
+    wrong_argument,
+)
+from harness_scripted.omissions import handed_over, stuck, why_missing
+from harness_scripted.reading import Made, Reading
+from harness_scripted.speech import confirmed
+
+
+def first_mistake(reading: Reading) -> Finding:
+    """The earliest mistake that changed the outcome, or what kept a right one from counting."""
+    decisive = [*_wrong_writes(reading), *_missing_writes(reading)]
+    if decisive:
+        return min(decisive, key=lambda finding: finding.turn)
+    return next(_formal(reading))
+
+
+def _wrong_writes(reading: Reading) -> Iterator[Finding]:
+    extra, missing = reading.unmatched
+    if reading.grade.wanted == reading.grade.actual:
+        return
+    left = list(missing)
+    for made in extra:
+        near = nearest(made.call, left)
+        if near is not None:
+            left.remove(near)
+            yield wrong_argument(reading, made, near)
+        else:
+            yield _unwanted(reading, made, left)
+
+
+def _unwanted(reading: Reading, made: Made, missing: list[ToolCall]) -> Finding:
+    hopeless = reading.hopeless(made)
+    values = [plain(value) for value in made.call.arguments.values()]
+    at = reading.current(made.turn)
+    related = [
+        call
+        for call in missing
+        if at in (-1, reading.request_of(call))
+        and any(plain(value) in values for value in call.arguments.values())
+    ]
+    if hopeless is not None:
+        kind, why = "should_have_refused", hopeless.refusal or "it is not to be done"
+    elif related:
+        kind, why = "wrong_tool", f"the task wanted {show(related[0])}"
+    else:
+        kind, why = "extra_write", "nobody wanted it"
+    return Finding(
+        kind=kind,
+        turn=made.turn,
+        tool=made.call.name,
+        severity="critical",
+        summary=f"{show(made.call)} was made, but {why}.",
+        evidence=difference(reading) + consent(reading, made),
+    )
+
+
+def _missing_writes(reading: Reading) -> Iterator[Finding]:
+    extra, missing = reading.unmatched
+    if reading.grade.wanted == reading.grade.actual:
+        return
+    replaced = {made.call.name for made in extra}
+    for call in missing:
+        if call.name not in replaced:
+            yield why_missing(reading, call)
+
+
+def _formal(reading: Reading) -> Iterator[Finding]:
+    """What keeps the right changes from counting, the weightiest first; the last always holds."""
+    turn = reading.last_turn
+    unfinished = stuck(reading) if reading.trajectory.ended != "user_stop" else None
+    if unfinished is not None:
+        yield unfinished
+    needless = handed_over(reading)
+    if needless is not None:
+        yield needless
+    if reading.handover is None and any(r.outcome == "transferred" for r in reading.requests):
+        summary = "The user was not handed over to a human."
+        yield Finding(kind="missing_transfer", turn=turn, summary=summary)
+    if reading.grade.unsaid:
+        summary = f"The agent never said {', '.join(reading.grade.unsaid)}."
+        yield Finding(kind="not_said", turn=turn, severity="minor", summary=summary)
+    if reading.trajectory.ended == "agent_stop":
+        summary = "The agent ended the talk before the user did."
+        yield Finding(kind="gave_up", turn=turn, summary=summary)
+    for made in reading.writes:
+        if not confirmed(reading.messages, made.turn):
+            yield Finding(
+                kind="missing_confirmation",
+                turn=made.turn,
+                tool=made.call.name,
+                severity="minor",
+                summary=f"{show(made.call)} was made without the user's yes.",
+            )
+    summary = "The end is not the wanted one, and no single call explains why."
+    yield Finding(kind="wrong_state", turn=turn, summary=summary)

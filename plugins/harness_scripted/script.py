@@ -1,0 +1,165 @@
+"""Turn acts into an agent's turns: questions, calls, proposals and closings, in few words."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from harness.protocols import AgentTurn, Domain
+from harness.types import Fact, Json, Message, Task, ToolCall, stable_seed
+from harness_scripted.plan import Act, Step
+from harness_scripted.slips import misread, mistaken
+from harness_scripted.speech import agrees, contains_any, normal
+
+Turns = Generator[AgentTurn, tuple[Message, ...], None]
+"""Yields the next turn; is sent the conversation as it stands before the one after."""
+
+PROPOSALS = 3
+"""How often a write is proposed before the agent goes on without it."""
+
+
+class Script:
+    """One conversation of a teacher.
+
+    slips: how often, per opportunity in [0, 1], it makes a mistake and puts it right.
+    """
+
+    def __init__(self, task: Task, domain: Domain, *, seed: int, slips: float = 0.0) -> None:
+        self.task = task
+        self.tools = {tool.name: tool for tool in domain.tools}
+        self.slips = slips
+        self.rng = random.Random(stable_seed("script", task.id, seed))
+        self.messages: tuple[Message, ...] = ()
+        self.asked: list[Fact] = []
+        self.calls = 0
+
+    def play(self, acts: Sequence[Act], messages: tuple[Message, ...]) -> Turns:
+        """The turns for the acts in order; then it keeps offering more help."""
+        self.messages = messages
+        for act in acts:
+            yield from self._perform(act)
+        while True:
+            yield from self._say(self._pick(_ELSE))
+
+    def _perform(self, act: Act) -> Turns:
+        facts = (*self.task.scenario.identity, *act.request.facts)
+        closing = self._closing(act)
+        for step in act.steps:
+            yield from self._ask(facts, step)
+            if step.proposals:
+                yield from self._propose(act, step)
+                if not agrees(self.messages[-1].content):
+                    closing = _UNCONFIRMED
+                    continue
+            yield from self._slip(step)
+            for _ in range(step.times):
+                yield from self._call(step.call)
+            if step.proposals and self.messages[-1].is_error:
+                closing = _FAILED
+        yield from self._end(act, closing)
+
+    # --- questions and proposals -----------------------------------------------------------------
+
+    def _ask(self, facts: Sequence[Fact], step: Step) -> Turns:
+        """One question for all that the call needs and the user has not said yet."""
+        needed = {name for call in (step.call, *step.proposals) for name in call.arguments}
+        heard = " ".join(normal(m.content) for m in self.messages if m.role == "user")
+        missing = [
+            fact
+            for fact in facts
+            if needed.intersection(fact.needed_for)
+            and fact not in self.asked
+            and not fact.volunteered
+            and not contains_any(heard, fact.says)
+        ]
+        if missing:
+            self.asked += missing
+            topics = " and ".join(dict.fromkeys(fact.about for fact in missing))
+            yield from self._say(self._pick(_QUESTION).format(topics))
+
+    def _propose(self, act: Act, step: Step) -> Turns:
+        *first, last = step.proposals
+        for call in first:
+            yield from self._say(self._offer(call))
+        wrong = mistaken(last, act.request, self.tools[last.name], self.messages)
+        if wrong and not first and self._slips():
+            yield from self._say(self._offer(wrong))
+        for _ in range(PROPOSALS):
+            yield from self._say(self._offer(last))
+            if agrees(self.messages[-1].content):
+                return
+
+    def _offer(self, call: ToolCall) -> str:
+        """Every argument verbatim: small policies copy the call from this sentence."""
+        tool = self.tools[call.name]
+        details = [f"{tool.noun(name)} {_plain(value)}" for name, value in call.arguments.items()]
+        return f"{normal(call.name)}: {', '.join(details)}. {self._pick(_CONFIRM)} (yes/no)?"
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def _slip(self, step: Step) -> Turns:
+        tool = self.tools.get(step.call.name)
+        wrong = misread(step.call, self.rng) if tool and tool.kind == "read" else None
+        if wrong and self._slips():
+            yield from self._call(wrong)
+
+    def _call(self, call: ToolCall) -> Turns:
+        self.calls += 1
+        made = replace(call, id=f"call_{self.calls}")
+        self.messages = yield AgentTurn(message=Message(role="assistant", calls=(made,)))
+
+    # --- endings ---------------------------------------------------------------------------------
+
+    def _closing(self, act: Act) -> str:
+        if act.ending == "refused":
+            return f"{self._pick(_SORRY)}, but {act.refusal.rstrip('.') or _NO_REASON}."
+        if act.tell:
+            return f"Here is what you asked for: {', '.join(act.tell)}."
+        return self._pick(_DONE)
+
+    def _end(self, act: Act, closing: str) -> Turns:
+        if act.ending == "stop":
+            message = Message(role="assistant", content=_STOP)
+            self.messages = yield AgentTurn(message=message, stop=True)
+        elif act.ending == "transferred":
+            names = [step.call.name for step in act.steps]
+            followups = [self.tools[name].followup for name in names if name in self.tools]
+            yield from self._say(next(filter(None, reversed(followups)), _TRANSFERRED))
+        else:
+            yield from self._say(f"{closing} {self._pick(_ELSE)}")
+            if act.ending == "refused" and act.request.want and self._insists(act):
+                yield from self._say(f"{closing} {self._pick(_ELSE)}")
+
+    def _insists(self, act: Act) -> bool:
+        return contains_any(normal(self.messages[-1].content), act.request.says)
+
+    def _say(self, text: str) -> Turns:
+        self.messages = yield AgentTurn(message=Message(role="assistant", content=text))
+
+    def _pick(self, wordings: Sequence[str]) -> str:
+        return self.rng.choice(wordings)
+
+    def _slips(self) -> bool:
+        return self.slips > 0 and self.rng.random() < self.slips
+
+
+def _plain(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return json.dumps(value)
+
+
+_QUESTION = ("Could you tell me {}?", "Please tell me {}.")
+_CONFIRM = ("Do you confirm", "Shall I proceed")
+_DONE = ("Done.", "That is done.")
+_SORRY = ("I am sorry", "Sorry")
+_ELSE = ("Is there anything else I can help you with?", "Anything else I can help you with?")
+_NO_REASON = "that is not possible"
+_UNCONFIRMED = "I am sorry, but I cannot do that without your yes."
+_FAILED = "I am sorry, but that was not possible."
+_TRANSFERRED = "You are being transferred to a human agent."
+_STOP = "I have to stop here."

@@ -1,0 +1,223 @@
+"""Turn a scenario and what the agent said into the customer's next words, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.config import read_options
+from harness.errors import RolloutFault
+from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
+from harness.types import Fact, Message, Request, Task, stable_seed
+from harness_scripted.offers import left_open, recognise, revised_arguments
+from harness_scripted.speech import Heard, contradicts, hear, touches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``patience``: agent turns without progress, one after the other, before the user leaves."""
+
+    patience: int = 3
+
+
+def scripted_user(settings: Settings) -> UserSimulator:
+    return ScriptedUser(read_options(Options, settings, name="scripted").patience)
+
+
+class ScriptedUser:
+    """A customer who plays the scenario's requests in order and answers from its facts alone.
+
+    Stateless: each reply replays the conversation, so equal messages and seeds give equal replies.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        """Raises ``RolloutFault`` for a task without requests: there is nothing to play."""
+        if not task.scenario.requests:
+            raise RolloutFault("user_fault", f"task {task.id} has no requests to play")
+        said = [m.content for m in conversation.messages if m.role == "assistant" and not m.calls]
+        # A rollout's seed grows with its messages; the difference is the same all along.
+        customer = _Customer(task, seed - len(conversation.messages), self.patience)
+        turn = _Say(customer.open())
+        for content in said[1:]:
+            turn = customer.answer(hear(content))
+        message = Message(role="user", content=turn.text)
+        return UserTurn(message=message, stop=turn.stop, transfer=turn.transfer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Say:
+    text: str
+    stop: bool = False
+    transfer: bool = False
+
+
+class _Customer:
+    """Where the customer is in its requests, what it has told, and how long nothing has moved."""
+
+    def __init__(self, task: Task, seed: int, patience: int) -> None:
+        self.scenario = task.scenario
+        self.key = stable_seed(task.id, seed)
+        self.patience = patience
+        self.index = 0
+        self.turn = 0
+        self.idle = 0
+        self.told: list[Fact] = []
+        self.accepted = self.revised = self.insisted = False
+        self._hold_as_told()
+
+    @property
+    def request(self) -> Request:
+        return self.scenario.requests[self.index]
+
+    def open(self) -> str:
+        return self._pick(self.request.says)
+
+    def answer(self, heard: Heard) -> _Say:
+        self.turn += 1
+        if heard.transfers:
+            return _Say(self._pick(_THANKS), stop=True, transfer=True)
+        self.idle += 1
+        said = self._respond(heard)
+        if self.idle >= self.patience and not said.stop:
+            return _Say(self._pick(_GIVE_UP), stop=True)
+        return said
+
+    def _respond(self, heard: Heard) -> _Say:
+        asked, told = self._asked(heard)
+        if heard.proposes and not (asked and not self._about_request(heard)):
+            return self._consider(heard)
+        if heard.closes:
+            return self._conclude(heard)
+        if asked:
+            self.idle = 0
+            return self._tell(asked)
+        if told:
+            return self._tell(told)
+        if heard.refuses:
+            return self._take_refusal()
+        if heard.reports and (self.accepted or touches(heard.text, self.request.verbs)):
+            return self._move_on(self._pick(_NEXT))
+        if not heard.text:
+            return _Say(self._pick(_PARDON))
+        if heard.question:
+            return _Say(f"{self._pick(_UNKNOWN)} {self._restate()}")
+        return _Say(self._pick(_WAITING) if self.accepted else self._restate())
+
+    # --- questions -------------------------------------------------------------------------------
+
+    def _asked(self, heard: Heard) -> tuple[list[Fact], list[Fact]]:
+        """The untold and the told facts that a question asks for."""
+        if not heard.question:
+            return [], []
+        facts = [*self.scenario.identity, *self.request.facts]
+        meant = [fact for fact in facts if touches(heard.question, fact.asked_by)]
+        if not meant and not heard.refuses and not heard.proposes:
+            meant = [fact for fact in facts if touches(heard.text, fact.asked_by)]
+        return [f for f in meant if f not in self.told], [f for f in meant if f in self.told]
+
+    def _tell(self, facts: Sequence[Fact]) -> _Say:
+        self.told += [fact for fact in facts if fact not in self.told]
+        return _Say(" ".join(self._pick(fact.says) for fact in facts))
+
+    # --- proposals -------------------------------------------------------------------------------
+
+    def _consider(self, heard: Heard) -> _Say:
+        """Yes, a change of mind, or what is wrong with the proposal."""
+        relevant = self._about_request(heard)
+        if not relevant and heard.refuses:
+            return self._take_refusal()
+        if not relevant and self.accepted and heard.reports:
+            return self._move_on(self._pick(_NO_MORE))
+        either = left_open(heard.question, self.request)
+        if either:
+            return self._tell(either)
+        offer = recognise(heard.text, self.request)
+        pending = self.request.revision is not None and not self.revised
+        if offer != "first":
+            objection = self._objection(heard, offer)
+            if objection:
+                return _Say(f"{self._pick(_NO)} {objection}")
+        elif not pending:
+            return _Say(f"{self._pick(_NO)} {self._restate()}")
+        if pending and offer != "last":
+            self.revised, self.idle = True, 0
+            return _Say(self._restate())
+        if not self.accepted:
+            self.accepted, self.idle = True, 0
+        return _Say(self._pick(_YES))
+
+    def _about_request(self, heard: Heard) -> bool:
+        return (
+            not self.request.verbs
+            or touches(heard.text, self.request.verbs)
+            or recognise(heard.text, self.request) != ""
+        )
+
+    def _objection(self, heard: Heard, offer: str) -> str:
+        """What is wrong with a proposal, in the user's words; "" if nothing is."""
+        if not self._about_request(heard):
+            return self._restate()
+        revised = revised_arguments(self.request) if offer == "last" else frozenset()
+        for fact in (*self.scenario.identity, *self.request.facts):
+            # Where the user changes its mind, facts may still describe what it wanted first.
+            if contradicts(heard.text, fact) and not revised.intersection(fact.needed_for):
+                return self._tell([fact]).text
+        return ""
+
+    # --- endings ---------------------------------------------------------------------------------
+
+    def _conclude(self, heard: Heard) -> _Say:
+        """The answer to "anything else?"."""
+        if self.accepted and (heard.reports or not heard.refuses):
+            return self._move_on(self._pick(_NEXT))
+        if heard.refuses:
+            return self._take_refusal()
+        if heard.reports or self.request.want is None:
+            return self._move_on(self._pick(_NEXT))
+        return _Say(self._restate())
+
+    def _take_refusal(self) -> _Say:
+        if self.request.want is not None and not self.insisted:
+            self.insisted = True
+            return _Say(f"{self._pick(_INSIST)} {self._restate()}")
+        return self._move_on(self._pick(_RESIGNED))
+
+    def _move_on(self, opening: str) -> _Say:
+        self.idle = 0
+        if self.index + 1 == len(self.scenario.requests):
+            return _Say(self._pick(_THANKS), stop=True)
+        self.told = [fact for fact in self.told if fact in self.scenario.identity]
+        self.index += 1
+        self.accepted = self.revised = self.insisted = False
+        self._hold_as_told()
+        return _Say(f"{opening} {self.open()}")
+
+    def _hold_as_told(self) -> None:
+        self.told += [
+            fact
+            for fact in (*self.scenario.identity, *self.request.facts)
+            if fact.volunteered and fact not in self.told
+        ]
+
+    def _restate(self) -> str:
+        revision = self.request.revision
+        return self._pick(revision.says if revision and self.revised else self.request.says)
+
+    def _pick(self, wordings: Sequence[str]) -> str:
+        return wordings[stable_seed(self.key, self.turn, wordings[0]) % len(wordings)]
+
+
+_YES = ("Yes, please go ahead.", "Yes, that is correct.", "Yes.")
+_NO = ("No.", "No, that is wrong.")
+_NEXT = ("Yes.", "Yes, one more thing.")
+_NO_MORE = ("No, thank you.",)
+_INSIST = ("Please try again.", "But I need this.")
+_RESIGNED = ("I understand.", "All right.")
+_WAITING = ("Okay, please do.",)
+_PARDON = ("Sorry, I did not get that.",)
+_UNKNOWN = ("I do not know.", "I am not sure.")
+_THANKS = ("No, that is all. Thank you!", "That is all, thanks. Goodbye!")
+_GIVE_UP = ("This does not help me. Goodbye.", "I give up. Goodbye.")

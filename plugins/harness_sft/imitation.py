@@ -1,0 +1,140 @@
+"""TRL's SFT trainer on ready token batches; on a CPU each core takes its share of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, PrinterCallback
+from trl.trainer.sft_trainer import SFTTrainer
+
+from harness_sft.batches import IGNORED, Batches, Part
+from harness_sft.packing import label_logits
+
+Gradient = list[Tensor | None]
+
+
+class ImitationTrainer(SFTTrainer):
+    """SFTTrainer whose batches come as parts, each with its own forward and backward pass.
+
+    The gradient is that of the mean loss per label over the whole batch. With ``cores`` (which asks
+    for packed parts on a CPU) each core runs its share of the parts on a thread of its own, which
+    beats threads inside each operation; with 0 the parts run one after the other as in TRL.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        batches: Batches,
+        rate: Callable[[int], float],
+        cores: int,
+        bf16: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(model, **kwargs)
+        self.remove_callback(PrinterCallback)
+        self._learner = model
+        self.last_loss = float("nan")
+        self.tokens = 0
+        self._batches = batches
+        self._rate = rate
+        self._bf16 = bf16
+        self._cores = cores
+        self._pool = ThreadPoolExecutor(
+            max(1, cores), initializer=torch.set_num_threads, initargs=(1,)
+        )
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return DataLoader(self._batches, batch_size=None)
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> LRScheduler:
+        assert self.optimizer is not None
+        self.lr_scheduler = LambdaLR(self.optimizer, self._rate)
+        return self.lr_scheduler
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Set the gradient of one batch; returns its mean loss per label (nats)."""
+        parts: list[Part] = inputs["parts"]
+        labels = _count_labels(parts)
+        self.tokens += sum(map(_count_tokens, parts))
+        if self._cores:
+            self.last_loss = self._step_on_cores(model, parts, labels)
+        else:
+            step: Callable[..., Tensor] = super().training_step
+            self.last_loss = sum((float(step(model, part, labels)) for part in parts), 0.0)
+        return torch.tensor(self.last_loss, device=self.args.device)
+
+    @torch.no_grad()
+    def heldout_loss(self, parts: Sequence[Part]) -> float:
+        """The mean loss per label (nats) of parts that are not trained on."""
+        labels = _count_labels(parts)
+        self._learner.train(False)
+        if self._cores:
+            losses = self._pool.map(lambda part: self._loss(self._learner, part, labels), parts)
+            total = sum(map(float, losses), 0.0)
+        else:
+            loss: Callable[..., Tensor] = self.compute_loss
+            ready = [self._prepare_inputs(part) for part in parts]
+            total = sum((float(loss(self._learner, part, False, labels)) for part in ready), 0.0)
+            self._metrics["eval"].clear()
+        self._learner.train()
+        return total
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown()
+
+    def _step_on_cores(self, model: nn.Module, parts: Sequence[Part], labels: int) -> float:
+        model.train()
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+
+        def share(core: int) -> tuple[float, Gradient]:
+            total, gradient = 0.0, _nothing(weights)
+            for part in parts[core :: self._cores]:
+                loss = self._loss(model, part, labels)
+                total += float(loss)
+                gradient = _plus(gradient, torch.autograd.grad(loss, weights, allow_unused=True))
+            return total, gradient
+
+        total, gradient = 0.0, _nothing(weights)
+        for loss, slopes in self._pool.map(share, range(self._cores)):
+            total += loss
+            gradient = _plus(gradient, slopes)
+        for weight, slope in zip(weights, gradient, strict=True):
+            weight.grad = slope
+        return total
+
+    def _loss(self, model: nn.Module, part: Part, labels: int) -> Tensor:
+        # The cache of casts is one for all threads; without it each thread has graphs of its own.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16, cache_enabled=False):
+            logits, wanted = label_logits(model, part)
+        return functional.cross_entropy(logits.float(), wanted, reduction="sum") / labels
+
+
+def _count_labels(parts: Sequence[Part]) -> int:
+    return sum(int((part["labels"][:, 1:] != IGNORED).sum()) for part in parts)
+
+
+def _count_tokens(part: Part) -> int:
+    mask = part.get("attention_mask")
+    return int(part["labels"].numel() if mask is None else mask.sum())
+
+
+def _nothing(weights: Sequence[Tensor]) -> Gradient:
+    return [None] * len(weights)
+
+
+def _plus(one: Gradient, other: Sequence[Tensor | None]) -> Gradient:
+    pairs = zip(one, other, strict=True)
+    return [b if a is None else a if b is None else a.add_(b) for a, b in pairs]

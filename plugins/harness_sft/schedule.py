@@ -1,0 +1,98 @@
+"""Turn steps done and seconds passed into a learning rate and a decision to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+WARM_UP = 0.03
+DECAY = 0.6
+
+
+class Schedule:
+    """Warm-up, plateau and linear decay to 0 over a budget of steps, of seconds, or of both.
+
+    The run is over when either budget is used up, so the learning rate follows whichever is
+    further gone. Decay takes the last 60% of the run.
+    """
+
+    def __init__(
+        self,
+        max_steps: int,
+        seconds: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_steps = max_steps
+        self.seconds = seconds
+        self._clock = clock
+        self._started = clock()
+        self._decay_from = 1 - DECAY
+        self._end = 1.0
+
+    def start(self) -> None:
+        """Count seconds from now."""
+        self._started = self._clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._started
+
+    def progress(self, step: int) -> float:
+        """The share of the budget that is used up after ``step`` steps, in [0, 1]."""
+        of_steps = step / self.max_steps
+        of_time = self.elapsed / self.seconds if self.seconds else 0.0
+        return min(1.0, max(of_steps, of_time))
+
+    def factor(self, step: int) -> float:
+        """What to multiply the learning rate by after ``step`` steps, in [0, 1]."""
+        done = self.progress(step)
+        if done < WARM_UP:
+            return done / WARM_UP
+        if done < self._decay_from:
+            return 1.0
+        return max(0.0, (self._end - done) / (self._end - self._decay_from))
+
+    def steps(self, step: int) -> int:
+        """How many steps the run will have, judged by the pace so far."""
+        done = self.progress(step) / self._end
+        return max(step, round(step / done)) if done else self.max_steps
+
+    def is_over(self, step: int) -> bool:
+        return self.progress(step) >= self._end
+
+    def stopped_because(self, step: int) -> str:
+        """Which budget ended the run."""
+        return "max_steps" if step >= self.max_steps else "seconds"
+
+    def decay_now(self, step: int) -> bool:
+        """Begin the decay here and end the sooner in proportion; False if it has begun already."""
+        done = self.progress(step)
+        if done >= self._decay_from:
+            return False
+        self._decay_from = done
+        self._end = min(1.0, done / (1 - DECAY))
+        return True
+
+
+class Plateau:
+    """Notices that a loss no longer falls: ``patience`` values in a row without a gain of 1%."""
+
+    def __init__(self, patience: int, gain: float = 0.01) -> None:
+        self.best = float("inf")
+        self._patience = patience
+        self._gain = gain
+        self._misses = 0
+
+    def reached(self, loss: float) -> bool:
+        if loss < self.best * (1 - self._gain):
+            self._misses = 0
+        else:
+            self._misses += 1
+        self.best = min(self.best, loss)
+        return self._misses >= self._patience
+
+    def forget(self) -> None:
+        """Count misses from 0 again."""
+        self._misses = 0

@@ -1,0 +1,124 @@
+"""Turn demonstrations into a policy that imitates them: supervised fine-tuning through TRL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from itertools import islice
+
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from harness.config import read_options
+from harness.errors import NothingToLearn
+from harness.protocols import Settings, Trainer, TrainingJob
+from harness.types import Json
+from harness_sft.batches import Batches, split_rows, token_rows
+from harness_sft.imitation import ImitationTrainer
+from harness_sft.options import Options
+from harness_sft.packing import can_pack, packed
+from harness_sft.surroundings import lent
+from harness_sft.watch import Watch
+
+
+def sft(settings: Settings) -> Trainer:
+    return SftTrainer(read_options(Options, settings, name="sft"))
+
+
+class SftTrainer:
+    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them."""
+
+    needs = "demonstrations"
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def train(self, job: TrainingJob) -> Mapping[str, Json]:
+        """Train in place on the device where the model is.
+
+        The record has ``steps``, ``seconds``, ``tokens``, ``tokens_per_second``; ``loss`` and
+        ``heldout_loss`` (nats per token of the policy; None without held-out demonstrations) with
+        ``loss_curve`` and ``heldout_curve`` as [step, loss] pairs; ``stopped_because`` (max_steps,
+        seconds, plateau or "out of demonstrations"); ``packed``, ``threads``, ``bf16``.
+        Raises ``NothingToLearn`` without demonstrations.
+        """
+        options, model = self.options, job.policy.model
+        rows = token_rows(job.demonstrations or (), job.policy, job.domain, options.max_length)
+        first = list(islice(rows, options.batch_size))
+        if not first:
+            raise NothingToLearn(
+                "there is no demonstration with a turn of the agent to train on",
+                hint="Check that the teacher solves tasks of this domain.",
+            )
+        heldout = list(token_rows(job.heldout, job.policy, job.domain, options.max_length))
+        with lent(model, threads=options.threads or os.cpu_count() or 1) as threads:
+            on_cpu = model.device.type == "cpu"
+            packs = on_cpu and can_pack(model, first[0]["input_ids"])
+            bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
+            collate = DataCollatorForLanguageModeling(
+                _pad_id(job.policy.tokenizer), padding_free=packs
+            )
+            watch = Watch(
+                job, options, [collate(p) for p in split_rows(heldout, options.part_tokens)]
+            )
+            trainer = ImitationTrainer(
+                model=model,
+                args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
+                train_dataset=Dataset.from_list(first[:1]),
+                processing_class=job.policy.tokenizer,
+                data_collator=collate,
+                batches=Batches(
+                    first, rows, collate, size=options.batch_size, part_tokens=options.part_tokens
+                ),
+                rate=watch.schedule.factor,
+                cores=threads if packs else 0,
+                bf16=bf16,
+            )
+            watch.follow(trainer)
+            with packed(model) if packs else nullcontext():
+                trainer.train()
+            trainer.close()
+        job.policy.weights_changed()
+        return {**watch.record(), "packed": packs, "threads": threads, "bf16": bf16}
+
+
+def _arguments(options: Options, job: TrainingJob, *, on_cpu: bool, bf16: bool) -> SFTConfig:
+    arguments = SFTConfig(
+        output_dir=str(job.folder),
+        max_steps=options.max_steps,
+        per_device_train_batch_size=1,
+        learning_rate=options.learning_rate,
+        optim="adamw_torch_fused",
+        adam_beta2=0.95,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        gradient_checkpointing=options.gradient_checkpointing,
+        bf16=bf16,
+        use_cpu=on_cpu,
+        use_cache=job.policy.model.config.use_cache,
+        seed=job.seed,
+        report_to=[],
+        disable_tqdm=True,
+        log_level="critical",
+        logging_strategy="no",
+        save_strategy="no",
+        dataloader_pin_memory=False,
+    )
+    # Several visible GPUs would make Trainer copy the model to each of them (DataParallel).
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
+
+
+def _fast_bf16(on_cpu: bool) -> bool:
+    if on_cpu:
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    return next(number for number in known if number is not None)

@@ -1,0 +1,108 @@
+"""Follow a training run: report its steps, watch the held-out loss, end it, and keep its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from harness.protocols import TrainingJob
+from harness.types import Json
+from harness_sft.batches import Part
+from harness_sft.imitation import ImitationTrainer
+from harness_sft.options import Options
+from harness_sft.schedule import Plateau, Schedule
+
+CURVE_POINTS = 100
+
+
+class Watch(TrainerCallback):
+    """Told of each step by the trainer it follows; has the ``record`` when the run is over."""
+
+    def __init__(self, job: TrainingJob, options: Options, heldout: Sequence[Part]) -> None:
+        self.schedule = Schedule(options.max_steps, options.seconds)
+        self._job = job
+        self._heldout = heldout
+        self._every = options.eval_every
+        self._plateau = Plateau(options.patience)
+        self._losses: list[tuple[int, float]] = []
+        self._heldout_losses: list[tuple[int, float]] = []
+        self._seconds = 0.0
+        self._stopped_because = "out of demonstrations"
+
+    def follow(self, trainer: ImitationTrainer) -> None:
+        self._trainer = trainer
+        trainer.add_callback(self)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self.schedule.start()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        step = state.global_step
+        self._losses.append((step, self._trainer.last_loss))
+        flat = step % self._every == 0 and self._look(step)
+        if self.schedule.is_over(step):
+            self._stop(control, self.schedule.stopped_because(step))
+        elif flat and not self.schedule.decay_now(step):
+            self._stop(control, "plateau")
+        self._job.progress(step, self.schedule.steps(step), self._metrics())
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if not self._heldout_losses or self._heldout_losses[-1][0] != state.global_step:
+            self._look(state.global_step)
+        self._seconds = self.schedule.elapsed
+
+    def record(self) -> dict[str, Json]:
+        """The numbers of the run, see ``SftTrainer.train``."""
+        return {
+            "steps": len(self._losses),
+            "seconds": round(self._seconds, 2),
+            "tokens": self._trainer.tokens,
+            "tokens_per_second": round(self._trainer.tokens / max(self._seconds, 1e-9), 1),
+            "loss": _last(self._losses),
+            "heldout_loss": _last(self._heldout_losses),
+            "loss_curve": _thin(self._losses),
+            "heldout_curve": _thin(self._heldout_losses),
+            "stopped_because": self._stopped_because,
+        }
+
+    def _look(self, step: int) -> bool:
+        if not self._heldout:
+            return False
+        loss = self._trainer.heldout_loss(self._heldout)
+        self._heldout_losses.append((step, loss))
+        flat = self._plateau.reached(loss)
+        if flat:
+            self._plateau.forget()
+        return flat
+
+    def _stop(self, control: TrainerControl, why: str) -> None:
+        self._stopped_because = why
+        control.should_training_stop = True
+
+    def _metrics(self) -> Mapping[str, float]:
+        metrics = {
+            "loss": self._losses[-1][1],
+            "tokens_per_s": self._trainer.tokens / max(self.schedule.elapsed, 1e-9),
+        }
+        if self._heldout_losses:
+            metrics["heldout_loss"] = self._heldout_losses[-1][1]
+        return metrics
+
+
+def _last(curve: Sequence[tuple[int, float]]) -> float | None:
+    return round(curve[-1][1], 5) if curve else None
+
+
+def _thin(curve: Sequence[tuple[int, float]]) -> list[Json]:
+    stride = max(1, -(-len(curve) // CURVE_POINTS))
+    kept = curve[::stride]
+    if curve and kept[-1] != curve[-1]:
+        kept = [*kept, curve[-1]]
+    return [[step, round(loss, 5)] for step, loss in kept]

@@ -1,0 +1,209 @@
+import asyncio
+
+import pytest
+from harness_asyncio.executor import AsyncioExecutor
+
+from harness.errors import PluginFailed, RolloutFault
+from harness.protocols import AgentTurn, Conversation, Domain, Policy, TurnTokens, UserTurn
+from harness.rollout import Job, Limits, Setting, rollout, run_rollouts
+from harness.scoring import WeightedTerm
+from harness.types import (
+    Change,
+    Changes,
+    Episode,
+    Grade,
+    Message,
+    Scenario,
+    Split,
+    Task,
+    TermScore,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Trajectory,
+)
+
+SWITCH = Tool(name="switch", description="Turn the lamp on.", parameters={}, kind="write")
+
+
+class Lamp:
+    def __init__(self) -> None:
+        self.on = False
+
+    def call(self, call: ToolCall) -> ToolResult:
+        if call.name != "switch":
+            return ToolResult(content=f"Error: no tool {call.name}", is_error=True)
+        self.on = True
+        return ToolResult(content="on")
+
+    def changes(self) -> Changes:
+        return (Change(path=("lamp",), before=False, after=True),) if self.on else ()
+
+
+class Room(Domain):
+    name = "room"
+    tools = (SWITCH,)
+
+    def tasks(self, split: Split) -> list[Task]:
+        return [TASK]
+
+    def open(self, task: Task) -> Lamp:
+        return Lamp()
+
+
+TASK = Task(
+    id="light",
+    domain="room",
+    split="test",
+    scenario=Scenario(reason="It is dark."),
+    world={},
+    gold=(ToolCall(name="switch", arguments={}),),
+)
+
+
+class User:
+    """Asks once, then leaves."""
+
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        asked = any(m.role == "user" for m in conversation.messages)
+        text = "Thanks, bye." if asked else "Light, please."
+        return UserTurn(message=Message(role="user", content=text), stop=asked)
+
+
+class Agent(Policy):
+    """Makes the given calls, one a turn, then says it is done."""
+
+    def __init__(self, *calls: str) -> None:
+        self.id = "agent"
+        self.names = calls
+        self.forgotten: list[str] = []
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        await asyncio.sleep(0)
+        made = sum(bool(m.calls) for m in conversation.messages)
+        if made < len(self.names):
+            call = ToolCall(name=self.names[made], arguments={}, id=f"call_{made}")
+            message = Message(role="assistant", calls=(call,))
+        else:
+            message = Message(role="assistant", content="Done.")
+        return AgentTurn(
+            message=message, tokens=TurnTokens(context=[1, 2], sampled=[3], logprobs=[-0.5])
+        )
+
+    def forget(self, conversation_id: str) -> None:
+        self.forgotten.append(conversation_id)
+
+
+def setting(terms: tuple[WeightedTerm, ...] = (), **limits: int) -> Setting:
+    return Setting(domain=Room(), user=User(), terms=terms, limits=Limits(**limits))
+
+
+def have(policy: Policy, where: Setting | None = None) -> Episode:
+    job = Job(task=TASK, trial=0, seed=1)
+    return asyncio.run(rollout(job, policy, where or setting(), keep_tokens=True))
+
+
+def test_reaching_the_wanted_state_is_success() -> None:
+    episode = have(Agent("switch"))
+    assert episode.score.success
+    assert episode.trajectory.ended == "user_stop"
+    assert [m.role for m in episode.trajectory.messages] == [
+        "assistant", "user", "assistant", "tool", "assistant", "user",
+    ]  # fmt: skip
+
+
+def test_not_reaching_it_is_failure_with_the_difference() -> None:
+    episode = have(Agent())
+    assert not episode.score.success
+    assert episode.grade.wanted
+    assert episode.grade.actual == ()
+
+
+def test_too_many_failing_calls_end_the_talk() -> None:
+    episode = have(Agent(*["flip"] * 9), setting(max_errors=3))
+    assert episode.trajectory.ended == "too_many_errors"
+    assert sum(m.is_error for m in episode.trajectory.messages) == 4
+
+
+def test_an_endless_agent_is_stopped() -> None:
+    assert have(Agent(*["switch"] * 99), setting(max_steps=11)).trajectory.ended == "max_steps"
+
+
+class Broken(Agent):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        raise self.error
+
+
+def test_a_fault_is_data_and_never_a_score() -> None:
+    term = WeightedTerm(name="one", weight=1.0, term=_one)
+    policy = Broken(RolloutFault("context_overflow", "4097 tokens, the model has room for 4096"))
+    episode = have(policy, setting((term,)))
+    assert episode.trajectory.ended == "context_overflow"
+    assert episode.trajectory.is_fault
+    assert "4097" in episode.trajectory.fault
+    assert episode.score.terms == ()
+    assert len(policy.forgotten) == 1
+
+
+def test_a_bug_in_a_plugin_is_named_and_not_swallowed() -> None:
+    with pytest.raises(PluginFailed, match="KeyError"):
+        have(Broken(KeyError("oops")))
+
+
+def test_tokens_are_joined_in_order() -> None:
+    tokens = have(Agent("switch")).tokens
+    assert tokens is not None
+    assert tokens.ids.tolist() == [1, 2, 3, 1, 2, 3]
+    assert tokens.sampled.tolist() == [False, False, True] * 2
+    assert tokens.logprobs[tokens.sampled].tolist() == [-0.5, -0.5]
+    with pytest.raises(ValueError, match="read-only"):
+        tokens.ids[0] = 5
+
+
+def _one(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
+    return TermScore(name="one", value=1.0)
+
+
+def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
+    terms = (
+        WeightedTerm(name="a", weight=2.0, term=_one),
+        WeightedTerm(name="b", weight=-0.5, term=_one),
+    )
+    assert have(Agent("switch"), setting(terms)).score.total == 1.5
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 100])
+def test_episodes_come_in_the_order_of_the_jobs(concurrency: int) -> None:
+    jobs = [Job(task=TASK, trial=trial, seed=trial) for trial in range(12)]
+    seen: list[int] = []
+
+    def finished(index: int, episode: Episode) -> None:
+        seen.append(index)
+
+    episodes = run_rollouts(
+        jobs, Agent("switch"), setting(), AsyncioExecutor(concurrency), finished=finished
+    )
+    assert [e.trajectory.trial for e in episodes] == list(range(12))
+    assert sorted(seen) == list(range(12))
+    assert len({e.trajectory.id for e in episodes}) == 12
+
+
+def test_no_more_conversations_are_open_than_allowed() -> None:
+    live = {"now": 0, "most": 0}
+
+    async def work(item: int) -> int:
+        live["now"] += 1
+        live["most"] = max(live["most"], live["now"])
+        await asyncio.sleep(0)
+        live["now"] -= 1
+        return item
+
+    async def drain() -> list[int]:
+        return [index async for index, _ in AsyncioExecutor(3).map(work, list(range(20)))]
+
+    assert sorted(asyncio.run(drain())) == list(range(20))
+    assert live["most"] == 3
