@@ -50,13 +50,18 @@ def extension_points() -> list[dict[str, str]]:
     rows = []
     for kind, hook in KINDS.items():
         text = inspect.getdoc(getattr(hookspecs, hook)) or ""
-        rows.append({"kind": kind, "hook": hook, "offers": text.partition("\n")[0]})
+        rows.append({"kind": kind, "hook": hook, "offers": _first_sentence(text)})
     return rows
 
 
 def checks() -> list[dict[str, str]]:
     """A row per check: what, state ("good", "missing" or "broken"), and what to do."""
     return [*_machine(), *_extras(), *_plugins()]
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return paragraph.replace("``", "")
 
 
 def _machine() -> list[dict[str, str]]:

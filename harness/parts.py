@@ -62,13 +62,16 @@ class Parts:
             *(("reward term", name) for name in config.rewards),
         ]
 
-    def check(self) -> None:
-        """Make every product but the policies, so that bad options are errors before anything
-        runs.
+    def check(self, *, training: bool) -> None:
+        """Make every product but the policies, so that bad options are errors before anything runs.
+
+        training: whether the stations after evaluation are needed too.
         """
-        made = (self.domain, self.user, self.judge, self.clusterer, self.injector, self.executor)
-        trainers = (self.trainer(self.config.sft_trainer), self.trainer(self.config.trainer))
-        assert all(product is not None for product in (*made, *trainers, *self.terms))
+        self.executor, self.user, self.terms  # noqa: B018 (made when first looked at)
+        if training:
+            self.judge, self.clusterer, self.injector  # noqa: B018
+            self.trainer(self.config.sft_trainer)
+            self.trainer(self.config.trainer)
 
     @cached_property
     def domain(self) -> Domain:

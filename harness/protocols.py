@@ -130,7 +130,7 @@ class Domain(Protocol):
         """Success: the world changed exactly as the gold calls change a fresh one, and all was
         said.
 
-        An ending other than the user's or a transfer fails, as in tau2.
+        An ending other than the user's content goodbye or a transfer fails, as in tau2.
         """
         from harness.scoring import grade_by_changes
 
@@ -181,14 +181,16 @@ class AgentTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserTurn:
-    """The user's next message; ``stop`` if it is the last, ``transfer`` if the user was handed
-    over.
+    """The user's next message; ``stop`` if it is the last.
+
+    ``transfer``: it stops because it was handed over; ``gave_up``: because the agent got nowhere.
     """
 
     message: Message
     usage: Usage = field(default_factory=Usage)
     stop: bool = False
     transfer: bool = False
+    gave_up: bool = False
 
 
 class Policy(Protocol):

@@ -152,6 +152,12 @@ def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
     )
 
 
+def _user_ending(turn: UserTurn) -> Ended:
+    if turn.gave_up:
+        return "user_gave_up"
+    return "transfer" if turn.transfer else "user_stop"
+
+
 def _fault_ending(error: RolloutFault) -> Ended:
     known: Mapping[str, Ended] = {
         "context_overflow": "context_overflow",
@@ -179,7 +185,7 @@ class _Talk:
         turn = await self._user()
         while True:
             if turn.stop:
-                return "transfer" if turn.transfer else "user_stop"
+                return _user_ending(turn)
             while True:
                 if self._steps() >= self.setting.limits.max_steps:
                     return "max_steps"

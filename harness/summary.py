@@ -142,7 +142,7 @@ def _blame(store: Store, rounds: Sequence[int]) -> list[Json]:
     rows: list[Json] = []
     for number in rounds:
         found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
-        counts = Counter(diagnosis.blame for diagnosis in found)
+        counts = Counter[str](diagnosis.blame for diagnosis in found)
         parties = ("agent", "user_simulator", "task", "tool", "infrastructure")
         rows.append({"round": number, **{party: counts[party] for party in parties}})
     return rows

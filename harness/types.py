@@ -26,6 +26,7 @@ ToolKind = Literal["read", "write", "generic"]
 
 Ended = Literal[
     "user_stop",
+    "user_gave_up",
     "agent_stop",
     "transfer",
     "max_steps",

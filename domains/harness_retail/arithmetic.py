@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from harness_retail.state import ToolError
 
 _MAX_BITS = 4096
+_MAX_LENGTH = 300
 _ALLOWED = frozenset("0123456789+-*/(). ")
 
 Number = float  # or int, or complex where a negative number has a root
@@ -27,10 +28,13 @@ def evaluate(expression: str) -> str:
     """The value rounded to two decimals, as text.
 
     Only digits and ``+-*/(). `` are allowed (so ``**`` and ``//`` too). Raises ``ToolError`` for
-    other characters and for powers whose result is huge; Python's own errors for the rest.
+    other characters, beyond 300 characters, and for powers whose result is huge; Python's own
+    errors for the rest.
     """
     if not all(character in _ALLOWED for character in expression):
         raise ToolError("Invalid characters in expression")
+    if len(expression) > _MAX_LENGTH:
+        raise ToolError("Expression too long")
     tree = ast.parse(expression.strip(), "<string>", "eval")
     return str(round(float(_value(tree.body)), 2))
 

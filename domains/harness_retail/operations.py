@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from harness_retail.tools import ARGUMENT_NAMES
 
 _PENDING, _DELIVERED = ("pending", "processed"), ("delivered", "processed")
+# Other items instead can be had for a pending order (modify) and for a delivered one (exchange).
+_NEITHER = ("processed",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "exchange": Operation(
         tool="exchange_delivered_order_items",
         status="delivered",
-        wrong_statuses=_PENDING,
+        wrong_statuses=_NEITHER,
         verbs=("exchange",),
         last_argument="item_ids",
         refusal="items of a {} order cannot be exchanged",
@@ -58,7 +60,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "modify_items": Operation(
         tool="modify_pending_order_items",
         status="pending",
-        wrong_statuses=_DELIVERED,
+        wrong_statuses=_NEITHER,
         verbs=("modify", "change"),
         last_argument="item_ids",
         refusal="items of a {} order cannot be modified",

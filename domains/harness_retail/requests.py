@@ -160,23 +160,40 @@ class _Drafter:
         """All facts in the order in which they are told, and those in the opening."""
         subject = subject_facts(self.customer, self.kind, self.target) if self.target else []
         hints = [hint_fact(self.target, self.kind)] if self.target and self.target.hint else []
-        decisions = [choice.fact for choice in self.choices]
         hidden: list[Fact] = []
         if hints and not self.flaw and self.rng.random() < 0.5:
             hidden += hints
-        # What is told of a subject is its front: an order without its items, never the reverse.
-        ways = [subject[index:] for index in range(len(subject))] if not hints else []
-        ways += [[choice.fact] for choice in self.choices if choice.first is None]
-        if self.flaw:
-            # A refusal follows from look-ups: what these do not ask for, the opening must tell.
-            ways = [subject] if len(subject) == 1 and not hints else []
+        ways = self._ways_to_withhold(subject) if not hints else self._free_decisions()
         if withhold and ways:
             for way in self.rng.sample(ways, self.rng.randint(1, len(ways))):
                 hidden += way
         elif withhold and not self.flaw:
             hidden += hints
-        facts = [*subject, *hints, *decisions]
+        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
         return facts, [fact for fact in facts if fact not in hidden]
+
+    def _ways_to_withhold(self, subject: list[Fact]) -> list[list[Fact]]:
+        """Groups of facts each of which the opening can leave out as a whole."""
+        if self.flaw:
+            # A refusal follows from look-ups: what these do not ask for, the opening must tell.
+            return [subject] if len(subject) == 1 else []
+        naming = [choice for choice in self.choices if self._names_items(choice)]
+        if any(choice.first for choice in naming):
+            return self._free_decisions()
+        named = [choice.fact for choice in naming]
+        # What is told of a subject is its front: an order without its items, never the reverse.
+        return [
+            *([*subject[index:], *named] for index in range(len(subject))),
+            *self._free_decisions(),
+        ]
+
+    def _free_decisions(self) -> list[list[Fact]]:
+        return [[c.fact] for c in self.choices if c.first is None and not self.flaw]
+
+    def _names_items(self, choice: Choice) -> bool:
+        """Whether a choice cannot be told without telling the items."""
+        several = self.target is not None and len(self.target.items) > 1
+        return several and "new_item_ids" in choice.arguments
 
     def _openings(self, facts: Sequence[Fact], told: Sequence[Fact]) -> list[str]:
         parts: list[Sequence[str]] = [lead_sentences(self.kind, self.target, told)]

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _USERS = 36
 _PRODUCTS = 20
-_STATUSES = {"pending": 45, "delivered": 41, "processed": 8, "cancelled": 6}
+_STATUSES = {"pending": 44, "delivered": 40, "processed": 10, "cancelled": 6}
 _ORDERS_PER_USER = {1: 25, 2: 40, 3: 25, 4: 10}
 _ITEMS_PER_ORDER = {1: 25, 2: 40, 3: 25, 4: 10}
 
@@ -28,7 +28,7 @@ def database_name(split: Split, seed: int) -> str:
     return f"retail/{split}/{seed}"
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def database(name: str) -> Database:
     """The shop of that name: the same on every machine; other splits share none of its ids.
 

@@ -198,7 +198,7 @@ class RetailWorld:
                 raise ToolError(f"Tool '{call.name}' not found.")
             _check_names(call)
             answer = function(self._shop, **call.arguments)
-        except (*_UNFIT_ARGUMENTS, RecursionError, MemoryError) as error:
+        except _UNFIT_ARGUMENTS as error:
             return ToolResult(content=f"Error: {error}", is_error=True)
         return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
 

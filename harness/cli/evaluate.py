@@ -55,7 +55,7 @@ def evaluate(
     if dry_run:
         show_plan(settings, as_json=as_json)
         return
-    store = open_run(settings, out, resume)
+    store = open_run(settings, out, resume, training=False)
     with working(store) as parts:
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from harness.types import Json
 
 
-def open_run(config: LoopConfig | None, out: Path | None, resume: Path | None) -> Store:
+def open_run(
+    config: LoopConfig | None, out: Path | None, resume: Path | None, *, training: bool = True
+) -> Store:
     """The run folder to work in: the one to resume, or a new one with this configuration."""
     from harness.store import Store
 
@@ -32,7 +34,7 @@ def open_run(config: LoopConfig | None, out: Path | None, resume: Path | None) -
             raise typer.BadParameter("give --out or --resume, not both")
         return Store.open(resume)
     assert config is not None
-    options.make_parts(config).check()
+    options.make_parts(config).check(training=training)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
     return Store.create(folder, config.plain())
 
@@ -80,6 +82,6 @@ def show_plan(config: LoopConfig, *, as_json: bool) -> None:
     from harness.report import plan_table
 
     parts = options.make_parts(config)
-    parts.check()
+    parts.check(training=True)
     planned = plan(parts)
     emit(planned, plan_table(planned), as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from harness.protocols import AgentTurn, Conversation, Domain, Policy, UserSimulator, UserTurn
@@ -38,12 +39,16 @@ class IdlePolicy(Policy):
 
 
 class AgreeableUser(UserSimulator):
-    """A customer that says why it came, agrees ``patience`` times, and leaves."""
+    """A customer that says why it came, agrees ``patience`` times, and leaves.
+
+    It gives way to other conversations before each reply.
+    """
 
     def __init__(self, patience: int = 4) -> None:
         self.patience = patience
 
     async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        await asyncio.sleep(0)
         spoken = sum(message.role == "user" for message in conversation.messages)
         if spoken == 0:
             return UserTurn(message=Message(role="user", content=opening(task)))

@@ -114,14 +114,19 @@ class FaissClusterer(Clusterer):
         return found
 
     def _embed(self, looks: Sequence[tuple[str, str, str]]) -> NDArray[np.float32]:
-        """Unit vectors whose cosines are the weighted sums of the parts' cosines."""
+        """Unit vectors whose cosines are the weighted sums of the parts' cosines.
+
+        A last column is for looks without a single word, which are all alike.
+        """
         blocks = []
         for part, weight in enumerate(WEIGHTS.values()):
             texts = sorted({look[part] for look in looks})
             row = {text: index for index, text in enumerate(texts)}
             vectors = self.embedding(texts)
             blocks.append(vectors[[row[look[part]] for look in looks]] * weight**0.5)
-        return unit(np.concatenate(blocks, axis=1))
+        vectors = np.concatenate(blocks, axis=1)
+        wordless = ~vectors.any(axis=1, keepdims=True)
+        return unit(np.concatenate([vectors, wordless.astype(np.float32)], axis=1))
 
 
 def _look(diagnosis: Diagnosis) -> tuple[str, str, str]:

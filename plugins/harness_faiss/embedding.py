@@ -27,8 +27,9 @@ MAX_CHARACTERS = 4000
 """What is read of one text; the rest says nothing new about the kind of failure."""
 
 _UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
-_ID = r"[a-z0-9_.@#$/-]*[0-9][a-z0-9_.@#$/-]*|[\w.+-]+@[\w.-]+"
-_TOKEN = re.compile(rf"(?P<id>{_ID})|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
+_CHUNK = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[\w.@#$/+-])+")
+_IN_ID = re.compile(r"[\d@]")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Embedding(Protocol):
@@ -63,7 +64,7 @@ class LexicalEmbedding:
 
     method = "hashed TF-IDF of words and word pairs"
 
-    def __init__(self, dimension: int = 512) -> None:
+    def __init__(self, dimension: int = 256) -> None:
         self.dimension = dimension
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -117,7 +118,10 @@ def words(text: str) -> list[str]:
     Slugs fall apart at their underscores; scripts without spaces give one word per character.
     """
     plain = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS]).casefold()
-    return ["<id>" if found["id"] else found[0] for found in _TOKEN.finditer(plain)]
+    found: list[str] = []
+    for chunk in _CHUNK.findall(plain):
+        found += ["<id>"] if _IN_ID.search(chunk) else _WORD.findall(chunk)
+    return found
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

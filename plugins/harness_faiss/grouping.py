@@ -67,7 +67,7 @@ def _kmeans(
     kmeans = faiss.Kmeans(
         vectors.shape[1],
         len(starts),
-        niter=15,
+        niter=10,
         spherical=True,
         seed=seed,
         min_points_per_centroid=1,

@@ -22,7 +22,11 @@ def name_groups(groups: Sequence[Group]) -> list[str]:
     """
     names = [_kind_name(group) for group in groups]
     for more in (_tool, _telling_words):
-        names = _tell_apart(names, [more(group, groups) for group in groups])
+        often = Counter(names)
+        names = [
+            _join(name, more(group, groups)) if often[name] > 1 else name
+            for name, group in zip(names, groups, strict=True)
+        ]
     used: Counter[str] = Counter()
     for index, name in enumerate(names):
         used[name] += 1
@@ -52,12 +56,8 @@ def _kind_name(group: Group) -> str:
     return _plain(kinds[0][0])
 
 
-def _tell_apart(names: Sequence[str], additions: Sequence[str]) -> list[str]:
-    often = Counter(names)
-    return [
-        f"{name}: {addition}" if often[name] > 1 and addition else name
-        for name, addition in zip(names, additions, strict=True)
-    ]
+def _join(name: str, addition: str) -> str:
+    return f"{name}: {addition}" if addition else name
 
 
 def _tool(group: Group, groups: Sequence[Group]) -> str:

@@ -25,7 +25,7 @@ class Alias:
 
 
 def is_handle(text: str) -> bool:
-    """Whether the whole text is something one copies rather than reads: an id, email, code, long number.
+    """Whether the whole text is to be copied rather than read: an id, email, code, long number.
 
     Prices are not, nor are quantities with a unit.
     """
@@ -35,7 +35,7 @@ def is_handle(text: str) -> bool:
 
 
 class Aliases:
-    """Handles numbered in order of first appearance, up to ``size`` of them; later ones stay as they are."""
+    """Handles numbered in order of first appearance, up to ``size``; later ones stay as they are."""
 
     def __init__(self, size: int) -> None:
         self._size = size

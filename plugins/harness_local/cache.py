@@ -1,4 +1,4 @@
-"""Keep the keys and values of many conversations in slots, so that a pass computes only the rows it is asked for."""
+"""Keep keys and values of many conversations in slots; a pass computes only the rows it is asked for."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _GROWTH = 256
 class Window:
     """What one forward pass touches.
 
-    ``slots`` are the rows' slots, ascending. ``positions`` (rows, tokens) is where each new token goes in
-    its slot, ``length`` how many positions of each slot are read back.
+    ``slots`` are the rows' slots, ascending. ``positions`` (rows, tokens) is where each new token
+    goes in its slot, ``length`` how many positions of each slot are read back.
     """
 
     slots: Sequence[int]
@@ -29,8 +29,8 @@ class Window:
 class SlotCache(Cache):
     """A transformers cache whose batch is a choice of slots, each filled up to a length of its own.
 
-    Call ``look_at`` before each forward pass, and give the pass ``position_ids`` and a four-dimensional
-    attention mask: what lies in a slot beyond the positions a row has seen is not its own.
+    Call ``look_at`` before each forward pass, and give the pass ``position_ids`` and a
+    four-dimensional attention mask: what lies beyond the positions a row has seen is not its own.
     """
 
     def __init__(self, *, dtype: torch.dtype, device: torch.device) -> None:
@@ -52,7 +52,7 @@ class SlotCache(Cache):
         self._chosen = None if adjacent else torch.tensor(slots, device=self._device)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """How many tokens of each row were there before the pass; rows differ, so callers must not rely on it."""
+        """How many tokens the longest row had before the pass; the others may have fewer."""
         return self._window.length - self._window.positions.shape[1]
 
     def update(
@@ -63,7 +63,7 @@ class SlotCache(Cache):
         *args: object,
         **kwargs: object,
     ) -> tuple[Tensor, Tensor]:
-        """Store (rows, heads, tokens, dim) and return the rows' keys and values up to the window's length."""
+        """Store (rows, heads, tokens, dim); returns the rows' keys and values up to the length."""
         if layer_idx == len(self._keys):
             self._keys.append(self._empty(key_states))
             self._values.append(self._empty(value_states))
@@ -107,7 +107,7 @@ class SlotCache(Cache):
         return grown
 
     def _target(self, heads: int, length: int) -> Tensor:
-        """Row numbers in the store seen as (slots * heads * length, dim), in the order of the new states."""
+        """Row numbers in the store seen as (slots * heads * length, dim), in the states' order."""
         key = heads, length
         if key not in self._targets:
             slots = torch.tensor(self._window.slots, device=self._device)

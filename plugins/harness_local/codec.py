@@ -1,4 +1,4 @@
-"""Turn messages into token ids and sampled ids back into messages, by the tokenizer's own chat template."""
+"""Turn messages into token ids and sampled ids back into messages, by the chat template."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.protocols import Domain
 from harness.types import Json, Message, ToolCall
 
 MALFORMED = "malformed_call"
-"""The name of a call that cannot be read; no tool has it, so the policy gets an error to learn from."""
+"""The name of a call that cannot be read; no tool has it, so the policy gets an error back."""
 
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
 _THOUGHT = re.compile(r"^.*?</think>", re.DOTALL)
@@ -37,7 +37,7 @@ class Transcript(Protocol):
         ...
 
     def read(self, sampled: Sequence[int], *, number: int) -> Message:
-        """What the agent said; ``number`` is the message's index. Nonsense is read as best it can be."""
+        """What the agent said; ``number`` is the message's index. Nonsense never raises."""
         ...
 
 
@@ -63,7 +63,7 @@ def heard(message: Message) -> bool:
 
 
 class ChatCodec:
-    """Conversations as the model's chat template writes them, calls as JSON in ``<tool_call>`` tags."""
+    """Conversations as the chat template writes them, calls as JSON in ``<tool_call>`` tags."""
 
     name = "chat"
 
@@ -77,14 +77,14 @@ class ChatCodec:
     def render(
         self, turns: Sequence[Mapping[str, Json]], tools: Sequence[Json], *, prompt: bool
     ) -> str:
-        """The template's text; with ``prompt``, up to where the agent speaks. Raises ``ModelError``."""
+        """The text; with ``prompt``, up to where the agent speaks. Raises ``ModelError``."""
         try:
             text = self.tokenizer.apply_chat_template(
                 list(turns), tools=tools or None, add_generation_prompt=prompt, tokenize=False
             )
         except TemplateError as error:
             raise ModelError(
-                f"the chat template of {self.tokenizer.name_or_path} refuses the conversation: {error}",
+                f"the chat template of {self.tokenizer.name_or_path} refuses to render: {error}",
                 hint="Use a model whose template takes tools and tool results.",
             ) from error
         return str(text)
@@ -140,7 +140,7 @@ class ChatTranscript:
 
 
 def parse_call(text: str, identity: str) -> ToolCall:
-    """The call written as ``{"name": ..., "arguments": {...}}``; one named ``MALFORMED`` if it is not."""
+    """The call in ``{"name": ..., "arguments": {...}}``; one named ``MALFORMED`` if it is not that."""
     try:
         value = json.loads(text)
         arguments = value.get("arguments", {})

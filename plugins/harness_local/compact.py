@@ -1,7 +1,7 @@
-"""Turn messages into few tokens that a small model can copy from, and its tokens back into messages.
+"""Turn messages into few tokens that a small model can copy from, and tokens into messages.
 
-No policy text and no schemas: the model has learned them. Ids are one-token aliases, tool results are
-rows, calls are a handful of tokens.
+No policy text and no schemas: the model has learned them. Ids are one-token aliases, tool results
+are rows, of which those already shown are left out, and calls are a handful of tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harness_local.tokenizer import AGENT, CALL, END, TOOL, USER
 
 
 class CompactCodec:
-    """The compact way to write conversations. Raises ``ModelError`` for a tokenizer without its tokens."""
+    """The compact way to write conversations. Raises ``ModelError`` for a tokenizer unfit for it."""
 
     name = "compact"
 
@@ -39,6 +39,7 @@ class CompactTranscript:
 
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
+        self._shown: set[str] = set()
         self._aliases = Aliases(len(lexicon.aliases))
         self._texts = TextWriter(lexicon, self._aliases)
         self._calls = CallWriter(self._texts, domain.tools)
@@ -49,7 +50,7 @@ class CompactTranscript:
             if message.role == "assistant":
                 continue  # the greeting, the same in every conversation
             is_result = message.role == "tool"
-            text = rows(message.content) if is_result else message.content
+            text = self._news(message.content) if is_result else message.content
             self._aliases.learn(text)
             ids += [self._frame[TOOL if is_result else USER], *self._texts.write(text)]
         return [*ids, self._frame[AGENT]]
@@ -70,6 +71,14 @@ class CompactTranscript:
         )
         self._learn(message)
         return message
+
+    def _news(self, content: str) -> str:
+        """The first row of a tool result, and of the others those that were not shown before."""
+        first, *others = rows(content) or [""]
+        news = [row for row in dict.fromkeys(others) if row not in self._shown]
+        self._shown.update(news)
+        # Each row starts with a space: its first word is then the same token as elsewhere.
+        return "\n ".join([first, *news])
 
     def _learn(self, message: Message) -> None:
         """Only after the turn: the agent cannot name by alias what it had not read."""

@@ -29,7 +29,7 @@ _REPEATS = 20
 
 
 def corpus(domain: Domain, *, seed: int, tasks: int) -> Iterator[str]:
-    """Texts as the compact codec writes them: the domain's own, and those of ``tasks`` generated tasks."""
+    """Texts as the compact codec writes them: the domain's own, and of ``tasks`` generated tasks."""
     for _ in range(_REPEATS):
         yield from _PHRASES
         for tool in domain.tools:
@@ -72,7 +72,7 @@ def _results(domain: Domain, task: Task) -> Iterator[str]:
     world = domain.open(task)
     for call in itertools.chain.from_iterable(domain.solve(task) or ()):
         yield from (value for value in call.arguments.values() if isinstance(value, str))
-        yield rows(world.call(call).content)
+        yield "\n ".join(rows(world.call(call).content))
 
 
 def _strings(value: Json) -> Iterator[str]:

@@ -16,10 +16,10 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 def draw(
     logits: Tensor, uniforms: NDArray[np.float64], *, temperature: float, top_p: float = 1.0
 ) -> tuple[list[int], list[float]]:
-    """A token for each row, and its log-probability in nats at the temperature, before ``top_p`` cuts.
+    """A token for each row, and its log-probability in nats before ``top_p`` cuts.
 
     logits: (rows, vocabulary). uniforms: (rows,) in [0, 1), the point of each row's cumulative
-    distribution to read. Temperature 0 takes the likeliest token; log-probabilities are then those at 1.
+    distribution to read. Temperature 0 takes the likeliest token, with its log-probability at 1.
     """
     logprobs = torch.log_softmax(logits.float() / (temperature or 1.0), dim=-1)
     if temperature == 0:
@@ -36,8 +36,8 @@ def draw(
 def uniforms(seeds: Sequence[int], counters: Sequence[int]) -> NDArray[np.float64]:
     """One number in [0, 1) for each pair of seed and counter, a pure function of the pair.
 
-    Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014): the finaliser
-    of SplitMix64, applied to the seed and again to its sum with the counter.
+    Steele, Lea & Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014): the
+    finaliser of SplitMix64, applied to the seed and again to its sum with the counter.
     """
     mixed = _mix(np.asarray(seeds, dtype=np.uint64) + _STEP)
     mixed = _mix(mixed + np.asarray(counters, dtype=np.uint64) * _STEP)

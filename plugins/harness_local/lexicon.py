@@ -1,4 +1,4 @@
-"""Know the special tokens of a compact tokenizer by what they mean, and turn plain text into ids and back."""
+"""Know special tokens by what they mean, and turn plain text into ids and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness_local.tokenizer import FRAME, alias_token, argument_token, tool_tok
 
 
 class Lexicon:
-    """The ids of frame tokens (``frame``), aliases (``aliases``, by number), tools and arguments (by name).
+    """The ids of frame tokens, aliases (by number), tools and arguments (by name).
 
     Raises ``ModelError`` if the tokenizer lacks a frame token.
     """
@@ -36,8 +36,8 @@ class Lexicon:
         self.special = frozenset(
             {*self.frame.values(), *self.aliases, *self.tool_names, *self.argument_names}
         )
-        # A copy that reads the names of special tokens in a message as plain text, and
-        # changes no letter of it.
+        # A copy that reads the names of special tokens in a message as plain text, and changes
+        # no letter of it.
         self._plain: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._plain.encode_special_tokens = True
         self._plain.normalizer = None

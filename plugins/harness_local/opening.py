@@ -41,8 +41,8 @@ class Options:
 
     ``temperature`` 0 is greedy; ``top_p`` in (0, 1]. Token counts: ``max_new_tokens`` a turn,
     ``max_context`` a conversation (0: what the model can read). ``slots``: conversations that keep
-    their keys and values between turns. ``device`` and ``dtype`` "auto": a GPU in bfloat16 if there is
-    one, else float32. ``threads`` 0: as torch is set.
+    their keys and values between turns. ``device`` and ``dtype`` "auto": a GPU in bfloat16 if there
+    is one, else float32. ``threads`` 0: as torch is set.
     """
 
     temperature: float = 0.7
@@ -71,7 +71,7 @@ class TinyOptions(Options):
 
 
 def path_policy(settings: Settings) -> Policy:
-    """The model of a folder or hub id, given as argument or by the checkpoint. Raises ``ModelError``."""
+    """The model of a folder or hub id: the argument, or the checkpoint's. Raises ``ModelError``."""
     options = read_options(Options, settings, name="path")
     path = settings.checkpoint.path if settings.checkpoint else settings.argument
     return open_model(path, options, name="path", checkpoint=settings.checkpoint)
@@ -148,7 +148,8 @@ def _check_options(options: Options, name: str) -> None:
         "top_p": 0 < options.top_p <= 1,
         "max_new_tokens": options.max_new_tokens >= 1,
         "slots": options.slots >= 1,
-        "dtype": options.dtype == "auto" or isinstance(getattr(torch, options.dtype, 0), torch.dtype),
+        "dtype": options.dtype == "auto"
+        or isinstance(getattr(torch, options.dtype, 0), torch.dtype),
     }
     for option, holds in bounds.items():
         if not holds:
@@ -163,7 +164,8 @@ def _check_folder(path: str) -> None:
     if not folder.is_dir():
         if not _HUB_ID.fullmatch(path):
             raise ModelError(
-                f"there is no model folder {path!r}", hint="Give a folder, or a hub id: owner/model."
+                f"there is no model folder {path!r}",
+                hint="Give a folder, or a hub id: owner/model.",
             )
         return
     if not (folder / "config.json").is_file():
@@ -208,7 +210,7 @@ def _load(path: str, options: Options) -> tuple[PreTrainedTokenizerBase, PreTrai
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the progress bars and warnings of transformers: what matters is said as ``ModelError``."""
+    """Without the bars and warnings of transformers: what matters is said as ``ModelError``."""
     level = logging.get_verbosity()
     bars = logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
@@ -254,7 +256,7 @@ def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) 
 
 
 def _max_context(model: PreTrainedModel, options: Options) -> int:
-    """What the model can read, at most what the options allow. Beyond a sliding window nothing is read."""
+    """What the model can read, but no more than the options allow or a sliding window shows."""
     config = model.config.get_text_config(decoder=True)
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if unknown := kinds - {"full_attention", "sliding_attention"}:

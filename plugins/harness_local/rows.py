@@ -1,4 +1,4 @@
-"""Turn a tool's JSON into short rows of text: values mostly without keys, records with the key they belong to."""
+"""Turn a tool's JSON into short rows of text, mostly without keys, each with what it belongs to."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _DECIMALS = 4
 """Enough for prices; the noise of binary fractions would cost a token a digit."""
 
 
-def rows(content: str) -> str:
-    """The content as rows, one a line, the later ones set in by a space; text that is no JSON object or array comes back as it is.
+def rows(content: str) -> list[str]:
+    """The content as rows; text that is no JSON object or array is one row, as it is.
 
     Nulls and empty values are left out. A record of a list, or of a map from ids to records, is one
     row: the id of what contains it, its words, its ids, its flags, its numbers.
@@ -21,13 +21,13 @@ def rows(content: str) -> str:
     try:
         value: Json = json.loads(content)
     except (ValueError, RecursionError):
-        return content
+        return [content]
     if isinstance(value, str):
-        return value
+        return [value]
     if not isinstance(value, dict | list):
-        return content
+        return [content]
     lines = _list("", value) if isinstance(value, list) else _record(value)
-    return "\n ".join(" ".join(words) for words in lines if words)
+    return [" ".join(words) for words in lines if words]
 
 
 def _record(record: Mapping[str, Json]) -> Iterator[list[str]]:
@@ -65,7 +65,7 @@ def _map(owner: str, records: Mapping[str, Json]) -> Iterator[list[str]]:
 
 
 def _inline(record: Mapping[str, Json], *, bare: bool = False) -> Iterator[str]:
-    """Words, then nested values, ids, flags and numbers: what a reader looks for stands before the answer."""
+    """Words, then nested values, ids, flags, numbers: what one looks for stands before the answer."""
     scalars = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
     words = {k: v for k, v in scalars.items() if isinstance(v, str) and (bare or not is_handle(v))}
     for key, value in words.items():

@@ -1,4 +1,4 @@
-"""Turn token ids of many live conversations into sampled turns: one batch, a cache that outlives the turn."""
+"""Turn token ids of many live conversations into sampled turns: one batch, one lasting cache."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness_local.cache import SlotCache, Window
 from harness_local.draw import draw, uniforms
 
 _PAD_WORTH = 48
-"""A further pass over the model costs about as much as this many padded tokens (tiny model, one core)."""
+"""A further pass over the model costs about as much as this many padded tokens (tiny, one core)."""
 _PASS_TOKENS = 8192
 """At most this many tokens, padding included, in one pass with more than one row."""
 _HOPS = 6
@@ -37,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """One turn: token ids, the last of them an end token unless the limit was hit; logprobs in nats."""
+    """One turn: ids, the last an end token unless the limit was hit; logprobs in nats."""
 
     ids: list[int]
     logprobs: list[float]
@@ -45,7 +45,7 @@ class Sampled:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Row:
-    """One conversation: all its ids, how many of them the cache holds, and the turn in the making."""
+    """One conversation: all its ids, how many of them are cached, and the turn in the making."""
 
     ids: list[int] = field(default_factory=list)
     cached: int = 0
@@ -63,8 +63,9 @@ class _Row:
 class Sampler:
     """Samples turns from a causal LM. Coroutines ask; one task computes for all who wait.
 
-    Each tick first feeds the new ids of conversations that got a reply, then makes one token for every
-    conversation that is speaking. The task lives as long as there is work, on the loop that asked.
+    Each tick first feeds the new ids of conversations that got a reply, then makes one token for
+    every conversation that is speaking. The task lives as long as there is work, on the loop that
+    asked.
     """
 
     def __init__(
@@ -158,9 +159,7 @@ class Sampler:
         """Feed each row what the cache lacks, and draw its next token."""
         rows = sorted(rows, key=lambda row: row.slot or 0)
         logits = self._last_logits(rows)
-        points = uniforms(
-            [row.seed for row in rows], [len(row.ids) - row.start for row in rows]
-        )
+        points = uniforms([row.seed for row in rows], [len(row.ids) - row.start for row in rows])
         drawn = draw(logits, points, temperature=self.temperature, top_p=self.top_p)
         for row, token, logprob in zip(rows, *drawn, strict=True):
             row.cached = len(row.ids)
@@ -209,13 +208,13 @@ class Sampler:
         return output.logits[torch.arange(len(rows)), torch.from_numpy(column)]
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
-        """(rows, 1, tokens, length), to be added to the scores: each token sees its row up to itself."""
+        """(rows, 1, tokens, length), added to scores: each token sees its row up to itself."""
         hidden = torch.arange(length, device=positions.device) > positions[:, None, :, None]
         mask = torch.zeros(hidden.shape, dtype=self.model.dtype, device=positions.device)
         return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
 
     def _seat(self, row: _Row) -> bool:
-        """Whether the row has a slot now. When all are taken, an idle conversation gives up its cache."""
+        """Whether the row has a slot now; if all are taken, an idle conversation gives one up."""
         if row.slot is None and not self._free:
             idle = (r for r in self._rows.values() if r.slot is not None and r.turn is None)
             if (evicted := next(idle, None)) is None:
@@ -249,7 +248,7 @@ class Sampler:
     def _overflow(self, row: _Row) -> RolloutFault:
         return RolloutFault(
             "context_overflow",
-            f"the conversation has {len(row.ids)} tokens, the policy reads {self.limits.max_context}",
+            f"the conversation has {len(row.ids)} tokens of {self.limits.max_context} at most",
         )
 
 

@@ -14,14 +14,14 @@ from harness_local.tokenizer import CALL, GLUE, JSON, NEXT
 
 
 class TextWriter:
-    """Texts with aliases. ``read`` undoes ``write`` exactly, as long as the aliases are the same."""
+    """Texts with aliases. ``read`` undoes ``write`` exactly while the aliases are the same."""
 
     def __init__(self, lexicon: Lexicon, aliases: Aliases) -> None:
         self.lexicon = lexicon
         self._aliases = aliases
 
     def write(self, text: str) -> Iterator[int]:
-        """The text's ids. A space goes first, so that a word is the same token wherever it stands."""
+        """The text's ids. A space goes first: a word is then the same token wherever it stands."""
         if not text:
             return
         for part in self._aliases.split(" " + text):
@@ -47,7 +47,7 @@ class TextWriter:
 
 
 class CallWriter:
-    """Calls: the call token, the tool's, then each argument's token and value; JSON where that does not do."""
+    """Calls: the call token, the tool's, each argument's token and value; else JSON."""
 
     def __init__(self, texts: TextWriter, tools: Sequence[Tool]) -> None:
         self._texts = texts
@@ -121,7 +121,7 @@ class CallWriter:
 
 
 def _kinds(parameters: Mapping[str, Json]) -> dict[str, str]:
-    """Of each argument, how its values are written: "string", "strings", "number", or "" for JSON."""
+    """How each argument's values are written: "string", "strings", "number", or "" for JSON."""
     properties = parameters.get("properties")
     return {k: _kind(v) for k, v in properties.items()} if isinstance(properties, dict) else {}
 
@@ -141,7 +141,7 @@ def _kind(schema: Json) -> str:
 
 
 def _cut_before(ids: Sequence[int], opens: Callable[[int], bool]) -> list[list[int]]:
-    """The ids before the first that opens a part (perhaps none), then the parts, each with its opening id."""
+    """The ids before the first that opens a part, then the parts, each with its opening id."""
     parts: list[list[int]] = [[]]
     for token in ids:
         if opens(token):

@@ -1,4 +1,4 @@
-"""Turn a domain into the folder of a small model that has its words, and can copy, but knows nothing yet."""
+"""Turn a domain into the folder of a small model that has its words and can copy, no more yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RECORD = "tiny.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """The size of the model, and of what its tokenizer is trained on (``tasks`` generated tasks)."""
+    """The model's size, and of how many generated ``tasks`` its tokenizer reads the words."""
 
     hidden: int = 128
     feedforward: int = 384
@@ -33,18 +33,18 @@ class Shape:
 
 
 def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path:
-    """The folder with model, tokenizer and codec, as any Hugging Face model; built only if not there.
+    """The folder with model, tokenizer and codec, as any Hugging Face model, built if not there.
 
-    The same domain, shape and seed give the same weights. Raises ``ConfigError`` for a shape that no
-    model can have.
+    The same domain, shape and seed give the same weights. Raises ``ConfigError`` for a shape that
+    no model can have.
     """
     record = {"domain": domain.name, "seed": seed, **asdict(shape)}
     if _built(folder) == record:
         return folder
     if shape.hidden % (4 * shape.heads) or shape.heads % 2 or shape.layers < 2:
         raise ConfigError(
-            f"no tiny model has {shape.layers} layers of {shape.heads} heads and width {shape.hidden}",
-            hint="Choose 2 layers or more, an even number of heads, and a width that 4 * heads divides.",
+            f"no model has {shape.layers} layers of {shape.heads} heads and width {shape.hidden}",
+            hint="Choose 2 or more layers, an even number of heads, a width that 4 * heads divides.",
         )
     tokenizer = _tokenizer(domain, shape, seed)
     model = _model(tokenizer, shape, seed)

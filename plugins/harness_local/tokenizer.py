@@ -1,4 +1,4 @@
-"""Turn sample text into a small tokenizer whose special tokens frame turns, calls, arguments and aliases."""
+"""Turn sample text into a small tokenizer with special tokens for turns, calls and aliases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAD, END = "<|pad|>", "<|end|>"
 SYSTEM, USER, TOOL, AGENT = "<|system|>", "<|user|>", "<|tool|>", "<|agent|>"
 CALL, NEXT, JSON, GLUE = "<|call|>", "<|next|>", "<|json|>", "<|glue|>"
 FRAME = (PAD, END, SYSTEM, USER, TOOL, AGENT, CALL, NEXT, JSON, GLUE)
-"""Padding and end of turn; the roles; a call, the next element of a list, a value in JSON, no space before."""
+"""Padding, end of turn; the roles; a call, a list's next element, a value in JSON, no space."""
 
 _TEMPLATE = """\
 {%- if messages and messages[0]['role'] == 'system' or tools %}{{ '<|system|>' }}

@@ -1,9 +1,9 @@
-"""Fill the weights of a small Qwen2 so that it copies by induction before it has learned anything.
+"""Fill the weights of a small Qwen2 so that it copies by induction before it has learned a thing.
 
-The residual stream has two halves. Embeddings live in the first; layer 0 writes the previous token's
-embedding, turned, to the second. In later layers a query asks for its own token; the keys of half of
-the heads answer with the token before theirs, so that a head finds where the current token stood
-earlier and copies what came next. Olsson et al., "In-context learning and induction heads"
+The residual stream has two halves. Embeddings live in the first; layer 0 writes the previous
+token's embedding, turned, to the second. In later layers a query asks for its own token; the keys
+of half of the heads answer with the token before theirs, so that a head finds where the current
+token stood earlier and copies what came next. Olsson et al., "In-context learning and induction heads"
 (arXiv:2209.11895) describe the circuit; here it is the start, and training is free to change it.
 """
 
@@ -22,7 +22,7 @@ _PREVIOUS = 9.0
 _FAST = 0.25
 """The share of a head's frequencies, fastest first, that find the previous token."""
 _SLOW = 0.5
-"""The share of a head's frequencies, slowest first, that turn little over a conversation: they match."""
+"""The share of a head's frequencies, slowest first, that turn little over a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,10 @@ def wire_induction(model: Qwen2ForCausalLM, *, seed: int, wiring: Wiring = Wirin
         model.model.norm.weight.fill_(wiring.final)
 
 
-def _look_back(attention: Qwen2Attention, turn: Tensor, loudness: float, maker: torch.Generator) -> None:
-    """Each position reads the one before it, by position alone, and writes its token to the second half."""
+def _look_back(
+    attention: Qwen2Attention, turn: Tensor, loudness: float, maker: torch.Generator
+) -> None:
+    """Each position reads the one before it, by position alone, and writes it to the second half."""
     hidden, half = turn.shape[0] * 2, turn.shape[0]
     size = attention.head_dim
     heads = hidden // size

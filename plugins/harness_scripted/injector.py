@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, cycle
 
 from harness.config import read_options
-from harness.errors import ConfigError
+from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings, TaskInjector
 from harness.types import (
     Diagnosis,
@@ -51,7 +51,12 @@ class TemplateInjector:
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
     ) -> AsyncIterator[Task]:
-        """Candidates of one recipe after the other; ends only if the domain's generator does."""
+        """Candidates of all recipes in turn; ends only if the domain's generator does.
+
+        Raises ``NothingToLearn`` for a pattern without members: a task would have no lineage.
+        """
+        if not members:
+            raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
         recipes = recipes_for(pattern, members, domain, self.options)
         streams = [
             _generate(domain, stable_seed("inject", pattern.id, round, seed, n), recipe)
@@ -77,16 +82,15 @@ def recipes_for(
 ) -> list[Recipe]:
     """What to ask the generator for: one recipe for each feature that provokes the pattern.
 
-    Features that provoke nothing, but are more frequent among the members than among the train
-    tasks, get weights; if no feature provokes the pattern they are required instead, one at a time.
-    The kinds of request that failed are required along, where the domain has them as features.
-    A domain without features gets the empty recipe.
+    Features more frequent among the members than among the train tasks get weights, and lead where
+    no feature provokes the pattern. The kind of request that failed most is required along, if it
+    is a feature. A domain without features gets the empty recipe.
     """
     lifts = _lifts(members, domain)
     raised = {name: lift for name, lift in lifts.items() if lift >= options.lift}
     kinds = _dominant(pattern, members, options.dominant)
-    provoking = [f.name for f in domain.features if kinds.intersection(f.provokes)]
-    leading = provoking or sorted(raised, key=lambda name: -raised[name])[:2]
+    provoking = [name for kind in kinds for name in _provoking(kind, domain.features, raised)]
+    leading = list(dict.fromkeys(provoking)) or sorted(raised, key=lambda name: -raised[name])[:2]
     failed = _failed_requests(members, domain.features)
     if not leading:
         return [Recipe(required=failed, weights=dict.fromkeys(failed, 1.0))]
@@ -102,8 +106,9 @@ def recipes_for(
 def _generate(domain: Domain, seed: int, recipe: Recipe) -> Iterator[Task]:
     """The generator's tasks; what it cannot combine is asked for with ever fewer requirements."""
     for required in (recipe.required, recipe.required[:1], ()):
-        tasks = domain.generate(seed, replace(recipe, required=required))
         try:
+            # A generator may complain when it is called or, being lazy, at its first task.
+            tasks = domain.generate(seed, replace(recipe, required=required))
             first = next(tasks, None)
         except ConfigError:
             continue
@@ -111,10 +116,16 @@ def _generate(domain: Domain, seed: int, recipe: Recipe) -> Iterator[Task]:
     return iter(())
 
 
-def _dominant(pattern: ErrorPattern, members: Members, share: float) -> set[str]:
+def _provoking(kind: str, features: Sequence[Feature], raised: Mapping[str, float]) -> list[str]:
+    """The features that provoke a mistake kind; if some are raised, those alone."""
+    names = [feature.name for feature in features if kind in feature.provokes]
+    return [name for name in names if name in raised] or names
+
+
+def _dominant(pattern: ErrorPattern, members: Members, share: float) -> list[str]:
     counts = Counter(pattern.kinds) or Counter(diagnosis.kind for _, diagnosis in members)
     total = sum(counts.values())
-    return {kind for kind, count in counts.items() if count >= share * total}
+    return [kind for kind, count in counts.most_common() if count >= share * total]
 
 
 def _lifts(members: Members, domain: Domain) -> dict[str, float]:

@@ -44,7 +44,9 @@ class ScriptedUser:
         for content in said[1:]:
             turn = customer.answer(hear(content))
         message = Message(role="user", content=turn.text)
-        return UserTurn(message=message, stop=turn.stop, transfer=turn.transfer)
+        return UserTurn(
+            message=message, stop=turn.stop, transfer=turn.transfer, gave_up=turn.gave_up
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Say:
     text: str
     stop: bool = False
     transfer: bool = False
+    gave_up: bool = False
 
 
 class _Customer:
@@ -82,7 +85,7 @@ class _Customer:
         self.idle += 1
         said = self._respond(heard)
         if self.idle >= self.patience and not said.stop:
-            return _Say(self._pick(_GIVE_UP), stop=True)
+            return _Say(self._pick(_GIVE_UP), stop=True, gave_up=True)
         return said
 
     def _respond(self, heard: Heard) -> _Say:

@@ -50,6 +50,8 @@ class ImitationTrainer(SFTTrainer):
         self._pool = ThreadPoolExecutor(
             max(1, cores), initializer=torch.set_num_threads, initargs=(1,)
         )
+        if cores:
+            torch.set_num_threads(1)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return DataLoader(self._batches, batch_size=None)

@@ -13,7 +13,7 @@ class Options:
     ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
     through the model at once. ``eval_every``: steps between looks at the held-out loss; after
     ``patience`` looks without a gain of 1% the learning rate begins to decay, after as many again
-    training ends. ``threads``: None: one for each core. ``bf16``: None: where that is fast.
+    training ends. ``threads``: None: as many as torch uses. ``bf16``: None: where that is fast.
     """
 
     seconds: float | None = None

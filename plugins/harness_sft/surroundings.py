@@ -15,18 +15,20 @@ NOISY = ("accelerate", "datasets", "transformers", "trl")
 
 
 @contextmanager
-def lent(model: PreTrainedModel, *, threads: int) -> Iterator[int]:
-    """Use ``threads`` threads, the value of the context; afterwards only the weights have changed.
+def lent(model: PreTrainedModel, *, threads: int | None) -> Iterator[int]:
+    """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
+
+    The value of the context is the number of threads.
 
     Library trainers replace ``model.forward``, mark the model as theirs and change its config, each
     of which would mislead the next one.
     """
     attributes, config = dict(vars(model)), dict(vars(model.config))
     training, before = model.training, torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
     try:
         with _quiet():
-            yield threads
+            yield threads or before
     finally:
         torch.set_num_threads(before)
         model.zero_grad(set_to_none=True)

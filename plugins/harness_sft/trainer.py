@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import islice
@@ -55,7 +54,7 @@ class SftTrainer:
                 hint="Check that the teacher solves tasks of this domain.",
             )
         heldout = list(token_rows(job.heldout, job.policy, job.domain, options.max_length))
-        with lent(model, threads=options.threads or os.cpu_count() or 1) as threads:
+        with lent(model, threads=options.threads) as threads:
             on_cpu = model.device.type == "cpu"
             packs = on_cpu and can_pack(model, first[0]["input_ids"])
             bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16

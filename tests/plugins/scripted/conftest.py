@@ -9,12 +9,22 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from harness_asyncio.executor import asyncio_executor
-from harness_scripted.user import scripted_user
 
 from harness.protocols import Conversation, Domain, Policy, Settings, UserTurn
 from harness.rollout import Job, Setting, run_rollouts
-from harness.types import Episode, Fact, Message, Recipe, Request, Revision, Scenario, Task, ToolCall
+from harness.types import (
+    Episode,
+    Fact,
+    Message,
+    Recipe,
+    Request,
+    Revision,
+    Scenario,
+    Task,
+    ToolCall,
+)
+from harness_asyncio.executor import asyncio_executor
+from harness_scripted.user import scripted_user
 
 WEATHER = Path(__file__).parents[2] / "thirdparty" / "harness_weather"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from harness_scripted.speech import agrees, hear, mentions, touches
 
 
@@ -50,7 +51,8 @@ def test_an_offer_of_more_help_closes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["YOU ARE BEING TRANSFERRED TO A HUMAN AGENT. PLEASE HOLD ON.", "I am transferring you."]
+    "text",
+    ["YOU ARE BEING TRANSFERRED TO A HUMAN AGENT. PLEASE HOLD ON.", "I am transferring you."],
 )
 def test_a_handover_is_heard(text: str) -> None:
     assert hear(text).transfers

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from harness_scripted.user import scripted_user
 
 from harness.errors import ConfigError, RolloutFault
 from harness.protocols import Conversation, Domain, Settings, UserTurn
 from harness.types import Message, Scenario, Task, ToolCall
+from harness_scripted.user import scripted_user
 
 Chat = Callable[..., list[UserTurn]]
 
@@ -56,7 +56,9 @@ def test_it_repeats_what_it_is_asked_again(chat: Chat, shop_task: Task) -> None:
 
 
 def test_it_answers_a_list_of_needs_without_question_mark(chat: Chat, shop_task: Task) -> None:
-    answer = texts(chat(shop_task, "To get started I'll need:\n1. Your email address\n2. The order"))[1]
+    answer = texts(
+        chat(shop_task, "To get started I'll need:\n1. Your email address\n2. The order")
+    )[1]
     assert "a.b@example.com" in answer
     assert "#W1" in answer
 
@@ -192,7 +194,7 @@ def test_a_task_without_requests_is_a_fault_of_the_user(chat: Chat, shop_task: T
 
 
 def test_an_unknown_option_is_refused() -> None:
-    with pytest.raises(ConfigError, match="patience"):
+    with pytest.raises(ConfigError, match="patients"):
         scripted_user(Settings(options={"patients": 2}))
 
 

@@ -53,6 +53,8 @@ class WeatherWorld:
         return tuple(t.Change(path=(key,), before=a, after=b) for key, a, b in both if a != b)
 
     def _do(self, name: str, arguments: dict[str, t.Json]) -> t.Json:
+        if {*arguments} not in [{*tool.nouns} for tool in Weather.tools if tool.name == name]:
+            raise LookupError
         if arguments.pop("subscriber_id", self.now["subscriber_id"]) != self.now["subscriber_id"]:
             raise LookupError
         match name, arguments:

@@ -1,0 +1,60 @@
+"""Lend a model and the process to a library trainer, and get both back as they were."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import PreTrainedModel
+
+NOISY = ("accelerate", "datasets", "transformers", "trl")
+
+
+@contextmanager
+def lent(model: PreTrainedModel, *, threads: int | None) -> Iterator[int]:
+    """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
+
+    The value of the context is the number of threads.
+
+    Library trainers replace ``model.forward``, mark the model as theirs and change its config, each
+    of which would mislead the next one.
+    """
+    attributes, config = dict(vars(model)), dict(vars(model.config))
+    training, before = model.training, torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        with _quiet():
+            yield threads or before
+    finally:
+        torch.set_num_threads(before)
+        model.zero_grad(set_to_none=True)
+        vars(model).clear()
+        vars(model).update(attributes)
+        vars(model.config).update(config)
+        model.train(training)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, logs or progress bars: they would tear a live display."""
+    loggers = [logging.getLogger(name) for name in NOISY]
+    levels = [logger.level for logger in loggers]
+    silence = os.environ.get("TRL_EXPERIMENTAL_SILENCE")
+    os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if silence is None:
+            del os.environ["TRL_EXPERIMENTAL_SILENCE"]
+        else:
+            os.environ["TRL_EXPERIMENTAL_SILENCE"] = silence

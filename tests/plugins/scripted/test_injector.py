@@ -1,0 +1,151 @@
+"""Tasks made on purpose from an error pattern."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import pytest
+
+from harness.errors import ConfigError, NothingToLearn
+from harness.protocols import Domain, Settings
+from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
+from harness_scripted.expert import expert, noop
+from harness_scripted.injector import template_injector
+
+Play = Callable[..., list[Episode]]
+Members = Sequence[tuple[Episode, Diagnosis]]
+
+
+def pattern(**kinds: int) -> ErrorPattern:
+    return ErrorPattern(id="p1", name="", description="", members=(), share=1.0, kinds=kinds)
+
+
+def failures(play: Play, tasks: Sequence[Task], kind: str, tool: str = "") -> Members:
+    return [
+        (
+            episode,
+            Diagnosis(
+                trajectory_id=episode.trajectory.id,
+                task_id=episode.task.id,
+                blame="agent",
+                kind=kind,
+                turn=1,
+                summary="",
+                tool=tool,
+            ),
+        )
+        for episode in play(noop(Settings()), tasks)
+    ]
+
+
+def inject(
+    error: ErrorPattern, members: Members, domain: Domain, count: int = 24, seed: int = 4
+) -> list[Task]:
+    async def first() -> list[Task]:
+        found: list[Task] = []
+        async for task in template_injector(Settings()).inject(
+            error, members, domain, round=2, seed=seed
+        ):
+            found.append(task)
+            if len(found) == count:
+                break
+        return found
+
+    return asyncio.run(first())
+
+
+@pytest.fixture(scope="module")
+def members(play: Play, weather: Domain) -> Members:
+    tasks = list(islice(weather.generate(9, Recipe(required=("similar_alerts",))), 5))
+    return failures(play, tasks, "wrong_alert", "cancel_alert")
+
+
+def test_tasks_have_the_feature_that_provokes_the_pattern(
+    members: Members, weather: Domain
+) -> None:
+    made = inject(pattern(wrong_alert=5), members, weather)
+    assert len(made) == 24
+    assert all("similar_alerts" in task.tags for task in made)
+
+
+def test_each_feature_that_provokes_a_dominant_kind_gets_its_turn(
+    members: Members, weather: Domain
+) -> None:
+    made = inject(pattern(wrong_alert=5, missing_transfer=5, missing_step=1), members, weather)
+    tags = Counter(tag for task in made for tag in task.tags)
+    assert tags["similar_alerts"] == tags["out_of_scope"] == 12
+    assert tags["two_requests"] == 0
+
+
+def test_lineage_is_complete(members: Members, weather: Domain) -> None:
+    made = inject(pattern(wrong_alert=5), members, weather)
+    parents = {episode.trajectory.id: episode.task.id for episode, _ in members}
+    for task in made:
+        assert task.origin is not None
+        assert task.split == "train"
+        origin = task.origin
+        assert (origin.round, origin.pattern_id, origin.injector) == (2, "p1", "template")
+        assert origin.seed == 4
+        assert parents[origin.trajectory_id] == origin.parent_task_id
+    used = Counter(task.origin.trajectory_id for task in made if task.origin)
+    assert set(used) == set(parents)
+    assert max(used.values()) - min(used.values()) <= 1
+
+
+def test_ids_are_unique_and_equal_seeds_give_equal_tasks(members: Members, weather: Domain) -> None:
+    made = inject(pattern(wrong_alert=5), members, weather)
+    assert len({task.id for task in made}) == len(made)
+    assert inject(pattern(wrong_alert=5), members, weather) == made
+    other = inject(pattern(wrong_alert=5), members, weather, seed=5)
+    assert not {task.id for task in made} & {task.id for task in other}
+
+
+def test_made_tasks_can_be_solved(play: Play, members: Members, weather: Domain) -> None:
+    made = inject(pattern(wrong_alert=5), members, weather)
+    assert all(episode.grade.success for episode in play(expert(Settings()), made))
+
+
+def test_without_a_provoking_feature_what_the_members_have_in_common_is_asked_for(
+    play: Play, weather: Domain
+) -> None:
+    tasks = list(islice(weather.generate(9, Recipe(required=("change_of_mind",))), 5))
+    made = inject(pattern(odd=5), failures(play, tasks, "odd"), weather)
+    assert all("change_of_mind" in task.tags for task in made)
+
+
+class Plain:
+    """The domain without some of its abilities."""
+
+    def __init__(self, domain: Domain, *, features: bool = True) -> None:
+        self.inner = domain
+        self.name, self.tools, self.tasks = domain.name, domain.tools, domain.tasks
+        self.features = domain.features if features else ()
+
+    def generate(self, seed: int, recipe: Recipe) -> Iterator[Task]:
+        if recipe.required:
+            raise ConfigError("these features do not go together")
+        return self.inner.generate(seed, recipe)
+
+
+def test_features_that_cannot_go_together_become_weights(members: Members, weather: Domain) -> None:
+    made = inject(pattern(wrong_alert=5), members, Plain(weather))  # type: ignore[arg-type]
+    assert all("similar_alerts" in task.tags for task in made)
+
+
+def test_a_domain_without_features_gets_plain_tasks(members: Members, weather: Domain) -> None:
+    made = inject(pattern(wrong_alert=5), members, Plain(weather, features=False))  # type: ignore[arg-type]
+    assert len({task.id for task in made}) == 24
+    assert all(task.origin for task in made)
+
+
+def test_a_pattern_without_members_is_refused(weather: Domain) -> None:
+    with pytest.raises(NothingToLearn, match="p1"):
+        inject(pattern(wrong_alert=5), [], weather)
+
+
+def test_a_threshold_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="lift"):
+        template_injector(Settings(options={"lift": "high"}))
