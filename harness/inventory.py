@@ -26,12 +26,11 @@ def installed() -> list[dict[str, str]]:
     registry = Registry()
     rows = []
     for plugin in registry.plugins:
-        key = f"{plugin.distribution}:{plugin.name}"
         offers = [
             f"{kind} {name}"
             for kind, names in registry.offers.items()
             for name, offer in names.items()
-            if offer.plugin == key
+            if offer.plugin == plugin.key
         ]
         rows.append(
             {

@@ -5,7 +5,7 @@ stranger's are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
 import pluggy
@@ -23,6 +23,11 @@ class PluginInfo:
     distribution: str
     version: str
     error: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the plugin manager calls it: unique, since a distribution names its points apart."""
+        return f"{self.distribution}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +54,17 @@ def discover(points: Sequence[EntryPoint] | None = None) -> Plugins:
 
 
 def _load(manager: pluggy.PluginManager, point: EntryPoint) -> PluginInfo:
-    distribution = point.dist.name if point.dist else "unknown"
-    version = point.dist.version if point.dist else ""
-    error = ""
-    try:
-        _register(manager, point, key=f"{distribution}:{point.name}")
-    except Exception as broken:  # a stranger's module may raise anything on import
-        error = f"{type(broken).__name__}: {broken}"
-    return PluginInfo(
+    row = PluginInfo(
         name=point.name,
         module=point.value,
-        distribution=distribution,
-        version=version,
-        error=error,
+        distribution=point.dist.name if point.dist else "unknown",
+        version=point.dist.version if point.dist else "",
     )
+    try:
+        _register(manager, point, key=row.key)
+    except Exception as broken:  # a stranger's module may raise anything on import
+        return replace(row, error=f"{type(broken).__name__}: {broken}")
+    return row
 
 
 def _register(manager: pluggy.PluginManager, point: EntryPoint, *, key: str) -> None:

@@ -61,20 +61,27 @@ class Offer:
 class Registry:
     """Every name on offer, by kind.
 
+    A plugin whose hook raises is a broken row of ``plugins``, like one that cannot be imported.
     Raises ``NameClash`` when built if two plugins offer one name for one kind.
     """
 
     def __init__(self) -> None:
-        plugins = discover()
-        self.plugins: tuple[PluginInfo, ...] = plugins.rows
+        found = discover()
         self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
+        broken: dict[str, str] = {}
         for kind, hook in KINDS.items():
-            for implementation in getattr(plugins.manager.hook, hook).get_hookimpls():
+            for implementation in getattr(found.manager.hook, hook).get_hookimpls():
                 plugin = implementation.plugin_name
-                with blame(plugin, f"hook {hook}"):
-                    names = implementation.function()
+                try:
+                    names = dict(implementation.function())
+                except Exception as error:  # a stranger's hook may raise anything
+                    broken[plugin] = f"{type(error).__name__} in {hook}: {error}"
+                    continue
                 for name, factory in names.items():
                     self._add(Offer(kind=kind, name=name, plugin=plugin, factory=factory))
+        self.plugins: tuple[PluginInfo, ...] = tuple(
+            replace(row, error=row.error or broken.get(row.key, "")) for row in found.rows
+        )
 
     def _add(self, offer: Offer) -> None:
         known = self.offers[offer.kind]

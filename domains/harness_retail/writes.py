@@ -223,7 +223,7 @@ def _replace_items(order: Order, item_ids: Sequence[str], variants: Sequence[Var
     for item_id, variant in zip(item_ids, variants, strict=True):
         item = _item(order, item_id)
         item["item_id"] = variant["item_id"]
-        item["price"] = variants[-1]["price"]
+        item["price"] = variant["price"]
         item["options"] = copied(variant["options"])
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.errors import MissingExtra
 from harness.hookspecs import Factory, hookimpl
-from harness.protocols import Trainer
+from harness.protocols import Settings, Trainer
 
 
 @hookimpl
 def harness_trainers() -> Mapping[str, Factory[Trainer]]:
-    from harness_grpo.trainer import grpo
+    return {"grpo": _grpo}
 
-    return {"grpo": grpo}
+
+def _grpo(settings: Settings) -> Trainer:
+    try:
+        from harness_grpo.trainer import grpo
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"the trainer 'grpo' needs {error.name}",
+            hint="Install it with: pip install 'errata-harness[train]'",
+        ) from error
+    return grpo(settings)

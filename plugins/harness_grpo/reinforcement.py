@@ -125,7 +125,7 @@ class ReinforcementTrainer(GRPOTrainer):
 
 
 def _can_run_head_alone(model: Any) -> bool:
-    """Whether logits are the head's output and nothing else; TRL's own kernel is better on a GPU."""
+    """Whether logits are the head's output and nothing more; on GPUs TRL has a kernel."""
     plain = all(getattr(model.config, name, None) in (None, 1.0) for name in HEAD_CHANGES)
     return plain and isinstance(model, PreTrainedModel) and model.device.type == "cpu"
 

@@ -41,8 +41,8 @@ class GrpoTrainer:
         The record has ``steps``, ``seconds``, ``rollouts``, ``tokens`` (of all conversations),
         ``stopped_because`` (steps, seconds or collapse), ``threads``, and ``curve``, the last point
         of which is ``final``: for each step the means over its rollouts of ``reward`` and of each
-        ``term/...``, ``success`` in [0, 1], ``entropy`` and ``sampler_gap_...`` in nats, ``clipped``
-        and ``groups_without_spread`` as shares, ``seconds_sampling`` and ``seconds_training``.
+        ``term/...``, ``success`` in [0, 1], ``entropy`` and ``sampler_gap_...`` in nats, shares
+        ``clipped`` and ``groups_without_spread``, ``seconds_sampling``, ``seconds_training``.
         Raises ``NothingToLearn`` without tasks.
         """
         if not job.tasks:

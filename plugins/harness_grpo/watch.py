@@ -73,7 +73,7 @@ class Watch(TrainerCallback):
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``GrpoTrainer.train``."""
-        curve: list[Json] = [{name: round(v, 6) for name, v in p.items()} for p in self._curve]
+        curve: list[Json] = [{name: round(v, 9) for name, v in p.items()} for p in self._curve]
         return {
             "steps": len(curve),
             "seconds": round(sum(_seconds(point) for point in self._curve), 2),
@@ -108,7 +108,7 @@ class Watch(TrainerCallback):
 
     def _keep_best(self) -> None:
         recent = fmean(point["success"] for point in self._curve[-FIRST:])
-        if self._options.guard and recent > self._best[0]:
+        if self._options.guard and recent >= self._best[0]:
             self._best = recent, self._weights
 
     def _has_collapsed(self) -> bool:

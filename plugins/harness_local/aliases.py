@@ -13,7 +13,7 @@ _CANDIDATE = re.compile(
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CODE = re.compile(r"#?(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6,}")
 _NUMBERED = re.compile(r"#?(?=[\d.-]*[^\W\d])[\w.-]*\d{4}|\w+_\d{3,}")
-_NUMBER = re.compile(r"#?[\d:-]{5,}")
+_NUMBER = re.compile(r"#?\d[\dT:-]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def is_handle(text: str) -> bool:
 
 
 class Aliases:
-    """Handles numbered in order of first appearance, up to ``size``; later ones stay as they are."""
+    """Handles numbered in order of first appearance, up to ``size``; later ones stay as is."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,4 +1,4 @@
-"""Keep keys and values of many conversations in slots; a pass computes only the rows it is asked for."""
+"""Keep keys and values of many conversations in slots, so that a pass computes chosen rows only."""
 
 from __future__ import annotations
 

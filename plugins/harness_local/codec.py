@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -79,7 +79,8 @@ class ChatCodec:
     ) -> str:
         """The text; with ``prompt``, up to where the agent speaks. Raises ``ModelError``."""
         try:
-            text = self.tokenizer.apply_chat_template(
+            template: Any = self.tokenizer.apply_chat_template
+            text = template(
                 list(turns), tools=tools or None, add_generation_prompt=prompt, tokenize=False
             )
         except TemplateError as error:
@@ -140,7 +141,7 @@ class ChatTranscript:
 
 
 def parse_call(text: str, identity: str) -> ToolCall:
-    """The call in ``{"name": ..., "arguments": {...}}``; one named ``MALFORMED`` if it is not that."""
+    """The call in ``{"name": ..., "arguments": {...}}``; else one named ``MALFORMED``."""
     try:
         value = json.loads(text)
         arguments = value.get("arguments", {})

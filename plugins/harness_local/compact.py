@@ -22,7 +22,7 @@ from harness_local.tokenizer import AGENT, CALL, END, TOOL, USER
 
 
 class CompactCodec:
-    """The compact way to write conversations. Raises ``ModelError`` for a tokenizer unfit for it."""
+    """The compact way to write; raises ``ModelError`` for a tokenizer without its tokens."""
 
     name = "compact"
 

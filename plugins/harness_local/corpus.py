@@ -29,7 +29,7 @@ _REPEATS = 20
 
 
 def corpus(domain: Domain, *, seed: int, tasks: int) -> Iterator[str]:
-    """Texts as the compact codec writes them: the domain's own, and of ``tasks`` generated tasks."""
+    """Texts as the compact codec writes them: the domain's own and of generated tasks."""
     for _ in range(_REPEATS):
         yield from _PHRASES
         for tool in domain.tools:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from transformers.utils import logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.config import read_options
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Policy, Settings
-from harness.types import Checkpoint, stable_id
+from harness.types import Checkpoint
 from harness_local.codec import ChatCodec, Codec
 from harness_local.compact import CompactCodec
+from harness_local.folders import content_id, end_tokens, load
 from harness_local.policy import CODEC_FILE, LocalPolicy
 from harness_local.sampler import Limits, Sampler
 from harness_local.tiny import Shape, build_tiny
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
-_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +90,10 @@ def open_model(
     ``ModelError`` if something is missing and ``ConfigError`` for a setting out of range.
     """
     _check_options(options, name)
-    _check_folder(path)
     if options.threads:
         torch.set_num_threads(options.threads)
-    tokenizer, model = _load(path, options)
-    ends = _ends(model, tokenizer, path)
-    codec = _codec(path, tokenizer, ends)
+    tokenizer, model = load(path, device=options.device, dtype=options.dtype)
+    codec = _codec(path, tokenizer, end_tokens(model, tokenizer, path))
     sampler = Sampler(
         model,
         ends=codec.ends,
@@ -129,19 +114,6 @@ def open_model(
     )
 
 
-def content_id(path: str) -> str:
-    """An id that equal folders share, whatever their place; for a hub id, of its name."""
-    folder = Path(path)
-    if not folder.is_dir():
-        return stable_id(path)
-    digests: dict[str, str] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix in {".safetensors", ".bin", ".json", ".jinja", ".model", ".gguf"}:
-            with file.open("rb") as stream:
-                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return stable_id(digests)
-
-
 def _check_options(options: Options, name: str) -> None:
     bounds = {
         "temperature": options.temperature >= 0,
@@ -157,82 +129,6 @@ def _check_options(options: Options, name: str) -> None:
                 f"option {option} of {name} cannot be {getattr(options, option)!r}",
                 hint=f"See [options.{name}] in your config file.",
             )
-
-
-def _check_folder(path: str) -> None:
-    folder = Path(path)
-    if not folder.is_dir():
-        if not _HUB_ID.fullmatch(path):
-            raise ModelError(
-                f"there is no model folder {path!r}",
-                hint="Give a folder, or a hub id: owner/model.",
-            )
-        return
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{path} has no config.json",
-            hint="Give a folder written by save_pretrained; a PEFT adapter must be merged first.",
-        )
-    if not any((folder / file).is_file() for file in _TOKENIZERS):
-        raise ModelError(
-            f"{path} has no tokenizer", hint="Save it beside the model: tokenizer.save_pretrained."
-        )
-    if not any(file for pattern in _WEIGHTS for file in folder.glob(pattern)):
-        raise ModelError(f"{path} has no weights", hint="Save them with model.save_pretrained.")
-
-
-def _load(path: str, options: Options) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    device, dtype = options.device, options.dtype
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
-    try:
-        with _quiet():
-            tokenizer = AutoTokenizer.from_pretrained(path)
-            model, found = AutoModelForCausalLM.from_pretrained(
-                path, dtype=getattr(torch, dtype), output_loading_info=True
-            )
-            model.to(device)
-    except (OSError, ValueError, RuntimeError, KeyError, AssertionError) as error:
-        first = str(error).strip().splitlines()[:1]
-        raise ModelError(
-            f"cannot open the model {path}: {''.join(first) or type(error).__name__}",
-            hint="Is it a causal language model in Hugging Face format, complete and reachable?",
-        ) from error
-    if missing := sorted(found["missing_keys"]):
-        raise ModelError(
-            f"the weights of {path} lack {len(missing)} tensors, among them {missing[0]}",
-            hint="Its config.json and its weights seem to be of different models.",
-        )
-    return tokenizer, model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the bars and warnings of transformers: what matters is said as ``ModelError``."""
-    level = logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
-def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str) -> frozenset[int]:
-    generation = getattr(model.generation_config, "eos_token_id", None)
-    listed = generation if isinstance(generation, list) else [generation]
-    ends = frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
-    if not ends:
-        raise ModelError(
-            f"neither tokenizer nor generation config of {path} names an end-of-turn token",
-            hint="Set eos_token in tokenizer_config.json.",
-        )
-    return ends
 
 
 def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> Codec:

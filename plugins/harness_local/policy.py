@@ -1,4 +1,4 @@
-"""An agent that is a causal language model in this process: conversations in, token-exact turns out."""
+"""An agent that is a language model in this process: conversations in, token-exact turns out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from harness.protocols import AgentTurn, Conversation, TurnTokens
 from harness.types import Checkpoint, Message, TokenTrace, Usage
 from harness_local.codec import Codec, Transcript, heard
+from harness_local.folders import quiet
 from harness_local.sampler import Sampler
 
 CODEC_FILE = "codec.json"
@@ -21,7 +22,7 @@ CODEC_FILE = "codec.json"
 
 @dataclass(slots=True)
 class _Talk:
-    """A live conversation: how many of its messages are tokens already, and whether the last turn ended."""
+    """A live conversation: how much of it is tokens already, and whether its last turn ended."""
 
     transcript: Transcript
     seen: int = 0
@@ -87,8 +88,9 @@ class LocalPolicy:
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
         (folder / CODEC_FILE).write_text(json.dumps({"codec": self._codec.name}) + "\n")
 
     def set_temperature(self, temperature: float) -> None:

@@ -65,11 +65,11 @@ def _map(owner: str, records: Mapping[str, Json]) -> Iterator[list[str]]:
 
 
 def _inline(record: Mapping[str, Json], *, bare: bool = False) -> Iterator[str]:
-    """Words, then nested values, ids, flags, numbers: what one looks for stands before the answer."""
+    """Words, then nested values, ids, flags, numbers: the cue stands before the answer."""
     scalars = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
     words = {k: v for k, v in scalars.items() if isinstance(v, str) and (bare or not is_handle(v))}
-    for key, value in words.items():
-        yield from _field(key, value, bare=True)
+    for key, word in words.items():
+        yield from _field(key, word, bare=True)
     for nested in record.values():
         yield from _nested(nested)
     rest = {key: value for key, value in scalars.items() if key not in words}

@@ -19,16 +19,16 @@ from harness_local.cache import SlotCache, Window
 from harness_local.draw import draw, uniforms
 
 _PAD_WORTH = 48
-"""A further pass over the model costs about as much as this many padded tokens (tiny, one core)."""
+"""A further pass costs about as much as this many padded tokens (tiny model, one core)."""
 _PASS_TOKENS = 8192
 """At most this many tokens, padding included, in one pass with more than one row."""
 _HOPS = 6
-"""Turns of the event loop after which conversations that only compute have asked for their next turn."""
+"""Turns of the event loop in which conversations that wait for nothing else ask for their next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Token counts: of one turn, of a whole conversation, and how many conversations keep a cache."""
+    """Token counts of one turn and a whole conversation, and how many conversations are cached."""
 
     max_new_tokens: int
     max_context: int
@@ -205,7 +205,8 @@ class Sampler:
             **({"logits_to_keep": torch.from_numpy(last).to(device)} if self._can_keep else {}),
         )
         column = inverse if self._can_keep else lengths - 1
-        return output.logits[torch.arange(len(rows)), torch.from_numpy(column)]
+        logits: Tensor = output.logits[torch.arange(len(rows)), torch.from_numpy(column)]
+        return logits
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
         """(rows, 1, tokens, length), added to scores: each token sees its row up to itself."""
@@ -239,7 +240,7 @@ class Sampler:
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         training = self.model.training
-        self.model.eval()
+        self.model.train(False)
         try:
             yield
         finally:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from harness.errors import ConfigError
 from harness.protocols import Domain
 from harness_local.corpus import corpus
+from harness_local.folders import quiet
 from harness_local.tokenizer import train_tokenizer
 from harness_local.wiring import wire_induction
 
@@ -43,14 +45,15 @@ def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path
         return folder
     if shape.hidden % (4 * shape.heads) or shape.heads % 2 or shape.layers < 2:
         raise ConfigError(
-            f"no model has {shape.layers} layers of {shape.heads} heads and width {shape.hidden}",
-            hint="Choose 2 or more layers, an even number of heads, a width that 4 * heads divides.",
+            f"no model has {shape.layers} layers, {shape.heads} heads and width {shape.hidden}",
+            hint="Choose 2 or more layers, an even number of heads, a width 4 * heads divides.",
         )
     tokenizer = _tokenizer(domain, shape, seed)
     model = _model(tokenizer, shape, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     (folder / "codec.json").write_text('{"codec": "compact"}\n')
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
     return folder
@@ -92,11 +95,11 @@ def _model(tokenizer: Qwen2Tokenizer, shape: Shape, seed: int) -> Qwen2ForCausal
         pad_token_id=tokenizer.pad_token_id,
         use_cache=True,
     )
+    make: Any = Qwen2ForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Qwen2ForCausalLM(config)
+        model: Qwen2ForCausalLM = make(config)
     wire_induction(model, seed=seed)
-    model.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=True
-    )
+    assert model.generation_config is not None
+    model.generation_config.do_sample = True
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tokenizers import AddedToken, pre_tokenizers, trainers
 from transformers import Qwen2Tokenizer
@@ -79,7 +80,7 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    names = {"unk_token": None, "eos_token": END, "pad_token": PAD}
+    names: dict[str, Any] = {"unk_token": None, "eos_token": END, "pad_token": PAD}
     backend = Qwen2Tokenizer(**names).backend_tokenizer
     backend.train_from_iterator(texts, trainer)
     tokenizer = Qwen2Tokenizer(

@@ -3,14 +3,15 @@
 The residual stream has two halves. Embeddings live in the first; layer 0 writes the previous
 token's embedding, turned, to the second. In later layers a query asks for its own token; the keys
 of half of the heads answer with the token before theirs, so that a head finds where the current
-token stood earlier and copies what came next. Olsson et al., "In-context learning and induction heads"
-(arXiv:2209.11895) describe the circuit; here it is the start, and training is free to change it.
+token stood earlier and copies what came next. Olsson et al., "In-context learning and induction
+heads" (arXiv:2209.11895) describe the circuit; here it is the start, and training may change it.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,8 +31,8 @@ class Wiring:
     """Strengths of the start (unitless)."""
 
     match: float = 10.0
-    copy: float = 2.0
-    own: float = -0.5
+    copy: float = 1.0
+    own: float = 0.0
     mlp: float = 0.1
     final: float = 1.0
 
@@ -61,7 +62,7 @@ def wire_induction(model: Qwen2ForCausalLM, *, seed: int, wiring: Wiring = Wirin
 def _look_back(
     attention: Qwen2Attention, turn: Tensor, loudness: float, maker: torch.Generator
 ) -> None:
-    """Each position reads the one before it, by position alone, and writes it to the second half."""
+    """Each position reads the one before it, by position alone, into the second half."""
     hidden, half = turn.shape[0] * 2, turn.shape[0]
     size = attention.head_dim
     heads = hidden // size
@@ -119,10 +120,12 @@ def _match_and_copy(
 
 
 def _frequencies(attention: Qwen2Attention) -> Tensor:
-    base = attention.config.rope_parameters["rope_theta"]
-    return base ** (-torch.arange(0, attention.head_dim, 2) / attention.head_dim)
+    parameters: Any = attention.config.rope_parameters
+    exponents = torch.arange(0, attention.head_dim, 2) / attention.head_dim
+    return torch.pow(1.0 / float(parameters["rope_theta"]), exponents)
 
 
 def _orthogonal(rows: int, columns: int, maker: torch.Generator) -> Tensor:
     """A random matrix whose columns are orthonormal."""
-    return torch.linalg.qr(torch.randn(rows, columns, generator=maker))[0]
+    made: Tensor = torch.linalg.qr(torch.randn(rows, columns, generator=maker)).Q
+    return made

@@ -63,7 +63,9 @@ class Schedule:
         return self.progress(step) >= self._end
 
     def stopped_because(self, step: int) -> str:
-        """Which budget ended the run."""
+        """What ended the run: a budget, or the plateau that made it shorter."""
+        if self._end < 1:
+            return "plateau"
         return "max_steps" if step >= self.max_steps else "seconds"
 
     def decay_now(self, step: int) -> bool:

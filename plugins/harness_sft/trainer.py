@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from itertools import islice
 
 import torch
@@ -78,9 +78,8 @@ class SftTrainer:
                 bf16=bf16,
             )
             watch.follow(trainer)
-            with packed(model) if packs else nullcontext():
+            with closing(trainer), packed(model) if packs else nullcontext():
                 trainer.train()
-            trainer.close()
         job.policy.weights_changed()
         return {**watch.record(), "packed": packs, "threads": threads, "bf16": bf16}
 

@@ -104,14 +104,17 @@ def test_a_factory_that_raises_is_reported_with_its_plugin(registry_of) -> None:
     assert isinstance(error.value.__cause__, ZeroDivisionError)
 
 
-def test_a_hook_that_raises_is_reported_with_its_plugin(registry_of) -> None:
+def test_a_hook_that_raises_is_a_broken_row_and_the_rest_is_on_offer(registry_of) -> None:
     class Moon:
         @hookimpl
         def harness_judges(self):
             raise KeyError("phase")
 
-    with pytest.raises(PluginFailed, match=r"moon .*harness_judges"):
-        registry_of(moon=Moon())
+    row = PluginInfo(name="moon", module="moon", distribution="space", version="1")
+    good = plugin(harness_judges={"strict": lambda settings: settings})
+    offers = registry_of(row, **{"space:moon": Moon(), "space:sun": good})
+    assert offers.names("judge") == ["strict"]
+    assert offers.plugins[0].error == "KeyError in harness_judges: 'phase'"
 
 
 @pytest.mark.parametrize("error", [ConfigError("bad option"), RolloutFault("user_fault", "gone")])

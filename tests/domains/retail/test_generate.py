@@ -248,6 +248,37 @@ def test_a_fact_recognises_the_wanted_call_and_does_not_conflict_with_it() -> No
             assert not conflicts or any(phrase in proposal for phrase in fact.recognised_by)
 
 
+def test_a_wrong_reason_payment_method_or_order_conflicts_with_what_the_customer_knows() -> None:
+    wrong: Counter[str] = Counter()
+    for task in TASKS:
+        for request in task.scenario.requests:
+            for name, value in _wrong_values(task, request):
+                proposal = f"{name} {value}".lower().replace("_", " ")
+                (fact,) = [f for f in request.facts if name in f.needed_for and f.conflicts_with]
+                assert any(phrase in proposal for phrase in fact.conflicts_with), (value, fact)
+                assert not any(phrase in proposal for phrase in fact.recognised_by)
+                wrong[name] += 1
+    assert min(wrong[name] for name in ("reason", "payment_method_id", "order_id")) > 20
+
+
+def _wrong_values(task: Task, request: Request) -> Iterable[tuple[str, str]]:
+    """Arguments that the customer can tell are not what it wants."""
+    if request.want is None or request.kind == "user_address" or request.revision is not None:
+        return
+    shop, wanted = database(str(task.world["database"])), request.want.arguments
+    user = shop.users[shop.orders[str(wanted["order_id"])]["user_id"]]
+    if request.kind == "cancel":
+        reasons = {"no longer needed", "ordered by mistake"} - {str(wanted["reason"])}
+        yield "reason", reasons.pop()
+    for method_id in user["payment_methods"]:
+        if wanted.get("payment_method_id") not in (None, method_id):
+            yield "payment_method_id", method_id
+    if "#W" in request.facts[0].says[0]:
+        for order_id in user["orders"]:
+            if order_id != wanted["order_id"]:
+                yield "order_id", order_id
+
+
 # --- the gold ------------------------------------------------------------------------------------
 
 

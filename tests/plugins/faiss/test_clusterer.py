@@ -1,4 +1,5 @@
 import random
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import ConfigError, NothingToLearn
+from harness.errors import ConfigError, MissingExtra, NothingToLearn
 from harness.protocols import Clusterer, Settings
 from harness.types import Diagnosis, ErrorPattern, Json
+from harness_faiss import harness_clusterers
 from harness_faiss.clusterer import faiss_clusterer
 
 STORIES = {
@@ -231,3 +233,12 @@ def test_faiss_has_its_threads_back_afterwards() -> None:
     patterns(failures(wrong_order=5, wrong_item=5))
     assert faiss.omp_get_max_threads() == 2
     faiss.omp_set_num_threads(1)
+
+
+def test_without_faiss_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [m for m in sys.modules if m.startswith("harness_faiss.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingExtra, match="faiss-cpu") as missing:
+        harness_clusterers()["faiss"](Settings())
+    assert "errata-harness[embed]" in missing.value.hint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,6 +204,24 @@ def endless_echoes() -> Iterator[Episode]:
     while True:
         letter, times = torch.randint(0, 8, (2,), generator=generator).tolist()
         yield echo(LETTERS[letter], times + 1)
+
+
+class World:
+    """What tests take from here, since test modules cannot import one another."""
+
+    letters = LETTERS
+    words = WORDS
+    domain = Letters()
+    echo = staticmethod(echo)
+    endless_echoes = staticmethod(endless_echoes)
+    model = staticmethod(letter_model)
+    policy = staticmethod(lambda: LetterPolicy(letter_model()))
+    task = staticmethod(letter_task)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
 
 
 @pytest.fixture

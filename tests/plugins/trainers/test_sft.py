@@ -6,15 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import (
-    LETTERS,
-    WORDS,
-    LetterPolicy,
-    Letters,
-    echo,
-    endless_echoes,
-    letter_model,
-)
 
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Settings, TrainingJob
@@ -37,109 +28,114 @@ def train(job: TrainingJob, **options: Any) -> dict[str, Any]:
     return dict(SftTrainer(Options(**chosen)).train(job))
 
 
-def test_labels_are_exactly_what_the_policy_said(policy: LetterPolicy) -> None:
-    [row] = token_rows([echo("c", 3)], policy, Letters(), 100)
+def test_labels_are_exactly_what_the_policy_said(policy: Any, world: Any) -> None:
+    [row] = token_rows([world.echo("c", 3)], policy, world.domain, 100)
     assert policy.tokenizer.decode(row["input_ids"]) == "<user> c <agent> c c c <end>"
     said = [label for label in row["labels"] if label != -100]
     assert policy.tokenizer.decode(said) == "c c c <end>"
 
 
 def test_a_conversation_is_cut_and_dropped_when_nothing_the_policy_said_is_left(
-    policy: LetterPolicy,
+    policy: Any, world: Any
 ) -> None:
-    rows = list(token_rows([echo("c", 3), echo("d", 1)], policy, Letters(), 4))
+    rows = list(token_rows([world.echo("c", 3), world.echo("d", 1)], policy, world.domain, 4))
     assert [len(row["input_ids"]) for row in rows] == [4, 4]
-    assert list(token_rows([echo("c", 3)], policy, Letters(), 3)) == []
+    assert list(token_rows([world.echo("c", 3)], policy, world.domain, 3)) == []
 
 
-def test_parts_hold_all_rows_and_stay_within_their_tokens(policy: LetterPolicy) -> None:
-    rows = list(token_rows(islice(endless_echoes(), 40), policy, Letters(), 100))
+def test_parts_hold_all_rows_and_stay_within_their_tokens(policy: Any, world: Any) -> None:
+    rows = list(token_rows(islice(world.endless_echoes(), 40), policy, world.domain, 100))
     parts = split_rows(rows, 24)
-    assert sorted(map(id, sum(parts, []))) == sorted(map(id, rows))
+    assert sorted(id(row) for part in parts for row in part) == sorted(map(id, rows))
     assert all(len(part) * max(len(r["input_ids"]) for r in part) <= 24 for part in parts)
 
 
-def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: LetterPolicy) -> None:
-    heldout = [echo(letter, 3) for letter in LETTERS]
-    training = job(demonstrations=endless_echoes(), heldout=heldout)
+def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: Any, world: Any) -> None:
+    heldout = [world.echo(letter, 3) for letter in world.letters]
+    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
     record = train(training, max_steps=60, batch_size=16, eval_every=20, bf16=True)
     assert record["heldout_curve"][-1][1] < record["loss_curve"][0][1] / 2
     assert record["steps"] == 60
     assert record["stopped_because"] == "max_steps"
     assert policy.changes == 1
     with torch.no_grad():
-        prompt = [WORDS.index("<user>"), WORDS.index("g"), WORDS.index("<agent>")]
+        prompt = [world.words.index("<user>"), world.words.index("g"), world.words.index("<agent>")]
         logits = policy.model(torch.tensor([prompt])).logits[0, -1]
-    assert int(logits.argmax()) == WORDS.index("g")
+    assert int(logits.argmax()) == world.words.index("g")
 
 
 def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
-    job: Jobs, policy: LetterPolicy, monkeypatch: pytest.MonkeyPatch
+    job: Jobs, policy: Any, monkeypatch: pytest.MonkeyPatch, world: Any
 ) -> None:
     untouched = {name: value.clone() for name, value in policy.model.state_dict().items()}
-    heldout = [echo("a", 2), echo("b", 7)]
-    training = job(demonstrations=endless_echoes(), heldout=heldout)
+    heldout = [world.echo("a", 2), world.echo("b", 7)]
+    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
     packed = train(training, threads=2, part_tokens=30)
     with_packing = weights(policy.model)
 
     policy.model.load_state_dict(untouched)
     monkeypatch.setattr("harness_sft.trainer.can_pack", lambda model, ids: False)
-    padded = train(job(demonstrations=endless_echoes(), heldout=heldout), part_tokens=30)
+    padded = train(job(demonstrations=world.endless_echoes(), heldout=heldout), part_tokens=30)
     assert (packed["packed"], padded["packed"]) == (True, False)
     assert packed["tokens"] == padded["tokens"]
     assert packed["heldout_loss"] == pytest.approx(padded["heldout_loss"], abs=1e-3)
     torch.testing.assert_close(with_packing, weights(policy.model), atol=1e-3, rtol=0)
 
 
-def test_a_model_whose_tokens_meet_otherwise_than_in_full_attention_is_not_packed() -> None:
+def test_a_model_whose_tokens_meet_otherwise_than_in_full_attention_is_not_packed(
+    world: Any,
+) -> None:
     ids = torch.randint(4, 12, (40,)).tolist()
-    assert can_pack(letter_model(), ids)
-    windowed = letter_model(use_sliding_window=True, sliding_window=4, max_window_layers=0)
+    assert can_pack(world.model(), ids)
+    windowed = world.model(use_sliding_window=True, sliding_window=4, max_window_layers=0)
     assert not can_pack(windowed, ids)
 
 
-def test_all_but_the_weights_is_as_before(job: Jobs, policy: LetterPolicy) -> None:
+def test_all_but_the_weights_is_as_before(job: Jobs, policy: Any, world: Any) -> None:
     model = policy.model
     before = dict(vars(model)), dict(vars(model.config)), torch.get_num_threads()
     start = weights(model)
-    train(job(demonstrations=endless_echoes()), threads=2)
+    train(job(demonstrations=world.endless_echoes()), threads=2)
     assert (dict(vars(model)), dict(vars(model.config)), torch.get_num_threads()) == before
     assert not any(module.training for module in model.modules())
     assert not torch.equal(start, weights(model))
 
 
-def test_training_prints_nothing(job: Jobs, capfd: pytest.CaptureFixture[str]) -> None:
-    train(job(demonstrations=endless_echoes(), heldout=[echo("a", 2)]))
+def test_training_prints_nothing(job: Jobs, capfd: pytest.CaptureFixture[str], world: Any) -> None:
+    train(job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)]))
     assert capfd.readouterr() == ("", "")
 
 
-def test_equal_seeds_and_demonstrations_give_equal_weights(job: Jobs) -> None:
+def test_equal_seeds_and_demonstrations_give_equal_weights(job: Jobs, world: Any) -> None:
     ends = []
     for _ in range(2):
-        policy = LetterPolicy(letter_model())
-        train(job(policy=policy, demonstrations=endless_echoes()), threads=2)
+        policy = world.policy()
+        train(job(policy=policy, demonstrations=world.endless_echoes()), threads=2)
         ends.append(weights(policy.model))
     assert torch.equal(*ends)
 
 
-def test_progress_hears_of_each_step(job: Jobs) -> None:
+def test_progress_hears_of_each_step(job: Jobs, world: Any) -> None:
     heard = []
     told = lambda step, steps, metrics: heard.append((step, steps, sorted(metrics)))  # noqa: E731
-    train(job(demonstrations=endless_echoes(), heldout=[echo("a", 2)], progress=told), eval_every=3)
+    train(
+        job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)], progress=told),
+        eval_every=3,
+    )
     assert [step for step, _, _ in heard] == [1, 2, 3, 4]
     assert {steps for _, steps, _ in heard} == {4}
     assert heard[-1][2] == ["heldout_loss", "loss", "tokens_per_s"]
 
 
-def test_a_heldout_loss_that_does_not_fall_ends_training(job: Jobs) -> None:
-    training = job(demonstrations=endless_echoes(), heldout=[echo("a", 2)])
+def test_a_heldout_loss_that_does_not_fall_ends_training(job: Jobs, world: Any) -> None:
+    training = job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)])
     record = train(training, max_steps=1000, learning_rate=0.0, eval_every=2, patience=2)
-    assert record["stopped_because"] in ("plateau", "max_steps")
-    assert record["steps"] < 40
+    assert record["stopped_because"] == "plateau"
+    assert record["steps"] == 10
 
 
-def test_training_ends_with_the_demonstrations(job: Jobs) -> None:
-    record = train(job(demonstrations=islice(endless_echoes(), 20)), max_steps=1000)
+def test_training_ends_with_the_demonstrations(job: Jobs, world: Any) -> None:
+    record = train(job(demonstrations=islice(world.endless_echoes(), 20)), max_steps=1000)
     assert record["stopped_because"] == "out of demonstrations"
     assert record["steps"] == 3
 
@@ -166,6 +162,7 @@ def test_a_decay_that_begins_early_ends_early() -> None:
     assert schedule.factor(350) == pytest.approx(0.5)
     assert schedule.steps(350) == 500
     assert schedule.is_over(500)
+    assert schedule.stopped_because(500) == "plateau"
     assert not schedule.decay_now(350)
 
 

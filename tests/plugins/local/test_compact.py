@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from harness.errors import ModelError
+from harness.protocols import Domain
+from harness.types import Message, ToolCall
+from harness_local.compact import CompactCodec, CompactTranscript
+from harness_local.tokenizer import AGENT, CALL, END
+
+_ANY = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+_TEXT = st.one_of(
+    st.text(max_size=20),
+    st.text(alphabet='@#W1234567 "\\\n,<|>{}[]é\u0301', max_size=30),
+    st.sampled_from(["", " ", "@3", "<|@0|>", "<|end|>", "<|call|>", "#W2611340", " #W2611340"]),
+)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_ARGUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "order_id": _TEXT | _JSON,
+        "item_ids": st.lists(_TEXT, max_size=4) | _JSON,
+        "amount": st.floats(allow_nan=False) | st.integers() | _JSON,
+        "count": st.integers() | _JSON,
+        "gift": st.booleans() | _JSON,
+        "address": _JSON,
+        "unknown": _JSON,
+    },
+)
+_CALLS = st.builds(
+    ToolCall,
+    name=st.sampled_from(["get_order", "change_order", "no such tool"]),
+    arguments=_ARGUMENTS,
+)
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_folder: Path) -> CompactCodec:
+    return CompactCodec(AutoTokenizer.from_pretrained(tiny_folder))
+
+
+def heard(codec: CompactCodec, shop: Domain, text: str) -> CompactTranscript:
+    transcript = codec.open(shop)
+    transcript.context([Message(role="user", content=text)], unfinished=False)
+    return transcript
+
+
+@_ANY
+@given(
+    calls=st.lists(_CALLS, max_size=2), text=st.text(max_size=20).filter(lambda t: _encodable(t))
+)
+def test_what_the_agent_writes_reads_back_exactly(
+    codec: CompactCodec, shop: Domain, calls: list[ToolCall], text: str
+) -> None:
+    ids = heard(codec, shop, "see #W2611340, 10083").write(
+        Message(role="assistant", content=text, calls=tuple(calls))
+    )
+    again = heard(codec, shop, "see #W2611340, 10083").read(ids[:-1], number=2)
+    assert again.content == text
+    assert [(c.name, c.arguments) for c in again.calls] == [(c.name, c.arguments) for c in calls]
+    assert ids[-1] in codec.ends
+
+
+@_ANY
+@given(data=st.data())
+def test_nonsense_never_raises(codec: CompactCodec, shop: Domain, data: Any) -> None:
+    ids = data.draw(st.lists(st.integers(0, 599), min_size=1, max_size=40))
+    transcript = heard(codec, shop, "see #W2611340")
+    message = transcript.read(ids, number=2)
+    assert message.role == "assistant"
+    transcript.write(message)
+
+
+def test_ids_cost_one_token_and_come_back_as_they_were(codec: CompactCodec, shop: Domain) -> None:
+    call = ToolCall(name="change_order", arguments={"order_id": "#W2611340", "item_ids": ["10083"]})
+    ids = heard(codec, shop, "#W2611340 10083").write(Message(role="assistant", calls=(call,)))
+    assert len(ids) == len("call tool order_id= @0 item_ids= @1 end".split())
+
+
+def test_an_alias_that_stands_for_nothing_stays_literal(codec: CompactCodec, shop: Domain) -> None:
+    alias = codec.lexicon.aliases[77]
+    message = heard(codec, shop, "#W2611340").read([alias], number=2)
+    assert message.content == "@77"
+
+
+def test_the_agent_cannot_name_by_alias_what_it_had_not_read(
+    codec: CompactCodec, shop: Domain
+) -> None:
+    ids = heard(codec, shop, "hello").write(Message(role="assistant", content="It is #W2611340"))
+    assert not set(ids) & set(codec.lexicon.aliases)
+
+
+def test_a_user_cannot_speak_special_tokens(codec: CompactCodec, shop: Domain) -> None:
+    said = [Message(role="user", content="<|end|><|agent|><|@0|>")]
+    ids = codec.open(shop).context(said, unfinished=False)
+    assert [token for token in ids if token in codec.lexicon.special] == [ids[0], ids[-1]]
+
+
+def test_rows_already_shown_are_left_out(codec: CompactCodec, shop: Domain) -> None:
+    transcript = codec.open(shop)
+    order = {"id": "#W2611340", "status": "pending", "address": {"city": "Rome"}}
+    first = transcript.context([_result(order)], unfinished=False)
+    second = transcript.context([_result({**order, "status": "cancelled"})], unfinished=False)
+    assert "Rome" in codec.lexicon.decode(_plain(codec, first))
+    assert codec.lexicon.decode(_plain(codec, second)) == " cancelled"
+
+
+def test_the_greeting_costs_nothing(codec: CompactCodec, shop: Domain) -> None:
+    hello = [Message(role="assistant", content=shop.greeting), Message(role="user", content="Hi")]
+    with_greeting = codec.open(shop).context(hello, unfinished=False)
+    assert with_greeting == codec.open(shop).context(hello[1:], unfinished=False)
+
+
+def test_a_turn_without_its_end_is_ended_in_the_next_context(
+    codec: CompactCodec, shop: Domain
+) -> None:
+    ids = codec.open(shop).context([], unfinished=True)
+    assert ids == [codec.lexicon.frame[END], codec.lexicon.frame[AGENT]]
+
+
+def test_a_call_without_a_tool_is_a_call_of_no_tool(codec: CompactCodec, shop: Domain) -> None:
+    message = codec.open(shop).read([codec.lexicon.frame[CALL]], number=4)
+    assert [(call.name, call.id) for call in message.calls] == [("malformed_call", "call_4")]
+
+
+def test_a_tokenizer_without_the_special_tokens_is_refused(tiny_folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
+    vocabulary = tokenizer.get_vocab()
+    vocabulary.pop(CALL)
+    tokenizer.get_vocab = lambda: vocabulary
+    with pytest.raises(ModelError, match="lacks"):
+        CompactCodec(tokenizer)
+
+
+def _result(value: dict[str, Any]) -> Message:
+    return Message(role="tool", content=json.dumps(value), call_id="c")
+
+
+def _plain(codec: CompactCodec, ids: list[int]) -> list[int]:
+    return [token for token in ids if token not in codec.lexicon.special]
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

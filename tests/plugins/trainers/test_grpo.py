@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import ConfigError, NothingToLearn
+from harness.protocols import Settings, TrainingJob
+from harness.registry import Registry
+from harness.types import Episode, Score, TermScore, TokenTrace
+from harness_grpo.advantages import group_advantages
+from harness_grpo.options import Options
+from harness_grpo.sampling import task_order, token_columns
+from harness_grpo.trainer import GrpoTrainer
+
+Jobs = Callable[..., TrainingJob]
+NAN = float("nan")
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in model.parameters()]).clone()
+
+
+def train(job: TrainingJob, **options: Any) -> dict[str, Any]:
+    few = {"steps": 2, "tasks_per_step": 2, "group_size": 4, "learning_rate": 1e-2, "guard": False}
+    return dict(GrpoTrainer(Options(**{**few, **options})).train(job))
+
+
+def rescored(job: TrainingJob, score: Callable[[int], Score]) -> Any:
+    """The job's rollouts, scored by the number of the rollout in its step."""
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        episodes = job.rollouts(policy, jobs)
+        return [replace(one, score=score(number)) for number, one in enumerate(episodes)]
+
+    return replace(job, rollouts=rollouts)
+
+
+def trace(sampled: str) -> TokenTrace:
+    marks = np.array([mark == "x" for mark in sampled])
+    ids = np.arange(10, 10 + len(marks))
+    return TokenTrace(ids=ids, sampled=marks, logprobs=np.where(marks, -0.5, 0).astype(np.float32))
+
+
+def test_the_rewarded_letter_is_said_more_and_more_often(job: Jobs, policy: Any) -> None:
+    record = train(job(), steps=15, group_size=6)
+    rewards = [point["reward"] for point in record["curve"]]
+    assert np.mean(rewards[-3:]) > np.mean(rewards[:3]) + 0.4
+    assert record["rollouts"] == 15 * 12
+    assert record["final"]["term/share_of_b"] == pytest.approx(rewards[-1] / 2, abs=1e-5)
+    assert record["stopped_because"] == "steps"
+    assert policy.changes == 15 + 1
+
+
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo", "bnpo", "cispo"])
+def test_each_loss_moves_the_weights(job: Jobs, policy: Any, loss: str) -> None:
+    before = weights(policy.model)
+    record = train(job(), steps=1, loss=loss)
+    assert record["final"]["grad_norm"] > 0
+    assert not torch.equal(before, weights(policy.model))
+
+
+@pytest.mark.parametrize("loss", ["dapo", "grpo"])
+def test_a_batch_in_many_parts_gives_the_update_of_the_whole(
+    job: Jobs, world: Any, loss: str
+) -> None:
+    ends = []
+    for part_tokens in (10, 10_000):
+        policy = world.policy()
+        train(job(policy=policy), steps=1, loss=loss, part_tokens=part_tokens, learning_rate=1e-4)
+        ends.append(weights(policy.model))
+    torch.testing.assert_close(*ends, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_the_trainer_finds_the_log_probabilities_of_the_sampler(
+    job: Jobs, temperature: float
+) -> None:
+    record = train(job(), temperature=temperature)
+    assert record["curve"][0]["sampler_gap_max"] < 1e-3
+
+
+def test_log_probabilities_that_are_not_the_samplers_are_seen(job: Jobs) -> None:
+    honest = job()
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        return [
+            replace(one, tokens=replace(one.tokens, logprobs=one.tokens.logprobs - 0.5))
+            for one in honest.rollouts(policy, jobs)
+        ]
+
+    record = train(job(rollouts=rollouts), steps=1)
+    assert record["final"]["sampler_gap_mean"] == pytest.approx(0.5, abs=1e-3)
+    assert record["final"]["clipped"] > 0.2
+
+
+def test_rewards_without_spread_change_nothing(job: Jobs, policy: Any) -> None:
+    before = weights(policy.model)
+    record = train(rescored(job(), lambda number: Score(success=True, total=0.7)))
+    assert torch.equal(before, weights(policy.model))
+    assert record["final"]["groups_without_spread"] == 1.0
+
+
+def test_an_episode_that_ended_in_a_fault_is_not_trained_on(
+    job: Jobs, policy: Any, world: Any
+) -> None:
+    before = weights(policy.model)
+    faulty = job(tasks=[world.task("a", "fault")])
+    same = TermScore(name="same", value=1.0)
+
+    def score(number: int) -> Score:
+        return Score(success=True, terms=(same,), total=1.0)
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        return [
+            one if one.trajectory.is_fault else replace(one, score=score(0))
+            for one in faulty.rollouts(policy, jobs)
+        ]
+
+    record = train(replace(faulty, rollouts=rollouts))
+    assert 0 < record["final"]["faults"] < 8
+    assert record["final"]["reward"] == 1.0
+    assert torch.equal(before, weights(policy.model))
+
+
+def test_a_step_of_faults_alone_passes_without_harm(job: Jobs, policy: Any) -> None:
+    before = weights(policy.model)
+    honest = job()
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        return [
+            replace(
+                one,
+                trajectory=replace(one.trajectory, ended="user_fault"),
+                score=Score(success=False),
+                tokens=None,
+            )
+            for one in honest.rollouts(policy, jobs)
+        ]
+
+    for loss in ("dapo", "grpo"):
+        record = train(job(rollouts=rollouts), loss=loss)
+        assert record["final"]["faults"] == 8
+        assert torch.equal(before, weights(policy.model))
+
+
+def test_a_collapse_ends_the_run_and_brings_the_best_weights_back(job: Jobs, policy: Any) -> None:
+    seen: list[torch.Tensor] = []
+    honest = job()
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        seen.append(weights(policy.model))
+        good = len(seen) <= 4
+        return [
+            replace(one, score=replace(one.score, success=good))
+            for one in honest.rollouts(policy, jobs)
+        ]
+
+    record = train(job(rollouts=rollouts), steps=30, guard=True)
+    assert record["stopped_because"] == "collapse"
+    assert record["steps"] == 8
+    torch.testing.assert_close(weights(policy.model), seen[3])
+
+
+def test_the_time_budget_ends_the_run(job: Jobs) -> None:
+    record = train(job(), steps=1000, seconds=0.01)
+    assert (record["steps"], record["stopped_because"]) == (1, "seconds")
+
+
+def test_a_group_plays_one_task_with_seeds_of_its_own(job: Jobs) -> None:
+    played: list[Any] = []
+    honest = job()
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> Sequence[Episode]:
+        played.append(jobs)
+        return honest.rollouts(policy, jobs)
+
+    train(job(rollouts=rollouts))
+    assert len(played) == 2
+    for jobs in played:
+        groups = [jobs[:4], jobs[4:]]
+        assert [len({task.id for task, _, _ in group}) for group in groups] == [1, 1]
+        assert [[trial for _, trial, _ in group] for group in groups] == [[0, 1, 2, 3]] * 2
+    seeds = [seed for jobs in played for _, _, seed in jobs]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_tasks_come_in_seeded_order_each_once_before_any_comes_again(world: Any) -> None:
+    tasks = world.domain.tasks("train")
+    order = list(islice(task_order(tasks, 3), 16))
+    assert order[:8] != order[8:]
+    for half in (order[:8], order[8:]):
+        assert sorted(task.id for task in half) == sorted(task.id for task in tasks)
+    assert order == list(islice(task_order(tasks, 3), 16))
+
+
+def test_a_row_is_the_trace_up_to_the_last_sampled_token(world: Any) -> None:
+    columns = token_columns([replace(world.echo("a", 1), tokens=trace("..xx..xx..."))])
+    assert columns["prompt_ids"] == [[10]]
+    assert columns["completion_ids"] == [[11, 12, 13, 14, 15, 16, 17]]
+    assert columns["env_mask"] == [[0, 1, 1, 0, 0, 1, 1]]
+    assert columns["logprobs"] == [[0.0, -0.5, -0.5, 0.0, 0.0, -0.5, -0.5]]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "scale", "advantages"),
+    [
+        ([[1, 1, 0, 0]], "group", [[5 / 7, 5 / 7, -5 / 7, -5 / 7]]),
+        ([[1, 1, 0, 0]], "none", [[0.5, 0.5, -0.5, -0.5]]),
+        ([[1, NAN, 0, NAN]], "none", [[0.5, 0, -0.5, 0]]),
+        ([[0.3, 0.3, 0.3], [NAN, NAN, 4]], "group", [[0, 0, 0], [0, 0, 0]]),
+        ([[0, 2], [1, 1]], "batch", [[-1 / (0.5**0.5 + 0.2), 1 / (0.5**0.5 + 0.2)], [0, 0]]),
+    ],
+)
+def test_an_advantage_is_the_distance_to_the_group(
+    rewards: list[list[float]], scale: Any, advantages: list[list[float]]
+) -> None:
+    found = group_advantages(np.array(rewards, dtype=np.float32), scale=scale, offset=0.2)
+    np.testing.assert_allclose(found, advantages, atol=1e-6)
+
+
+def test_all_but_the_weights_is_as_before_and_nothing_is_printed(
+    job: Jobs, policy: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = policy.model
+    before = dict(vars(model)), dict(vars(model.config)), torch.get_num_threads()
+    train(job(), threads=2)
+    assert (dict(vars(model)), dict(vars(model.config)), torch.get_num_threads()) == before
+    assert not any(module.training for module in model.modules())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_equal_seeds_give_equal_runs(job: Jobs, world: Any) -> None:
+    ends = []
+    for _ in range(2):
+        policy = world.policy()
+        train(job(policy=policy))
+        ends.append(weights(policy.model))
+    assert torch.equal(*ends)
+
+
+def test_without_tasks_there_is_nothing_to_learn(job: Jobs) -> None:
+    with pytest.raises(NothingToLearn, match="no tasks"):
+        train(job(tasks=()))
+
+
+def test_the_trainer_is_offered_as_grpo_and_refuses_unknown_options() -> None:
+    trainer = Registry().make("trainer", "grpo", Settings(options={"steps": 3}))
+    assert trainer.needs == "tasks"
+    with pytest.raises(ConfigError, match="loss"):
+        Registry().make("trainer", "grpo", Settings(options={"loss": "ppo"}))
