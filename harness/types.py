@@ -7,22 +7,25 @@ A ``Task`` becomes ``Trajectory`` objects; a failed one becomes a ``Diagnosis``;
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import TypeAliasType
 
-Json = TypeAliasType("Json", "str | int | float | bool | list[Json] | dict[str, Json] | None")
+from harness.identity import stable_id as stable_id
+from harness.identity import stable_seed as stable_seed
+from harness.messages import Json as Json
+from harness.messages import Message as Message
+from harness.messages import Requestor as Requestor
+from harness.messages import Role as Role
+from harness.messages import Tool as Tool
+from harness.messages import ToolCall as ToolCall
+from harness.messages import ToolKind as ToolKind
+from harness.messages import ToolResult as ToolResult
 
 Split = Literal["train", "validation", "test"]
-Requestor = Literal["agent", "user"]
-Role = Literal["user", "assistant", "tool"]
-ToolKind = Literal["read", "write", "generic"]
 
 Ended = Literal[
     "user_stop",
@@ -47,93 +50,6 @@ FAULTS: frozenset[str] = frozenset(
 
 Blame = Literal["agent", "user_simulator", "task", "tool", "infrastructure"]
 Severity = Literal["minor", "major", "critical"]
-
-
-def stable_id(*parts: object) -> str:
-    """The first 12 hex digits of the sha256 of the parts in canonical JSON: equal parts, equal
-    id.
-    """
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_jsonable)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def stable_seed(*parts: object) -> int:
-    """A seed in [0, 2**31) that depends on the parts alone, not on order of execution."""
-    return int(stable_id(*parts), 16) % 2**31
-
-
-def _jsonable(value: object) -> object:
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"no canonical JSON for {type(value).__name__}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """One function the agent (or, with dual control, the user) can call.
-
-    ``parameters`` is the JSON schema of the arguments. ``nouns`` says in plain words what an
-    argument stands for ("order_id" -> "order"): judges and scripted teachers speak of arguments by
-    it. ``followup`` is the sentence that the policy demands after the call, if it demands one.
-    """
-
-    name: str
-    description: str
-    parameters: Mapping[str, Json]
-    kind: ToolKind
-    nouns: Mapping[str, str] = field(default_factory=dict)
-    followup: str = ""
-
-    def schema(self) -> dict[str, Json]:
-        """The tool in OpenAI function format."""
-        return {
-            "type": "function",
-            "function": {
-                "name": self.name,
-                "description": self.description,
-                "parameters": dict(self.parameters),
-            },
-        }
-
-    def noun(self, argument: str) -> str:
-        """The plain word for an argument; its name with spaces if the domain gave none."""
-        return self.nouns.get(argument, argument.replace("_", " "))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A call as it was made; ``arguments`` are whatever the caller sent, valid or not."""
-
-    name: str
-    arguments: Mapping[str, Json]
-    id: str = ""
-    requestor: Requestor = "agent"
-
-    def same_as(self, other: ToolCall) -> bool:
-        """Whether both ask the same thing, whatever their ids."""
-        return self.name == other.name and dict(self.arguments) == dict(other.arguments)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResult:
-    """What a tool answered, as the text the caller sees."""
-
-    content: str
-    is_error: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One turn: text, or tool calls, or (role ``tool``) the result of the call ``call_id``."""
-
-    role: Role
-    content: str = ""
-    calls: tuple[ToolCall, ...] = ()
-    call_id: str = ""
-    is_error: bool = False
-    requestor: Requestor = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ HEAVY = (
 )  # fmt: skip
 
 LAYERS = [
-    {"errors", "types"},
+    {"errors", "identity", "messages", "types"},
     {"protocols"},
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},
