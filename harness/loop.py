@@ -327,7 +327,8 @@ def _train(
     station = "sft" if arm == "sft" else f"train {arm}"
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
-        parts.notify("train_step", station=station, step=step, steps=steps, **metrics)
+        known = {"station": station, "step": step, "steps": steps}
+        parts.notify("train_step", **{**metrics, **known})
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
         listed = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]

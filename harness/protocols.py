@@ -338,8 +338,11 @@ class Trainer(Protocol):
     needs: str
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
-        """Train in place; returns the record for the checkpoint (steps, losses, tokens,
-        seconds).
+        """Train in place; returns the record for the checkpoint.
+
+        The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
+        list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
+        ``success`` and ``term/NAME`` (means over the step's rollouts) for reinforcement.
         """
         ...
 

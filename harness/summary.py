@@ -75,7 +75,7 @@ def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Repor
         "name": arm,
         "split": split,
         "tasks": table.tasks,
-        "trials": table.trials,
+        "trials": _trials(rows),
         "pass": {str(k): _interval(interval) for k, interval in table.pass_.items()},
         "faults": table.faults,
         "fault_kinds": dict(kinds),
@@ -202,9 +202,9 @@ def _rewards(store: Store) -> list[Json]:
         if not steps or "reward" not in steps[0]:
             continue
         terms: list[Json] = [
-            {"name": name, "weight": weight, **_ends(steps, name)}
+            {"name": name, "weight": weight, **_ends(steps, f"term/{name}")}
             for name, weight in weights.items()
-            if weight and name in steps[0]
+            if weight and f"term/{name}" in steps[0]
         ]
         rows.append({"arm": arm, "terms": terms, "curve": list(steps)})
     return rows

@@ -1,4 +1,4 @@
-"""Give long ids one-token names for the length of a conversation, and take the names back."""
+"""Give ids, names and places one-token aliases for one conversation, and take them back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_PLACE = re.compile(r"\b\d{1,4}(?: [A-Z][a-z]+){2}\b|\b[A-Z][a-z]+ \d{1,3}\b")
 _CANDIDATE = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # an email
+    rf"|{_PLACE.pattern}"
     r"|#?\w(?:(?:[\w.-]|(?<=\d):(?=\d))*\w)?"
 )
+_NAME = re.compile(r"[A-Z][a-z]+|[A-Z]{2,3}")
+_SENTENCE_ENDS = ".!?\n"
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CODE = re.compile(r"#?(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6,}")
 _NUMBERED = re.compile(r"#?(?=[\d.-]*[^\W\d])[\w.-]*\d{4}|\w+_\d{3,}")
@@ -42,13 +46,19 @@ class Aliases:
         self._handles: list[str] = []
         self._numbers: dict[str, int] = {}
 
-    def learn(self, text: str) -> None:
-        """Number the handles in the text that are new."""
+    def learn(self, text: str, *, names: bool = False) -> None:
+        """Number the handles in the text that are new: ids and street lines, and where ``names``
+        says so also words in capitals, the first of a sentence only if the next is one too.
+        """
         for found in _CANDIDATE.finditer(text):
             handle = found.group()
             if handle in self._numbers or len(self._handles) == self._size:
                 continue
-            if is_handle(handle):
+            if (
+                is_handle(handle)
+                or _PLACE.fullmatch(handle)
+                or (names and _is_name(text, found.start(), found.end()))
+            ):
                 self._numbers[handle] = len(self._handles)
                 self._handles.append(handle)
 
@@ -71,3 +81,11 @@ class Aliases:
     def handle(self, number: int) -> str:
         """What the alias stands for; ``@number`` if it stands for nothing."""
         return self._handles[number] if number < len(self._handles) else f"@{number}"
+
+
+def _is_name(text: str, start: int, end: int) -> bool:
+    if not _NAME.fullmatch(text, start, end):
+        return False
+    before = text[:start].rstrip(" ")
+    opens_sentence = not before or before[-1] in _SENTENCE_ENDS
+    return not opens_sentence or _NAME.match(text, end + 1) is not None

@@ -51,7 +51,7 @@ class CompactTranscript:
                 continue  # the greeting, the same in every conversation
             is_result = message.role == "tool"
             text = self._news(message.content) if is_result else message.content
-            self._aliases.learn(text)
+            self._aliases.learn(text, names=not is_result)
             ids += [self._frame[TOOL if is_result else USER], *self._texts.write(text)]
         return [*ids, self._frame[AGENT]]
 

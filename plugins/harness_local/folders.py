@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -47,7 +48,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
             )
             move: Any = model.to
             move(device)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         first = str(error).strip().splitlines()[:1]
         raise ModelError(
             f"cannot open the model {path}: {''.join(first) or type(error).__name__}",

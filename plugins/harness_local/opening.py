@@ -6,6 +6,7 @@ import json
 import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,7 +39,7 @@ class Options:
     max_context: int = 0
     slots: int = 64
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     threads: int = 0
 
 
@@ -120,8 +121,6 @@ def _check_options(options: Options, name: str) -> None:
         "top_p": 0 < options.top_p <= 1,
         "max_new_tokens": options.max_new_tokens >= 1,
         "slots": options.slots >= 1,
-        "dtype": options.dtype == "auto"
-        or isinstance(getattr(torch, options.dtype, 0), torch.dtype),
     }
     for option, holds in bounds.items():
         if not holds:
@@ -154,6 +153,11 @@ def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) 
 def _max_context(model: PreTrainedModel, options: Options) -> int:
     """What the model can read, but no more than the options allow or a sliding window shows."""
     config = model.config.get_text_config(decoder=True)
+    if config._attn_implementation != "sdpa" or not model._supports_attention_backend:
+        raise ModelError(
+            f"the attention of {type(model).__name__} cannot be replaced",
+            hint="Models whose attention transformers lets others replace can be sampled here.",
+        )
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if unknown := kinds - {"full_attention", "sliding_attention"}:
         raise ModelError(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.types import Json
 from harness_local.aliases import is_handle
-
-_DECIMALS = 4
-"""Enough for prices; the noise of binary fractions would cost a token a digit."""
 
 
 def rows(content: str) -> list[str]:
     """The content as rows; text that is no JSON object or array is one row, as it is.
 
     Nulls and empty values are left out. A record of a list, or of a map from ids to records, is one
-    row: the id of what contains it, its words, its ids, its flags, its numbers.
+    row: the id of what contains it, its words, its ids, its flags, its numbers. Numbers are whole:
+    cents cost three tokens each.
     """
     try:
         value: Json = json.loads(content)
@@ -90,8 +89,8 @@ def _field(key: str, value: Json, *, bare: bool = False) -> Iterator[str]:
     if isinstance(value, bool):
         yield key.replace("_", " ") if value else f"not {key.replace('_', ' ')}"
     elif isinstance(value, int | float):
-        exact = value if isinstance(value, int) else round(value, _DECIMALS)
-        yield f"{key} {json.dumps(exact)}".lstrip()
+        whole = round(value) if math.isfinite(value) else value
+        yield f"{key} {whole}".lstrip()
     elif isinstance(value, str) and value:
         named = key and not bare and is_handle(value) and not _names_id(key)
         yield f"{key} {value}" if named else value

@@ -9,19 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from harness.errors import RolloutFault
-from harness_local.cache import SlotCache, Window
+from harness_local.cache import SLOTS, SlotCache, Window
 from harness_local.draw import draw, uniforms
 
-_PAD_WORTH = 48
-"""A further pass costs about as much as this many padded tokens (tiny model, one core)."""
 _PASS_TOKENS = 8192
-"""At most this many tokens, padding included, in one pass with more than one row."""
+"""At most this many new tokens in one pass, unless a single row has more."""
 _HOPS = 6
 """Turns of the event loop in which conversations that wait for nothing else ask for their next."""
 
@@ -63,9 +60,9 @@ class _Row:
 class Sampler:
     """Samples turns from a causal LM. Coroutines ask; one task computes for all who wait.
 
-    Each tick first feeds the new ids of conversations that got a reply, then makes one token for
-    every conversation that is speaking. The task lives as long as there is work, on the loop that
-    asked.
+    Each tick is one pass over the model, for the new ids of conversations that got a reply and the
+    last token of those that are speaking, all packed into one row without padding; each gets its
+    next token. The task lives as long as there is work, on the loop that asked.
     """
 
     def __init__(
@@ -115,6 +112,8 @@ class Sampler:
             return
         self._waiting = [other for other in self._waiting if other is not row]
         self._speaking = [other for other in self._speaking if other is not row]
+        if row.turn is not None:
+            row.turn.cancel()
         self._release(row)
 
     def weights_changed(self) -> None:
@@ -130,8 +129,7 @@ class Sampler:
                 while self._waiting or self._speaking:
                     await self._let_others_reply()
                     with torch.inference_mode():
-                        self._prefill()
-                        self._decode()
+                        self._tick()
         except BaseException as error:
             self._fail(error)
             if not isinstance(error, Exception):
@@ -143,29 +141,32 @@ class Sampler:
         for _ in range(hops):
             await asyncio.sleep(0)
 
-    def _prefill(self) -> None:
-        ready = [row for row in self._waiting if self._seat(row)]
-        self._waiting = [row for row in self._waiting if row.slot is None]
-        for rows in _alike(ready):
-            self._advance(rows)
-            self._speaking += [row for row in rows if row.turn is not None]
-
-    def _decode(self) -> None:
-        if self._speaking:
-            self._advance(self._speaking)
-            self._speaking = [row for row in self._speaking if row.turn is not None]
-
-    def _advance(self, rows: Sequence[_Row]) -> None:
+    def _tick(self) -> None:
         """Feed each row what the cache lacks, and draw its next token."""
-        rows = sorted(rows, key=lambda row: row.slot or 0)
+        rows = [*self._speaking, *self._seated()]
+        if not rows:  # all were forgotten while they waited
+            return
         logits = self._last_logits(rows)
-        points = uniforms([row.seed for row in rows], [len(row.ids) - row.start for row in rows])
+        points = uniforms([row.seed for row in rows], [len(row.logprobs) for row in rows])
         drawn = draw(logits, points, temperature=self.temperature, top_p=self.top_p)
         for row, token, logprob in zip(rows, *drawn, strict=True):
             row.cached = len(row.ids)
             row.ids.append(token)
             row.logprobs.append(logprob)
             self._end_turn(row, token)
+        self._speaking = [row for row in rows if row.turn is not None]
+
+    def _seated(self) -> list[_Row]:
+        """Those of the waiting who have or get a slot, as many as one pass takes."""
+        seated: list[_Row] = []
+        left: list[_Row] = []
+        tokens = 0
+        for row in self._waiting:
+            tokens += len(row.todo)
+            fits = not seated or tokens <= _PASS_TOKENS
+            (seated if fits and self._seat(row) else left).append(row)
+        self._waiting = left
+        return seated
 
     def _end_turn(self, row: _Row, token: int) -> None:
         turn = row.turn
@@ -183,36 +184,26 @@ class Sampler:
         self._spoke = True
 
     def _last_logits(self, rows: Sequence[_Row]) -> Tensor:
-        """Logits (rows, vocabulary) after each row's last id; writes the rows' keys and values."""
-        chunks = [row.todo for row in rows]
-        lengths = np.array([len(chunk) for chunk in chunks])
-        ids = np.zeros((len(rows), lengths.max()), dtype=np.int64)
-        for line, chunk in zip(ids, chunks, strict=True):
-            line[: len(chunk)] = chunk
-        first = np.array([row.cached for row in rows])
+        """Logits (rows, vocabulary) after each row's last id; stores the rows' keys and values."""
         device = self.model.device
-        positions = torch.from_numpy(first[:, None] + np.arange(ids.shape[1])).to(device)
-        length = int((first + ids.shape[1]).max())
-        slots = [row.slot for row in rows if row.slot is not None]
-        self._cache.look_at(Window(slots=slots, positions=positions, length=length))
-        last, inverse = np.unique(lengths - 1, return_inverse=True)
+        counts = [len(row.todo) for row in rows]
+        window = Window(
+            slots=[row.slot for row in rows if row.slot is not None],
+            starts=[row.cached for row in rows],
+            counts=counts,
+        )
+        self._cache.look_at(window)
+        last = torch.tensor(counts, device=device).cumsum(0) - 1
         output = self.model(
-            input_ids=torch.from_numpy(ids).to(device),
-            attention_mask=self._mask(positions, length),
-            position_ids=positions.clamp(max=self.limits.max_context - 1),
+            input_ids=torch.tensor([[token for row in rows for token in row.todo]], device=device),
+            position_ids=window.positions()[None].to(device),
             past_key_values=self._cache,
             use_cache=True,
-            **({"logits_to_keep": torch.from_numpy(last).to(device)} if self._can_keep else {}),
+            window=window,
+            **({"logits_to_keep": last} if self._can_keep else {}),
         )
-        column = inverse if self._can_keep else lengths - 1
-        logits: Tensor = output.logits[torch.arange(len(rows)), torch.from_numpy(column)]
-        return logits
-
-    def _mask(self, positions: Tensor, length: int) -> Tensor:
-        """(rows, 1, tokens, length), added to scores: each token sees its row up to itself."""
-        hidden = torch.arange(length, device=positions.device) > positions[:, None, :, None]
-        mask = torch.zeros(hidden.shape, dtype=self.model.dtype, device=positions.device)
-        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+        logits: Tensor = output.logits[0]
+        return logits if self._can_keep else logits[last]
 
     def _seat(self, row: _Row) -> bool:
         """Whether the row has a slot now; if all are taken, an idle conversation gives one up."""
@@ -231,7 +222,7 @@ class Sampler:
         row.slot, row.cached, row.turn = None, 0, None
 
     def _fail(self, error: BaseException) -> None:
-        for row in (*self._waiting, *self._speaking):
+        for row in self._rows.values():
             if row.turn is not None and not row.turn.done():
                 row.turn.set_exception(error) if isinstance(error, Exception) else row.turn.cancel()
             row.cached, row.turn = 0, None
@@ -239,11 +230,13 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        training = self.model.training
+        training, attention = self.model.training, self.model.config._attn_implementation
         self.model.train(False)
+        self.model.set_attn_implementation(SLOTS)
         try:
             yield
         finally:
+            self.model.set_attn_implementation(attention)
             self.model.train(training)
 
     def _overflow(self, row: _Row) -> RolloutFault:
@@ -251,20 +244,3 @@ class Sampler:
             "context_overflow",
             f"the conversation has {len(row.ids)} tokens of {self.limits.max_context} at most",
         )
-
-
-def _alike(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-    """The rows in batches in which padding costs less than a further pass would."""
-    batch: list[_Row] = []
-    padding = 0
-    for row in sorted(rows, key=lambda row: row.cached - len(row.ids)):
-        todo = len(row.todo)
-        if batch:
-            longest = len(batch[0].todo)
-            padding += longest - todo
-            if padding > _PAD_WORTH or longest * (len(batch) + 1) > _PASS_TOKENS:
-                yield batch
-                batch, padding = [], 0
-        batch.append(row)
-    if batch:
-        yield batch

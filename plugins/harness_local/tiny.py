@@ -28,7 +28,7 @@ class Shape:
     feedforward: int = 384
     layers: int = 4
     heads: int = 4
-    vocabulary: int = 1800
+    vocabulary: int = 2048
     aliases: int = 128
     positions: int = 2048
     tasks: int = 300

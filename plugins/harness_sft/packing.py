@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PreTrainedConfig, PreTrainedModel
 
 ATTENTION = "harness_packed"
 BLOCK = 128
+PROBE = 256
 
 
 def packed_attention(
@@ -89,12 +90,12 @@ def can_pack(model: PreTrainedModel, ids: Sequence[int]) -> bool:
 
     It does not where tokens meet other than in full attention: windows, convolutions, recurrence.
     """
-    if not model._supports_attention_backend:
+    if not (model._supports_attention_backend and _attends_to_all(model.config.get_text_config())):
         return False
     training = model.training
     model.train(False)
     try:
-        row = torch.tensor([ids])
+        row = torch.tensor([ids[:PROBE]])
         alone = model(input_ids=row, use_cache=False).logits[0]
         places = torch.arange(row.shape[1])
         with packed(model):
@@ -107,3 +108,11 @@ def can_pack(model: PreTrainedModel, ids: Sequence[int]) -> bool:
     finally:
         model.train(training)
     return all(torch.allclose(half, alone, atol=1e-2, rtol=1e-3) for half in twice.chunk(2))
+
+
+def _attends_to_all(config: PreTrainedConfig) -> bool:
+    """Whether no layer has a window, which a short conversation would not show."""
+    kinds = getattr(config, "layer_types", None)
+    if kinds:
+        return set(kinds) == {"full_attention"}
+    return getattr(config, "sliding_window", None) is None

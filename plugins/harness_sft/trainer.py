@@ -40,9 +40,9 @@ class SftTrainer:
         """Train in place on the device where the model is.
 
         The record has ``steps``, ``seconds``, ``tokens``, ``tokens_per_second``; ``loss`` and
-        ``heldout_loss`` (nats per token of the policy; None without held-out demonstrations) with
-        ``loss_curve`` and ``heldout_curve`` as [step, loss] pairs; ``stopped_because`` (max_steps,
-        seconds, plateau or "out of demonstrations"); ``packed``, ``threads``, ``bf16``.
+        ``heldout_loss`` (nats per token of the policy; None without held-out demonstrations) and
+        their ``curve``; ``stopped_because`` (max_steps, seconds, plateau or "out of
+        demonstrations"); ``packed``, ``threads``, ``bf16``.
         Raises ``NothingToLearn`` without demonstrations.
         """
         options, model = self.options, job.policy.model

@@ -25,8 +25,8 @@ class Watch(TrainerCallback):
         self._heldout = heldout
         self._every = options.eval_every
         self._plateau = Plateau(options.patience)
-        self._losses: list[tuple[int, float]] = []
-        self._heldout_losses: list[tuple[int, float]] = []
+        self._losses: dict[int, float] = {}
+        self._heldout_losses: dict[int, float] = {}
         self._seconds = 0.0
         self._stopped_because = "out of demonstrations"
 
@@ -43,7 +43,7 @@ class Watch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         step = state.global_step
-        self._losses.append((step, self._trainer.last_loss))
+        self._losses[step] = self._trainer.last_loss
         flat = step % self._every == 0 and self._look(step)
         if self.schedule.is_over(step):
             self._stop(control, self.schedule.stopped_because(step))
@@ -54,7 +54,7 @@ class Watch(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        if not self._heldout_losses or self._heldout_losses[-1][0] != state.global_step:
+        if state.global_step not in self._heldout_losses:
             self._look(state.global_step)
         self._seconds = self.schedule.elapsed
 
@@ -67,8 +67,7 @@ class Watch(TrainerCallback):
             "tokens_per_second": round(self._trainer.tokens / max(self._seconds, 1e-9), 1),
             "loss": _last(self._losses),
             "heldout_loss": _last(self._heldout_losses),
-            "loss_curve": _thin(self._losses),
-            "heldout_curve": _thin(self._heldout_losses),
+            "curve": self._curve(),
             "stopped_because": self._stopped_because,
         }
 
@@ -76,7 +75,7 @@ class Watch(TrainerCallback):
         if not self._heldout:
             return False
         loss = self._trainer.heldout_loss(self._heldout)
-        self._heldout_losses.append((step, loss))
+        self._heldout_losses[step] = loss
         flat = self._plateau.reached(loss)
         if flat:
             self._plateau.forget()
@@ -88,21 +87,26 @@ class Watch(TrainerCallback):
 
     def _metrics(self) -> Mapping[str, float]:
         metrics = {
-            "loss": self._losses[-1][1],
+            "loss": self._trainer.last_loss,
             "tokens_per_s": self._trainer.tokens / max(self.schedule.elapsed, 1e-9),
         }
         if self._heldout_losses:
-            metrics["heldout_loss"] = self._heldout_losses[-1][1]
+            metrics["heldout_loss"] = list(self._heldout_losses.values())[-1]
         return metrics
 
+    def _curve(self) -> list[Json]:
+        """Evenly spaced steps, those with a held-out loss, and the last."""
+        stride = -(-len(self._losses) // CURVE_POINTS)
+        curve: list[Json] = []
+        for step, loss in self._losses.items():
+            looked = step in self._heldout_losses
+            if step % stride == 0 or looked or step == len(self._losses):
+                point: dict[str, Json] = {"step": step, "loss": round(loss, 5)}
+                if looked:
+                    point["heldout_loss"] = round(self._heldout_losses[step], 5)
+                curve.append(point)
+        return curve
 
-def _last(curve: Sequence[tuple[int, float]]) -> float | None:
-    return round(curve[-1][1], 5) if curve else None
 
-
-def _thin(curve: Sequence[tuple[int, float]]) -> list[Json]:
-    stride = max(1, -(-len(curve) // CURVE_POINTS))
-    kept = curve[::stride]
-    if curve and kept[-1] != curve[-1]:
-        kept = [*kept, curve[-1]]
-    return [[step, round(loss, 5)] for step, loss in kept]
+def _last(losses: Mapping[int, float]) -> float | None:
+    return round(list(losses.values())[-1], 5) if losses else None

@@ -9,8 +9,18 @@ from harness_local.aliases import Alias, Aliases, is_handle
 
 @pytest.mark.parametrize(
     "text",
-    ["#W2611340", "james_li_5688", "credit_card_1234567", "10083", "1808611083", "YAX4DR", "HAT123"]
-    + ["a.b7301@example.com", "2024-05-15", "2024-05-15T10:00:00"],
+    [
+        "#W2611340",
+        "james_li_5688",
+        "credit_card_1234567",
+        "10083",
+        "1808611083",
+        "YAX4DR",
+        "HAT123",
+        "a.b7301@example.com",
+        "2024-05-15",
+        "2024-05-15T10:00:00",
+    ],
 )
 def test_ids_are_handles(text: str) -> None:
     assert is_handle(text)

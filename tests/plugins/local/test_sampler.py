@@ -211,6 +211,20 @@ def test_a_cancelled_conversation_leaves_the_others_alone() -> None:
     assert asyncio.run(ask()).ids == asyncio.run(engine.turn("c", [1], seed=5)).ids
 
 
+def test_all_may_be_forgotten_while_they_wait() -> None:
+    engine = sampler(make("qwen2"))
+
+    async def ask() -> Sampled:
+        doomed = asyncio.create_task(engine.turn("a", [1], seed=0))
+        await asyncio.sleep(0)
+        engine.forget("a")
+        with pytest.raises(asyncio.CancelledError):
+            await doomed
+        return await engine.turn("b", [1], seed=0)
+
+    assert asyncio.run(ask()).ids
+
+
 def test_the_mode_of_the_model_is_left_as_it_was() -> None:
     model = make("qwen2").train()
     asyncio.run(sampler(model).turn("a", [1], seed=0))

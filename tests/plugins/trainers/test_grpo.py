@@ -77,6 +77,22 @@ def test_a_batch_in_many_parts_gives_the_update_of_the_whole(
     torch.testing.assert_close(*ends, atol=2e-6, rtol=0)
 
 
+def test_scoring_sampled_tokens_alone_gives_the_update_of_trl(
+    job: Jobs, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = []
+    for alone in (True, False):
+        monkeypatch.setattr(
+            "harness_grpo.reinforcement._can_run_head_alone", lambda model, alone=alone: alone
+        )
+        policy = world.policy()
+        record = train(job(policy=policy), steps=1, temperature=0.6, learning_rate=1e-4)
+        assert record["final"]["sampler_gap_max"] < 1e-3
+        ends.append((weights(policy.model), record["final"]["entropy"]))
+    torch.testing.assert_close(ends[0][0], ends[1][0], atol=2e-6, rtol=0)
+    assert ends[0][1] == pytest.approx(ends[1][1], abs=1e-4)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
 def test_the_trainer_finds_the_log_probabilities_of_the_sampler(
     job: Jobs, temperature: float

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Settings, TrainingJob
@@ -54,7 +55,9 @@ def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: Any, wo
     heldout = [world.echo(letter, 3) for letter in world.letters]
     training = job(demonstrations=world.endless_echoes(), heldout=heldout)
     record = train(training, max_steps=60, batch_size=16, eval_every=20, bf16=True)
-    assert record["heldout_curve"][-1][1] < record["loss_curve"][0][1] / 2
+    assert [point["step"] for point in record["curve"]] == list(range(1, 61))
+    assert [p["step"] for p in record["curve"] if "heldout_loss" in p] == [20, 40, 60]
+    assert record["heldout_loss"] < record["curve"][0]["loss"] / 2
     assert record["steps"] == 60
     assert record["stopped_because"] == "max_steps"
     assert policy.changes == 1
@@ -87,8 +90,31 @@ def test_a_model_whose_tokens_meet_otherwise_than_in_full_attention_is_not_packe
 ) -> None:
     ids = torch.randint(4, 12, (40,)).tolist()
     assert can_pack(world.model(), ids)
-    windowed = world.model(use_sliding_window=True, sliding_window=4, max_window_layers=0)
+    windowed = world.model(use_sliding_window=True, sliding_window=1000, max_window_layers=0)
     assert not can_pack(windowed, ids)
+
+
+@pytest.mark.parametrize(("softcap", "packable"), [(None, True), (0.01, False)])
+def test_a_model_with_attention_of_another_kind_is_not_packed(
+    softcap: float | None, packable: bool
+) -> None:
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        initializer_range=1.0,
+        layer_types=["full_attention"] * 2,
+        attn_logit_softcapping=softcap,
+        final_logit_softcapping=None,
+        attn_implementation="eager",
+    )
+    model = Gemma2ForCausalLM(config).eval()
+    assert can_pack(model, torch.randint(4, 50, (40,)).tolist()) == packable
 
 
 def test_all_but_the_weights_is_as_before(job: Jobs, policy: Any, world: Any) -> None:
