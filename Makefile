@@ -5,9 +5,6 @@ BIN := $(VENV)/bin
 OUT ?= runs/retail-$(shell date +%Y%m%d-%H%M%S)
 ARGS ?=
 
-# One thread per library call unless asked otherwise: small models are slower with more, and
-# machines are shared. The trainers set their own number of threads.
-export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
@@ -20,7 +17,7 @@ quick: setup ## the same in under 5 minutes: every station, smaller numbers
 	$(BIN)/harness loop --domain retail --preset quick --out $(OUT) $(ARGS)
 
 test: setup ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## style and types
 	$(BIN)/ruff check .

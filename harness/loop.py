@@ -331,7 +331,11 @@ def _train(
         parts.notify("train_step", **{**metrics, **known})
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
-        listed = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        # One task, one user: what differs within a group is the policy's doing.
+        listed = [
+            Job(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
+            for task, trial, seed in jobs
+        ]
         return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
 
     job = TrainingJob(

@@ -43,11 +43,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One conversation to be had."""
+    """One conversation to be had.
+
+    ``user_seed``: the user's own seed, where several conversations are to have the same user;
+    None: ``seed``.
+    """
 
     task: Task
     trial: int
     seed: int
+    user_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +217,8 @@ class _Talk:
         return turn
 
     async def _user(self) -> UserTurn:
-        seed = self.job.seed + len(self.messages)
+        job = self.job
+        seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
         reply = self.setting.user.reply(self.job.task, self._conversation(), seed=seed)
         turn = await _named("user simulator", reply)
         self.messages.append(turn.message)
