@@ -376,4 +376,4 @@ def _station(parts: Parts, store: Store, name: str, unit: str = "") -> Iterator[
     yield True
     seconds = time.monotonic() - started
     store.finish(name, seconds)
-    parts.notify("station_finished", station=name, seconds=seconds, note="")
+    parts.notify("station_finished", station=name, seconds=seconds)

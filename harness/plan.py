@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from harness.loop import stations
+from collections.abc import Sequence
+
 from harness.parts import Parts
 from harness.types import Json
 
 
-def plan(parts: Parts) -> dict[str, Json]:
-    """The resolved plan: who plays what, the stations, evaluation conversations and all
-    settings.
+def plan(parts: Parts, names: Sequence[str]) -> dict[str, Json]:
+    """The resolved plan for the stations of these names: who plays what, evaluation conversations
+    and all settings.
     """
     config = parts.config
-    names = stations(parts)
     on_test = config.test_tasks * config.test_trials
     on_validation = config.validation_tasks * config.validation_trials
     rollouts: dict[str, Json] = {

@@ -6,8 +6,8 @@ tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
 checkpoints/ARM/       checkpoint.json and the model folder
 evals/ARM-SPLIT/       episodes.jsonl, one line per conversation
 rounds/N/              diagnoses.jsonl, patterns.jsonl, tasks.jsonl, refused.json
-timings.jsonl          seconds per station; kept apart, so that all other files depend on the seeds
-alone report.json            what `harness report` renders
+timings.jsonl          seconds per station, kept apart: all other files depend on the seeds alone
+report.json            what `harness report` renders
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Store:
     def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
         self.folder = folder
         self.warn = warn
+        self._held = False
 
     @classmethod
     def create(cls, folder: Path, config: Mapping[str, Json]) -> Store:
@@ -90,7 +91,11 @@ class Store:
                     f"{self.folder} is in use by another process",
                     hint="Wait for it to end, or stop it.",
                 ) from None
-            yield
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
 
     # --- stations ---------------------------------------------------------------------------------
 
@@ -197,8 +202,8 @@ class Store:
             file.write(json.dumps(row) + "\n")
 
     def read_rows(self, name: str) -> list[dict[str, Json]]:
-        """The JSON lines of a file; [] if there is none. A torn last line is cut off with a
-        warning.
+        """The JSON lines of a file; [] if there is none. A torn last line is left out with a
+        warning, and cut off by who holds the folder: for others it may be a line being written.
         """
         rows: list[dict[str, Json]] = []
         for number, line in enumerate(self._lines(name), start=1):
@@ -215,13 +220,13 @@ class Store:
         path = self.folder / name
         if not path.exists():
             return []
-        text = path.read_text()
-        kept, newline, torn = text.rpartition("\n")
+        whole, newline, torn = path.read_bytes().rpartition(b"\n")
+        kept = whole.decode(errors="replace")
         if torn:
-            self.warn(f"{path}: dropped a torn last line ({len(torn)} characters)")
-            with self._writing(name):
-                path.write_text(kept + newline)
-        return kept.splitlines()
+            self.warn(f"{path}: dropped a torn last line ({len(torn)} bytes)")
+            if self._held:
+                self._write_text(name, kept + newline.decode())
+        return kept.split("\n") if kept else []
 
     def _parse(self, adapter: TypeAdapter[T], name: str, text: str) -> T:
         from pydantic import ValidationError

@@ -22,7 +22,7 @@ def summarise(store: Store, *, complete: bool) -> Report:
         **{key: config.get(key) for key in _SETTINGS},
         "clusterer": _method(store, rounds) or config.get("clusterer"),
         "arms": _arms(store, "test", seconds),
-        "validation": _arms(store, "validation", seconds),
+        "validation": [*_arms(store, "validation", seconds), *_arms(store, "train", seconds)],
         "blame": _blame(store, rounds),
         "patterns": _patterns(store, rounds),
         "pool": [_pool(store, number) for number in rounds],

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli import options
-from harness.cli.running import open_run, show, show_plan, working
+from harness.cli.running import (
+    open_run,
+    refuse_settings,
+    saved_settings,
+    show,
+    show_plan,
+    working,
+)
+
+if TYPE_CHECKING:
+    from harness.types import Split
 
 
 def register(app: typer.Typer) -> None:
@@ -19,8 +29,9 @@ def evaluate(
     domain: options.Domain = None,
     policy: options.Policy = None,
     split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Which tasks.")
-    ] = "test",
+        Literal["train", "validation", "test"] | None,
+        typer.Option(help="Which tasks; test if not said."),
+    ] = None,
     tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Conversations per task.")] = None,
     simulator: options.Simulator = None,
@@ -40,28 +51,50 @@ def evaluate(
     """
     from harness.loop import evaluate_once, write_report
 
-    settings = options.read_config(
-        preset=preset,
-        file=config,
-        rewards=None,
-        options=option,
-        domain=domain,
-        policy=policy,
-        simulator=simulator,
-        temperature=temperature,
-        seed=seed,
-        **_sizes(split, tasks, trials),
-    )
+    settings = None
+    if resume is None:
+        split = split or "test"
+        settings = options.read_config(
+            preset=preset,
+            file=config,
+            rewards=None,
+            options=option,
+            domain=domain,
+            policy=policy,
+            simulator=simulator,
+            temperature=temperature,
+            seed=seed,
+            **_sizes(split, tasks, trials),
+        )
+    else:
+        refuse_settings(domain, policy, tasks, trials, simulator, temperature, seed, config, option)
+        split = split or _begun(resume)
     if dry_run:
-        show_plan(settings, as_json=as_json)
+        names = [f"evaluate policy on {split}"]
+        show_plan(
+            settings or saved_settings(resume),
+            lambda parts: names,
+            splits=[split],
+            training=False,
+            as_json=as_json,
+        )
         return
-    store = open_run(settings, out, resume, training=False)
+    store = open_run(settings, out, resume, splits=[split], training=False)
     with working(store) as parts:
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)
 
 
-def _sizes(split: str, tasks: int | None, trials: int | None) -> dict[str, int | None]:
+def _sizes(split: Split, tasks: int | None, trials: int | None) -> dict[str, int | None]:
     kind = "test" if split == "test" else "validation"
     return {f"{kind}_tasks": tasks, f"{kind}_trials": trials}
+
+
+def _begun(folder: Path) -> Split:
+    """The split a folder's evaluation is on, as far as it got."""
+    from harness.store import Store
+
+    store = Store.open(folder)
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    return next((split for split in splits if store.has(f"tasks/{split}.jsonl")), "test")

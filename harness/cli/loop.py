@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from harness.cli import options
-from harness.cli.running import open_run, show, show_plan, working
-
-if TYPE_CHECKING:
-    from harness.config import LoopConfig
+from harness.cli.running import (
+    open_run,
+    refuse_settings,
+    saved_settings,
+    show,
+    show_plan,
+    working,
+)
 
 Resume = Annotated[
     Path | None, typer.Option(help="Go on with this run folder; its settings are used.")
@@ -55,7 +59,7 @@ def loop(
     as_json: options.AsJson = False,
 ) -> None:
     """Evaluate, explain failures, make targeted tasks, train; repeat. Ends with the report."""
-    from harness.loop import run_loop
+    from harness.loop import run_loop, stations
 
     settings = None
     if resume is None:
@@ -77,10 +81,11 @@ def loop(
             control=control,
             seed=seed,
         )
-    elif _differs(domain, policy, simulator, judge, trainer, rounds, seed, config, reward, option):
-        raise typer.BadParameter("a resumed run keeps its settings; give no others")
+    else:
+        refuse_settings(domain, policy, simulator, judge, clusterer, injector, trainer, rounds)
+        refuse_settings(restart, pool, control, seed, config, reward, option)
     if dry_run:
-        show_plan(settings or _saved(resume), as_json=as_json)
+        show_plan(settings or saved_settings(resume), stations, as_json=as_json)
         return
     store = open_run(settings, out, resume)
     with working(store) as parts:
@@ -118,7 +123,7 @@ def sft(
         seed=seed,
     )
     if dry_run:
-        show_plan(settings, as_json=as_json)
+        show_plan(settings, lambda parts: ("base", "sft"), as_json=as_json)
         return
     store = open_run(settings, out, None)
     with working(store) as parts:
@@ -126,15 +131,3 @@ def sft(
         imitate(parts, store)
         finished = write_report(parts, store, complete=False)
     show(finished, as_json=as_json)
-
-
-def _differs(*flags: object) -> bool:
-    return any(flag not in (None, []) for flag in flags)
-
-
-def _saved(folder: Path | None) -> LoopConfig:
-    from harness.config import parse_config
-    from harness.store import Store
-
-    assert folder is not None
-    return parse_config(Store.open(folder).config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from harness.config import LoopConfig
     from harness.parts import Parts
     from harness.store import Store
-    from harness.types import Json
+    from harness.types import Json, Split
 
 
 def open_run(
-    config: LoopConfig | None, out: Path | None, resume: Path | None, *, training: bool = True
+    config: LoopConfig | None,
+    out: Path | None,
+    resume: Path | None,
+    *,
+    splits: Sequence[Split] = ("validation", "test"),
+    training: bool = True,
 ) -> Store:
-    """The run folder to work in: the one to resume, or a new one with this configuration."""
+    """The run folder to work in: the one to resume, or a new one with this configuration.
+
+    A new one is made only once all that the run needs was found: its plugins, and enough tasks in
+    the ``splits`` it evaluates on.
+    """
     from harness.store import Store
 
     if resume is not None:
@@ -34,7 +43,7 @@ def open_run(
             raise typer.BadParameter("give --out or --resume, not both")
         return Store.open(resume)
     assert config is not None
-    options.make_parts(config).check(training=training)
+    _checked(config, splits, training=training)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
     return Store.create(folder, config.plain())
 
@@ -76,12 +85,44 @@ def emit(plain: object, picture: RenderableType, *, as_json: bool) -> None:
     Console(highlight=False).print(picture)
 
 
-def show_plan(config: LoopConfig, *, as_json: bool) -> None:
+def show_plan(
+    config: LoopConfig,
+    stations: Callable[[Parts], Sequence[str]],
+    *,
+    splits: Sequence[Split] = ("validation", "test"),
+    training: bool = True,
+    as_json: bool,
+) -> None:
     """What a run with this configuration would do, without doing it."""
     from harness.plan import plan
     from harness.report import plan_table
 
-    parts = options.make_parts(config)
-    parts.check(training=True)
-    planned = plan(parts)
+    parts = _checked(config, splits, training=training)
+    planned = plan(parts, stations(parts))
     emit(planned, plan_table(planned), as_json=as_json)
+
+
+def refuse_settings(*flags: object) -> None:
+    """Raise a usage error if any flag was given: a resumed run has its settings already."""
+    if any(flag not in (None, []) for flag in flags):
+        raise typer.BadParameter("a resumed run keeps its settings; give no others")
+
+
+def saved_settings(folder: Path | None) -> LoopConfig:
+    """The settings a run folder was made with."""
+    from harness.config import parse_config
+    from harness.store import Store
+
+    assert folder is not None
+    return parse_config(Store.open(folder).config)
+
+
+def _checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Parts:
+    from harness.evaluation import held_out_tasks
+
+    parts = options.make_parts(config)
+    parts.check(training=training)
+    for split in splits:
+        count = config.test_tasks if split == "test" else config.validation_tasks
+        held_out_tasks(parts, split, count)
+    return parts

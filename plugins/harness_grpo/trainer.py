@@ -10,12 +10,12 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from harness.config import read_options
 from harness.errors import NothingToLearn
+from harness.lending import lent
 from harness.protocols import Settings, Trainer, TrainingJob
 from harness.types import Json
 from harness_grpo.options import Options
 from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler, task_order
-from harness_grpo.surroundings import lent
 from harness_grpo.watch import Watch
 
 
@@ -52,7 +52,7 @@ class GrpoTrainer:
         schedule = list(islice(task_order(job.tasks, job.seed), count))
         sampler = Sampler(job, schedule, options.temperature)
         watch = Watch(job, options, sampler)
-        with lent(job.policy.model, threads=options.threads) as threads:
+        with lent(job.policy, threads=options.threads) as threads:
             trainer = ReinforcementTrainer(
                 job.policy.model,
                 sampler=sampler,

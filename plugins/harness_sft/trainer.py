@@ -14,13 +14,13 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from harness.config import read_options
 from harness.errors import NothingToLearn
+from harness.lending import lent
 from harness.protocols import Settings, Trainer, TrainingJob
 from harness.types import Json
 from harness_sft.batches import Batches, split_rows, token_rows
 from harness_sft.imitation import ImitationTrainer
 from harness_sft.options import Options
 from harness_sft.packing import can_pack, packed
-from harness_sft.surroundings import lent
 from harness_sft.watch import Watch
 
 
@@ -54,7 +54,7 @@ class SftTrainer:
                 hint="Check that the teacher solves tasks of this domain.",
             )
         heldout = list(token_rows(job.heldout, job.policy, job.domain, options.max_length))
-        with lent(model, threads=options.threads) as threads:
+        with lent(job.policy, threads=options.threads) as threads:
             on_cpu = model.device.type == "cpu"
             packs = on_cpu and can_pack(model, first[0]["input_ids"])
             bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16

@@ -104,3 +104,11 @@ def test_the_domain_of_the_guide_is_solved_by_its_own_default_solver() -> None:
     )
     assert domain.grade(task, world, trajectory).success
     assert not domain.grade(task, domain.open(task), trajectory).success
+
+
+def test_the_checks_of_the_guide_hold_for_its_own_examples() -> None:
+    checks = example("def test_the_lamp_keeps_to_the_contract")
+    checks.Lamp = example("class Lamp").Lamp
+    checks.politeness = example("def politeness").politeness
+    checks.test_the_lamp_keeps_to_the_contract()
+    checks.test_politeness_keeps_to_the_contract()

@@ -87,8 +87,19 @@ def test_a_torn_last_line_is_dropped_with_a_warning_and_nothing_else_is_lost(sto
     assert store.read_rows("rows.jsonl") == [{"n": 1}, {"n": 2}]
     assert len(warnings) == 1
     assert "torn last line" in warnings[0]
+    assert path.read_text().endswith("tor")  # not ours to mend: it may be being written
+    with store.lock():
+        store.read_rows("rows.jsonl")
     store.append("rows.jsonl", {"n": 4})
     assert [row["n"] for row in store.read_rows("rows.jsonl")] == [1, 2, 4]
+
+
+def test_a_line_may_hold_any_character(store: Store) -> None:
+    odd = Diagnosis(
+        trajectory_id="t", task_id="a", blame="agent", kind="x", turn=0, summary="a\u2028b\x85c"
+    )
+    store.write_values("rounds/1/diagnoses.jsonl", Diagnosis, [odd])
+    assert store.read_values("rounds/1/diagnoses.jsonl", Diagnosis) == [odd]
 
 
 def test_a_damaged_line_in_the_middle_is_named(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Lend a model and the process to a library trainer, and get both back as they were."""
+"""Lend a policy's model and the process to a library trainer, and get both back as they were."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-from transformers import PreTrainedModel
+from harness.protocols import TrainablePolicy
 
 NOISY = ("accelerate", "datasets", "transformers", "trl")
 
 
 @contextmanager
-def lent(model: PreTrainedModel, *, threads: int | None) -> Iterator[int]:
+def lent(policy: TrainablePolicy, *, threads: int | None) -> Iterator[int]:
     """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
 
     The value of the context is the number of threads.
@@ -23,6 +22,9 @@ def lent(model: PreTrainedModel, *, threads: int | None) -> Iterator[int]:
     Library trainers replace ``model.forward``, mark the model as theirs and change its config, each
     of which would mislead the next one.
     """
+    import torch
+
+    model = policy.model
     attributes, config = dict(vars(model)), dict(vars(model.config))
     training, before = model.training, torch.get_num_threads()
     torch.set_num_threads(threads or before)

@@ -1,0 +1,209 @@
+"""Each command does its one thing: the right status, the report on stdout, JSON that parses."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+COMMANDS = (
+    "loop", "sft", "eval", "discover", "inject", "train", "report", "plugins", "hooks", "doctor",
+)  # fmt: skip
+HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+def test_help_lists_every_command(cli: Cli) -> None:
+    outcome = cli("--help")
+    assert outcome.status == 0
+    assert outcome.err == ""
+    assert all(f"│ {command} " in outcome.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(cli: Cli, command: str) -> None:
+    outcome = cli(command, "--help")
+    assert outcome.status == 0
+    assert f"harness {command}" in outcome.out
+
+
+def loaded_by(*words: str) -> str:
+    """Which heavy modules a command has imported when it ends."""
+    code = f"""
+import sys
+from harness.cli import main
+sys.argv = ["harness", *{words}]
+try:
+    main()
+except SystemExit:
+    pass
+print("LOADED", *[name for name in {HEAVY} if name in sys.modules])
+"""
+    return python(code).splitlines()[-1]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert loaded_by("--help") == "LOADED"
+
+
+@pytest.mark.parametrize("words", [["loop", "--help"], ["plugins"], ["hooks"], ["doctor"]])
+def test_looking_around_imports_no_framework(words: list[str]) -> None:
+    assert loaded_by(*words) in ("LOADED", "LOADED pydantic")
+
+
+def test_the_console_script_is_this_command_line() -> None:
+    script = Path(sys.executable).parent / "harness"
+    done = subprocess.run(
+        [script, "hooks", "--json"], capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)) == 11
+
+
+def test_plugins_are_listed_with_what_they_offer(cli: Cli) -> None:
+    rows = {row["plugin"]: row for row in cli("plugins", "--json").json}
+    assert "domain retail" in rows["retail"]["offers"]
+    assert {"plugin", "distribution", "version", "offers", "error"} <= set(rows["retail"])
+    assert "retail" in cli("plugins").out
+
+
+def test_every_hook_is_listed_with_what_it_is_for(cli: Cli) -> None:
+    rows = cli("hooks", "--json").json
+    assert len(rows) == 11
+    assert all(row["kind"] and row["hook"].startswith("harness_") and row["offers"] for row in rows)
+    assert "harness_domains" in cli("hooks").out
+
+
+def test_doctor_finds_this_machine_fit(cli: Cli) -> None:
+    outcome = cli("doctor", "--json")
+    states = {row["check"]: row["state"] for row in outcome.json}
+    assert states["Python"] == "good"
+    assert states["plugin retail"] == "good"
+    assert set(states.values()) <= {"good", "missing", "broken"}
+
+
+@pytest.mark.slow  # the trainers' libraries take seconds to import
+def test_a_dry_run_shows_the_plan_and_touches_nothing(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("loop", "--preset", "quick", "--rounds", 2, "--control", "--dry-run", "--json")
+    assert outcome.status == 0
+    plan = outcome.json
+    assert plan["plugins"]["domain (retail)"] == "errata-harness:retail"
+    assert plan["stations"][:3] == ["base", "evaluate base on test", "sft"]
+    assert plan["stations"][-1] == "evaluate control-2 on test"
+    assert plan["evaluation_rollouts"]["evaluate rl-1 on test"] == 50 * 4
+    assert plan["evaluation_rollouts"]["evaluate rl-1 on validation"] == 60
+    assert plan["settings"]["rounds"] == 2
+    assert plan["rewards"]["task_success"] == 1.0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_one_station_plans_that_station(cli: Cli, tmp_path: Path) -> None:
+    words = ["--policy", "expert", "--tasks", 5, "--trials", 3, "--dry-run", "--json"]
+    plan = cli("eval", *words).json
+    assert plan["stations"] == ["evaluate policy on test"]
+    assert plan["evaluation_rollouts"] == {"evaluate policy on test": 15}
+    assert cli("sft", "--dry-run", "--json").json["stations"] == ["base", "sft"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_preset(cli: Cli) -> None:
+    Path("mine.toml").write_text('seed = 5\nrounds = 3\npool = "recent"\n[rewards]\nlength = 0.3\n')
+    words = ["--preset", "quick", "--config", "mine.toml", "--seed", 7, "--reward", "length=0.4"]
+    settings = cli("loop", *words, "--dry-run", "--json").json["settings"]
+    assert (settings["seed"], settings["rounds"], settings["pool"]) == (7, 3, "recent")
+    assert (settings["test_tasks"], settings["preset"]) == (50, "quick")
+    assert settings["rewards"]["length"] == 0.4
+    assert settings["rewards"]["task_success"] == 1.0
+
+
+def test_the_expert_passes_every_task_every_time(cli: Cli) -> None:
+    words = ["--policy", "expert", "--tasks", 5, "--trials", 2, "--out", "run"]
+    outcome = cli("eval", *words, "--json")
+    assert outcome.status == 0
+    [arm] = outcome.json["arms"]
+    assert (arm["name"], arm["tasks"], arm["trials"], arm["faults"]) == ("policy", 5, 2, 0)
+    assert arm["pass"]["1"] == {"value": 100.0, "low": 100.0, "high": 100.0}
+    assert arm["pass"]["2"]["value"] == 100.0
+    assert "evaluate policy on test" in outcome.err
+    assert "Pass^1" in cli("report", "run").out
+
+
+def test_stations_work_alone_on_the_folder_of_an_evaluation(cli: Cli) -> None:
+    words = ["--policy", "noop", "--tasks", 6, "--trials", 1, "--out", "run"]
+    assert cli("eval", *words, "--json").json["arms"][0]["pass"]["1"]["value"] < 50
+    patterns = cli("discover", "run", "--json").json
+    assert 0.5 < sum(pattern["rounds"][0]["share"] for pattern in patterns) <= 1.0
+    assert {"id", "name", "description", "rounds"} <= set(patterns[0])
+    [pool] = cli("inject", "run", "--json").json
+    assert pool["round"] == 1
+    assert pool["tasks"] > 0
+    assert set(pool["patterns"]) <= {pattern["id"] for pattern in patterns}
+    report = cli("report", "run", "--json").json
+    assert report["patterns"] == patterns
+    assert report["pool"] == [pool]
+    assert patterns[0]["name"] in cli("report", "run").out
+
+
+def test_a_finished_station_is_skipped_unless_asked_again(cli: Cli) -> None:
+    cli("eval", "--policy", "noop", "--tasks", 4, "--trials", 1, "--out", "run")
+    first = cli("discover", "run", "--json").json
+    diagnoses = Path("run/rounds/1/diagnoses.jsonl")
+    diagnoses.write_text("")
+    cli("discover", "run")
+    assert diagnoses.read_text() == ""
+    assert cli("discover", "run", "--again", "--json").json == first
+    assert diagnoses.read_text() != ""
+
+
+def test_a_report_has_the_documented_keys(cli: Cli) -> None:
+    cli("eval", "--policy", "noisy:0.5", "--tasks", 5, "--trials", 4, "--out", "run")
+    cli("discover", "run")
+    cli("inject", "run")
+    report = cli("report", "run", "--json").json
+    assert {
+        "run", "domain", "seed", "arms", "patterns", "pool", "seconds", "cost_usd"
+    } <= set(report)  # fmt: skip
+    assert (report["run"], report["domain"], report["seed"]) == ("run", "retail", 0)
+    [arm] = report["arms"]
+    assert {"name", "tasks", "trials", "pass", "faults"} <= set(arm)
+    assert set(arm["pass"]) == {"1", "2", "3", "4"}
+    for interval in arm["pass"].values():
+        assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 100
+    assert {"id", "name", "description", "rounds"} <= set(report["patterns"][0])
+    assert {"round", "count", "share"} <= set(report["patterns"][0]["rounds"][0])
+    assert {"round", "tasks"} <= set(report["pool"][0])
+    assert report["seconds"]["evaluate policy on test"] > 0
+    assert report["cost_usd"] == 0
+
+
+def test_a_report_is_written_as_picture_and_page(cli: Cli) -> None:
+    cli("eval", "--policy", "noop", "--tasks", 2, "--trials", 1, "--out", "run")
+    outcome = cli("report", "run", "--svg", "r.svg", "--html", "r.html")
+    assert outcome.status == 0
+    assert Path("r.svg").read_text().startswith("<svg")
+    assert "<html" in Path("r.html").read_text()
+
+
+def test_equal_seeds_give_equal_files_and_other_seeds_other_ones(cli: Cli) -> None:
+    words = ["--policy", "noisy:0.5", "--tasks", 6, "--trials", 2]
+    for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert cli("eval", *words, "--seed", seed, "--out", folder).status == 0
+
+    def files(folder: str) -> dict[str, bytes]:
+        kept = (*Path(folder, "evals").rglob("*.jsonl"), *Path(folder, "tasks").rglob("*.jsonl"))
+        return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+    assert len(files("a")) == 2
+    assert files("a") == files("b")
+    assert files("a") != files("c")
