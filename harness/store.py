@@ -17,6 +17,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -139,6 +140,10 @@ class Store:
         return (self.folder / name).exists()
 
     def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
+        """A path inside the run folder is kept relative to it, so that the folder may move."""
+        path = Path(checkpoint.path)
+        if path.is_relative_to(self.folder):
+            checkpoint = replace(checkpoint, path=str(path.relative_to(self.folder)))
         self.write_json(
             f"checkpoints/{arm}/checkpoint.json",
             _adapter(Checkpoint).dump_python(checkpoint, mode="json"),
@@ -152,7 +157,10 @@ class Store:
                 f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
             )
         text = (self.folder / name).read_text()
-        return self._parse(_adapter(Checkpoint), name, text)
+        checkpoint = self._parse(_adapter(Checkpoint), name, text)
+        inside = self.folder / checkpoint.path
+        kept_here = bool(checkpoint.path) and inside.exists()
+        return replace(checkpoint, path=str(inside)) if kept_here else checkpoint
 
     def append_episode(self, evaluation: str, episode: Episode) -> None:
         self.append(f"evals/{evaluation}/{EPISODES}", _episode_row(episode))

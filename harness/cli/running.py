@@ -54,17 +54,19 @@ def working(store: Store) -> Iterator[Parts]:
 
     Ctrl-C leaves the folder as it is and says how to go on.
     """
+    from harness.cli.interrupt import interruptions
     from harness.config import parse_config
     from harness.report.live import LiveProgress
 
     config = parse_config(store.config)
-    with store.lock(), LiveProgress() as live:
-        parts = options.make_parts(config, (live,))
+    with store.lock(), interruptions() as interrupts, LiveProgress() as live:
+        parts = options.make_parts(config, (live, interrupts))
         store.warn = lambda message: parts.notify("warning", message=message)
         try:
             yield parts
         except KeyboardInterrupt:
             parts.notify("run_interrupted")
+            typer.echo(f"Kept; `loop` and `eval` go on with --resume {store.folder}", err=True)
             raise
 
 

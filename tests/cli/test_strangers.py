@@ -1,6 +1,7 @@
 """Plugins of others on the command line: broken ones are named and the rest goes on."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Cli = Callable[..., Any]
@@ -78,3 +79,25 @@ class Watcher:
     outcome = cli("eval", *words, "--config", "watch.toml")
     assert outcome.status == 0
     assert "SAW evaluate policy on test" in outcome.err
+
+
+def test_ctrl_c_counts_even_where_it_was_swallowed(cli: Cli, stranger: Stranger) -> None:
+    swallowing = """
+import os
+import signal
+
+from harness.testing import IdlePolicy
+
+
+def deaf():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+    return IdlePolicy()
+"""
+    stranger("stranger_deaf", swallowing + offering("harness_policies", "deaf", "deaf()"))
+    outcome = cli("eval", "--policy", "deaf", "--tasks", 3, "--trials", 1, "--out", "run")
+    assert (outcome.status, outcome.out) == (130, "")
+    assert "--resume run" in outcome.err
+    assert not Path("run/done").exists()

@@ -155,6 +155,16 @@ def test_a_missing_checkpoint_is_named(store: Store) -> None:
     assert store.read_checkpoint("sft") == checkpoint
 
 
+def test_a_moved_run_folder_finds_its_models(store: Store, tmp_path: Path) -> None:
+    model = store.folder / "checkpoints" / "sft" / "model"
+    model.mkdir(parents=True)
+    store.write_checkpoint("sft", Checkpoint(id="1", policy="tiny", path=str(model)))
+    assert store.read_checkpoint("sft").path == str(model)
+    moved = store.folder.rename(tmp_path / "moved")
+    found = Store.open(moved).read_checkpoint("sft").path
+    assert found == str(moved / "checkpoints" / "sft" / "model")
+
+
 def test_a_second_process_is_kept_out(store: Store) -> None:
     with store.lock(), pytest.raises(RunError, match="in use"), store.lock():
         pass

@@ -1,0 +1,206 @@
+"""Several rounds of the loop on the weather domain, with a pupil that learns by decree."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.config import load_config
+from harness.loop import round_tasks, run_loop, stations
+from harness.parts import Parts
+from harness.pool import fingerprint
+from harness.protocols import Event
+from harness.registry import Registry
+from harness.store import Store
+from harness.types import Diagnosis, ErrorPattern
+
+PLUGIN = Path(__file__).parent / "plugin" / "harness_pupil.py"
+SIZES = {
+    "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
+    "targeted_tasks": 10, "heldout_demonstrations": 3,
+}  # fmt: skip
+NAMES = {
+    "domain": "weather", "policy": "pupil", "sft_trainer": "lessons", "trainer": "drill",
+}  # fmt: skip
+
+
+class Ear:
+    """Keeps every event."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event) -> None:
+        self.events.append(event)
+
+    def heard(self, name: str) -> list[Any]:
+        return [event.data for event in self.events if event.name == name]
+
+
+class Run:
+    """A finished run: its folder, its report, what was told meanwhile."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder, self.ear = folder, Ear()
+        config = load_config(preset="quick", flags={**NAMES, **SIZES, **settings})
+        self.store = Store.create(folder, config.plain())
+        self.parts = Parts(config, Registry(), (self.ear,))
+        self.report: Any = run_loop(self.parts, self.store)
+
+    def again(self) -> Ear:
+        """Run it anew on the same folder, as --resume does."""
+        ear = Ear()
+        self.report = run_loop(Parts(self.parts.config, Registry(), (ear,)), self.store)
+        return ear
+
+    def trained(self, arm: str) -> Any:
+        return self.store.read_checkpoint(arm)
+
+    def pool(self, number: int) -> list[str]:
+        return [task.id for task in round_tasks(self.store, number)]
+
+
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def start(weather: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    site = tmp_path / "site"
+    info = site / "harness_pupil-1.0.dist-info"
+    info.mkdir(parents=True)
+    shutil.copy(PLUGIN, site)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-pupil\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness]\npupil = harness_pupil\n")
+    for folder in (weather, site):
+        monkeypatch.syspath_prepend(str(folder))
+    for name in [
+        name for name in sys.modules if name.startswith(("harness_weather", "harness_pu"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    return lambda name="run", **settings: Run(tmp_path / name, **settings)
+
+
+def test_two_rounds_train_on_the_union_from_the_sft_checkpoint(start: Start) -> None:
+    run = start(rounds=2)
+    assert [arm["name"] for arm in run.report["arms"]] == ["base", "sft", "rl-1", "rl-2"]
+    assert run.report["complete"] is True
+    assert list(run.trained("rl-1").record["tasks"]) == run.pool(1)
+    assert list(run.trained("rl-2").record["tasks"]) == run.pool(1) + run.pool(2)
+    assert run.trained("rl-1").parent == run.trained("sft").id
+    assert run.trained("rl-2").parent == run.trained("sft").id
+    assert run.trained("rl-2").record["from"] == 0.4
+    assert set(run.report["seconds"]) == set(stations(run.parts))
+
+
+def test_recent_pools_and_restarts_from_the_previous_round_are_what_they_say(start: Start) -> None:
+    run = start(rounds=2, pool="recent", restart="previous")
+    assert list(run.trained("rl-2").record["tasks"]) == run.pool(2)
+    assert run.trained("rl-2").parent == run.trained("rl-1").id
+    assert run.trained("rl-2").record["from"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("restart", ["sft", "previous"])
+def test_the_control_gets_the_same_budget_of_untargeted_tasks(start: Start, restart: str) -> None:
+    run = start(rounds=2, control=True, restart=restart)
+    arms = [arm["name"] for arm in run.report["arms"]]
+    assert arms == ["base", "sft", "rl-1", "control-1", "rl-2", "control-2"]
+    for number in (1, 2):
+        targeted = run.trained(f"rl-{number}").record["tasks"]
+        untargeted = run.trained(f"control-{number}").record["tasks"]
+        assert len(untargeted) == len(targeted)
+        assert not set(untargeted) & set(targeted)
+    parent = "control-1" if restart == "previous" else "sft"
+    assert run.trained("control-2").parent == run.trained(parent).id
+
+
+def test_each_round_studies_the_newest_policy(start: Start) -> None:
+    run = start(rounds=2)
+    found = [run.store.read_json(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
+    assert found == ["sft-validation", "rl-1-validation"]
+    assert [arm["name"] for arm in run.report["validation"]] == ["sft", "rl-1"]
+
+
+def test_held_out_tasks_and_repeats_never_enter_the_pool(start: Start) -> None:
+    run = start(rounds=2, injector="smuggler")
+    for number in (1, 2):
+        refused = run.store.read_json(f"rounds/{number}/refused.json")
+        assert refused["matches a held-out task"] >= 20
+        assert refused["not a train task"] >= 1
+        assert refused["already in the pool"] >= 1
+    held_out = {
+        fingerprint(task)
+        for split in ("test", "validation")
+        for task in run.parts.domain.tasks(split)  # type: ignore[arg-type]
+    }
+    marks = [fingerprint(task) for n in (1, 2) for task in round_tasks(run.store, n)]
+    assert marks
+    assert not held_out & set(marks)
+    assert len(set(marks)) == len(marks)
+    assert run.report["pool"][0]["refused"] == run.store.read_json("rounds/1/refused.json")
+
+
+def test_every_targeted_task_leads_back_to_the_failure_it_was_made_for(start: Start) -> None:
+    run = start(rounds=2)
+    for number, arm in ((1, "sft"), (2, "rl-1")):
+        trace_lineage(run.store, number, f"{arm}-validation")
+
+
+def test_a_policy_that_no_longer_fails_ends_the_run_early_and_well(start: Start) -> None:
+    run = start(rounds=3, options={"drill": {"gain": 1.0}})
+    assert [arm["name"] for arm in run.report["arms"]] == ["base", "sft", "rl-1"]
+    assert run.report["arms"][-1]["pass"]["1"]["value"] == 100.0
+    assert run.report["complete"] is True
+    [warning] = run.ear.heard("warning")
+    assert "round 2 ended early" in warning["message"]
+
+
+def test_a_finished_run_does_nothing_when_resumed(start: Start) -> None:
+    run = start(rounds=1)
+    timings = (run.folder / "timings.jsonl").read_bytes()
+    ear = run.again()
+    assert (run.folder / "timings.jsonl").read_bytes() == timings
+    assert [data["station"] for data in ear.heard("station_skipped")] == stations(run.parts)
+    assert ear.heard("station_started") == []
+
+
+def test_two_runs_of_one_seed_leave_the_same_files_but_for_the_times(start: Start) -> None:
+    def kept(run: Run) -> dict[str, bytes]:
+        paths = [path for path in run.folder.rglob("*") if path.is_file()]
+        timed = ("timings.jsonl", "report.json", "run.lock")
+        return {
+            str(path.relative_to(run.folder)): path.read_bytes()
+            for path in paths
+            if path.name not in timed
+        }
+
+    first, second = kept(start("a", rounds=2, seed=7)), kept(start("b", rounds=2, seed=7))
+    assert set(first) == set(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert (
+        kept(start("c", seed=8))["evals/sft-test/episodes.jsonl"]
+        != (first["evals/sft-test/episodes.jsonl"])
+    )
+
+
+def trace_lineage(store: Store, number: int, evaluation: str) -> None:
+    """Walk every task of a round back to its failure, and every pattern forth to its tasks."""
+    tasks = round_tasks(store, number)
+    patterns = {p.id: p for p in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)}
+    found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+    diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
+    rows: list[Any] = store.read_rows(f"evals/{evaluation}/episodes.jsonl")
+    failed = {row["trajectory"]["id"]: row for row in rows if not row["score"]["success"]}
+    assert tasks
+    for task in tasks:
+        origin = task.origin
+        assert origin is not None
+        assert origin.round == number
+        assert origin.trajectory_id in patterns[origin.pattern_id].members
+        assert diagnoses[origin.trajectory_id].blame == "agent"
+        assert failed[origin.trajectory_id]["trajectory"]["task_id"] == origin.parent_task_id
+        assert diagnoses[origin.trajectory_id].task_id == origin.parent_task_id
+    assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns)
+    assert set(diagnoses) == set(failed)
