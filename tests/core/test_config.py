@@ -12,9 +12,10 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) ->
     config = load_config(preset="quick", file=file, flags={"seed": 9, "policy": None})
     assert (config.rounds, config.seed, config.policy) == (3, 9, "tiny")
     assert config.options["grpo"]["steps"] == 2
-    assert config.options["grpo"]["group_size"] == load_config(preset="quick").options["grpo"][
-        "group_size"
-    ]
+    assert (
+        config.options["grpo"]["group_size"]
+        == load_config(preset="quick").options["grpo"]["group_size"]
+    )
 
 
 def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from harness_asyncio.executor import AsyncioExecutor
 
 from harness.errors import PluginFailed, RolloutFault
 from harness.protocols import AgentTurn, Conversation, Domain, Policy, TurnTokens, UserTurn
@@ -22,6 +21,7 @@ from harness.types import (
     ToolResult,
     Trajectory,
 )
+from harness_asyncio.executor import AsyncioExecutor
 
 SWITCH = Tool(name="switch", description="Turn the lamp on.", parameters={}, kind="write")
 
