@@ -46,11 +46,12 @@ def evaluate_policy(parts: Parts, store: Store, policy: Policy, arm: str, split:
 
 def held_out_tasks(parts: Parts, split: Split, count: int) -> list[Task]:
     """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
+    setting = "test_tasks" if split == "test" else "validation_tasks"
     tasks = list(parts.domain.tasks(split))
     if len(tasks) < count:
         raise RunError(
             f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
-            hint=f"Set {split}_tasks (or --tasks) to at most {len(tasks)}.",
+            hint=f"Set {setting} (or --tasks) to at most {len(tasks)}.",
         )
     return tasks[:count]
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from harness.diagnosis import by_blame, diagnose, failures
-from harness.errors import NothingToLearn
+from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
 from harness.injection import inject_tasks
 from harness.parts import Parts
@@ -239,6 +239,11 @@ def round_tasks(store: Store, number: int) -> list[Task]:
 
 def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
     """The tasks round ``number`` trains on. Raises ``NothingToLearn`` if there are none."""
+    if not store.is_done(f"inject {number}"):
+        raise RunError(
+            f"round {number} has no targeted tasks yet",
+            hint=f"Run `harness inject {store.folder} --round {number}` first.",
+        )
     first = 1 if parts.config.pool == "union" else number
     pool = [task for n in range(first, number + 1) for task in round_tasks(store, n)]
     if not pool:
