@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness import testing
-from harness.errors import HarnessError
+from harness.errors import MissingExtra
 from harness.protocols import Domain, Settings
 from harness.registry import PATH, Registry
 
@@ -28,10 +28,10 @@ def with_domains(kind: str) -> list[Any]:
 
 
 def make(kind: str, name: str, domain: Domain | None = None) -> Any:
-    """The product; the test is skipped if it needs a key, an extra or a checkpoint."""
+    """The product; the test is skipped if it needs an extra that is not installed."""
     try:
         return REGISTRY.make(kind, name, Settings(domain=domain))
-    except HarnessError as error:
+    except MissingExtra as error:
         pytest.skip(f"{kind} {name!r} cannot be made here: {error}")
 
 
