@@ -1,4 +1,4 @@
-"""Rollouts in this process, on one asyncio event loop: the default executor."""
+"""Rollouts on this machine: on one asyncio event loop, or on one in each of several processes."""
 
 from __future__ import annotations
 
@@ -11,5 +11,6 @@ from harness.protocols import Executor
 @hookimpl
 def harness_executors() -> Mapping[str, Factory[Executor]]:
     from harness_asyncio.executor import asyncio_executor
+    from harness_asyncio.forking import fork_executor
 
-    return {"asyncio": asyncio_executor}
+    return {"asyncio": asyncio_executor, "fork": fork_executor}
