@@ -1,0 +1,67 @@
+"""Causal attention within each conversation of a packed row, forward and backward, for CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BLOCK = 192
+"""Queries that meet the keys before them in one product: more waste half of it on keys to come."""
+
+Place = tuple[int, int, int]
+"""Where a conversation begins, and the first of a block of its queries and the one after."""
+
+
+class PackedAttention(torch.autograd.Function):
+    """Softmax attention of ``query``, ``key`` and ``value`` (heads, tokens, width), scores scaled.
+
+    ``offsets`` are where conversations begin, and the end. Blocks of queries meet the keys before
+    them as matrix products: in bfloat16, at heads of width 32, that is several times as fast on a
+    CPU as the fused kernel of torch. Gradients are written in place, slice by slice, where autograd
+    would make a whole tensor of zeros for each slice.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, offsets: Sequence[int]
+    ) -> Tensor:
+        read = torch.empty_like(query)
+        future = torch.full((BLOCK, BLOCK), float("-inf"), dtype=query.dtype, device=query.device)
+        future.triu_(1)
+        weights: list[Tensor] = []
+        for begin, start, stop in _places(offsets):
+            scores = torch.bmm(query[:, start:stop], key[:, begin:stop].transpose(1, 2))
+            size = stop - start
+            scores[:, :, start - begin :] += future[:size, :size]
+            weights.append(scores.softmax(-1))
+            read[:, start:stop] = torch.bmm(weights[-1], value[:, begin:stop])
+        ctx.offsets = offsets
+        ctx.save_for_backward(query, key, value, read, *weights)
+        return read
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        query, key, value, read, *weights = ctx.saved_tensors
+        slope = slopes[0].contiguous()
+        of_query = torch.empty_like(query)
+        of_key, of_value = torch.zeros_like(key), torch.zeros_like(value)
+        # The softmax takes back from each score what its row got on average.
+        average = (slope * read).sum(-1, keepdim=True)
+        for (begin, start, stop), weight in zip(_places(ctx.offsets), weights, strict=True):
+            here = slope[:, start:stop]
+            of_value[:, begin:stop].baddbmm_(weight.transpose(1, 2), here)
+            of_scores = torch.bmm(here, value[:, begin:stop].transpose(1, 2))
+            of_scores.sub_(average[:, start:stop]).mul_(weight)
+            of_query[:, start:stop] = torch.bmm(of_scores, key[:, begin:stop])
+            of_key[:, begin:stop].baddbmm_(of_scores.transpose(1, 2), query[:, start:stop])
+        return of_query, of_key, of_value, None
+
+
+def _places(offsets: Sequence[int]) -> Iterator[Place]:
+    for begin, end in pairwise(offsets):
+        for start in range(begin, end, BLOCK):
+            yield begin, start, min(start + BLOCK, end)
