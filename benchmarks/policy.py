@@ -13,8 +13,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,12 +33,13 @@ from stopwatch import Stopwatch
 import harness_local.sampler
 from harness.config import load_config
 from harness.parts import Parts
-from harness.protocols import Policy, Settings, TrainingJob
+from harness.protocols import Executor, Policy, Settings, TrainingJob
 from harness.registry import Registry
 from harness.rollout import Job, run_rollouts
 from harness.samples import demonstrations
 from harness.types import Episode, Recipe, Task, stable_seed
 from harness_asyncio.executor import AsyncioExecutor
+from harness_asyncio.forking import ForkExecutor
 from harness_local.compact import CompactTranscript
 from harness_local.folders import quiet
 from harness_local.policy import LocalPolicy
@@ -85,8 +84,7 @@ def measure(base: str, amounts: Amounts) -> dict[str, Any]:
         torch.set_num_threads(1)
         found |= measure_rollouts(parts, policy, amounts)
         if amounts.processes:
-            policy.save(Path(folder) / "taught")
-            found |= measure_cores(Path(folder) / "taught", amounts)
+            found |= measure_cores(parts, policy, amounts)
         return found | measure_step(parts, policy, Path(folder), amounts)
 
 
@@ -139,7 +137,7 @@ def measure_imitation(
 def measure_rollouts(parts: Parts, policy: LocalPolicy, amounts: Amounts) -> dict[str, Any]:
     """Rollouts in a CPU second of one core, ours and those of ``model.generate``, in turns."""
     context = policy.model.config.max_position_embeddings
-    limits = Limits(max_new_tokens=96, max_context=context, slots=CROWD)
+    limits = Limits(max_new_tokens=256, max_context=context, slots=CROWD)
     plain = plain_policy(policy, limits, temperature=TEMPERATURE)
     jobs = step_jobs(parts, amounts)
     ours: list[float] = []
@@ -299,59 +297,26 @@ def training_job(parts: Parts, policy: LocalPolicy, folder: Path, **given: Any) 
 # --- one core and two -----------------------------------------------------------------------------
 
 
-def measure_cores(folder: Path, amounts: Amounts) -> dict[str, float]:
+def measure_cores(parts: Parts, policy: LocalPolicy, amounts: Amounts) -> dict[str, float]:
     """How many times the rollouts of one process on one core two get done, by the clock."""
-    alone = fmean(play_in_processes(folder, amounts, threads=1, processes=1))
-    both = max(play_in_processes(folder, amounts, threads=1, processes=2))
-    threads = fmean(play_in_processes(folder, amounts, threads=2, processes=1))
-    return {"two_processes_ratio": 2 * alone / both, "two_threads_ratio": alone / threads}
+    jobs = step_jobs(parts, amounts)
 
+    def seconds(executor: Executor, threads: int = 1) -> float:
+        torch.set_num_threads(threads)
+        times = []
+        for _ in range(amounts.repeats):
+            started = perf_counter()
+            run_rollouts(jobs, policy, parts.setting, executor, keep_tokens=True)
+            times.append(perf_counter() - started)
+        torch.set_num_threads(1)
+        return min(times)
 
-def play_in_processes(
-    folder: Path, amounts: Amounts, *, threads: int, processes: int
-) -> list[float]:
-    """Seconds by the clock that each of the processes takes, all at the same time."""
-    plan = json.dumps({"folder": str(folder), "threads": threads, "group": amounts.group})
-    players = [
-        subprocess.Popen(
-            [sys.executable, __file__, "--player", plan],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(processes)
-    ]
-
-    def line(player: subprocess.Popen[str]) -> str:
-        assert player.stdout is not None
-        return player.stdout.readline()
-
-    for player in players:
-        assert line(player) == "ready\n"
-    for player in players:
-        assert player.stdin is not None
-        player.stdin.write("go\n")
-        player.stdin.flush()
-    seconds = [float(line(player)) for player in players]
-    for player in players:
-        player.communicate()
-    return seconds
-
-
-def run_player(plan: Mapping[str, Any]) -> None:
-    """Make ready, wait for a word, play, and say how many seconds it took."""
-    torch.set_num_threads(plan["threads"])
-    parts = Parts(load_config(preset="default"), Registry())
-    policy = parts.registry.make("policy", f"path:{plan['folder']}", Settings())
-    assert isinstance(policy, LocalPolicy)
-    policy.set_temperature(TEMPERATURE)
-    jobs = step_jobs(parts, replace(Amounts(), group=plan["group"]))
-    play(parts, policy, jobs[:16])
-    print("ready", flush=True)
-    sys.stdin.readline()
-    started = perf_counter()
-    play(parts, policy, jobs)
-    print(perf_counter() - started, flush=True)
+    alone = seconds(AsyncioExecutor(CROWD))
+    forked = ForkExecutor(processes=2, concurrency=CROWD, least=2)
+    return {
+        "two_processes_ratio": alone / seconds(forked),
+        "two_threads_ratio": alone / seconds(AsyncioExecutor(CROWD), threads=2),
+    }
 
 
 def main() -> None:
@@ -366,11 +331,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, help="how often rollouts are played")
     parser.add_argument("--quick", action="store_true", help="a look at whether it runs")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--player", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.player:
-        run_player(options.player)
-        return
     amounts = QUICK if options.quick else Amounts()
     given = {"sft_seconds": options.sft_seconds, "repeats": options.repeats}
     amounts = replace(amounts, **{name: value for name, value in given.items() if value})

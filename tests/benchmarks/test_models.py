@@ -49,3 +49,25 @@ def test_a_server_that_does_not_start_ends_with_its_log(folder: Path) -> None:
     assert done.returncode == 1
     assert "vLLM did not start" in done.stderr
     assert "No module named" in done.stderr
+
+
+def test_imitation_is_measured_for_each_combination() -> None:
+    words = ["--bases", "untrained", "--seconds", "1", "--learning-rates", "1e-3", "3e-3"]
+    done = run("base_model.py", *words, "--tasks", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["learning_rate"] for row in rows] == [1e-3, 3e-3]
+    for row in rows:
+        assert row["steps"] > 0
+        assert row["heldout_loss"] > 0
+        assert len(row["pass_4"]) == len(["value", "low", "high"])
+
+
+def test_reinforcement_is_measured_beside_its_start(folder: Path) -> None:
+    words = ["--groups", "1x2", "2x2", "--steps", "1", "--pool", "2", "--tasks", "2", "--json"]
+    done = run("reinforcement.py", str(folder), *words)
+    assert done.returncode == 0, done.stderr
+    start, *rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert start["start"] == str(folder)
+    assert [row["groups"] for row in rows] == ["1x2", "2x2"]
+    assert all(row["steps"] == 1 and len(row["gain_1"]) == 3 for row in rows)

@@ -1,0 +1,44 @@
+"""Turn a policy into its Pass^k on held-out tasks, as all benchmarks that train one print it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.metrics import Outcome, outcomes, pass_table
+from harness.parts import Parts
+from harness.protocols import SamplingPolicy
+from harness.rollout import Job, run_rollouts
+from harness.types import Interval, Json, Split, stable_seed
+
+TRIALS = 4
+TEMPERATURE = 0.7
+
+
+def outcomes_on(
+    parts: Parts, policy: SamplingPolicy, split: Split, tasks: int
+) -> Sequence[Outcome]:
+    """How ``TRIALS`` trials of each of the first tasks of a split went."""
+    policy.set_temperature(TEMPERATURE)
+    jobs = [
+        Job(task=task, trial=trial, seed=stable_seed(task.id, trial))
+        for task in parts.domain.tasks(split)[:tasks]
+        for trial in range(TRIALS)
+    ]
+    return outcomes(run_rollouts(jobs, policy, parts.setting, parts.executor))
+
+
+def passes(found: Sequence[Outcome]) -> dict[str, Json]:
+    """Pass^1 and Pass^``TRIALS`` in percent."""
+    table = pass_table(found, ks=(1, TRIALS))
+    return {f"pass_{k}": plain(interval) for k, interval in table.pass_.items()}
+
+
+def plain(interval: Interval | None) -> list[Json]:
+    """The value and its bounds."""
+    found = [interval.value, interval.low, interval.high] if interval else []
+    return [round(value, 1) for value in found]
+
+
+def show(row: Mapping[str, Json]) -> str:
+    """One line for a person."""
+    return "  ".join(f"{name} {value}" for name, value in row.items())
