@@ -1,26 +1,30 @@
 """Turn messages into few tokens that a small model can copy from, and tokens into messages.
 
 No policy text and no schemas: the model has learned them. Ids are one-token aliases, tool results
-are rows, of which those already shown are left out, and calls are a handful of tokens.
+are rows, of which those already shown are left out, and calls are a handful of tokens. Before it
+speaks of an id, the agent cites the row that it has it from; nobody else sees that.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from transformers import PreTrainedTokenizerBase
 
 from harness.protocols import Domain
 from harness.types import Message
 from harness_local.aliases import Aliases
+from harness_local.citing import Sources, without_citations
 from harness_local.codec import call_id
-from harness_local.lexicon import Lexicon
-from harness_local.rows import rows
+from harness_local.lexicon import Lexicon, plain
+from harness_local.rows import Row, rows
 from harness_local.text import CallWriter, TextWriter
-from harness_local.tokenizer import AGENT, CALL, END, TOOL, USER
+from harness_local.tokenizer import AGENT, CALL, CITE, END, SAID, SAY, TOOL, USER
 
+_WORD = re.compile(r"\w(?:[\w.'-]*\w)?")
 _QUOTED = re.compile(r'"([^"\\]+)"')
 
 
@@ -42,10 +46,14 @@ class CompactTranscript:
 
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
-        self._shown: set[str] = set()
+        self._shown: set[Row] = set()
+        self._said: set[str] = set()
         self._aliases = Aliases(len(lexicon.aliases))
+        self._sources = Sources(lexicon)
+        self._writes = {tool.name for tool in domain.tools if tool.kind == "write"}
         self._texts = TextWriter(lexicon, self._aliases)
         self._calls = CallWriter(self._texts, domain.tools)
+        self._newline = lexicon.encode("\n")
 
     def context(self, messages: Sequence[Message], *, unfinished: bool) -> list[int]:
         ids = [self._frame[END]] if unfinished else []
@@ -53,23 +61,31 @@ class CompactTranscript:
             if message.role == "assistant":
                 continue  # the greeting, the same in every conversation
             if message.role == "tool":
-                text = self._news(message.content)
-                self._aliases.learn(text, places=_QUOTED.findall(message.content))
-                ids += [self._frame[TOOL], *self._texts.write(text)]
+                ids += [self._frame[TOOL], *self._shown_rows(message.content)]
             else:
                 self._aliases.learn(message.content, names=True)
-                ids += [self._frame[USER], *self._texts.write(message.content)]
+                said = list(self._texts.write_heard(message.content))
+                self._sources.said(said)
+                self._said.update(_WORD.findall(plain(message.content)))
+                ids += [self._frame[USER], *said]
         return [*ids, self._frame[AGENT]]
 
     def write(self, message: Message) -> list[int]:
-        ids = list(self._texts.write(message.content))
-        for call in message.calls:
-            ids += self._calls.write(call)
+        text = list(self._texts.write(message.content))
+        calls = [token for call in message.calls for token in self._calls.write(call)]
+        ids: list[int] = []
+        for row in self._sources.cite([*text, *calls], calls=bool(calls)):
+            ids += [self._frame[CITE], *row]
+        if ids and not (calls and not text):
+            ids.append(self._frame[SAY])
         self._learn(message)
-        return [*ids, self._frame[END]]
+        return [*ids, *text, *calls, self._frame[END]]
 
     def read(self, sampled: Sequence[int], *, number: int) -> Message:
-        spoken, *calls = _cut(sampled, self._frame[CALL])
+        frame = self._frame
+        ends = (frame[CALL], frame[SAY], frame[END])
+        said = without_citations(sampled, frame[CITE], ends)
+        spoken, *calls = _cut(said, frame[CALL])
         message = Message(
             role="assistant",
             content=self._texts.read(spoken),
@@ -78,16 +94,32 @@ class CompactTranscript:
         self._learn(message)
         return message
 
-    def _news(self, content: str) -> str:
+    def _shown_rows(self, content: str) -> Iterator[int]:
         """The first row of a tool result, and of the others those that were not shown before."""
-        first, *others = rows(content) or [""]
-        news = [row for row in dict.fromkeys(others) if row not in self._shown]
-        self._shown.update(news)
-        # Each row starts with a space: its first word is then the same token as elsewhere.
-        return "\n ".join([first, *news])
+        first, *others = rows(content) or [Row()]
+        news = [first, *(row for row in dict.fromkeys(others) if row not in self._shown)]
+        self._shown.update(news[1:])
+        text = "\n".join(row.text for row in news)
+        self._aliases.learn(text, places=_QUOTED.findall(content))
+        for number, row in enumerate(news):
+            if number:
+                yield from self._newline
+            ids = [*self._marked(row.cue), *self._texts.write_heard(row.rest)]
+            self._sources.shown(ids)
+            yield from ids
+
+    def _marked(self, cue: str) -> Iterator[int]:
+        """The words, with a mark before those that the user has said for this request."""
+        for said, words in groupby(cue.split(), lambda word: plain(word) in self._said):
+            if said:
+                yield self._frame[SAID]
+            yield from self._texts.write_heard(" ".join(words))
 
     def _learn(self, message: Message) -> None:
         """Only after the turn: the agent cannot name by alias what it had not read."""
+        if any(call.name in self._writes for call in message.calls):
+            self._sources.forget_cited()
+            self._said.clear()
         self._aliases.learn(message.content)
         for call in message.calls:
             for value in call.arguments.values():

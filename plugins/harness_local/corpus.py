@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.protocols import Domain
 from harness.types import Fact, Json, Recipe, Scenario, Task, Tool
 from harness_local.aliases import Alias, Aliases
-from harness_local.lexicon import folded, spelled
+from harness_local.lexicon import folded, plain, spelled
 from harness_local.rows import rows
 
 _PHRASES = (
@@ -32,7 +32,7 @@ _REPEATS = 20
 def corpus(domain: Domain, *, seed: int, tasks: int) -> Iterator[str]:
     """Texts as the compact codec writes them: the domain's own and of generated tasks."""
     for text in _texts(domain, seed=seed, tasks=tasks):
-        yield folded(text)
+        yield folded(plain(text))
 
 
 def _texts(domain: Domain, *, seed: int, tasks: int) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _results(domain: Domain, task: Task) -> Iterator[str]:
     world = domain.open(task)
     for call in itertools.chain.from_iterable(domain.solve(task) or ()):
         yield from (value for value in call.arguments.values() if isinstance(value, str))
-        yield "\n ".join(rows(world.call(call).content))
+        yield "\n ".join(row.text for row in rows(world.call(call).content))
 
 
 def _strings(value: Json) -> Iterator[str]:

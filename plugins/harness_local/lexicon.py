@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
@@ -20,6 +21,8 @@ from harness_local.tokenizer import (
 
 _MARKED = re.compile(r"(?<= )[A-Z](?=[a-z])|(?<=\d)\.\d\d(?!\d)")
 """What is written with a special token: a capital that opens a word, and cents."""
+_JOINED = re.compile(r"\b[A-Za-z]+(?:_[A-Za-z]+)+\b")
+_CAPITALISED = re.compile(r"\b(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[A-Za-z]+(?:-[A-Za-z]+)*\b")
 _KNOWN = 100_000
 """How many texts are remembered with their ids."""
 
@@ -56,6 +59,8 @@ class Lexicon:
         self._plain.encode_special_tokens = True
         self._plain.normalizer = None
         self._known: dict[str, tuple[int, ...]] = {}
+        numbers = (f"{space}{digit}" for space in ("", " ") for digit in range(10))
+        self.digits = frozenset(chain.from_iterable(map(self._encode, numbers)))
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text. Half surrogate pairs become question marks.
@@ -87,6 +92,14 @@ class Lexicon:
             if len(self._known) < _KNOWN:
                 self._known[text] = known
         return known
+
+
+def plain(text: str) -> str:
+    """The text with words joined by underscores apart, and without capitals in words that have a
+    small letter.
+    """
+    text = _JOINED.sub(lambda found: found[0].replace("_", " "), text)
+    return _CAPITALISED.sub(lambda found: found[0].lower(), text)
 
 
 def folded(text: str) -> str:

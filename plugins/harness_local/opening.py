@@ -55,7 +55,7 @@ class TinyOptions(Options):
     settings are the shape of an untrained model.
     """
 
-    max_new_tokens: int = 96
+    max_new_tokens: int = 256
     base: str = BUNDLED
     words: int = 640
     tasks: int = Shape.tasks

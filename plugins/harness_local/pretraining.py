@@ -18,19 +18,16 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
-
-import numpy as np
 
 from harness.protocols import Conversation, Domain, Policy, Settings, TrainingJob
 from harness.registry import Registry
 from harness.rollout import Job, Setting, run_rollouts
 from harness.types import Episode, Json, Recipe, Task, TokenTrace, stable_seed
 from harness_local.corpus import corpus
-from harness_local.lexicon import Lexicon
 from harness_local.opening import Options, open_model
 from harness_local.policy import LocalPolicy
 from harness_local.tiny import Shape, build_model
@@ -47,29 +44,14 @@ _AT_ONCE = 32
 _EACH = 8
 """Talks of a business before another takes its place."""
 _SLIPS = 0.02
-_KEPT = 0.25
 _SAVE_SECONDS = 180
 
 
 class Student(LocalPolicy):
-    """The model that learns: each conversation is written with the tools of its own business.
-
-    What to copy is what is to be learned: of the agent's tokens that are no alias, only a share
-    ``_KEPT`` counts as sampled.
-    """
-
-    @cached_property
-    def aliases(self) -> list[int]:
-        """The ids of the tokens that stand for what is to be copied."""
-        return Lexicon(self.tokenizer).aliases
+    """The model that learns: each conversation is written with the tools of its own business."""
 
     def encode(self, conversation: Conversation) -> TokenTrace:
-        task = conversation.task
-        trace = super().encode(replace(conversation, domain=_business_of(task)))
-        luck = np.random.default_rng(stable_seed("kept", task.id)).random(len(trace.ids))
-        aliases = self.aliases
-        kept = trace.sampled & (np.isin(trace.ids, aliases) | (luck < _KEPT))
-        return replace(trace, sampled=kept)
+        return super().encode(replace(conversation, domain=_business_of(conversation.task)))
 
 
 def main() -> None:
@@ -203,7 +185,6 @@ def _about(
     return {
         "data": "demonstrations of the policy expert in the domains invented:0, invented:1, ...",
         "slips": _SLIPS,
-        "share_of_other_tokens": _KEPT,
         "talks_per_business": _EACH,
         "seed": seed,
         "shape": dict(asdict(shape)),

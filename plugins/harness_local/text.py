@@ -9,7 +9,7 @@ from typing import TypeGuard
 from harness.types import Json, Tool, ToolCall
 from harness_local.aliases import Alias, Aliases
 from harness_local.codec import MALFORMED
-from harness_local.lexicon import Lexicon, spelled
+from harness_local.lexicon import Lexicon, plain, spelled
 from harness_local.tokenizer import ARGUMENT, CALL, CAPITAL, GLUE, IS, JSON, NEXT
 
 
@@ -31,6 +31,16 @@ class TextWriter:
                 yield self.lexicon.aliases[part.number]
             else:
                 yield from self.lexicon.encode(part)
+
+    def write_heard(self, text: str) -> Iterator[int]:
+        """What others say, in plain words: "PayPal" and "paypal", "gift_card" and "gift card" are
+        the same there. This is not to be undone: nobody reads it but the agent.
+        """
+        for part in self._aliases.split(" " + text) if text else ():
+            if isinstance(part, Alias):
+                yield self.lexicon.aliases[part.number]
+            else:
+                yield from self.lexicon.encode(plain(part))
 
     def read(self, ids: Sequence[int]) -> str:
         """The text; special tokens that are no aliases are left out."""

@@ -83,9 +83,10 @@ class Script:
         *first, last = step.proposals
         for call in first:
             yield from self._say(self._offer(call))
-        wrong = mistaken(last, act.request, self.tools[last.name], self.messages)
-        if wrong and not first and self._slips():
-            yield from self._say(self._offer(wrong))
+        if not first and self._slips():
+            wrong = mistaken(last, act.request, self.tools[last.name], self.messages)
+            if wrong:
+                yield from self._say(self._offer(wrong))
         for _ in range(PROPOSALS):
             yield from self._say(self._offer(last))
             if agrees(self.messages[-1].content):
