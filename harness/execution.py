@@ -10,7 +10,11 @@ R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """Applies a function to many items: results as they finish, each with its item's index."""
+    """Applies a function to many items: results as they finish, each with its item's index.
+
+    Where the function runs is the executor's choice: only results are sure to come back, not what
+    it changes in memory.
+    """
 
     def map(
         self, function: Callable[[T], Awaitable[R]], items: Sequence[T]

@@ -141,7 +141,7 @@ def harness_executors() -> Mapping[str, Factory[Executor]]:
     """Offer places where rollouts run, by the name used in ``--executor``.
 
     An executor applies an async function to many items and yields (index, result) as they finish;
-    how many run at once is its own option.
+    how many run at once, and where, is its own affair.
     """
 
 
