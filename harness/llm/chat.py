@@ -143,7 +143,7 @@ class Chat:
             ledger.notes.add(f"no price is known for {request.model}: its cost is missing")
         usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
         ledger.paid(self.role, usage)
-        return self._usable(replace(reply, usage=usage, allowance=None))
+        return self._usable(request, replace(reply, usage=usage, allowance=None))
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
         seconds = self.shared.options.call_seconds
@@ -166,8 +166,10 @@ class Chat:
                 hint="This is a fault of the plugin that offers it.",
             ) from None
 
-    def _usable(self, reply: ChatReply) -> ChatReply:
-        """The answer without any secret. Raises ``ChatFailure`` where it says nothing."""
+    def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
+        """The answer without any secret, its calls with ids. Raises ``ChatFailure`` where it says
+        nothing.
+        """
         message = reply.message
         if reply.stop_reason == "refusal":
             raise ChatFailure("refusal", "the model or the provider refused to answer")
@@ -175,8 +177,12 @@ class Chat:
             raise ChatFailure("empty_reply", f"an empty answer, ended by {reply.stop_reason!r}")
         redactor = self.shared.redactor
         calls = tuple(
-            replace(call, arguments={k: redactor.json(v) for k, v in call.arguments.items()})
-            for call in message.calls
+            replace(
+                call,
+                id=call.id or f"call_{len(request.messages)}_{number}",
+                arguments={k: redactor.json(v) for k, v in call.arguments.items()},
+            )
+            for number, call in enumerate(message.calls)
         )
         content = redactor.text(message.content)
         return replace(reply, message=replace(message, content=content, calls=calls))
