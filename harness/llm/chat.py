@@ -131,6 +131,7 @@ class Chat:
     async def _try(self, request: ChatRequest) -> ChatReply:
         ledger = self.shared.ledger
         async with self._throttle.slot():
+            await self.shared.turnstile.passed()
             with ledger.call(self.role):
                 try:
                     reply = await self._complete(request)

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -254,12 +254,61 @@ def test_no_more_conversations_are_open_than_allowed() -> None:
     async def work(item: int) -> int:
         live["now"] += 1
         live["most"] = max(live["most"], live["now"])
-        await asyncio.sleep(0)
+        await turns_of_the_loop(10)
         live["now"] -= 1
         return item
 
-    async def drain() -> list[int]:
-        return [index async for index, _ in AsyncioExecutor(3).map(work, list(range(20)))]
-
-    assert sorted(asyncio.run(drain())) == list(range(20))
+    assert sorted(asyncio.run(drain(AsyncioExecutor(3), work, 20))) == list(range(20))
     assert live["most"] == 3
+
+
+def test_conversations_begin_one_by_one_so_that_none_holds_the_loop_for_all() -> None:
+    begun: list[int] = []
+    at_once: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        await turns_of_the_loop(1000)
+
+    async def watch() -> None:
+        while len(begun) < 50:
+            before = len(begun)
+            await asyncio.sleep(0)
+            at_once.append(len(begun) - before)
+
+    async def both() -> None:
+        await asyncio.gather(drain(AsyncioExecutor(50), work, 50), watch())
+
+    asyncio.run(both())
+    assert max(at_once) == 1
+
+
+def test_after_one_failed_no_other_begins_and_all_are_cancelled() -> None:
+    begun: list[int] = []
+    cancelled: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise ValueError("the first one fails")
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cancelled.append(item)
+            raise
+
+    with pytest.raises(ValueError, match="the first one"):
+        asyncio.run(drain(AsyncioExecutor(1000), work, 1000))
+    assert len(begun) < 10
+    assert cancelled == begun[1:]
+
+
+async def drain(
+    executor: AsyncioExecutor, work: Callable[[int], Awaitable[object]], count: int
+) -> list[int]:
+    return [index async for index, _ in executor.map(work, list(range(count)))]
+
+
+async def turns_of_the_loop(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
