@@ -5,14 +5,13 @@ them at once.
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 
+from harness import eventloop
 from harness.errors import RolloutFault
 from harness.protocols import (
     AgentTurn,
@@ -111,22 +110,8 @@ def run_rollouts(
             if finished is not None:
                 finished(index, episode)
 
-    with _settled_heap():
-        asyncio.run(all_of_them())
+    eventloop.run(all_of_them())
     return [episodes[index] for index in range(len(jobs))]
-
-
-@contextmanager
-def _settled_heap() -> Iterator[None]:
-    """Keep what is there already out of the garbage collector's sight: looking through all of a
-    domain and its libraries takes it a tenth of a second, in which no conversation goes on.
-    """
-    gc.collect(1)
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 async def rollout(
