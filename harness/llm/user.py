@@ -13,7 +13,7 @@ from harness.llm.prompts import prompt
 from harness.llm.replies import stops_too_soon, wrong_with
 from harness.llm.signals import Heard, harmless, hear
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
-from harness.types import Message, Scenario, Task, Tool, Usage
+from harness.types import Message, Scenario, Task, Usage
 
 NO_ANSWER = "it ended the chat, but the agent waits for an answer"
 
@@ -48,14 +48,13 @@ class LLMUser(UserSimulator):
         Calls of the domain's user tools come as ``message.calls``.
         """
         system = user_system(task.scenario, conversation.domain.user_guidelines)
-        agent = [m.content for m in conversation.messages if _is_speech(m)]
         first = await self._ask(system, conversation, seed)
-        problem, turn = _judged(first, agent, conversation.domain.user_tools)
+        problem, turn = _judged(first, conversation)
         if not problem:
             return turn
         reminder = prompt("user_reminder").fill(problem=problem)
         second = await self._ask(f"{system}\n\n{reminder}", conversation, seed)
-        problem, turn = _judged(second, agent, conversation.domain.user_tools)
+        problem, turn = _judged(second, conversation)
         if problem and problem != NO_ANSWER:
             raise RolloutFault("user_fault", f"the user's reply cannot be used: {problem}")
         return replace(turn, usage=first.usage.plus(second.usage))
@@ -106,10 +105,11 @@ def _is_speech(message: Message) -> bool:
     return message.role == "assistant" and not message.calls
 
 
-def _judged(reply: ChatReply, agent: Sequence[str], tools: Sequence[Tool]) -> tuple[str, UserTurn]:
+def _judged(reply: ChatReply, conversation: Conversation) -> tuple[str, UserTurn]:
     """What is wrong with the reply ("": nothing), and the turn it makes."""
-    if reply.message.calls and tools:
-        return "", _calling(reply)
+    if reply.message.calls and conversation.domain.user_tools:
+        return "", _calling(reply, len(conversation.messages))
+    agent = [m.content for m in conversation.messages if _is_speech(m)]
     heard = hear(reply.message.content)
     problem = wrong_with(heard, agent, is_cut=reply.stop_reason == "length")
     if not stops_too_soon(heard, agent):
@@ -129,6 +129,10 @@ def _turn(heard: Heard, usage: Usage) -> UserTurn:
     )
 
 
-def _calling(reply: ChatReply) -> UserTurn:
-    calls = tuple(replace(call, requestor="user") for call in reply.message.calls)
+def _calling(reply: ChatReply, number: int) -> UserTurn:
+    """Its calls, with ids that are no call's of the agent."""
+    calls = tuple(
+        replace(call, id=f"user_{number}_{index}", requestor="user")
+        for index, call in enumerate(reply.message.calls)
+    )
     return UserTurn(message=Message(role="user", calls=calls, requestor="user"), usage=reply.usage)

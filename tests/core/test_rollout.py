@@ -140,6 +140,59 @@ def test_an_endless_agent_is_stopped() -> None:
     assert have(Agent(*["switch"] * 99), setting(max_steps=11)).trajectory.ended == "max_steps"
 
 
+class Handy(Room):
+    """The user has a switch too."""
+
+    user_tools = (SWITCH,)
+
+
+class Acting:
+    """Makes the given calls, one a turn, then speaks twice."""
+
+    def __init__(self, *calls: str) -> None:
+        self.names = calls
+
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        own = [m for m in conversation.messages if m.role == "user"]
+        if len(own) < len(self.names):
+            name, number = self.names[len(own)], len(own)
+            call = ToolCall(name=name, arguments={}, id=f"u{number}", requestor="user")
+            return UserTurn(message=Message(role="user", calls=(call,), requestor="user"))
+        stop = bool(own) and bool(own[-1].content)
+        return UserTurn(message=Message(role="user", content="It is on."), stop=stop)
+
+
+def have_with(user: Acting, **limits: int) -> Episode:
+    return have(Agent(), Setting(domain=Handy(), user=user, limits=Limits(**limits)))
+
+
+def test_calls_of_the_user_are_carried_out_before_the_agent_has_its_turn() -> None:
+    episode = have_with(Acting("switch"))
+    assert episode.score.success
+    assert [(m.role, m.content, m.requestor) for m in episode.trajectory.messages[1:5]] == [
+        ("user", "", "user"),
+        ("tool", "on", "user"),
+        ("user", "It is on.", "agent"),
+        ("assistant", "Done.", "agent"),
+    ]
+    assert episode.trajectory.calls == ()
+    assert episode.trajectory.results == ()
+
+
+def test_a_tool_that_the_user_does_not_have_is_an_error_for_it_and_not_for_the_agent() -> None:
+    episode = have_with(Acting("explode"), max_errors=1)
+    assert episode.trajectory.ended == "user_stop"
+    assert "no tool 'explode'" in episode.trajectory.messages[2].content
+
+
+def test_a_user_whose_calls_keep_failing_is_a_fault_of_the_user() -> None:
+    assert have_with(Acting(*["explode"] * 9), max_errors=3).trajectory.ended == "user_fault"
+
+
+def test_a_user_that_never_speaks_is_stopped() -> None:
+    assert have_with(Acting(*["switch"] * 99), max_steps=11).trajectory.ended == "max_steps"
+
+
 class Broken(Agent):
     def __init__(self, error: Exception) -> None:
         super().__init__()
