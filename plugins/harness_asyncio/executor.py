@@ -42,9 +42,9 @@ class AsyncioExecutor:
         try:
             while True:
                 while self._has_room(running, done) and (item := next(waiting, None)):
-                    future = asyncio.ensure_future(function(item[1]))
-                    future.add_done_callback(done.put_nowait)
-                    running[future] = item[0]
+                    started = asyncio.ensure_future(function(item[1]))
+                    started.add_done_callback(done.put_nowait)
+                    running[started] = item[0]
                     # A thousand that begin in one turn of the loop would hold it for a second.
                     await asyncio.sleep(0)
                 if not running:
@@ -52,8 +52,8 @@ class AsyncioExecutor:
                 future = await done.get()
                 yield running.pop(future), future.result()
         finally:
-            for future in running:
-                future.cancel()
+            for unfinished in running:
+                unfinished.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
     def _has_room(self, running: Sized, done: asyncio.Queue[asyncio.Future[R]]) -> bool:
