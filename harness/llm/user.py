@@ -10,12 +10,12 @@ from harness.config import read_options
 from harness.errors import RolloutFault
 from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
-from harness.llm.replies import stops_too_soon, wrong_with
+from harness.llm.replies import agrees, stops_too_soon, wrong_with
 from harness.llm.signals import Heard, harmless, hear
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
 from harness.types import Message, Scenario, Task, Usage
 
-NO_ANSWER = "it ended the chat, but the agent waits for an answer"
+NO_ANSWER = "it ended the chat, but the agent waits for an answer or has yet to do what was agreed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +112,25 @@ def _judged(reply: ChatReply, conversation: Conversation) -> tuple[str, UserTurn
     agent = [m.content for m in conversation.messages if _is_speech(m)]
     heard = hear(reply.message.content)
     problem = wrong_with(heard, agent, is_cut=reply.stop_reason == "length")
-    if not stops_too_soon(heard, agent):
+    if not stops_too_soon(heard, agent, is_owed=_is_owed(conversation)):
         return problem, _turn(heard, reply.usage)
     if not heard.text:
         return NO_ANSWER, _turn(heard, reply.usage)
     return problem, _turn(replace(heard, signals=frozenset()), reply.usage)
+
+
+def _is_owed(conversation: Conversation) -> bool:
+    """Whether the user's last message agreed to something, and the agent has called no writing
+    tool since.
+    """
+    messages = conversation.messages
+    spoke = [n for n, m in enumerate(messages) if m.role == "user" and m.content]
+    asked = [m.content for m in messages[: spoke[-1]] if _is_speech(m)] if spoke else []
+    if not asked or not agrees(messages[spoke[-1]].content, asked[-1]):
+        return False
+    writing = {tool.name for tool in conversation.domain.tools if tool.kind == "write"}
+    since = [m for m in messages[spoke[-1] :] if m.role == "assistant"]
+    return not any(call.name in writing for m in since for call in m.calls)
 
 
 def _turn(heard: Heard, usage: Usage) -> UserTurn:

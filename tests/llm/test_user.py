@@ -241,6 +241,45 @@ def test_it_may_leave_when_nothing_is_pending(
     assert reply(FakeChatModel(customer), domain, task, said("Cancel #W1.", agent)).stop
 
 
+CANCEL = ToolCall(name="cancel_pending_order", arguments={"order_id": "#W1"}, id="c1")
+LOOK = ToolCall(name="get_order_details", arguments={"order_id": "#W1"}, id="c1")
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "may_leave"),
+    [
+        (None, "Great, thank you for that.", False),
+        (LOOK, "Great, thank you for that.", False),
+        (CANCEL, "Great, thank you for that.", True),
+        (None, DONE, True),
+        (None, "I am transferring you to a human agent.", True),
+    ],
+)
+def test_after_a_yes_it_stays_until_the_agent_acted_or_says_that_it_did(
+    domain: Domain, task: Task, call: ToolCall | None, answer: str, may_leave: bool
+) -> None:
+    acted = (Message(role="assistant", calls=(call,)), Message(role="tool", call_id="c1"))
+    messages = (
+        *said("Cancel #W1.", CONFIRM, "Yes, please."),
+        *(acted if call else ()),
+        Message(role="assistant", content=answer),
+    )
+    turn = reply(FakeChatModel("Thanks, bye. ###STOP###"), domain, task, messages)
+    assert turn.stop == may_leave
+
+
+def test_an_agent_that_does_nothing_after_a_yes_costs_one_more_message(
+    domain: Domain, task: Task
+) -> None:
+    messages = said("Cancel #W1.", CONFIRM, "Yes, please.", "Great.", "Thanks, bye.", "Goodbye.")
+    assert reply(FakeChatModel("Bye. ###STOP###"), domain, task, messages).stop
+
+
+def test_after_a_no_it_may_leave_at_once(domain: Domain, task: Task) -> None:
+    messages = said("Cancel #W1.", CONFIRM, "No, leave it.", "All right, I leave it as it is.")
+    assert reply(FakeChatModel("Bye. ###STOP###"), domain, task, messages).stop
+
+
 def test_the_first_message_is_never_the_last(domain: Domain, task: Task) -> None:
     turn = reply(FakeChatModel("Cancel #W1, thanks. ###STOP###"), domain, task, said())
     assert not turn.stop
