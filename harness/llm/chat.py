@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -100,14 +101,14 @@ class Chat:
     async def _answer(self, request: ChatRequest) -> ChatReply:
         """The provider's answer, after as many tries as it takes."""
         counts = self.shared.ledger.of(self.role)
-        failed = 0
+        failed: Counter[str] = Counter()
         while True:
             if self._has_own_temperature:
                 request = replace(request, temperature=None)
             try:
                 return await self._try(request)
             except ChatFailure as failure:
-                failed += 1
+                failed[failure.cause] += 1
                 counts.failures[failure.cause] += 1
                 pause = self._pause(failure, failed)
                 if _minds_temperature(failure, request):
@@ -115,18 +116,19 @@ class Chat:
                     self.shared.ledger.notes.add(f"{self.model} takes no temperature: its own used")
                 if pause is None:
                     counts.faults[failure.cause] += 1
-                    raise self._verdict(failure, failed) from None
+                    raise self._verdict(failure, failed.total()) from None
             counts.retries += 1
             await asyncio.sleep(pause)
 
-    def _pause(self, failure: ChatFailure, failed: int) -> float | None:
+    def _pause(self, failure: ChatFailure, failed: Counter[str]) -> float | None:
         """Seconds until the next try; None if there is none."""
         options = self.shared.options
         if failure.cause == "empty_reply":
-            return 0.0 if failed < EMPTY_TRIES else None
-        if failure.cause not in RETRIED or failed > options.retries:
+            return 0.0 if failed[failure.cause] < EMPTY_TRIES else None
+        tries = failed.total() - failed["empty_reply"]
+        if failure.cause not in RETRIED or tries > options.retries:
             return None
-        return options.pause(failed, failure.retry_after, random.random())
+        return options.pause(tries, failure.retry_after, random.random())
 
     async def _try(self, request: ChatRequest) -> ChatReply:
         ledger = self.shared.ledger

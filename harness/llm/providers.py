@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from harness.chat import UNPARSED, ChatModel, ChatReply, ChatRequest
 from harness.config import read_options
@@ -52,10 +51,11 @@ class Provider(Generic[Client, Answer]):
     gets "none" for a key that is not set.
 
     ``connect`` turns key and base URL ("": the SDK's own) into a client that does not try again by
-    itself. ``ask`` makes one call; whatever the SDK raises there becomes a ``ChatFailure``, see
-    ``harness.llm.failures``. ``read`` turns the answer into ours; one of the wrong shape may raise
-    there as it likes. ``limits`` are the headers that say how many requests are left, and until
-    when; they are looked for in the answer's ``headers``.
+    itself; ``close`` ends it with its event loop. ``ask`` makes one call; whatever the SDK raises
+    there becomes a ``ChatFailure``, see ``harness.llm.failures``. ``read`` turns the answer into
+    ours; one of the wrong shape may raise there as it likes. ``limits`` are the headers that say
+    how many requests are left, and until when, looked for in the ``headers`` of the SDK's answer;
+    None: ``read`` says it, or nobody.
     """
 
     name: str
@@ -67,7 +67,8 @@ class Provider(Generic[Client, Answer]):
     connect: Callable[[str, str], Client]
     ask: Callable[[Client, ChatRequest], Awaitable[Answer]]
     read: Callable[[Answer], ChatReply]
-    limits: tuple[str, str] = ("", "")
+    limits: tuple[str, str] | None = None
+    close: Callable[[Client], Awaitable[object]] | None = None
     keyless: bool = False
 
     def __call__(self, settings: Settings) -> ChatModel:
@@ -112,35 +113,48 @@ class _SDKModel(Generic[Client, Answer]):
         self.model = model
         self.endpoint = endpoint
         self._provider = provider
-        self._clients = Clients(lambda: provider.connect(key, endpoint))
+        self._clients = Clients(lambda: provider.connect(key, endpoint), close=provider.close)
 
     async def complete(self, request: ChatRequest) -> ChatReply:
-        with self._clients.one() as client, sending(self._provider.sdk):
-            answer = await self._provider.ask(client, request)
+        async with self._clients.one() as client:
+            with sending(self._provider.sdk):
+                answer = await self._provider.ask(client, request)
         with reading():
             reply = self._provider.read(answer)
+        headers = getattr(answer, "headers", None)
+        if self._provider.limits is None or headers is None:
+            return reply
         left, until = self._provider.limits
-        headers = getattr(answer, "headers", None) or {}
         return replace(reply, allowance=allowance(headers, left=left, until=until))
 
 
 class Clients(Generic[Client]):
-    """Clients of the running event loop, each for so many calls at once.
+    """Clients of the running event loop, each for so many calls at once, closed when it ends.
 
     Connections cannot move from one loop to another.
     """
 
-    def __init__(self, make: Callable[[], Client], most: int = CALLS_PER_CLIENT) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Client],
+        most: int = CALLS_PER_CLIENT,
+        close: Callable[[Client], Awaitable[object]] | None = None,
+    ) -> None:
         self._make = make
         self._most = most
-        self._of: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Shared[Client]]] = (
-            WeakKeyDictionary()
-        )
+        self._close = close
+        self._of: dict[asyncio.AbstractEventLoop, list[_Shared[Client]]] = {}
+        self._ends: dict[asyncio.AbstractEventLoop, AsyncIterator[None]] = {}
 
-    @contextmanager
-    def one(self) -> Iterator[Client]:
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Client]:
         """A client with a place free, made if there is none."""
-        clients = self._of.setdefault(asyncio.get_running_loop(), [])
+        loop = asyncio.get_running_loop()
+        if loop not in self._of:
+            self._of[loop] = []
+            self._ends[loop] = self._until_the_end(loop)
+            await anext(self._ends[loop])
+        clients = self._of[loop]
         chosen = next((shared for shared in clients if shared.calls < self._most), None)
         if chosen is None:
             chosen = _Shared(self._make())
@@ -150,6 +164,16 @@ class Clients(Generic[Client]):
             yield chosen.client
         finally:
             chosen.calls -= 1
+
+    async def _until_the_end(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[None]:
+        """Waits in the middle of a generator: asyncio ends those that are left with their loop."""
+        try:
+            yield
+        finally:
+            del self._ends[loop]
+            for shared in self._of.pop(loop):
+                if self._close is not None:
+                    await self._close(shared.client)
 
 
 @dataclass(slots=True)

@@ -89,4 +89,5 @@ claude = Provider(
     connect=connect,
     ask=ask,
     read=read,
+    close=lambda client: client.close(),
 )

@@ -122,4 +122,5 @@ gemini = Provider(
     connect=connect,
     ask=ask,
     read=read,
+    close=lambda client: client.aio.aclose(),
 )

@@ -91,4 +91,5 @@ openai = Provider(
     connect=connect,
     ask=ask,
     read=read,
+    close=lambda client: client.close(),
 )

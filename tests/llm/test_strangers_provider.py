@@ -148,14 +148,32 @@ def test_its_rate_limits_are_read_from_the_headers_that_it_names() -> None:
 def test_a_client_serves_so_many_calls_at_once_and_then_there_is_another() -> None:
     made = []
 
+    clients = Clients(lambda: made.append(1) or len(made), most=2)
+
     async def use():
-        clients = Clients(lambda: made.append(1) or len(made), most=2)
-        with clients.one() as a, clients.one() as b, clients.one() as c:
+        async with clients.one() as a, clients.one() as b, clients.one() as c:
             used = [a, b, c]
-        with clients.one() as again:
+        async with clients.one() as again:
             return [*used, again]
 
     assert asyncio.run(use()) == [1, 1, 2, 1]
+
+
+def test_clients_are_closed_with_their_event_loop_and_the_next_loop_has_others() -> None:
+    closed = []
+
+    async def close(client):
+        closed.append((client, asyncio.get_running_loop().is_closed()))
+
+    made = iter(range(10))
+    clients = Clients(lambda: next(made), close=close)
+
+    async def use():
+        async with clients.one() as client:
+            return client
+
+    assert [asyncio.run(use()), asyncio.run(use())] == [0, 1]
+    assert closed == [(0, False), (1, False)]
 
 
 def test_calls_without_ids_get_some_that_differ_in_a_conversation() -> None:
