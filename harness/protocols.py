@@ -246,7 +246,11 @@ class UserSimulator(Protocol):
     """
 
     async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
-        """The user's next message. It must not see the agent's tool calls and results."""
+        """The user's next message. It must not see the agent's tool calls and results.
+
+        Calls of ``Domain.user_tools`` in it (``requestor`` "user") are carried out, and it is asked
+        again.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from harness import eventloop
 from harness.errors import RolloutFault
 from harness.protocols import (
     AgentTurn,
@@ -34,6 +35,7 @@ from harness.types import (
     Task,
     TokenTrace,
     ToolCall,
+    ToolResult,
     Trajectory,
     Usage,
     stable_id,
@@ -61,8 +63,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When to give up: ``max_steps`` messages after the greeting, ``max_errors`` failed calls in
-    total; after ``max_seconds`` (None: never) it is a fault.
+    """When to give up: after ``max_steps`` messages since the greeting, or more than ``max_errors``
+    failed calls of the agent. As many of the user, or more than ``max_seconds`` (None: no limit),
+    are a fault.
     """
 
     max_steps: int = 80
@@ -109,7 +112,7 @@ def run_rollouts(
             if finished is not None:
                 finished(index, episode)
 
-    asyncio.run(all_of_them())
+    eventloop.run(all_of_them())
     return [episodes[index] for index in range(len(jobs))]
 
 
@@ -228,24 +231,45 @@ class _Talk:
         self.tokens: list[TurnTokens] = []
         self.usage: dict[str, Usage] = {}
         self.errors = 0
+        self.user_errors = 0
 
     async def run(self) -> Ended:
-        turn = await self._user()
         while True:
+            ended = await self._users_part() or await self._agents_part()
+            if ended:
+                return ended
+
+    async def _users_part(self) -> Ended | None:
+        """The user's calls, if any, and then its message; how that ended the conversation, if it
+        did.
+        """
+        while True:
+            turn = await self._user()
             if turn.stop:
                 return _user_ending(turn)
-            while True:
-                if self._steps() >= self.setting.limits.max_steps:
-                    return "max_steps"
-                said = await self._agent()
-                if said.stop:
-                    return "agent_stop"
-                if not said.message.calls:
-                    break
-                self._carry_out(said.message.calls)
-                if self.errors > self.setting.limits.max_errors:
-                    return "too_many_errors"
-            turn = await self._user()
+            if not turn.message.calls:
+                return None
+            self.user_errors += self._carry_out(turn.message.calls, self._users_call)
+            if self.user_errors > self.setting.limits.max_errors:
+                raise RolloutFault("user_fault", f"{self.user_errors} calls of the user failed")
+            if self._steps() >= self.setting.limits.max_steps:
+                return "max_steps"
+
+    async def _agents_part(self) -> Ended | None:
+        """The agent's calls, if any, and then its message; how that ended the conversation, if it
+        did.
+        """
+        while True:
+            if self._steps() >= self.setting.limits.max_steps:
+                return "max_steps"
+            said = await self._agent()
+            if said.stop:
+                return "agent_stop"
+            if not said.message.calls:
+                return None
+            self.errors += self._carry_out(said.message.calls, self.world.call)
+            if self.errors > self.setting.limits.max_errors:
+                return "too_many_errors"
 
     def _steps(self) -> int:
         return len(self.messages) - 1
@@ -268,15 +292,29 @@ class _Talk:
         self._use("user", turn.usage)
         return turn
 
-    def _carry_out(self, calls: Sequence[ToolCall]) -> None:
+    def _carry_out(
+        self, calls: Sequence[ToolCall], carry_out: Callable[[ToolCall], ToolResult]
+    ) -> int:
+        """How many of the calls failed."""
+        errors = 0
         for call in calls:
-            result = self.world.call(call)
-            self.errors += result.is_error
+            result = carry_out(call)
+            errors += result.is_error
             self.messages.append(
                 Message(
-                    role="tool", content=result.content, call_id=call.id, is_error=result.is_error
+                    role="tool",
+                    content=result.content,
+                    call_id=call.id,
+                    is_error=result.is_error,
+                    requestor=call.requestor,
                 )
             )
+        return errors
+
+    def _users_call(self, call: ToolCall) -> ToolResult:
+        if call.name in {tool.name for tool in self.setting.domain.user_tools}:
+            return self.world.call(call)
+        return ToolResult(content=f"Error: the user has no tool {call.name!r}", is_error=True)
 
     def _conversation(self) -> Conversation:
         return Conversation(

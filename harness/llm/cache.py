@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 
 from harness.chat import ChatReply, ChatRequest
 from harness.errors import ConfigError
-from harness.messages import Message
+from harness.messages import Message, Tool
 
 Mode = Literal["read", "write"]
 
@@ -103,11 +104,34 @@ def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) 
         request.model,
         request.system,
         [_plain(message) for message in request.messages],
-        [tool.schema() for tool in request.tools],
+        _digest(_Same(request.tools)),
         request.temperature,
         request.max_tokens,
         request.seed,
     ]
+    return _sha256(content)
+
+
+class _Same:
+    """Tools as a key: equal if they are the same objects, which it keeps."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self.tools = tuple(tools)
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.tools)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and [*map(id, self.tools)] == [*map(id, other.tools)]
+
+
+@lru_cache(maxsize=64)
+def _digest(offered: _Same) -> str:
+    """A domain's tools are most of a request, and the same in each: written out once."""
+    return _sha256([tool.schema() for tool in offered.tools])
+
+
+def _sha256(content: object) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -100,14 +101,14 @@ class Chat:
     async def _answer(self, request: ChatRequest) -> ChatReply:
         """The provider's answer, after as many tries as it takes."""
         counts = self.shared.ledger.of(self.role)
-        failed = 0
+        failed: Counter[str] = Counter()
         while True:
             if self._has_own_temperature:
                 request = replace(request, temperature=None)
             try:
                 return await self._try(request)
             except ChatFailure as failure:
-                failed += 1
+                failed[failure.cause] += 1
                 counts.failures[failure.cause] += 1
                 pause = self._pause(failure, failed)
                 if _minds_temperature(failure, request):
@@ -115,22 +116,24 @@ class Chat:
                     self.shared.ledger.notes.add(f"{self.model} takes no temperature: its own used")
                 if pause is None:
                     counts.faults[failure.cause] += 1
-                    raise self._verdict(failure, failed) from None
+                    raise self._verdict(failure, failed.total()) from None
             counts.retries += 1
             await asyncio.sleep(pause)
 
-    def _pause(self, failure: ChatFailure, failed: int) -> float | None:
+    def _pause(self, failure: ChatFailure, failed: Counter[str]) -> float | None:
         """Seconds until the next try; None if there is none."""
         options = self.shared.options
         if failure.cause == "empty_reply":
-            return 0.0 if failed < EMPTY_TRIES else None
-        if failure.cause not in RETRIED or failed > options.retries:
+            return 0.0 if failed[failure.cause] < EMPTY_TRIES else None
+        tries = failed.total() - failed["empty_reply"]
+        if failure.cause not in RETRIED or tries > options.retries:
             return None
-        return options.pause(failed, failure.retry_after, random.random())
+        return options.pause(tries, failure.retry_after, random.random())
 
     async def _try(self, request: ChatRequest) -> ChatReply:
         ledger = self.shared.ledger
         async with self._throttle.slot():
+            await self.shared.turnstile.passed()
             with ledger.call(self.role):
                 try:
                     reply = await self._complete(request)
@@ -143,7 +146,7 @@ class Chat:
             ledger.notes.add(f"no price is known for {request.model}: its cost is missing")
         usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
         ledger.paid(self.role, usage)
-        return self._usable(replace(reply, usage=usage, allowance=None))
+        return self._usable(request, replace(reply, usage=usage, allowance=None))
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
         seconds = self.shared.options.call_seconds
@@ -166,8 +169,10 @@ class Chat:
                 hint="This is a fault of the plugin that offers it.",
             ) from None
 
-    def _usable(self, reply: ChatReply) -> ChatReply:
-        """The answer without any secret. Raises ``ChatFailure`` where it says nothing."""
+    def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
+        """The answer without any secret, its calls with ids. Raises ``ChatFailure`` where it says
+        nothing.
+        """
         message = reply.message
         if reply.stop_reason == "refusal":
             raise ChatFailure("refusal", "the model or the provider refused to answer")
@@ -175,8 +180,12 @@ class Chat:
             raise ChatFailure("empty_reply", f"an empty answer, ended by {reply.stop_reason!r}")
         redactor = self.shared.redactor
         calls = tuple(
-            replace(call, arguments={k: redactor.json(v) for k, v in call.arguments.items()})
-            for call in message.calls
+            replace(
+                call,
+                id=call.id or f"call_{len(request.messages)}_{number}",
+                arguments={k: redactor.json(v) for k, v in call.arguments.items()},
+            )
+            for number, call in enumerate(message.calls)
         )
         content = redactor.text(message.content)
         return replace(reply, message=replace(message, content=content, calls=calls))

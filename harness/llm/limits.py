@@ -18,6 +18,40 @@ COOLING = 1.0
 """Seconds after a cut in which further such failures cut no more: they were sent before it."""
 
 
+class Turnstile:
+    """Lets calls start one by one, each in a turn of the event loop of its own.
+
+    A thousand calls that are ready at once would hold the loop until the last is sent, and their
+    answers would come at once too.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_turning = False
+
+    async def passed(self) -> None:
+        """Wait for those who came before."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._waiting, self._is_turning = loop, deque(), False
+        if not self._is_turning:
+            self._is_turning = True
+            loop.call_soon(self._turn)
+            return
+        place = loop.create_future()
+        self._waiting.append(place)
+        await place
+
+    def _turn(self) -> None:
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        self._is_turning = bool(self._waiting)
+        if self._is_turning and self._loop is not None:
+            self._waiting.popleft().set_result(None)
+            self._loop.call_soon(self._turn)
+
+
 class Throttle:
     """How many calls to one model are open: one more for each window of good answers, half after a
     refusal for want of capacity.

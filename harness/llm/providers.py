@@ -1,175 +1,185 @@
-"""Turn what a provider's SDK sends and raises into our own words: for plugins that offer a chat
-model.
-"""
+"""Turn what tells one provider from another into a chat model: for plugins that offer one."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
-from harness.chat import UNPARSED, Allowance, Cause
-from harness.errors import ChatFailure, ConfigError, MissingExtra
+from harness.chat import UNPARSED, ChatModel, ChatReply, ChatRequest
+from harness.config import read_options
+from harness.errors import ConfigError, MissingExtra
+from harness.llm.failures import reading, sending
+from harness.llm.headers import allowance
 from harness.messages import Json, Message
+from harness.protocols import Settings
 
 Client = TypeVar("Client")
+Answer = TypeVar("Answer")
 
 OPENING = Message(role="user", content="(The conversation begins.)")
 """Stands before an agent's greeting for providers whose conversations must start with a user."""
 
-HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "h11"})
-"""What the SDKs send with, by version."""
-
-_STATUS: Mapping[int, Cause] = {
-    401: "wrong_key", 402: "no_credit", 403: "wrong_key", 404: "unknown_model", 408: "timeout",
-    409: "server_error", 413: "context_overflow", 429: "rate_limit", 503: "overloaded",
-    504: "timeout", 529: "overloaded",
-}  # fmt: skip
-_OVERFLOW = re.compile(
-    r"prompt is too long|context.?(length|limit|window)|maximum (context|model) length"
-    r"|input token count.*exceeds|too many (input )?tokens",
-    re.IGNORECASE,
-)
-_CREDIT = re.compile(r"insufficient_quota|credit balance is too low|billing", re.IGNORECASE)
-_KEY = re.compile(r"api key not valid|api_key_invalid|invalid api key", re.IGNORECASE)
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+CALLS_PER_CLIENT = 32
+"""An HTTP client looks through all its connections for each call: one client for a thousand open
+calls would spend more time on that than on the calls.
+"""
 
 
-class PerLoop(Generic[Client]):
-    """One client for each event loop: connections cannot move from one to another."""
-
-    def __init__(self, make: Callable[[], Client]) -> None:
-        self._make = make
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = WeakKeyDictionary()
-
-    def get(self) -> Client:
-        """The running loop's client, made when it is first asked for."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = self._make()
-        return self._clients[loop]
-
-
-def api_key(provider: str, variables: Sequence[str], *, needed: bool = True) -> str:
-    """The key from the first of the environment variables that is set; "" if it is not needed.
-
-    Raises ``ConfigError``, naming the variables and never a value.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``model`` is asked if none is named, "": the provider's default. ``base_url`` "": that of the
+    environment, else the provider's own.
     """
-    for variable in variables:
-        if key := os.environ.get(variable, "").strip():
-            return key
-    if needed:
+
+    model: str = ""
+    base_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider(Generic[Client, Answer]):
+    """What tells one provider from another. Called with settings, it makes the chat model.
+
+    ``name`` is that of its option table. ``sdk`` is a module, ``requirement`` what pip installs it
+    by. ``model`` is asked where nobody names one. ``keys`` are the environment variables that may
+    hold the key, ``address`` is the one for the base URL; with a base URL a ``keyless`` provider
+    gets "none" for a key that is not set.
+
+    ``connect`` turns key and base URL ("": the SDK's own) into a client that does not try again by
+    itself; ``close`` ends it with its event loop. ``ask`` makes one call; whatever the SDK raises
+    there becomes a ``ChatFailure``, see ``harness.llm.failures``. ``read`` turns the answer into
+    ours; one of the wrong shape may raise there as it likes. ``limits`` are the headers that say
+    how many requests are left, and until when, looked for in the ``headers`` of the SDK's answer;
+    None: ``read`` says it, or nobody.
+    """
+
+    name: str
+    sdk: str
+    requirement: str
+    model: str
+    keys: tuple[str, ...]
+    address: str
+    connect: Callable[[str, str], Client]
+    ask: Callable[[Client, ChatRequest], Awaitable[Answer]]
+    read: Callable[[Answer], ChatReply]
+    limits: tuple[str, str] | None = None
+    close: Callable[[Client], Awaitable[object]] | None = None
+    keyless: bool = False
+
+    def __call__(self, settings: Settings) -> ChatModel:
+        """The chat model. Raises ``ConfigError`` without a key, ``MissingExtra`` without the
+        SDK.
+        """
+        options = read_options(Options, settings, name=self.name)
+        self._need_sdk()
+        endpoint = options.base_url or os.environ.get(self.address, "")
+        key = self._key(needed=not (self.keyless and endpoint))
+        return _SDKModel(self, settings.argument or options.model or self.model, endpoint, key)
+
+    def _need_sdk(self) -> None:
+        try:
+            import_module(self.sdk)
+        except ImportError as error:
+            raise MissingExtra(
+                f"the {self.name} chat model needs a package that is not installed: {error.name}",
+                hint=f"pip install '{self.requirement}'",
+            ) from None
+
+    def _key(self, *, needed: bool) -> str:
+        """The key; errors name the variables and never a value."""
+        for variable in self.keys:
+            if key := os.environ.get(variable, "").strip():
+                return key
+        if not needed:
+            return "none"
+        are = "are" if len(self.keys) > 1 else "is"
         raise ConfigError(
-            f"{provider} needs a key, and {' and '.join(variables)} are not set"
-            if len(variables) > 1
-            else f"{provider} needs a key, and {variables[0]} is not set",
-            hint=f"export {variables[0]}=… and try again. Keys are read from nowhere else.",
+            f"{self.name} needs a key, and {' and '.join(self.keys)} {are} not set",
+            hint=f"export {self.keys[0]}=… and try again. Keys are read from nowhere else.",
         )
-    return ""
 
 
-@contextmanager
-def needs_extra(extra: str) -> Iterator[None]:
-    """Around the import of an SDK. Raises ``MissingExtra`` with the install line."""
-    try:
-        yield
-    except ImportError as error:
-        raise MissingExtra(
-            f"the {extra} chat model needs a package that is not installed: {error.name}",
-            hint=f"pip install 'errata-harness[{extra}]'",
-        ) from None
+class _SDKModel(Generic[Client, Answer]):
+    """One call each; nothing is retried here."""
+
+    def __init__(
+        self, provider: Provider[Client, Answer], model: str, endpoint: str, key: str
+    ) -> None:
+        self.model = model
+        self.endpoint = endpoint
+        self._provider = provider
+        self._clients = Clients(lambda: provider.connect(key, endpoint), close=provider.close)
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        async with self._clients.one() as client:
+            with sending(self._provider.sdk):
+                answer = await self._provider.ask(client, request)
+        with reading():
+            reply = self._provider.read(answer)
+        headers = getattr(answer, "headers", None)
+        if self._provider.limits is None or headers is None:
+            return reply
+        left, until = self._provider.limits
+        return replace(reply, allowance=allowance(headers, left=left, until=until))
 
 
-async def parsed(response: Any) -> Any:
-    """What the SDK makes of a raw response; some versions of the SDKs want to be awaited."""
-    answer = response.parse()
-    return await answer if inspect.isawaitable(answer) else answer
+class Clients(Generic[Client]):
+    """Clients of the running event loop, each for so many calls at once, closed when it ends.
 
-
-@contextmanager
-def sending() -> Iterator[None]:
-    """Around a call: what the HTTP library under the SDK raises is a timeout or a broken
-    connection.
+    Connections cannot move from one loop to another.
     """
-    try:
-        yield
-    except OSError as error:
-        raise ChatFailure("connection", f"{type(error).__name__}: {error}") from None
-    except Exception as error:
-        kind = type(error)
-        if kind.__module__.partition(".")[0] not in HTTP_LIBRARIES:
-            raise
-        cause: Cause = "timeout" if "Timeout" in kind.__name__ else "connection"
-        raise ChatFailure(cause, f"{kind.__name__}: {error}") from None
+
+    def __init__(
+        self,
+        make: Callable[[], Client],
+        most: int = CALLS_PER_CLIENT,
+        close: Callable[[Client], Awaitable[object]] | None = None,
+    ) -> None:
+        self._make = make
+        self._most = most
+        self._close = close
+        self._of: dict[asyncio.AbstractEventLoop, list[_Shared[Client]]] = {}
+        self._ends: dict[asyncio.AbstractEventLoop, AsyncIterator[None]] = {}
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Client]:
+        """A client with a place free, made if there is none."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._of:
+            self._of[loop] = []
+            self._ends[loop] = self._until_the_end(loop)
+            await anext(self._ends[loop])
+        clients = self._of[loop]
+        chosen = next((shared for shared in clients if shared.calls < self._most), None)
+        if chosen is None:
+            chosen = _Shared(self._make())
+            clients.append(chosen)
+        chosen.calls += 1
+        try:
+            yield chosen.client
+        finally:
+            chosen.calls -= 1
+
+    async def _until_the_end(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[None]:
+        """Waits in the middle of a generator: asyncio ends those that are left with their loop."""
+        try:
+            yield
+        finally:
+            del self._ends[loop]
+            for shared in self._of.pop(loop):
+                if self._close is not None:
+                    await self._close(shared.client)
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Around the reading of an answer: one that has not the promised shape is a failure."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ChatFailure("malformed_reply", f"an answer that cannot be read: {what}") from None
-
-
-def status_failure(status: int, said: str, headers: Mapping[str, str]) -> ChatFailure:
-    """What an HTTP status other than success means; ``said`` is the body or the error's message."""
-    said = " ".join(said.split())[:500]
-    return ChatFailure(
-        _cause(status, said), f"HTTP {status}: {said}", retry_after=retry_after(headers)
-    )
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the provider asks to wait; None if it does not say."""
-    if (value := headers.get("retry-after-ms")) is not None and _is_number(value):
-        return float(value) / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    if _is_number(value):
-        return max(0.0, float(value))
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
-def allowance(headers: Mapping[str, str], *, left: str, until: str) -> Allowance | None:
-    """What the rate-limit headers of that name allow; None where they are missing or unreadable.
-
-    ``until`` may hold a duration ("6m0s", "120ms", "3") or an ISO time.
-    """
-    requests, ends = headers.get(left), headers.get(until)
-    if requests is None or ends is None or not requests.isdigit():
-        return None
-    seconds = duration(ends)
-    return None if seconds is None else Allowance(requests=int(requests), seconds=seconds)
-
-
-def duration(text: str) -> float | None:
-    """The seconds in "1m30s" or "3", or until an ISO time; None if it is neither."""
-    if _is_number(text):
-        return float(text)
-    parts = _DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    try:
-        ends = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    now = datetime.now(ends.tzinfo or UTC)
-    return max(0.0, (ends.replace(tzinfo=ends.tzinfo or UTC) - now).total_seconds())
+@dataclass(slots=True)
+class _Shared(Generic[Client]):
+    client: Client
+    calls: int = 0
 
 
 def arguments(given: object) -> dict[str, Json]:
@@ -183,20 +193,22 @@ def arguments(given: object) -> dict[str, Json]:
     return found if isinstance(found, dict) else {UNPARSED: str(given)}
 
 
-def from_user(messages: Sequence[Message]) -> Sequence[Message]:
-    """The messages, with an opening before them if the first is not a user's."""
-    return messages if messages and messages[0].role == "user" else (OPENING, *messages)
+def alternating(
+    messages: Sequence[Message], parts: Callable[[Message], list[Any]], *, agent: str, field: str
+) -> list[dict[str, Any]]:
+    """The messages as turns ``{"role": ..., field: parts}`` that alternate, a user's first.
 
-
-def _cause(status: int, said: str) -> Cause:
-    if status in (400, 402, 403, 429) and _CREDIT.search(said):
-        return "no_credit"
-    if status in (400, 413, 422) and _OVERFLOW.search(said):
-        return "context_overflow"
-    if status == 400 and _KEY.search(said):
-        return "wrong_key"
-    return _STATUS.get(status) or ("server_error" if status >= 500 else "bad_request")
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
+    Results of calls are the user's; neighbours of one role are joined. ``agent`` is the provider's
+    name for the other role. Messages without parts are left out.
+    """
+    turns: list[dict[str, Any]] = []
+    if not messages or messages[0].role != "user":
+        messages = (OPENING, *messages)
+    for message in messages:
+        role = agent if message.role == "assistant" else "user"
+        said = parts(message)
+        if turns and turns[-1]["role"] == role:
+            turns[-1][field] += said
+        elif said:
+            turns.append({"role": role, field: said})
+    return turns

@@ -32,12 +32,13 @@ def wrong_with(heard: Heard, agent: Sequence[str], *, is_cut: bool = False) -> s
     return ""
 
 
-def stops_too_soon(heard: Heard, agent: Sequence[str]) -> bool:
+def stops_too_soon(heard: Heard, agent: Sequence[str], *, is_owed: bool = False) -> bool:
     """Whether the user leaves before the agent can have done what it was just told to do.
 
     That is so in the first message, in one that asks for more, in an answer to an open question
-    that is no refusal, and in an answer to an announcement ("one moment, please"). Where the agent
-    only says again what it said before, the user may leave: it is getting nowhere.
+    that is no refusal, in an answer to an announcement ("one moment, please"), and while the agent
+    owes what was agreed to and has not reported it done. Where the agent only says again what it
+    said before, the user may leave: it is getting nowhere.
     """
     if heard.signals != {"stop"}:
         return False
@@ -46,8 +47,17 @@ def stops_too_soon(heard: Heard, agent: Sequence[str]) -> bool:
     last = agent[-1]
     if last == agent[-2]:
         return False
-    waits = not declines(heard.text) if asks(last) else announces(last)
-    return waits or wants_more(heard.text)
+    if wants_more(heard.text):
+        return True
+    if asks(last):
+        return not declines(heard.text)
+    is_settled = _REPORTS.search(last) or _TRANSFERS.search(last)
+    return announces(last) or (is_owed and not is_settled)
+
+
+def agrees(answer: str, question: str) -> bool:
+    """Whether an answer is a yes to the question whether to do something."""
+    return bool(_CONFIRMS.search(question) and _YES.search(answer)) and not declines(answer)
 
 
 def declines(text: str) -> bool:
@@ -116,6 +126,14 @@ _ASKS = _any(
     r"\blet me know\b.{0,80}\b(if|whether|how|which)\b",
     r"\bplease (provide|share|tell|give|send|specify|choose|select|reply|respond|answer|verify)\b",
     r"\b(i|we)(['’]ll| will)? (just )?need (your|to know|the)\b",
+)
+_CONFIRMS = _any(
+    r"\bconfirm\b",
+    r"\byes\s*/\s*no\b",
+    r"\(y/n\)",
+    r"\b(shall|should|may|can) i\b.*[?？؟]",
+    r"\b(want|like) me to\b",
+    r"\b(proceed|go ahead)\b.*[?？؟]",
 )
 _CLOSES = _any(
     r"\b(any|some)thing (else|more)\b",

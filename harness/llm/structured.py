@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,7 +20,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 _COMPLAINTS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Form(Generic[Shape]):
     """What a model fills in, as a call of a tool ``name`` whose arguments are a ``shape``."""
 
@@ -27,7 +28,7 @@ class Form(Generic[Shape]):
     description: str
     shape: type[Shape]
 
-    @property
+    @cached_property
     def tool(self) -> Tool:
         schema = self.shape.model_json_schema()
         parameters = _without_references(schema, schema.pop("$defs", {}))

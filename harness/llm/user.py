@@ -10,12 +10,12 @@ from harness.config import read_options
 from harness.errors import RolloutFault
 from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
-from harness.llm.replies import stops_too_soon, wrong_with
+from harness.llm.replies import agrees, stops_too_soon, wrong_with
 from harness.llm.signals import Heard, harmless, hear
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
-from harness.types import Message, Scenario, Task, Tool, Usage
+from harness.types import Message, Scenario, Task, Usage
 
-NO_ANSWER = "it ended the chat, but the agent waits for an answer"
+NO_ANSWER = "it ended the chat, but the agent waits for an answer or has yet to do what was agreed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,13 @@ class LLMUser(UserSimulator):
         Calls of the domain's user tools come as ``message.calls``.
         """
         system = user_system(task.scenario, conversation.domain.user_guidelines)
-        agent = [m.content for m in conversation.messages if _is_speech(m)]
         first = await self._ask(system, conversation, seed)
-        problem, turn = _judged(first, agent, conversation.domain.user_tools)
+        problem, turn = _judged(first, conversation)
         if not problem:
             return turn
         reminder = prompt("user_reminder").fill(problem=problem)
         second = await self._ask(f"{system}\n\n{reminder}", conversation, seed)
-        problem, turn = _judged(second, agent, conversation.domain.user_tools)
+        problem, turn = _judged(second, conversation)
         if problem and problem != NO_ANSWER:
             raise RolloutFault("user_fault", f"the user's reply cannot be used: {problem}")
         return replace(turn, usage=first.usage.plus(second.usage))
@@ -106,17 +105,32 @@ def _is_speech(message: Message) -> bool:
     return message.role == "assistant" and not message.calls
 
 
-def _judged(reply: ChatReply, agent: Sequence[str], tools: Sequence[Tool]) -> tuple[str, UserTurn]:
+def _judged(reply: ChatReply, conversation: Conversation) -> tuple[str, UserTurn]:
     """What is wrong with the reply ("": nothing), and the turn it makes."""
-    if reply.message.calls and tools:
-        return "", _calling(reply)
+    if reply.message.calls and conversation.domain.user_tools:
+        return "", _calling(reply, len(conversation.messages))
+    agent = [m.content for m in conversation.messages if _is_speech(m)]
     heard = hear(reply.message.content)
     problem = wrong_with(heard, agent, is_cut=reply.stop_reason == "length")
-    if not stops_too_soon(heard, agent):
+    if not stops_too_soon(heard, agent, is_owed=_is_owed(conversation)):
         return problem, _turn(heard, reply.usage)
     if not heard.text:
         return NO_ANSWER, _turn(heard, reply.usage)
     return problem, _turn(replace(heard, signals=frozenset()), reply.usage)
+
+
+def _is_owed(conversation: Conversation) -> bool:
+    """Whether the user's last message agreed to something, and the agent has called no writing
+    tool since.
+    """
+    messages = conversation.messages
+    spoke = [n for n, m in enumerate(messages) if m.role == "user" and m.content]
+    asked = [m.content for m in messages[: spoke[-1]] if _is_speech(m)] if spoke else []
+    if not asked or not agrees(messages[spoke[-1]].content, asked[-1]):
+        return False
+    writing = {tool.name for tool in conversation.domain.tools if tool.kind == "write"}
+    since = [m for m in messages[spoke[-1] :] if m.role == "assistant"]
+    return not any(call.name in writing for m in since for call in m.calls)
 
 
 def _turn(heard: Heard, usage: Usage) -> UserTurn:
@@ -129,6 +143,10 @@ def _turn(heard: Heard, usage: Usage) -> UserTurn:
     )
 
 
-def _calling(reply: ChatReply) -> UserTurn:
-    calls = tuple(replace(call, requestor="user") for call in reply.message.calls)
+def _calling(reply: ChatReply, number: int) -> UserTurn:
+    """Its calls, with ids that are no call's of the agent."""
+    calls = tuple(
+        replace(call, id=f"user_{number}_{index}", requestor="user")
+        for index, call in enumerate(reply.message.calls)
+    )
     return UserTurn(message=Message(role="user", calls=calls, requestor="user"), usage=reply.usage)

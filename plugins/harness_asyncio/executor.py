@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,15 +38,24 @@ class AsyncioExecutor:
     ) -> AsyncIterator[tuple[int, R]]:
         waiting = iter(enumerate(items))
         running: dict[asyncio.Future[R], int] = {}
+        done: asyncio.Queue[asyncio.Future[R]] = asyncio.Queue()
         try:
             while True:
-                while len(running) < self.concurrency and (item := next(waiting, None)):
-                    running[asyncio.ensure_future(function(item[1]))] = item[0]
+                while self._has_room(running, done) and (item := next(waiting, None)):
+                    started = asyncio.ensure_future(function(item[1]))
+                    started.add_done_callback(done.put_nowait)
+                    running[started] = item[0]
+                    # A thousand that begin in one turn of the loop would hold it for a second.
+                    await asyncio.sleep(0)
                 if not running:
                     return
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for future in sorted(done, key=running.__getitem__):
-                    yield running.pop(future), future.result()
+                future = await done.get()
+                yield running.pop(future), future.result()
         finally:
-            for future in running:
-                future.cancel()
+            for unfinished in running:
+                unfinished.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    def _has_room(self, running: Sized, done: asyncio.Queue[asyncio.Future[R]]) -> bool:
+        """Whether another item may begin; those that have ended come first."""
+        return len(running) < self.concurrency and done.empty()

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -140,6 +140,59 @@ def test_an_endless_agent_is_stopped() -> None:
     assert have(Agent(*["switch"] * 99), setting(max_steps=11)).trajectory.ended == "max_steps"
 
 
+class Handy(Room):
+    """The user has a switch too."""
+
+    user_tools = (SWITCH,)
+
+
+class Acting:
+    """Makes the given calls, one a turn, then speaks twice."""
+
+    def __init__(self, *calls: str) -> None:
+        self.names = calls
+
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        own = [m for m in conversation.messages if m.role == "user"]
+        if len(own) < len(self.names):
+            name, number = self.names[len(own)], len(own)
+            call = ToolCall(name=name, arguments={}, id=f"u{number}", requestor="user")
+            return UserTurn(message=Message(role="user", calls=(call,), requestor="user"))
+        stop = bool(own) and bool(own[-1].content)
+        return UserTurn(message=Message(role="user", content="It is on."), stop=stop)
+
+
+def have_with(user: Acting, **limits: int) -> Episode:
+    return have(Agent(), Setting(domain=Handy(), user=user, limits=Limits(**limits)))
+
+
+def test_calls_of_the_user_are_carried_out_before_the_agent_has_its_turn() -> None:
+    episode = have_with(Acting("switch"))
+    assert episode.score.success
+    assert [(m.role, m.content, m.requestor) for m in episode.trajectory.messages[1:5]] == [
+        ("user", "", "user"),
+        ("tool", "on", "user"),
+        ("user", "It is on.", "agent"),
+        ("assistant", "Done.", "agent"),
+    ]
+    assert episode.trajectory.calls == ()
+    assert episode.trajectory.results == ()
+
+
+def test_a_tool_that_the_user_does_not_have_is_an_error_for_it_and_not_for_the_agent() -> None:
+    episode = have_with(Acting("explode"), max_errors=1)
+    assert episode.trajectory.ended == "user_stop"
+    assert "no tool 'explode'" in episode.trajectory.messages[2].content
+
+
+def test_a_user_whose_calls_keep_failing_is_a_fault_of_the_user() -> None:
+    assert have_with(Acting(*["explode"] * 9), max_errors=3).trajectory.ended == "user_fault"
+
+
+def test_a_user_that_never_speaks_is_stopped() -> None:
+    assert have_with(Acting(*["switch"] * 99), max_steps=11).trajectory.ended == "max_steps"
+
+
 class Broken(Agent):
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -254,12 +307,61 @@ def test_no_more_conversations_are_open_than_allowed() -> None:
     async def work(item: int) -> int:
         live["now"] += 1
         live["most"] = max(live["most"], live["now"])
-        await asyncio.sleep(0)
+        await turns_of_the_loop(10)
         live["now"] -= 1
         return item
 
-    async def drain() -> list[int]:
-        return [index async for index, _ in AsyncioExecutor(3).map(work, list(range(20)))]
-
-    assert sorted(asyncio.run(drain())) == list(range(20))
+    assert sorted(asyncio.run(drain(AsyncioExecutor(3), work, 20))) == list(range(20))
     assert live["most"] == 3
+
+
+def test_conversations_begin_one_by_one_so_that_none_holds_the_loop_for_all() -> None:
+    begun: list[int] = []
+    at_once: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        await turns_of_the_loop(1000)
+
+    async def watch() -> None:
+        while len(begun) < 50:
+            before = len(begun)
+            await asyncio.sleep(0)
+            at_once.append(len(begun) - before)
+
+    async def both() -> None:
+        await asyncio.gather(drain(AsyncioExecutor(50), work, 50), watch())
+
+    asyncio.run(both())
+    assert max(at_once) == 1
+
+
+def test_after_one_failed_no_other_begins_and_all_are_cancelled() -> None:
+    begun: list[int] = []
+    cancelled: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        if item == 0:
+            raise ValueError("the first one fails")
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            cancelled.append(item)
+            raise
+
+    with pytest.raises(ValueError, match="the first one"):
+        asyncio.run(drain(AsyncioExecutor(1000), work, 1000))
+    assert len(begun) < 10
+    assert cancelled == begun[1:]
+
+
+async def drain(
+    executor: AsyncioExecutor, work: Callable[[int], Awaitable[object]], count: int
+) -> list[int]:
+    return [index async for index, _ in executor.map(work, list(range(count)))]
+
+
+async def turns_of_the_loop(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)

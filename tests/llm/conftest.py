@@ -79,3 +79,29 @@ def command(
         return Outcome(status=status, out=written.out, err=written.err)
 
     return run
+
+
+OF_ONE_RUN = {"calls.json", "report.json", "timings.jsonl"}
+"""What was asked in this run, and how long it took: no artifacts."""
+
+
+@pytest.fixture
+def differing() -> Callable[[Path, Path], list[str]]:
+    """Which files of two run folders are not there in both with the same bytes, besides what is of
+    one run only.
+    """
+
+    def differ(one: Path, two: Path) -> list[str]:
+        names = {
+            str(path.relative_to(folder))
+            for folder in (one, two)
+            for path in folder.rglob("*")
+            if path.is_file() and path.name not in OF_ONE_RUN
+        }
+        return sorted(name for name in names if _bytes(one / name) != _bytes(two / name))
+
+    return differ
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None

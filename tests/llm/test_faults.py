@@ -60,7 +60,8 @@ def fault(calls, wire, role="user", **settings):
 @pytest.mark.parametrize("cause", GONE_NEXT_TIME)
 def test_what_may_be_gone_the_next_time_is_tried_again(serve, calls, wire, cause) -> None:
     server = serve(wire, script([*GONE_NEXT_TIME[cause], GOOD]))
-    reply, counts = ask(calls, wire)
+    seconds = 0.4 if cause == "timeout" else 30.0
+    reply, counts = ask(calls, wire, options={"call_seconds": seconds})
     assert reply.message.content == "Good day."
     failed = len(GONE_NEXT_TIME[cause])
     assert len(server.asked) == counts.attempts == failed + 1
@@ -111,6 +112,14 @@ def test_who_never_says_anything_is_at_fault_after_three_tries(serve, calls, wir
     assert error.kind == "agent_fault"
     assert len(server.asked) == 3
     assert counts.usage.calls == 3, "empty answers are paid for"
+
+
+def test_other_failures_in_between_do_not_count_as_empty_answers(serve, calls) -> None:
+    down, empty = Reply(status=500), Reply(text="")
+    serve("claude", script([empty, down, down, empty, GOOD]))
+    reply, counts = ask(calls, "claude", options={"call_seconds": 30.0})
+    assert reply.message.content == "Good day."
+    assert counts.failures == {"empty_reply": 2, "server_error": 2}
 
 
 OVERFLOWS = [

@@ -1,12 +1,13 @@
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
 from harness.chat import Allowance
 from harness.errors import ChatFailure
 from harness.llm import limits
-from harness.llm.limits import Throttle
+from harness.llm.limits import Throttle, Turnstile
 from harness.llm.shared import CallOptions
 from harness.testing.wires import Reply
 from harness.types import Message
@@ -93,6 +94,56 @@ def test_a_waiting_call_that_is_cancelled_takes_no_place() -> None:
     assert isinstance(cancelled, asyncio.CancelledError)
     assert held == ["held", "held"]
     assert throttle.open == 0
+
+
+def test_calls_that_are_ready_at_once_start_one_by_one_in_their_order() -> None:
+    turnstile, started = Turnstile(), []
+
+    async def call(number):
+        await turnstile.passed()
+        started.append(number)
+
+    async def scene():
+        calls = [asyncio.create_task(call(number)) for number in range(20)]
+        counts = []
+        while len(started) < 20:
+            await asyncio.sleep(0)
+            counts.append(len(started))
+        await asyncio.gather(*calls)
+        return [later - earlier for earlier, later in pairwise([0, *counts])]
+
+    assert max(asyncio.run(scene())) == 1
+    assert started == list(range(20))
+
+
+def test_a_call_that_is_cancelled_at_the_turnstile_holds_up_nobody() -> None:
+    turnstile = Turnstile()
+
+    async def scene():
+        calls = [asyncio.create_task(turnstile.passed()) for _ in range(10)]
+        await asyncio.sleep(0)
+        for call in calls[1:9]:
+            call.cancel()
+        async with asyncio.timeout(5):
+            await calls[9]
+
+    asyncio.run(scene())
+
+
+def test_a_loop_that_ended_with_calls_at_the_turnstile_holds_up_no_later_one() -> None:
+    turnstile = Turnstile()
+
+    async def left_in_the_middle():
+        waiting = [asyncio.create_task(turnstile.passed()) for _ in range(5)]
+        await asyncio.sleep(0)
+        return waiting
+
+    async def later():
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(turnstile.passed() for _ in range(5)))
+
+    asyncio.run(left_in_the_middle())
+    asyncio.run(later())
 
 
 def test_headers_that_leave_no_request_hold_the_next_one_back(serve, calls) -> None:

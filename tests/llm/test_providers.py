@@ -1,13 +1,13 @@
 """What the three providers' plugins send and read, through the unmodified SDKs."""
 
 import asyncio
-import builtins
+import sys
 
 import pytest
 
 from harness.chat import UNPARSED
 from harness.errors import ConfigError, MissingExtra
-from harness.llm import providers
+from harness.llm import headers
 from harness.protocols import Settings
 from harness.registry import Registry
 from harness.testing.wires import Reply
@@ -15,7 +15,7 @@ from harness.types import Message, Tool, ToolCall, Usage
 
 WIRES = ("claude", "openai", "gemini")
 KEYS = {"claude": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
-SDKS = {"claude": "anthropic", "openai": "openai", "gemini": "google"}
+SDKS = {"claude": "anthropic", "openai": "openai", "gemini": "google.genai"}
 
 LOOK = Tool(
     name="look",
@@ -125,15 +125,8 @@ def test_a_server_of_ones_own_needs_no_key(monkeypatch) -> None:
 
 def test_a_missing_sdk_is_an_error_with_the_install_line(serve, monkeypatch, wire) -> None:
     serve(wire, lambda asked: Reply())
-    really = builtins.__import__
-
-    def without(name, *rest):
-        if name.split(".")[0] == SDKS[wire]:
-            raise ImportError(f"No module named {name!r}", name=name)
-        return really(name, *rest)
-
+    monkeypatch.setitem(sys.modules, SDKS[wire], None)
     registry = Registry()
-    monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra) as caught:
         registry.make("chat model", wire, Settings())
     assert f"errata-harness[{wire}]" in caught.value.hint
@@ -161,15 +154,15 @@ def test_one_chat_model_serves_one_event_loop_after_the_other(serve, calls, wire
     [("3", 3), ("1.5s", 1.5), ("120ms", 0.12), ("6m0s", 360), ("1h2m", 3720), ("soon", None)],
 )
 def test_durations_are_read_as_providers_write_them(text, seconds) -> None:
-    assert providers.duration(text) == pytest.approx(seconds)
+    assert headers.duration(text) == pytest.approx(seconds)
 
 
 def test_a_time_that_is_past_is_no_wait() -> None:
-    assert providers.duration("2020-01-01T00:00:00Z") == 0
+    assert headers.duration("2020-01-01T00:00:00Z") == 0
 
 
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
+    ("sent", "seconds"),
     [
         ({}, None),
         ({"retry-after": "2"}, 2),
@@ -178,5 +171,5 @@ def test_a_time_that_is_past_is_no_wait() -> None:
         ({"retry-after": "tomorrow"}, None),
     ],
 )
-def test_retry_after_is_read_in_all_its_forms(headers, seconds) -> None:
-    assert providers.retry_after(headers) == seconds
+def test_retry_after_is_read_in_all_its_forms(sent, seconds) -> None:
+    assert headers.retry_after(sent) == seconds

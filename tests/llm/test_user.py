@@ -10,12 +10,24 @@ import pytest
 from harness.chat import ChatReply, ChatRequest
 from harness.errors import RolloutFault
 from harness.llm.chat import Chat
+from harness.llm.policy import llm_policy
 from harness.llm.user import llm_user
 from harness.protocols import Conversation, Domain, Settings, UserTurn
 from harness.registry import Registry
-from harness.rollout import Job, Setting, rollout
+from harness.rollout import Job, Limits, Setting, rollout
 from harness.testing import FakeChatModel, check_user_simulator
-from harness.types import Episode, Message, Scenario, Task, Tool, ToolCall, Usage
+from harness.types import (
+    Changes,
+    Episode,
+    Message,
+    Scenario,
+    Split,
+    Task,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
 
 CONFIRM = "I will cancel order #W1 and refund your gift card. Do you confirm (yes/no)?"
 DONE = "Your order #W1 has been cancelled. Is there anything else I can help you with?"
@@ -229,6 +241,45 @@ def test_it_may_leave_when_nothing_is_pending(
     assert reply(FakeChatModel(customer), domain, task, said("Cancel #W1.", agent)).stop
 
 
+CANCEL = ToolCall(name="cancel_pending_order", arguments={"order_id": "#W1"}, id="c1")
+LOOK = ToolCall(name="get_order_details", arguments={"order_id": "#W1"}, id="c1")
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "may_leave"),
+    [
+        (None, "Great, thank you for that.", False),
+        (LOOK, "Great, thank you for that.", False),
+        (CANCEL, "Great, thank you for that.", True),
+        (None, DONE, True),
+        (None, "I am transferring you to a human agent.", True),
+    ],
+)
+def test_after_a_yes_it_stays_until_the_agent_acted_or_says_that_it_did(
+    domain: Domain, task: Task, call: ToolCall | None, answer: str, may_leave: bool
+) -> None:
+    acted = (Message(role="assistant", calls=(call,)), Message(role="tool", call_id="c1"))
+    messages = (
+        *said("Cancel #W1.", CONFIRM, "Yes, please."),
+        *(acted if call else ()),
+        Message(role="assistant", content=answer),
+    )
+    turn = reply(FakeChatModel("Thanks, bye. ###STOP###"), domain, task, messages)
+    assert turn.stop == may_leave
+
+
+def test_an_agent_that_does_nothing_after_a_yes_costs_one_more_message(
+    domain: Domain, task: Task
+) -> None:
+    messages = said("Cancel #W1.", CONFIRM, "Yes, please.", "Great.", "Thanks, bye.", "Goodbye.")
+    assert reply(FakeChatModel("Bye. ###STOP###"), domain, task, messages).stop
+
+
+def test_after_a_no_it_may_leave_at_once(domain: Domain, task: Task) -> None:
+    messages = said("Cancel #W1.", CONFIRM, "No, leave it.", "All right, I leave it as it is.")
+    assert reply(FakeChatModel("Bye. ###STOP###"), domain, task, messages).stop
+
+
 def test_the_first_message_is_never_the_last(domain: Domain, task: Task) -> None:
     turn = reply(FakeChatModel("Cancel #W1, thanks. ###STOP###"), domain, task, said())
     assert not turn.stop
@@ -318,6 +369,43 @@ def test_a_user_with_tools_of_its_own_can_call_them(task: Task) -> None:
     assert list(model.requests[0].tools) == [switch]
     assert turn.message.content == ""
     assert [(c.name, c.requestor) for c in turn.message.calls] == [("switch_on", "user")]
+
+
+class Lamp:
+    """A world with one switch."""
+
+    def call(self, call: ToolCall) -> ToolResult:
+        return ToolResult(content="it is bright")
+
+    def changes(self) -> Changes:
+        return ()
+
+
+class DarkRoom(Domain):
+    name = "room"
+    tools = ()
+    user_tools = (Tool(name="switch_on", description="", parameters={}, kind="write"),)
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        return ()
+
+    def open(self, task: Task) -> Lamp:
+        return Lamp()
+
+
+def test_its_calls_are_carried_out_and_it_goes_on_with_the_results(task: Task) -> None:
+    call = ToolCall(name="switch_on", arguments={}, id="x")
+    customer = FakeChatModel("It is dark.", Message(role="assistant", calls=(call,)), "Thanks.")
+    agent = FakeChatModel("Switch it on, please.", "Is that all?")
+    setting = Setting(
+        domain=DarkRoom(), user=llm_user(chat(customer), Settings()), limits=Limits(max_steps=5)
+    )
+    policy = llm_policy(Chat(agent, provider="fake", role="agent"), Settings())
+    asyncio.run(rollout(Job(task=task, trial=0, seed=3), policy, setting))
+    made, result = customer.requests[2].messages[-2:]
+    assert (made.calls[0].name, result.content) == ("switch_on", "it is bright")
+    assert made.calls[0].id == result.call_id
+    assert "bright" not in str([request.messages for request in agent.requests])
 
 
 def test_calls_of_a_user_without_tools_are_nothing(domain: Domain, task: Task) -> None:
