@@ -20,6 +20,7 @@ from harness.types import (
     Grade,
     Json,
     Recipe,
+    Split,
     Task,
     ToolCall,
     ToolResult,
@@ -271,6 +272,9 @@ class BrokenWrites(Domain):
         self.name, self.tools, self.policy = domain.name, domain.tools, domain.policy
         self.greeting = domain.greeting
         self.writes = {tool.name for tool in domain.tools if tool.kind == "write"}
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        return self.whole.tasks(split)
 
     def open(self, task: Task) -> World:
         return _BrokenWorld(self.whole.open(task), self.writes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.config import read_options
@@ -10,7 +11,7 @@ from harness.types import Diagnosis, Episode
 from harness_scripted.conduct import users_fault
 from harness_scripted.finding import Finding, difference
 from harness_scripted.reading import Reading
-from harness_scripted.rules import first_mistake
+from harness_scripted.rules import first_mistake, signs
 from harness_scripted.tasks import wrong_task
 
 
@@ -42,6 +43,10 @@ class RuleJudge:
             severity=finding.severity,
             tool=finding.tool,
         )
+
+    async def signs(self, episode: Episode, domain: Domain) -> Collection[str]:
+        """The kinds of mistakes a conversation shows, whether or not they cost its outcome."""
+        return signs(Reading(episode, domain))
 
 
 def not_the_agents(reading: Reading) -> Finding | None:
