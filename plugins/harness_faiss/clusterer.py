@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, sin, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,10 @@ TYPICAL = 8
 """Explanations that a pattern keeps to be recognised by."""
 
 MAPPED = 3000
-"""At most so many failures have a place on the map."""
+"""About so many failures have a place on the map, at most."""
+
+STEP, GOLDEN = 0.006, 2.399963
+"""Of the spiral in which failures that look alike lie: its width, and its angle in radians."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +220,22 @@ class _Field:
         }
 
     def _places(self) -> dict[str, tuple[float, float]]:
-        every = max(1, len(self.looks) // MAPPED)
-        rows = np.arange(0, len(self.looks), every)
+        """Those that look alike lie in a spiral around one place, the more the wider."""
+        every = max(1, self.total // MAPPED)
+        shown = [
+            (row, turn, one)
+            for row, look in enumerate(self.looks)
+            for turn, one in enumerate(self.alike[look])
+        ][::every]
+        rows = np.unique([row for row, _, _ in shown])
         found = places(self.vectors[rows], self.grouping.labels[rows], self.grouping.centres)
+        at = dict(zip(rows.tolist(), found.tolist(), strict=True))
         return {
-            self.alike[self.looks[row]][0].trajectory_id: (float(x), float(y))
-            for row, (x, y) in zip(rows, found, strict=True)
+            one.trajectory_id: (
+                at[row][0] + STEP * sqrt(turn / every) * cos(GOLDEN * turn),
+                at[row][1] + STEP * sqrt(turn / every) * sin(GOLDEN * turn),
+            )
+            for row, turn, one in shown
         }
 
 
