@@ -116,6 +116,18 @@ def _failures(
     return found[:count]
 
 
+def agents_run(
+    domain: Domain, *, tasks: Sequence[Task], trials: int, seed: int, choice: Choice = ANY
+) -> list[tuple[str, Episode]]:
+    """An evaluation of the noisy agent: each conversation with the mistake planted in it."""
+    jobs = [
+        Job(task=task, trial=trial, seed=stable_seed("run", seed, task.id, trial))
+        for trial in range(trials)
+        for task in tasks
+    ]
+    return list(_agents_mistakes(domain, jobs, choice))
+
+
 Play = Callable[..., Iterator[tuple[str, Episode]]]
 """Yields each conversation with the kind of fault planted in it, "" for none."""
 

@@ -70,8 +70,9 @@ class Shift:
     ``distance`` is the total variation between the two mixes, in [0, 1]: the share of failures that
     would have to change their pattern. ``p`` is its permutation p-value; ``visible`` the distance
     that chance alone stays under in 95% of permutations. ``verdict``: "shifting" if p is under
-    ``LEVEL``; "settled" if it is not and a distance of ``VISIBLE`` would have shown; else there are
-    too few failures to tell. ``paired``: whether both rounds had the same tasks.
+    ``LEVEL`` or a pattern has surely come or gone; "settled" if not, and a distance of ``VISIBLE``
+    would have shown; else there are too few failures to tell. ``paired``: whether both rounds had
+    the same tasks.
     """
 
     distance: float
@@ -175,6 +176,12 @@ def _change(
         difference=difference,
         status=_status(had, has, difference, id in earlier),
     )
+
+
+def _verdict(p: float, visible: float, changes: Sequence[Change]) -> Verdict:
+    if p < LEVEL or any(c.sure and c.status in ("new", "gone", "back") for c in changes):
+        return "shifting"
+    return "settled" if visible <= VISIBLE else "too few failures"
 
 
 def _status(had: int, has: int, difference: Interval, known: bool) -> Status:

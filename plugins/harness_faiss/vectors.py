@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,9 @@ Vectors = NDArray[np.float32]
 WEIGHTS: Mapping[str, float] = {"kind": 0.6, "tool": 0.1, "summary": 0.3}
 """What each part of a diagnosis contributes to the cosine between two of them; the sum is 1.
 
-The weight of a part in which all are alike goes to the others. Half of a kind's is for the same
-kind to the letter, half for words that are like its.
+Each is taken times the chance that two looks differ in the part, so that the weight of a part in
+which nearly all are alike goes to the others. Half of a kind's is for the same kind to the letter,
+half for words that are like its.
 """
 
 LETTERS = 64
@@ -89,10 +91,10 @@ class _Parts:
     """Embeds looks part by part; each distinct text of a batch once."""
 
     def __init__(self, embedding: Embedding, sample: Sequence[Look]) -> None:
-        differing = [len({look[part] for look in sample}) > 1 for part in range(len(WEIGHTS))]
+        varied = [_variety([look[part] for look in sample]) for part in range(len(WEIGHTS))]
         given = [
-            weight if differs or not any(differing) else 0.0
-            for weight, differs in zip(WEIGHTS.values(), differing, strict=True)
+            weight * variety if any(varied) else weight
+            for weight, variety in zip(WEIGHTS.values(), varied, strict=True)
         ]
         self.weights = [weight / sum(given) for weight in given]
         self.maps = [
@@ -119,6 +121,11 @@ class _Parts:
         self.unusable = int(broken.sum())
         wordless = ~whole.any(axis=1, keepdims=True)
         return unit(np.concatenate([whole, wordless.astype(np.float32)], axis=1))
+
+
+def _variety(texts: Sequence[str]) -> float:
+    """The chance that two of the texts, drawn with replacement, differ."""
+    return 1.0 - sum((count / len(texts)) ** 2 for count in Counter(texts).values())
 
 
 def _to_the_letter(texts: Sequence[str]) -> Vectors:
