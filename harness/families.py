@@ -60,7 +60,7 @@ def family(kind: str, records: Sequence[str] = ("order",)) -> str:
             return name
     plain = slug.replace("_", " ")
     for noun in records:
-        if plain in (f"wrong {noun}", f"mixed {noun}s", f"confused {noun}s"):
+        if plain in (f"wrong {noun}", f"wrong {noun} id", f"mixed {noun}s", f"confused {noun}s"):
             return multi_record(noun)
     words = plain.split()
     for name, stems in _WORDS.items():
@@ -81,7 +81,7 @@ def record_nouns(tools: Sequence[Tool]) -> list[str]:
     """
     alone = {name for tool in tools if tool.kind == "read" for name in _single(tool)}
     written = [(tool, name) for tool in tools if tool.kind == "write" for name in _names(tool)]
-    nouns = (tool.noun(name) for tool, name in written if name in alone)
+    nouns = (tool.noun(name).removesuffix(" id") for tool, name in written if name in alone)
     return [noun for noun in dict.fromkeys(nouns) if noun not in ("user", "customer", "account")]
 
 

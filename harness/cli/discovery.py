@@ -101,12 +101,16 @@ def _opened(source: Path, out: Path | None, option: list[str] | None) -> Store:
     """The run folder, or one that is made of a file."""
     from harness.store import CONFIG, Store
 
-    if (source / CONFIG).is_file() or (source.is_dir() and not option and out is None):
+    if (source / CONFIG).is_file() or not source.exists() or _is_empty(source):
         options.refuse_unused(options.option_tables(option), [])
         return Store.open(source)
     from harness.cli.interchange import imported
 
     return imported(source, out, options.option_tables(option))[0]
+
+
+def _is_empty(source: Path) -> bool:
+    return source.is_dir() and not any(source.iterdir())
 
 
 def _discovered(store: Store, number: int, evaluation: str, again: bool) -> Mapping[str, Json]:

@@ -204,10 +204,15 @@ def _users(reading: Reading) -> list[int]:
 
 
 def _first_named_by_user(reading: Reading, made: Made, value: Json | None) -> int | None:
-    """Where the user brought up a value that its scenario does not have it say there."""
+    """Where the user brought up a value that its scenario does not have it say there.
+
+    What was said of earlier requests does not count.
+    """
     texts = [normal(plain(v)) for v in (value if isinstance(value, list) else [value]) if v]
+    at = reading.current(made.turn)
+    begun = reading.openings[at] if at >= 0 else None
     for turn, message in enumerate(reading.messages[: made.turn]):
-        if message.role == "tool":
+        if message.role == "tool" or turn < (begun or 0):
             continue
         said = normal(message.content)
         if message.role == "user":
@@ -219,7 +224,7 @@ def _first_named_by_user(reading: Reading, made: Made, value: Json | None) -> in
 
 def _own_words(reading: Reading, said: str) -> str:
     """What a user said besides the sentences of its scenario."""
-    for sentence in reading.wordings:
+    for sentence in sorted(reading.wordings, key=len, reverse=True):
         said = said.replace(normal(sentence), " ")
     return said
 
