@@ -43,7 +43,8 @@ class LoopConfig:
     by plugin name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses
     them, "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may
     cost over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that
-    takes longer as a fault.
+    takes longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
+    (percentage points above its frequency in successes) are what a pattern needs to be trained on.
     """
 
     domain: str = ""
@@ -72,6 +73,8 @@ class LoopConfig:
     max_steps: int = 80
     max_errors: int = 10
     conversation_seconds: float | None = None
+    min_coverage: float = 0.01
+    min_gap: float = 0.0
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: float | None = None
     budget_tokens: int | None = None

@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
-from harness.diagnosis import account, diagnose, failures
+from harness.discovery import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
 from harness.injection import inject_tasks
 from harness.parts import Parts
-from harness.patterns import find_patterns
 from harness.pool import Gate
 from harness.protocols import Policy, TrainingJob
 from harness.rollout import Job, run_rollouts
@@ -137,24 +136,9 @@ def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> N
     with _station(parts, store, f"discover {number}") as work:
         if work:
             source = evaluation or f"{subject(number)}-validation"
-            failed = failures(read_evaluation(parts, store, source))
-            diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor)
-            if len(diagnoses) < len(failed):
-                lost = f"{len(failed) - len(diagnoses)} of {len(failed)} failures"
-                parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
-            previous = _patterns_before(store, number)
-            patterns = find_patterns(diagnoses, parts.clusterer, previous)
-            folder = f"rounds/{number}"
-            store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, diagnoses)
-            store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, patterns)
-            store.write_json(
-                f"{folder}/discovery.json",
-                {
-                    "evaluation": source,
-                    "method": parts.clusterer.method,
-                    **account(failed, diagnoses, parts.judge),
-                },
-            )
+            episodes = read_evaluation(parts, store, source)
+            found = discover_patterns(parts, episodes, patterns_before(store, number))
+            write_discovery(store, number, source, found)
 
 
 def inject(parts: Parts, store: Store, number: int) -> None:
@@ -261,14 +245,6 @@ def write_report(parts: Parts, store: Store, *, complete: bool) -> Mapping[str, 
     report: Mapping[str, Json] = summarise(store, complete=complete)
     store.write_json("report.json", report)
     return report
-
-
-def _patterns_before(store: Store, number: int) -> list[ErrorPattern]:
-    known: dict[str, ErrorPattern] = {}
-    for n in range(1, number):
-        for pattern in store.read_values(f"rounds/{n}/patterns.jsonl", ErrorPattern):
-            known[pattern.id] = pattern
-    return list(known.values())
 
 
 def _members(

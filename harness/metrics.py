@@ -128,6 +128,17 @@ def paired_difference(
     return _bootstrap(differences, seed, resamples)
 
 
+def mean_interval(
+    values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """The mean of one value per task with the percentile interval of resampled tasks; all 0 for no
+    values.
+    """
+    if not len(values):
+        return Interval(value=0.0, low=0.0, high=0.0)
+    return _bootstrap(values, seed, resamples)
+
+
 def _tally(results: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
     """(successes, trials) without faults, by task id in sorted order."""
     successes: Counter[str] = Counter()

@@ -217,6 +217,9 @@ class Parts:
             checkpoint=checkpoint,
             folder=folder,
             calls=self.calls,
+            progress=lambda done, total: self.notify(
+                "part_progress", part=kind, done=done, total=total
+            ),
         )
 
     def _table(self, kind: str, name: str) -> str:

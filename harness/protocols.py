@@ -18,6 +18,12 @@ from harness.chat import ChatRequest as ChatRequest
 from harness.events import Event as Event
 from harness.events import Observer as Observer
 from harness.execution import Executor as Executor
+from harness.judging import AssertionJudge as AssertionJudge
+from harness.judging import Clusterer as Clusterer
+from harness.judging import Judge as Judge
+from harness.judging import ReviewedJudge as ReviewedJudge
+from harness.judging import SignReader as SignReader
+from harness.judging import SurveyingClusterer as SurveyingClusterer
 from harness.turns import AgentTurn as AgentTurn
 from harness.turns import TurnTokens as TurnTokens
 from harness.turns import UserTurn as UserTurn
@@ -47,6 +53,10 @@ if TYPE_CHECKING:
     from harness.llm.calls import Calls
 
 
+Progress = Callable[[int, int], None]
+"""Called with how much is done, and of how much."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a factory is given.
@@ -55,7 +65,8 @@ class Settings:
     plugin's own table from the config, to be read with ``harness.config.read_options``, which
     refuses keys that the plugin does not know. ``folder`` is a place for files the product makes
     (inside the run). ``calls`` is the run's way to chat models, with its cache, limits and budget:
-    ``settings.calls.chat("judge", "NAME:MODEL")``.
+    ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be told how far a long work
+    inside the product is.
     """
 
     argument: str = ""
@@ -65,6 +76,7 @@ class Settings:
     checkpoint: Checkpoint | None = None
     folder: Path | None = None
     calls: Calls | None = None
+    progress: Progress | None = None
 
 
 # --- domains -------------------------------------------------------------------------------------
@@ -254,49 +266,7 @@ class UserSimulator(Protocol):
         ...
 
 
-# --- who reads failures and makes tasks -----------------------------------------------------------
-
-
-class Judge(Protocol):
-    """Reads one failed episode and says whose fault it was and what went wrong."""
-
-    async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis:
-        """The diagnosis. Raise ``RolloutFault`` when none can be had: the failure stays without."""
-        ...
-
-
-@runtime_checkable
-class AssertionJudge(Protocol):
-    """What a judge can do besides: decide whether statements in words hold for a conversation."""
-
-    async def decide(
-        self, assertions: Sequence[str], task: Task, trajectory: Trajectory
-    ) -> Sequence[bool]:
-        """One verdict for each assertion. Raise ``RolloutFault`` when none can be had."""
-        ...
-
-
-@runtime_checkable
-class ReviewedJudge(Protocol):
-    """What a judge can do besides: say how far a second judge agreed with it."""
-
-    def agreement(self) -> Mapping[str, Json]:
-        """Who judged, how many failures both have read, and a coefficient for each verdict."""
-        ...
-
-
-class Clusterer(Protocol):
-    """Groups diagnoses (agent failures only) into error patterns; ``method`` says how, for the
-    report.
-    """
-
-    method: str
-
-    def cluster(
-        self, diagnoses: Sequence[Diagnosis], previous: Sequence[ErrorPattern]
-    ) -> Sequence[ErrorPattern]:
-        """Patterns by falling share. One that is the same as in ``previous`` keeps its id."""
-        ...
+# --- who makes tasks of failures (who reads them: harness.judging) --------------------------------
 
 
 class TaskInjector(Protocol):

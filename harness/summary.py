@@ -7,13 +7,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.metrics import Outcome, PassTable, paired_difference, pass_table
+from harness.quarantine import counted, excluded, quarantine
+from harness.rounds import (
+    blame_rows,
+    discovery_rows,
+    interval_row,
+    pattern_rows,
+    round_numbers,
+    shift_rows,
+)
 from harness.store import Store
 from harness.types import (
     FAULTS,
     NOT_GRADEABLE,
+    Blame,
     Diagnosis,
-    ErrorPattern,
-    Interval,
     Json,
     Task,
     Usage,
@@ -25,7 +33,7 @@ Report = dict[str, Json]
 def summarise(store: Store, *, complete: bool) -> Report:
     """The document described in docs/report.md; parts not there yet are empty."""
     config, seconds = store.config, store.seconds()
-    rounds = _rounds(store)
+    rounds = round_numbers(store)
     return {
         "run": store.folder.name,
         **{key: config.get(key) for key in _SETTINGS},
@@ -33,8 +41,10 @@ def summarise(store: Store, *, complete: bool) -> Report:
         "clusterer": _method(store, rounds) or config.get("clusterer"),
         "arms": _arms(store, "test", seconds),
         "validation": [*_arms(store, "validation", seconds), *_arms(store, "train", seconds)],
-        "blame": _blame(store, rounds),
-        "patterns": _patterns(store, rounds),
+        "blame": blame_rows(store, rounds),
+        "discovery": discovery_rows(store, rounds),
+        "patterns": pattern_rows(store, rounds),
+        "shifts": shift_rows(store, rounds),
         "pool": [_pool(store, number) for number in rounds],
         "rewards": _rewards(store),
         "training": _training(store),
@@ -73,20 +83,24 @@ def _arms(store: Store, split: str, seconds: Mapping[str, float]) -> list[Json]:
         for path in (store.folder / "evals").glob(f"*-{split}")
     }
     outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
+    held = _quarantined(store)
     reference = outcomes.get("sft")
     arms: list[Json] = []
-    for arm, rows in outcomes.items():
-        if not rows:
+    for arm, by_id in outcomes.items():
+        if not by_id:
             continue
+        rows = excluded(by_id, held)
         row = _arm(arm, split, rows, seconds.get(f"evaluate {arm} on {split}", 0.0))
         if reference and arm not in ("sft", "base") and split == "test":
-            row["differences"] = {"against": "sft", "pass": _differences(rows, reference)}
+            baseline = excluded(reference, held)
+            row["differences"] = {"against": "sft", "pass": _differences(rows, baseline)}
         arms.append(row)
     return arms
 
 
 def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Report:
     table: PassTable = pass_table(rows)
+    strict = pass_table(counted(rows, never=(NOT_GRADEABLE,)))
     kinds = Counter(row.fault for row in rows if row.fault)
     not_gradeable = kinds.pop(NOT_GRADEABLE, 0)
     return {
@@ -94,7 +108,8 @@ def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Repor
         "split": split,
         "tasks": table.tasks,
         "trials": _trials(rows),
-        "pass": {str(k): _interval(interval) for k, interval in table.pass_.items()},
+        "pass": {str(k): interval_row(interval) for k, interval in table.pass_.items()},
+        "pass_counted": {str(k): interval_row(interval) for k, interval in strict.pass_.items()},
         "faults": table.faults - not_gradeable,
         "fault_kinds": dict(kinds),
         "not_gradeable": not_gradeable,
@@ -105,7 +120,7 @@ def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Repor
 def _differences(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> Report:
     trials = min(_trials(rows), _trials(reference))
     return {
-        str(k): _interval(interval)
+        str(k): interval_row(interval)
         for k in range(1, min(4, trials) + 1)
         if (interval := paired_difference(rows, reference, k)) is not None
     }
@@ -115,20 +130,32 @@ def _trials(rows: Sequence[Outcome]) -> int:
     return max(Counter(row.task_id for row in rows).values())
 
 
-def _outcomes(store: Store, evaluation: str) -> list[Outcome]:
-    rows = []
+def _outcomes(store: Store, evaluation: str) -> dict[str, Outcome]:
+    """By trajectory id."""
+    rows = {}
     for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
         trajectory, score = _table(row["trajectory"]), _table(row["score"])
         ended, grade = str(trajectory["ended"]), _table(row.get("grade"))
         is_open = grade.get("unjudged") or grade.get("ungradeable")
-        rows.append(
-            Outcome(
-                task_id=str(trajectory["task_id"]),
-                success=bool(score["success"]),
-                fault=ended if ended in FAULTS else NOT_GRADEABLE if is_open else "",
-            )
+        rows[str(trajectory["id"])] = Outcome(
+            task_id=str(trajectory["task_id"]),
+            success=bool(score["success"]),
+            fault=ended if ended in FAULTS else NOT_GRADEABLE if is_open else "",
         )
     return rows
+
+
+def _quarantined(store: Store) -> dict[str, Blame]:
+    """Whose fault it was, by trajectory id, for failures that a round found not to be the agent's.
+
+    Of several rounds that read one evaluation the last counts.
+    """
+    held: dict[str, Blame] = {}
+    for number in round_numbers(store):
+        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+        again = {diagnosis.trajectory_id for diagnosis in found}
+        held = {id: blame for id, blame in held.items() if id not in again} | quarantine(found)
+    return held
 
 
 def _arm_order(arm: str) -> tuple[int, int, str]:
@@ -137,56 +164,12 @@ def _arm_order(arm: str) -> tuple[int, int, str]:
     return first, int(number.group()) if number else 0, "" if arm.startswith("rl") else arm
 
 
-def _interval(interval: Interval) -> Report:
-    return {
-        "value": round(interval.value, 2),
-        "low": round(interval.low, 2),
-        "high": round(interval.high, 2),
-    }
-
-
 # --- rounds
-
-
-def _rounds(store: Store) -> list[int]:
-    folders = (store.folder / "rounds").glob("*")
-    return sorted(int(path.name) for path in folders if path.name.isdigit())
 
 
 def _method(store: Store, rounds: Sequence[int]) -> str:
     done = [n for n in rounds if store.has(f"rounds/{n}/discovery.json")]
     return str(store.read_json(f"rounds/{done[-1]}/discovery.json")["method"]) if done else ""
-
-
-def _blame(store: Store, rounds: Sequence[int]) -> list[Json]:
-    rows: list[Json] = []
-    for number in rounds:
-        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
-        counts = Counter[str](diagnosis.blame for diagnosis in found)
-        parties = ("agent", "user_simulator", "task", "tool", "infrastructure")
-        rows.append({"round": number, **{party: counts[party] for party in parties}})
-    return rows
-
-
-def _patterns(store: Store, rounds: Sequence[int]) -> list[Json]:
-    newest: dict[str, ErrorPattern] = {}
-    history: dict[str, list[Json]] = {}
-    for number in rounds:
-        for pattern in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern):
-            newest[pattern.id] = pattern
-            count, share = len(pattern.members), round(pattern.share, 4)
-            row: Report = {"round": number, "count": count, "share": share}
-            history.setdefault(pattern.id, []).append(row)
-    return [
-        {
-            "id": pattern.id,
-            "name": pattern.name,
-            "description": pattern.description,
-            "kinds": dict(pattern.kinds),
-            "rounds": history[pattern.id],
-        }
-        for pattern in newest.values()
-    ]
 
 
 def _pool(store: Store, number: int) -> Report:

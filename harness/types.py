@@ -290,7 +290,10 @@ class ErrorPattern:
     """Failures that went wrong in the same way.
 
     ``members`` and ``exemplars`` are trajectory ids; ``share`` is the fraction of all the round's
-    agent failures; ``kinds`` counts the members' mistake kinds.
+    agent failures; ``kinds`` counts the members' mistake kinds. ``family`` is the pattern of
+    patterns it belongs to. ``coverage`` is the share in [0, 1] of the agent's failures that show
+    its signs, ``gap`` how much more often they do than successes, in percentage points; None where
+    that was not looked at. ``typical`` are explanations by which a clusterer knows it again.
     """
 
     id: str
@@ -300,6 +303,24 @@ class ErrorPattern:
     share: float
     exemplars: tuple[str, ...] = ()
     kinds: Mapping[str, int] = field(default_factory=dict)
+    family: str = ""
+    coverage: float | None = None
+    gap: Interval | None = None
+    typical: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What there is to know of a clustering besides its patterns.
+
+    ``noise`` are the trajectory ids that are in no pattern; ``quality`` says how far to trust it
+    (embedding, seed, stability, silhouette, ...); ``places`` are (x, y) in [0, 1] on a map of the
+    failures, by trajectory id, of all of them or of some.
+    """
+
+    noise: tuple[str, ...] = ()
+    quality: Mapping[str, Json] = field(default_factory=dict)
+    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.recordings import Source
     from harness.registry import Registry
     from harness.regrade import Regraded
+    from harness.store import Store
     from harness.types import Json
 
 Format = Annotated[str, typer.Option("--format", help="A format from `harness plugins`.")]
@@ -42,17 +43,26 @@ def import_(
     as_json: options.AsJson = False,
 ) -> None:
     """Make a run folder of conversations recorded elsewhere, graded again where they replay."""
+    from harness.report import tally_table
+
+    _, found = imported(file, out, options.option_tables(option), format)
+    emit(found, tally_table(found), as_json=as_json)
+
+
+def imported(
+    file: Path, out: Path | None, tables: dict[str, dict[str, Json]], format: str = ""
+) -> tuple[Store, dict[str, Json]]:
+    """A new run folder with a recording's conversations as its evaluation, and what it holds."""
     from harness.interchange import read_source
     from harness.recordings import imported_config, keep
     from harness.registry import Registry
     from harness.regrade import tally
-    from harness.report import tally_table
     from harness.store import Store
     from harness.summary import summarise
 
-    registry, tables = Registry(), options.option_tables(option)
+    registry = Registry()
     source = read_source(registry, file, format=format, options=tables)
-    kept = {name: table for name, table in tables.items() if name != format}
+    kept = {name: table for name, table in tables.items() if name != source.format}
     config = imported_config(source, kept)
     graded, vintage = _graded(registry, source, kept)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
@@ -60,8 +70,7 @@ def import_(
     name = keep(store, source, graded, vintage=vintage)
     store.write_json("report.json", summarise(store, complete=True))
     counts = {**tally(graded), "tasks": len(source.recording.tasks)}
-    found = {"run": str(folder), "evaluation": name, "vintage": vintage, **counts}
-    emit(found, tally_table(found), as_json=as_json)
+    return store, {"run": str(folder), "evaluation": name, "vintage": vintage, **counts}
 
 
 def export(

@@ -1,4 +1,4 @@
-"""`harness discover`, `inject`, `train`: the stations of a round, one by one, on a run folder."""
+"""`harness inject`, `train`: the stations of a round, one by one, on a run folder."""
 
 from __future__ import annotations
 
@@ -14,32 +14,8 @@ Again = Annotated[bool, typer.Option("--again", help="Do it anew if it was done 
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(discover)
     app.command()(inject)
     app.command()(train)
-
-
-def discover(
-    run: options.Run,
-    number: Round = 1,
-    evaluation: Annotated[
-        str, typer.Option(help="Which evaluation to read, such as sft-validation.")
-    ] = "",
-    again: Again = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Read the failures of an evaluation and cluster them into error patterns."""
-    from harness import loop
-    from harness.report import patterns_table
-    from harness.store import Store
-
-    store = Store.open(run)
-    with working(store) as parts:
-        if again:
-            store.reopen(f"discover {number}")
-        loop.discover(parts, store, number, evaluation or loop.studied(store, number))
-        report = loop.write_report(parts, store, complete=False)
-    emit(report["patterns"], patterns_table(report), as_json=as_json)
 
 
 def inject(

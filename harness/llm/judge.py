@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from harness.config import read_options
+from harness.errors import ConfigError
 from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.quoting import call_text, change_text, conversation, plain, quoted
@@ -20,7 +21,9 @@ KINDS = (
     "wrong_tool", "extra_write", "missing_step", "missing_confirmation", "missing_transfer",
     "needless_transfer", "should_have_refused", "should_have_acted", "not_said", "gave_up",
     "invalid_call", "repeated_call", "no_progress", "wrong_state",
-    "left_too_early", "unsolvable", "tool_error",
+    "left_too_early", "turned_down_right_offer", "contradicted_scenario", "named_unknown",
+    "misstated_identity", "withheld_fact", "added_request", "forgot_request", "repeated_itself",
+    "spoke_as_agent", "gold_fails", "gold_wrong", "gold_incomplete", "unsolvable", "tool_error",
 )  # fmt: skip
 """Mistakes that can be made in every domain; what a domain's features provoke comes on top."""
 
@@ -53,6 +56,14 @@ class Decisions(BaseModel):
     decisions: list[Decision]
 
 
+DISTRACTORS = (
+    "answered_in_wrong_language",
+    "promised_a_discount",
+    "quoted_wrong_opening_hours",
+    "shared_another_customers_data",
+)
+"""Kinds of mistakes that no conversation shows: a judge that finds one sees what is not there."""
+
 VERDICT = Form(name="verdict", description="Give the verdict on the failure.", shape=Verdict)
 DECISIONS = Form(
     name="decisions", description="Say of each statement whether it holds.", shape=Decisions
@@ -62,15 +73,30 @@ DECISIONS = Form(
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """``second``: a chat model ("openai:MODEL") that reads each failure too, to see how far both
-    agree; "" for none.
+    agree; "" for none. ``repeats``: how often each failure is read; the commonest verdict counts.
+    ``distractors``: whether kinds of mistakes that never happen are on offer, to see whether they
+    are found.
     """
 
     second: str = ""
+    repeats: int = 1
+    distractors: bool = False
 
 
 def llm_judge(chat: Chat, settings: Settings) -> Judge:
     """A judge that asks the chat model; it can decide statements in words as well."""
     options = read_options(Options, settings, name="judge")
+    if options.repeats < 1 or (options.second and options.repeats > 1):
+        raise ConfigError(
+            f"the judge is to read {options.repeats} times, second {options.second!r}",
+            hint="Give either a second judge or `repeats` of at least 2 under [options.judge].",
+        )
+    offered = DISTRACTORS if options.distractors else ()
+    if options.repeats > 1 or offered:
+        from harness.llm.repeated import RepeatedJudge
+
+        readings = [LLMJudge(chat, seed=n, offered=offered) for n in range(options.repeats)]
+        return RepeatedJudge(readings, offered)
     if not options.second or settings.calls is None:
         return LLMJudge(chat)
     from harness.llm.second import SecondOpinion
@@ -83,11 +109,13 @@ class LLMJudge:
     """Asks once for each failure, and once more where the answer cannot be used.
 
     ``seed`` tells two judges on the same model apart: their answers are not each other's.
+    ``offered`` are kinds of mistakes it may name besides those that have a name.
     """
 
-    def __init__(self, chat: Chat, *, seed: int = 0) -> None:
+    def __init__(self, chat: Chat, *, seed: int = 0, offered: Sequence[str] = ()) -> None:
         self.chat = chat
         self.seed = seed
+        self.offered = offered
 
     @property
     def name(self) -> str:
@@ -104,7 +132,9 @@ class LLMJudge:
             self.chat,
             case,
             system=about.fill(
-                kinds=", ".join(known_kinds(domain)),
+                kinds=", ".join(sorted((*known_kinds(domain), *self.offered)))
+                if self.offered
+                else ", ".join(known_kinds(domain)),
                 policy=domain.policy or "(none are written down)",
                 tools="\n".join(_tool_line(tool) for tool in domain.tools),
             ),

@@ -12,12 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.report.figures import clean
 from harness.report.view import (
     Arm,
+    Changed,
+    Discovered,
     Pattern,
     PoolRound,
     Report,
     Reward,
     Series,
     Share,
+    Shifted,
+    Suspect,
     Term,
     Training,
 )
@@ -58,6 +62,8 @@ def read_report(document: Document) -> Report:
         validation=tuple(_arm(row) for row in _rows(document, "validation")),
         patterns=tuple(_pattern(row) for row in _rows(document, "patterns")),
         blame=rounds,
+        discovered=tuple(_discovered(row) for row in _rows(document, "discovery")),
+        shifts=tuple(_shifted(row) for row in _rows(document, "shifts")),
         pool=tuple(_pool_round(row) for row in _rows(document, "pool")),
         rewards=tuple(_reward(row) for row in _rows(document, "rewards")),
         training=tuple(_training(row) for row in _rows(document, "training")),
@@ -81,6 +87,7 @@ def _arm(row: Document) -> Arm:
         not_gradeable=_int(row, "not_gradeable"),
         against=_text(difference, "against"),
         differences=_intervals(_mapping(difference, "pass")),
+        passes_counted=_intervals(_mapping(row, "pass_counted")),
     )
 
 
@@ -96,6 +103,56 @@ def _pattern(row: Document) -> Pattern:
             )
             for seen in _rows(row, "rounds")
         },
+        family=_text(row, "family"),
+        coverage=_float(row, "coverage"),
+        gap=_interval(row, "gap"),
+        aside=row.get("set_aside") is True,
+    )
+
+
+def _discovered(row: Document) -> Discovered:
+    quality = _mapping(row, "quality")
+    stability = _mapping(quality, "stability")
+    low, high = _float(stability, "low"), _float(stability, "high")
+    mean = _float(stability, "adjusted_rand")
+    return Discovered(
+        round=_int(row, "round"),
+        method=_text(row, "method"),
+        embedding_version=_text(quality, "embedding_version"),
+        noise=_int(row, "noise"),
+        silhouette=_float(quality, "silhouette"),
+        coverage=_float(quality, "coverage"),
+        stability=None
+        if mean is None
+        else Interval(value=mean, low=mean if low is None else low, high=high or mean),
+        suspects=tuple(
+            Suspect(
+                task_id=_text(found, "task_id"),
+                times=_int(found, "times"),
+                summary=_text(found, "summary"),
+            )
+            for found in _rows(row, "suspects")
+        ),
+    )
+
+
+def _shifted(row: Document) -> Shifted:
+    return Shifted(
+        before=_int(row, "from"),
+        after=_int(row, "to"),
+        distance=_float(row, "distance") or 0.0,
+        p=_float(row, "p") or 0.0,
+        verdict=_text(row, "verdict"),
+        changes=tuple(
+            Changed(
+                pattern_id=_text(change, "id"),
+                status=_text(change, "status"),
+                sure=change.get("sure") is True,
+                per_100=found,
+            )
+            for change in _rows(row, "changes")
+            if (found := _interval(change, "per_100")) is not None
+        ),
     )
 
 

@@ -17,6 +17,8 @@ class Arm:
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
+    ``passes_counted`` count every fault as a failure.
+
     ``differences`` are paired by task, against the arm named ``against`` ("" if none was computed).
     """
 
@@ -30,6 +32,7 @@ class Arm:
     not_gradeable: int
     against: str
     differences: Mapping[int, Interval]
+    passes_counted: Mapping[int, Interval]
 
     @property
     def label(self) -> str:
@@ -50,13 +53,71 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """An error pattern and its share in each round it was seen in."""
+    """An error pattern and its share in each round it was seen in.
+
+    ``coverage`` is the share of the agent's failures that show its signs, ``gap`` how much more
+    often they do than successes, in points; None where that is not known. ``aside``: no tasks are
+    made for it.
+    """
 
     id: str
     name: str
     description: str
     kinds: Mapping[str, int]
     rounds: Mapping[int, Share]
+    family: str = ""
+    coverage: float | None = None
+    gap: Interval | None = None
+    aside: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A task whose own fault failures were, how often, and why."""
+
+    task_id: str
+    times: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """How a round's patterns were found; numbers are None where they were not computed.
+
+    ``stability`` is a mean adjusted Rand index, ``silhouette`` and ``coverage`` are in [0, 1],
+    ``noise`` counts failures in no pattern.
+    """
+
+    round: int
+    method: str
+    embedding_version: str
+    noise: int
+    silhouette: float | None
+    coverage: float | None
+    stability: Interval | None
+    suspects: tuple[Suspect, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What became of a pattern between two rounds: failures by it per 100 conversations."""
+
+    pattern_id: str
+    status: str
+    sure: bool
+    per_100: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifted:
+    """How far the mix of failures moved between two rounds, in [0, 1]; its p-value; the verdict."""
+
+    before: int
+    after: int
+    distance: float
+    p: float
+    verdict: str
+    changes: tuple[Changed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +191,8 @@ class Report:
     validation: tuple[Arm, ...]
     patterns: tuple[Pattern, ...]
     blame: Mapping[int, Mapping[str, int]]
+    discovered: tuple[Discovered, ...]
+    shifts: tuple[Shifted, ...]
     pool: tuple[PoolRound, ...]
     rewards: tuple[Reward, ...]
     training: tuple[Training, ...]

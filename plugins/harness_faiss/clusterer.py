@@ -1,44 +1,63 @@
-"""Turn diagnoses into error patterns whose ids last from round to round."""
+"""Turn diagnoses into error patterns whose ids last from round to round, and into noise."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import cos, sin, sqrt
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.config import read_options
 from harness.errors import ConfigError, NothingToLearn
-from harness.protocols import Clusterer, Settings
-from harness.types import Diagnosis, ErrorPattern
-from harness_faiss.embedding import AUTO, Embedding, find_embedding, unit, words
-from harness_faiss.grouping import group
+from harness.llm.cache import default_file
+from harness.protocols import Clusterer, Progress, Settings
+from harness.types import Diagnosis, ErrorPattern, Json, Survey
+from harness_faiss.cache import VectorCache
+from harness_faiss.embedding import AUTO, Embedding, find_embedding
+from harness_faiss.grouping import NOISE, SAME, Grouping, Rule, distances, group
 from harness_faiss.identity import keep_ids
+from harness_faiss.layout import places
 from harness_faiss.naming import describe, name_groups
+from harness_faiss.neighbours import crowded, how
+from harness_faiss.quality import silhouette, stability
+from harness_faiss.vectors import Look, embed, look
 
-WEIGHTS = {"kind": 0.6, "tool": 0.1, "summary": 0.3}
-"""What each part of a diagnosis contributes to the cosine between two of them; the sum is 1."""
+TYPICAL = 8
+"""Explanations that a pattern keeps to be recognised by."""
+
+MAPPED = 3000
+"""About so many failures have a place on the map, at most."""
+
+STEP, GOLDEN = 0.006, 2.399963
+"""Of the spiral in which failures that look alike lie: its width, and its angle in radians."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """``model``: see ``find_embedding``. ``max_patterns``: the most groups that are tried.
 
-    ``min_size``: groups with fewer failures are noise, unless none is larger. ``exemplars``: how
-    many members stand for a pattern. ``threads``: of FAISS; one makes the last digits reproducible.
+    ``min_size`` and ``min_share``: a group with fewer failures, or a smaller share of them, is
+    noise, unless none is larger; so is a failure with fewer than ``min_size`` within reach, itself
+    included. ``exemplars``: how many members stand for a pattern. ``threads``: of FAISS; one makes
+    the last digits reproducible. ``cache``: a folder for sentence embeddings, "auto" for the
+    user's cache folder, "" for none. ``stability``: whether to group bootstrap samples too.
     """
 
     model: str = AUTO
-    max_patterns: int = 12
+    max_patterns: int = 40
     min_size: int = 2
+    min_share: float = 0.002
     exemplars: int = 3
     threads: int = 1
+    cache: str = AUTO
+    stability: bool = True
 
 
 def faiss_clusterer(settings: Settings) -> Clusterer:
-    """Raises ``ConfigError`` for a number below 1 and whatever ``find_embedding`` raises."""
+    """Raises ``ConfigError`` for a number out of range and whatever ``find_embedding`` raises."""
     options = read_options(Options, settings, name="faiss")
     for key in ("max_patterns", "min_size", "exemplars", "threads"):
         if getattr(options, key) < 1:
@@ -46,7 +65,13 @@ def faiss_clusterer(settings: Settings) -> Clusterer:
                 f"option {key} of faiss is {getattr(options, key)}, expected at least 1",
                 hint="Correct it under [options.faiss].",
             )
-    return FaissClusterer(options, find_embedding(options.model), seed=settings.seed)
+    if not 0 <= options.min_share < 1:
+        raise ConfigError(
+            f"option min_share of faiss is {options.min_share}, expected a share in [0, 1)",
+            hint="Correct it under [options.faiss].",
+        )
+    embedding = find_embedding(options.model, _cache(options.cache))
+    return FaissClusterer(options, embedding, seed=settings.seed, progress=settings.progress)
 
 
 class FaissClusterer(Clusterer):
@@ -55,11 +80,24 @@ class FaissClusterer(Clusterer):
     The outcome depends on the diagnoses and the seed, not on their order.
     """
 
-    def __init__(self, options: Options, embedding: Embedding, *, seed: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        embedding: Embedding,
+        *,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> None:
         self.options = options
         self.embedding = embedding
         self.seed = seed
-        self.method = f"FAISS k-means on {embedding.method}"
+        self.progress = progress
+        self.method = f"FAISS k-means and average linkage on {embedding.method}"
+        self._survey = Survey()
+
+    def survey(self) -> Survey:
+        """Noise, quality and map of the last clustering."""
+        return self._survey
 
     def cluster(
         self, diagnoses: Sequence[Diagnosis], previous: Sequence[ErrorPattern]
@@ -70,67 +108,154 @@ class FaissClusterer(Clusterer):
                 "there are no diagnoses to find patterns in",
                 hint="Evaluate on more or harder tasks, or with more trials.",
             )
+        field = _Field(diagnoses, self)
+        members = field.members()
         place = {id(d): index for index, d in enumerate(diagnoses)}
-        groups = self._groups(diagnoses)
-        smallest = min(self.options.min_size, max(map(len, groups)))
-        kept = [members for members in groups if len(members) >= smallest]
+        names = name_groups([[d for d, _ in group] for group in members])
         patterns = [
             ErrorPattern(
                 id="",
                 name=name,
-                description=describe(members, total=len(diagnoses)),
-                members=tuple(d.trajectory_id for d in sorted(members, key=lambda d: place[id(d)])),
-                share=len(members) / len(diagnoses),
-                exemplars=tuple(d.trajectory_id for d in members[: self.options.exemplars]),
-                kinds=dict(Counter(sorted(d.kind for d in members)).most_common()),
+                description=describe([d for d, _ in group], total=len(diagnoses)),
+                members=tuple(
+                    d.trajectory_id
+                    for d in sorted((d for d, _ in group), key=lambda d: place[id(d)])
+                ),
+                share=len(group) / len(diagnoses),
+                exemplars=tuple(d.trajectory_id for d, _ in group[: self.options.exemplars]),
+                kinds=dict(Counter(sorted(d.kind for d, _ in group)).most_common()),
+                typical=tuple(dict.fromkeys(_SEPARATOR.join(look) for _, look in group))[:TYPICAL],
             )
-            for name, members in zip(name_groups(kept), kept, strict=True)
+            for name, group in zip(names, members, strict=True)
         ]
+        self._survey = field.survey()
         patterns.sort(key=lambda pattern: (-pattern.share, pattern.name))
-        return keep_ids(patterns, previous)
+        return keep_ids(patterns, previous, self.embedding)
 
-    def _groups(self, diagnoses: Sequence[Diagnosis]) -> list[list[Diagnosis]]:
-        """The groups, each by falling nearness to its centre."""
-        alike: dict[tuple[str, str, str], list[Diagnosis]] = {}
+
+class _Field:
+    """All diagnoses of one clustering, as weighted vectors, grouped."""
+
+    def __init__(self, diagnoses: Sequence[Diagnosis], clusterer: FaissClusterer) -> None:
+        self.total = len(diagnoses)
+        self.options = clusterer.options
+        self.embedding = clusterer.embedding
+        self.seed = clusterer.seed
+        self.alike: dict[Look, list[Diagnosis]] = {}
         for diagnosis in sorted(diagnoses, key=lambda d: d.trajectory_id):
-            alike.setdefault(_look(diagnosis), []).append(diagnosis)
-        looks = sorted(alike)
-        vectors = self._embed(looks)
-        weights = np.asarray([len(alike[look]) for look in looks], dtype=np.float32)
-        labels = group(
-            vectors,
-            weights,
-            max_groups=self.options.max_patterns,
-            seed=self.seed,
+            self.alike.setdefault(look(diagnosis), []).append(diagnosis)
+        self.looks = sorted(self.alike)
+        self.weights = np.asarray([len(self.alike[one]) for one in self.looks], dtype=np.float32)
+        embedded = embed(self.looks, self.embedding, seed=self.seed, progress=clusterer.progress)
+        self.vectors, self.unusable = embedded.vectors, embedded.unusable
+        self.rule = Rule(
+            most=self.options.max_patterns,
+            least=max(self.options.min_size, self.options.min_share * self.total),
             threads=self.options.threads,
         )
+        self.grouping = self._group()
+
+    def _group(self) -> Grouping:
+        found = group(self.vectors, self.weights, self.rule, seed=self.seed)
+        labels = found.labels.copy()
+        close = crowded(
+            self.vectors,
+            self.weights,
+            radius=SAME,
+            least=min(self.options.min_size, self.total),
+            seed=self.seed,
+        )
+        if close.any():
+            labels[~close] = NOISE
+        sizes = np.bincount(
+            labels[labels != NOISE], self.weights[labels != NOISE], len(found.centres)
+        )
+        kept = np.flatnonzero(sizes >= min(self.rule.least, sizes.max()))
+        number = np.full(len(found.centres) + 1, NOISE)
+        number[kept] = np.arange(len(kept))
+        return Grouping(labels=number[labels], centres=found.centres[kept], merit=found.merit)
+
+    def members(self) -> list[list[tuple[Diagnosis, Look]]]:
+        """The members of each group with how they are seen, by falling nearness to its centre."""
         found = []
-        for label in range(int(labels.max()) + 1):
-            rows = np.flatnonzero(labels == label)
-            centre = unit(np.average(vectors[rows], axis=0, weights=weights[rows])[None, :])[0]
-            nearness = np.round(vectors[rows] @ centre, 4)
-            nearest_first = rows[np.argsort(-nearness, kind="stable")]
-            found.append([d for row in nearest_first for d in alike[looks[row]]])
+        for label, centre in enumerate(self.grouping.centres):
+            rows = np.flatnonzero(self.grouping.labels == label)
+            apart = np.round(distances(self.vectors[rows], centre[None, :])[:, 0], 4)
+            nearest_first = rows[np.argsort(apart, kind="stable")]
+            found.append(
+                [(d, self.looks[row]) for row in nearest_first for d in self.alike[self.looks[row]]]
+            )
         return found
 
-    def _embed(self, looks: Sequence[tuple[str, str, str]]) -> NDArray[np.float32]:
-        """Unit vectors whose cosines are the weighted sums of the parts' cosines.
+    def survey(self) -> Survey:
+        labels = self.grouping.labels
+        noise = [
+            d.trajectory_id
+            for row in np.flatnonzero(labels == NOISE)
+            for d in self.alike[self.looks[row]]
+        ]
+        return Survey(noise=tuple(noise), quality=self._quality(len(noise)), places=self._places())
 
-        A last column is for looks without a single word, which are all alike.
-        """
-        blocks = []
-        for part, weight in enumerate(WEIGHTS.values()):
-            texts = sorted({look[part] for look in looks})
-            row = {text: index for index, text in enumerate(texts)}
-            vectors = self.embedding(texts)
-            blocks.append(vectors[[row[look[part]] for look in looks]] * weight**0.5)
-        vectors = np.concatenate(blocks, axis=1)
-        wordless = ~vectors.any(axis=1, keepdims=True)
-        return unit(np.concatenate([vectors, wordless.astype(np.float32)], axis=1))
+    def _quality(self, noise: int) -> dict[str, Json]:
+        index = (
+            stability(self.vectors, self.weights, self.grouping, self.rule, seed=self.seed)
+            if self.options.stability
+            else []
+        )
+        return {
+            "embedding": self.embedding.method,
+            "embedding_version": self.embedding.version,
+            "seed": self.seed,
+            "failures": self.total,
+            "distinct": len(self.looks),
+            "patterns": len(self.grouping.centres),
+            "patterns_chosen_by": "best silhouette times coverage over all average-linkage stages, "
+            f"of at most {self.rule.most} groups of {self.rule.least:g} failures or more",
+            "neighbours": how(len(self.looks)),
+            "silhouette": round(silhouette(self.vectors, self.weights, self.grouping), 4),
+            "noise": round(noise / self.total, 4),
+            "coverage": round(1 - noise / self.total, 4),
+            "stability": _summary(index),
+            "unusable_embeddings": self.unusable,
+        }
+
+    def _places(self) -> dict[str, tuple[float, float]]:
+        """Those that look alike lie in a spiral around one place, the more the wider."""
+        every = max(1, self.total // MAPPED)
+        shown = [
+            (row, turn, one)
+            for row, look in enumerate(self.looks)
+            for turn, one in enumerate(self.alike[look])
+        ][::every]
+        rows = np.unique([row for row, _, _ in shown])
+        found = places(self.vectors[rows], self.grouping.labels[rows], self.grouping.centres)
+        at = dict(zip(rows.tolist(), found.tolist(), strict=True))
+        return {
+            one.trajectory_id: (
+                at[row][0] + STEP * sqrt(turn / every) * cos(GOLDEN * turn),
+                at[row][1] + STEP * sqrt(turn / every) * sin(GOLDEN * turn),
+            )
+            for row, turn, one in shown
+        }
 
 
-def _look(diagnosis: Diagnosis) -> tuple[str, str, str]:
-    """Kind, tool and summary as they are embedded; equal for diagnoses that differ in ids alone."""
-    parts = (diagnosis.kind, diagnosis.tool, diagnosis.summary)
-    kind, tool, summary = (" ".join(words(part)).replace("<id>", "id") for part in parts)
-    return kind, tool, summary
+def _summary(values: Sequence[float]) -> Json:
+    """Mean and range of the adjusted Rand indices; None if there are none."""
+    if not values:
+        return None
+    return {
+        "adjusted_rand": round(float(np.mean(values)), 4),
+        "low": round(min(values), 4),
+        "high": round(max(values), 4),
+        "resamples": len(values),
+    }
+
+
+def _cache(option: str) -> VectorCache | None:
+    if not option:
+        return None
+    folder = default_file().parent / "embeddings" if option == AUTO else Path(option)
+    return VectorCache(folder)
+
+
+_SEPARATOR = "\t"

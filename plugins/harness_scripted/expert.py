@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.config import read_options
 from harness.errors import ConfigError, RolloutFault
 from harness.protocols import AgentTurn, Conversation, Policy, Settings
 from harness.types import Message
-from harness_scripted.mistakes import planted_mistake
+from harness_scripted.bench import Bench
+from harness_scripted.listening import Listener
+from harness_scripted.mistakes import ANY, Choice, planted_mistake
+from harness_scripted.phrases import AGENT, AgentPhrases, Wording
 from harness_scripted.plan import Act, plan
 from harness_scripted.script import Script, Turns
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertOptions:
-    """``slips``: how often, per opportunity in [0, 1], it errs and puts it right."""
+    """``slips``: how often, per opportunity in [0, 1], it errs and puts it right.
+
+    ``listens``: takes the user at its word, even where that is wrong; it makes no slips then.
+    ``wording``: "plain", or "varied" for many more ways to say the same.
+    """
 
     slips: float = 0.0
+    listens: bool = False
+    wording: Wording = "plain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyOptions:
+    """``kinds``: the mistakes to choose from (default: all); ``without``: those never made.
+
+    Kinds are as in ``Diagnosis.kind``. ``wording``: as for the expert.
+    """
+
+    kinds: list[str] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+    wording: Wording = "plain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +49,9 @@ class NoOptions:
 
 
 def expert(settings: Settings) -> Policy:
-    return Teacher("expert", slips=read_options(ExpertOptions, settings, name="expert").slips)
+    options = read_options(ExpertOptions, settings, name="expert")
+    phrases = AGENT[options.wording]
+    return Teacher("expert", slips=options.slips, listens=options.listens, phrases=phrases)
 
 
 def oracle(settings: Settings) -> Policy:
@@ -37,7 +61,7 @@ def oracle(settings: Settings) -> Policy:
 
 def noisy(settings: Settings) -> Policy:
     """``noisy:RATE``. Raises ``ConfigError`` if the rate is no number in [0, 1]."""
-    read_options(NoOptions, settings, name="noisy")
+    options = read_options(NoisyOptions, settings, name="noisy")
     try:
         rate = float(settings.argument or 1)
     except ValueError:
@@ -47,7 +71,9 @@ def noisy(settings: Settings) -> Policy:
             f"noisy needs a rate in [0, 1], not {settings.argument!r}",
             hint="Write noisy:0.5 for a mistake in every second conversation.",
         )
-    return Teacher(f"noisy:{rate:g}", mistakes=rate)
+    choice = Choice(kinds=tuple(options.kinds), without=tuple(options.without))
+    phrases = AGENT[options.wording]
+    return Teacher(f"noisy:{rate:g}", mistakes=rate, choice=choice, phrases=phrases)
 
 
 def noop(settings: Settings) -> Policy:
@@ -59,13 +85,26 @@ class Teacher:
     """Knows the task: asks for what it needs, proposes each write, makes it, and says so.
 
     ``mistakes`` is the share of conversations in which it makes one decisive mistake, of the kind
-    that ``planted_mistake`` tells.
+    that ``planted_mistake`` tells, ``choice`` those it chooses from. One that ``listens`` is a
+    ``Listener``.
     """
 
-    def __init__(self, id: str, *, slips: float = 0.0, mistakes: float = 0.0) -> None:
+    def __init__(
+        self,
+        id: str,
+        *,
+        slips: float = 0.0,
+        mistakes: float = 0.0,
+        choice: Choice = ANY,
+        listens: bool = False,
+        phrases: AgentPhrases = AGENT["plain"],
+    ) -> None:
         self.id = id
         self.slips = slips
         self.mistakes = mistakes
+        self.choice = choice
+        self.listens = listens
+        self.phrases = phrases
         self._playing: dict[str, Turns] = {}
 
     async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
@@ -86,8 +125,12 @@ class Teacher:
         acts: Sequence[Act] | None = plan(task, domain)
         if acts is None:
             raise RolloutFault("agent_fault", f"the domain {domain.name} cannot solve {task.id}")
-        mistake = planted_mistake(domain, task, seed, self.mistakes)
-        script = Script(task, domain, seed=seed, slips=self.slips)
+        mistake = planted_mistake(domain, task, seed, self.mistakes, self.choice)
+        if self.listens:
+            bench = Bench(domain, task, tuple(acts), random.Random(seed))
+            listener = Listener(bench, seed=seed, phrases=self.phrases)
+            return listener.play(acts, conversation.messages)
+        script = Script(task, domain, seed=seed, slips=self.slips, phrases=self.phrases)
         return script.play(mistake.acts if mistake else acts, conversation.messages)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.types import Blame, Change, Json, Severity, Tool, ToolCall
 from harness_scripted.reading import Made, Reading
-from harness_scripted.speech import confirmed, contains_any, contradicts, normal
+from harness_scripted.speech import confirmed, normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,6 @@ def wrong_argument(reading: Reading, made: Made, wanted: ToolCall) -> Finding:
     noun = plain_noun(made.tool, names[0])
     got, want = plain(made.call.arguments.get(names[0])), plain(wanted.arguments.get(names[0]))
     return Finding(
-        blame="user_simulator" if _misled(reading, made, names[0]) else "agent",
         kind=wrong(noun),
         turn=made.turn,
         tool=made.call.name,
@@ -107,16 +106,3 @@ def _unordered(value: Json) -> object:
 def _change(change: Change) -> str:
     path = "/".join(change.path)
     return f"{path}: {plain(change.before)} -> {plain(change.after)}"
-
-
-def _misled(reading: Reading, made: Made, argument: str) -> bool:
-    """Whether the user contradicted its scenario, in words that are not the scenario's."""
-    said = [normal(m.content) for m in reading.messages[: made.turn] if m.role == "user"]
-    improvised = [text for text in said if not contains_any(text, reading.wordings)]
-    return any(
-        contradicts(text, fact)
-        for request in reading.requests
-        for fact in request.facts
-        if argument in fact.needed_for
-        for text in improvised
-    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.config import read_options
 from harness.protocols import Domain, Judge, Settings
-from harness.types import Diagnosis, Episode, ToolCall
+from harness.types import Diagnosis, Episode
+from harness_scripted.conduct import users_fault
 from harness_scripted.finding import Finding, difference
 from harness_scripted.reading import Reading
-from harness_scripted.rules import first_mistake
-from harness_scripted.speech import agrees, hear, mentions
+from harness_scripted.rules import first_mistake, signs
+from harness_scripted.tasks import wrong_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +44,14 @@ class RuleJudge:
             tool=finding.tool,
         )
 
+    async def signs(self, episode: Episode, domain: Domain) -> Collection[str]:
+        """The kinds of mistakes a conversation shows, whether or not they cost its outcome."""
+        return signs(Reading(episode, domain))
+
 
 def not_the_agents(reading: Reading) -> Finding | None:
     """What someone other than the agent did to make the episode fail; None if nobody else did."""
-    return _fault(reading) or _unsolvable(reading) or _broken_tool(reading) or _left(reading)
+    return _fault(reading) or wrong_task(reading) or _broken_tool(reading) or users_fault(reading)
 
 
 def _fault(reading: Reading) -> Finding | None:
@@ -58,13 +64,6 @@ def _fault(reading: Reading) -> Finding | None:
         turn=reading.last_turn,
         summary=f"The conversation was cut off: {trajectory.fault or trajectory.ended}.",
     )
-
-
-def _unsolvable(reading: Reading) -> Finding | None:
-    if reading.domain.solve(reading.task) is not None:
-        return None
-    summary = "The domain's solver finds no solution."
-    return Finding(blame="task", kind="unsolvable", turn=reading.last_turn, summary=summary)
 
 
 def _broken_tool(reading: Reading) -> Finding | None:
@@ -85,44 +84,3 @@ def _broken_tool(reading: Reading) -> Finding | None:
                 evidence=made.result.content if made.result else "",
             )
     return None
-
-
-def _left(reading: Reading) -> Finding | None:
-    """The user answered the proposal of a wanted write by leaving."""
-    messages, missing = reading.messages, reading.unmatched[1]
-    if reading.trajectory.ended != "user_stop" or len(messages) < 2:
-        return None
-    proposal, answer = messages[-2], messages[-1]
-    meant = [
-        call
-        for call in missing
-        if (agrees(answer.content) or _names(hear(proposal.content).text, call))
-        and _is_first_offer(reading, call)
-    ]
-    if not hear(proposal.content).proposes or not meant:
-        return None
-    return Finding(
-        blame="user_simulator",
-        kind="left_too_early",
-        turn=len(messages) - 1,
-        tool=meant[0].name,
-        summary="The user left between a proposal and the write it was for.",
-        evidence=f"{proposal.content!r} was answered by {answer.content!r}",
-    )
-
-
-def _names(text: str, call: ToolCall) -> bool:
-    values = [value for value in call.arguments.values() if isinstance(value, str)]
-    return all(mentions(text, [value]) for value in values)
-
-
-def _is_first_offer(reading: Reading, call: ToolCall) -> bool:
-    """Whether the talk about a call's request ends with its first proposal: no wonder otherwise."""
-    number = reading.request_of(call)
-    span = reading.span(number)
-    if len(reading.messages) - 1 not in span:
-        return False
-    texts = [m for m in (reading.messages[i] for i in span) if m.role == "assistant"]
-    offers = sum(not m.calls and hear(m.content).proposes for m in texts)
-    revised = number >= 0 and reading.requests[number].revision is not None
-    return offers <= 1 + revised

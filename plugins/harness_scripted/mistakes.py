@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from harness.protocols import Domain
 from harness.types import Json, Task, ToolCall, stable_seed
@@ -13,6 +14,9 @@ from harness_scripted.plan import Act, Step, plan
 
 FOREVER = 1000
 """More calls than any limit on steps or errors allows."""
+
+VARIANTS = 20
+"""How many mistakes of one make are looked at for one of the kinds asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +27,26 @@ class Mistake:
     acts: tuple[Act, ...]
 
 
-def planted_mistake(domain: Domain, task: Task, seed: int, rate: float) -> Mistake | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which mistakes are made: one of ``kinds`` (empty: any); where it would be one of ``without``,
+    none, as if the policy were cured of it.
+    """
+
+    kinds: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+ANY = Choice()
+
+
+def planted_mistake(
+    domain: Domain, task: Task, seed: int, rate: float, choice: Choice = ANY
+) -> Mistake | None:
     """The mistake that the noisy policy makes in a conversation; None if it makes none.
 
     seed: the job's. rate: the share of conversations with a mistake, in [0, 1]. Also None where the
-    task has no solution or leaves no room for a mistake.
+    task has no solution or leaves no room for a mistake of choice.
     """
     rng = random.Random(stable_seed("mistake", task.id, seed))
     acts = plan(task, domain) if rng.random() < rate else None
@@ -36,14 +55,17 @@ def planted_mistake(domain: Domain, task: Task, seed: int, rate: float) -> Mista
     bench = Bench(domain, task, acts, rng)
     makers = [_wrong_argument] * WRONG_ARGUMENT_WEIGHT + list(OTHERS)
     rng.shuffle(makers)
-    return next((found for maker in makers if (found := maker(bench))), None)
+    kinds = choice.kinds
+    tried = (mistake for maker in makers for mistake in islice(maker(bench), VARIANTS))
+    found = next((one for one in tried if not kinds or one.kind in kinds), None)
+    return None if found is None or found.kind in choice.without else found
 
 
 def _mistake(bench: Bench, kind: str, at: int, act: Act) -> Mistake:
     return Mistake(kind=kind, acts=(*bench.acts[:at], act, *bench.acts[at + 1 :]))
 
 
-def _wrong_argument(bench: Bench) -> Mistake | None:
+def _wrong_argument(bench: Bench) -> Iterator[Mistake]:
     """The right write is proposed, and made with one wrong argument."""
     for i, j in bench.writes():
         for name, call in bench.variants((i, j)):
@@ -51,111 +73,99 @@ def _wrong_argument(bench: Bench) -> Mistake | None:
             wrong = replace(act.steps[j], call=call)
             steps = (*act.steps[:j], wrong, *act.steps[j + 1 :])
             noun = bench.tools[call.name].noun(name).replace(" ", "_")
-            return _mistake(bench, f"wrong_{noun}", i, replace(act, steps=steps))
-    return None
+            yield _mistake(bench, f"wrong_{noun}", i, replace(act, steps=steps))
 
 
-def _extra_write(bench: Bench) -> Mistake | None:
+def _extra_write(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         for _, call in bench.variants((i, j)):
             act = bench.acts[i]
             if bench.effect([*bench.calls, call]) not in (None, bench.right):
                 steps = (*act.steps[: j + 1], Step(call=call), *act.steps[j + 1 :])
-                return _mistake(bench, "extra_write", i, replace(act, steps=steps))
-    return None
+                yield _mistake(bench, "extra_write", i, replace(act, steps=steps))
 
 
-def _missing_step(bench: Bench) -> Mistake | None:
+def _missing_step(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         act = bench.acts[i]
         steps = (*act.steps[:j], *act.steps[j + 1 :])
-        return _mistake(bench, "missing_step", i, replace(act, steps=steps))
-    return None
+        yield _mistake(bench, "missing_step", i, replace(act, steps=steps))
 
 
-def _missing_confirmation(bench: Bench) -> Mistake | None:
+def _missing_confirmation(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         act = bench.acts[i]
         steps = (*act.steps[:j], Step(call=act.steps[j].call), *act.steps[j + 1 :])
-        return _mistake(bench, "missing_confirmation", i, replace(act, steps=steps))
-    return None
+        yield _mistake(bench, "missing_confirmation", i, replace(act, steps=steps))
 
 
-def _repeated_call(bench: Bench) -> Mistake | None:
+def _repeated_call(bench: Bench) -> Iterator[Mistake]:
     for i, act in enumerate(bench.acts):
         if act.steps and bench.writes() and bench.kind(act.steps[0].call) == "read":
             steps = (replace(act.steps[0], times=FOREVER), *act.steps[1:])
-            return _mistake(bench, "repeated_call", i, replace(act, steps=steps))
-    return None
+            yield _mistake(bench, "repeated_call", i, replace(act, steps=steps))
 
 
-def _invalid_call(bench: Bench) -> Mistake | None:
+def _invalid_call(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         act = bench.acts[i]
         bad = replace(act.steps[j].call, arguments={})
         steps = (*act.steps[:j], replace(act.steps[j], call=bad, times=FOREVER))
-        return _mistake(bench, "invalid_call", i, replace(act, steps=steps))
-    return None
+        yield _mistake(bench, "invalid_call", i, replace(act, steps=steps))
 
 
-def _should_have_refused(bench: Bench) -> Mistake | None:
+def _should_have_refused(bench: Bench) -> Iterator[Mistake]:
     for i, act in enumerate(bench.acts):
         if act.ending == "refused":
             for call in bench.inventions(act.request.verbs):
                 steps = (*act.steps, Step(call=call))
-                return _mistake(
+                yield _mistake(
                     bench, "should_have_refused", i, replace(act, steps=steps, ending="done")
                 )
-    return None
 
 
-def _should_have_acted(bench: Bench) -> Mistake | None:
+def _should_have_acted(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         act = bench.acts[i]
         refused = replace(act, steps=act.steps[:j], ending="refused", refusal="")
-        return _mistake(bench, "should_have_acted", i, refused)
-    return None
+        yield _mistake(bench, "should_have_acted", i, refused)
 
 
-def _gave_up(bench: Bench) -> Mistake | None:
+def _gave_up(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
         act = bench.acts[i]
-        return _mistake(bench, "gave_up", i, replace(act, steps=act.steps[:j], ending="stop"))
-    return None
+        yield _mistake(bench, "gave_up", i, replace(act, steps=act.steps[:j], ending="stop"))
 
 
-def _needless_transfer(bench: Bench) -> Mistake | None:
+def _needless_transfer(bench: Bench) -> Iterator[Mistake]:
     tool = next((t for t in bench.tools.values() if t.followup), None)
     if tool is None or any(act.ending == "transferred" for act in bench.acts):
-        return None
+        return
     arguments: dict[str, Json] = dict.fromkeys(properties(tool), "the user needs help")
     for i, j in bench.writes():
         act = bench.acts[i]
         call = ToolCall(name=tool.name, arguments=arguments)
         steps = (*act.steps[:j], Step(call=call))
         changed = replace(act, steps=steps, ending="transferred")
-        return _mistake(bench, "needless_transfer", i, changed)
-    return None
+        yield _mistake(bench, "needless_transfer", i, changed)
 
 
-def _missing_transfer(bench: Bench) -> Mistake | None:
+def _missing_transfer(bench: Bench) -> Iterator[Mistake]:
     for i, act in enumerate(bench.acts):
         if act.ending == "transferred":
             kept = tuple(step for step in act.steps if bench.kind(step.call) == "read")
             changed = replace(act, steps=kept, ending="refused", refusal="")
-            return _mistake(bench, "missing_transfer", i, changed)
-    return None
+            yield _mistake(bench, "missing_transfer", i, changed)
 
 
-def _not_said(bench: Bench) -> Mistake | None:
+def _not_said(bench: Bench) -> Iterator[Mistake]:
     for i, act in enumerate(bench.acts):
         if act.tell:
-            return _mistake(bench, "not_said", i, replace(act, tell=()))
-    return None
+            yield _mistake(bench, "not_said", i, replace(act, tell=()))
 
 
 WRONG_ARGUMENT_WEIGHT = 4
-OTHERS: tuple[Callable[[Bench], Mistake | None], ...] = (
+OTHERS: tuple[Callable[[Bench], Iterator[Mistake]], ...] = (
     _extra_write,
     _missing_step,
     _missing_confirmation,

@@ -157,7 +157,7 @@ class Reading:
 
     def refusal_in(self, span: range) -> int | None:
         """Where the agent first refused in a span that it then left at that; None if it did not."""
-        texts = [i for i in span if self._is_text(i) and not self._is_bare_closing(i)]
+        texts = [i for i in span if self.is_text(i) and not self._is_bare_closing(i)]
         refusing = [i for i in texts if hear(self.messages[i].content).refuses]
         if not refusing or refusing[-1] != texts[-1]:
             return None
@@ -172,7 +172,8 @@ class Reading:
         fitting = [r for r in self.requests if r.outcome != "done" and touches(name, r.verbs)]
         return next(iter(fitting), None)
 
-    def _is_text(self, index: int) -> bool:
+    def is_text(self, index: int) -> bool:
+        """Whether a message is words of the agent alone."""
         message = self.messages[index]
         return message.role == "assistant" and not message.calls
 

@@ -18,6 +18,9 @@ from harness_scripted.omissions import handed_over, stuck, why_missing
 from harness_scripted.reading import Made, Reading
 from harness_scripted.speech import confirmed
 
+NO_EXPLANATION = "wrong_state"
+"""The kind of a failure that no single rule explains."""
+
 
 def first_mistake(reading: Reading) -> Finding:
     """The earliest mistake that changed the outcome, or what kept a right one from counting."""
@@ -25,6 +28,17 @@ def first_mistake(reading: Reading) -> Finding:
     if decisive:
         return min(decisive, key=lambda finding: finding.turn)
     return next(_formal(reading))
+
+
+def signs(reading: Reading) -> set[str]:
+    """The kinds of all mistakes that can be seen, decisive or not."""
+    found = [*_wrong_writes(reading), *_missing_writes(reading), *_formal(reading)]
+    kinds = {finding.kind for finding in found} - {NO_EXPLANATION}
+    if reading.repeated is not None:
+        kinds.add("repeated_call")
+    if any(made.malformed for made in reading.made):
+        kinds.add("invalid_call")
+    return kinds
 
 
 def _wrong_writes(reading: Reading) -> Iterator[Finding]:
@@ -105,4 +119,4 @@ def _formal(reading: Reading) -> Iterator[Finding]:
                 summary=f"{show(made.call)} was made without the user's yes.",
             )
     summary = "The end is not the wanted one, and no single call explains why."
-    yield Finding(kind="wrong_state", turn=turn, summary=summary)
+    yield Finding(kind=NO_EXPLANATION, turn=turn, summary=summary)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from harness.protocols import AgentTurn, Domain
 from harness.types import Fact, Json, Message, Task, ToolCall, stable_seed
+from harness_scripted.phrases import AGENT, AgentPhrases
 from harness_scripted.plan import Act, Step
 from harness_scripted.slips import misread, mistaken
 from harness_scripted.speech import agrees, contains_any, normal
@@ -24,12 +25,22 @@ class Script:
     """One conversation of a teacher.
 
     slips: how often, per opportunity in [0, 1], it makes a mistake and puts it right.
+    phrases: the words it chooses from.
     """
 
-    def __init__(self, task: Task, domain: Domain, *, seed: int, slips: float = 0.0) -> None:
+    def __init__(
+        self,
+        task: Task,
+        domain: Domain,
+        *,
+        seed: int,
+        slips: float = 0.0,
+        phrases: AgentPhrases = AGENT["plain"],
+    ) -> None:
         self.task = task
         self.tools = {tool.name: tool for tool in domain.tools}
         self.slips = slips
+        self.phrases = phrases
         self.rng = random.Random(stable_seed("script", task.id, seed))
         self.messages: tuple[Message, ...] = ()
         self.asked: list[Fact] = []
@@ -41,7 +52,7 @@ class Script:
         for act in acts:
             yield from self._perform(act)
         while True:
-            yield from self._say(self._pick(_ELSE))
+            yield from self._say(self._pick(self.phrases.more))
 
     def _perform(self, act: Act) -> Turns:
         facts = (*self.task.scenario.identity, *act.request.facts)
@@ -51,13 +62,13 @@ class Script:
             if step.proposals:
                 yield from self._propose(act, step)
                 if not agrees(self.messages[-1].content):
-                    closing = _UNCONFIRMED
+                    closing = self._pick(self.phrases.unconfirmed)
                     continue
             yield from self._slip(step)
             for _ in range(step.times):
                 yield from self._call(step.call)
             if step.proposals and self.messages[-1].is_error:
-                closing = _FAILED
+                closing = self._pick(self.phrases.failed)
         yield from self._end(act, closing)
 
     # --- questions and proposals -----------------------------------------------------------------
@@ -77,7 +88,7 @@ class Script:
         if missing:
             self.asked += missing
             topics = " and ".join(dict.fromkeys(fact.about for fact in missing))
-            yield from self._say(self._pick(_QUESTION).format(topics))
+            yield from self._say(self._pick(self.phrases.question).format(topics))
 
     def _propose(self, act: Act, step: Step) -> Turns:
         *first, last = step.proposals
@@ -96,7 +107,8 @@ class Script:
         """Every argument verbatim: small policies copy the call from this sentence."""
         tool = self.tools[call.name]
         details = [f"{tool.noun(name)} {_plain(value)}" for name, value in call.arguments.items()]
-        return f"{normal(call.name)}: {', '.join(details)}. {self._pick(_CONFIRM)} (yes/no)?"
+        said = self._pick(self.phrases.offer).format(normal(call.name), ", ".join(details))
+        return f"{said} {self._pick(self.phrases.confirm)} (yes/no)?"
 
     # --- calls -----------------------------------------------------------------------------------
 
@@ -115,23 +127,26 @@ class Script:
 
     def _closing(self, act: Act) -> str:
         if act.ending == "refused":
-            return f"{self._pick(_SORRY)}, but {act.refusal.rstrip('.') or _NO_REASON}."
+            why = act.refusal.rstrip(".") or self._pick(self.phrases.no_reason)
+            return f"{self._pick(self.phrases.sorry)}, but {why}."
         if act.tell:
             return f"Here is what you asked for: {', '.join(act.tell)}."
-        return self._pick(_DONE)
+        return self._pick(self.phrases.done)
 
     def _end(self, act: Act, closing: str) -> Turns:
         if act.ending == "stop":
-            message = Message(role="assistant", content=_STOP)
+            message = Message(role="assistant", content=self._pick(self.phrases.stop))
             self.messages = yield AgentTurn(message=message, stop=True)
         elif act.ending == "transferred":
             names = [step.call.name for step in act.steps]
             followups = [self.tools[name].followup for name in names if name in self.tools]
-            yield from self._say(next(filter(None, reversed(followups)), _TRANSFERRED))
+            yield from self._say(
+                next(filter(None, reversed(followups)), self.phrases.transferred[0])
+            )
         else:
-            yield from self._say(f"{closing} {self._pick(_ELSE)}")
+            yield from self._say(f"{closing} {self._pick(self.phrases.more)}")
             if act.ending == "refused" and act.request.want and self._insists(act):
-                yield from self._say(f"{closing} {self._pick(_ELSE)}")
+                yield from self._say(f"{closing} {self._pick(self.phrases.more)}")
 
     def _insists(self, act: Act) -> bool:
         return contains_any(normal(self.messages[-1].content), act.request.says)
@@ -140,7 +155,7 @@ class Script:
         self.messages = yield AgentTurn(message=Message(role="assistant", content=text))
 
     def _pick(self, wordings: Sequence[str]) -> str:
-        return self.rng.choice(wordings)
+        return wordings[0] if len(wordings) == 1 else self.rng.choice(wordings)
 
     def _slips(self) -> bool:
         return self.slips > 0 and self.rng.random() < self.slips
@@ -152,15 +167,3 @@ def _plain(value: Json) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value)
     return json.dumps(value)
-
-
-_QUESTION = ("Could you tell me {}?", "Please tell me {}.")
-_CONFIRM = ("Do you confirm", "Shall I proceed")
-_DONE = ("Done.", "That is done.")
-_SORRY = ("I am sorry", "Sorry")
-_ELSE = ("Is there anything else I can help you with?", "Anything else I can help you with?")
-_NO_REASON = "that is not possible"
-_UNCONFIRMED = "I am sorry, but I cannot do that without your yes."
-_FAILED = "I am sorry, but that was not possible."
-_TRANSFERRED = "You are being transferred to a human agent."
-_STOP = "I have to stop here."

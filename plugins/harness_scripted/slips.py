@@ -23,8 +23,15 @@ def misread(call: ToolCall, rng: random.Random) -> ToolCall | None:
         return None
     name, at = rng.choice(spots)
     value = str(call.arguments[name])
-    digit = str((int(value[at]) + rng.randint(1, 9)) % 10)
-    return with_argument(call, name, value[:at] + digit + value[at + 1 :])
+    return with_argument(call, name, _other_digit(value, at, rng))
+
+
+def misspelt(text: str, rng: random.Random) -> str:
+    """The text with one of its digits changed; "" if it has none."""
+    spots = [match.start() for match in re.finditer(r"\d", text)]
+    if not spots:
+        return ""
+    return _other_digit(text, rng.choice(spots), rng)
 
 
 def mistaken(
@@ -62,6 +69,11 @@ def options(tool: Tool, argument: str) -> list[str]:
 def strings(content: str) -> list[str]:
     """The quoted strings of a tool's answer, keys included, in order."""
     return _QUOTED.findall(content)
+
+
+def _other_digit(text: str, at: int, rng: random.Random) -> str:
+    digit = str((int(text[at]) + rng.randint(1, 9)) % 10)
+    return text[:at] + digit + text[at + 1 :]
 
 
 def _is_alike(value: str, other: str) -> bool:

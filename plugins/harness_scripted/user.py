@@ -10,18 +10,24 @@ from harness.errors import RolloutFault
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
 from harness.types import Fact, Message, Request, Task, stable_seed
 from harness_scripted.offers import left_open, recognise, revised_arguments
+from harness_scripted.phrases import USER, UserPhrases, Wording
 from harness_scripted.speech import Heard, contradicts, hear, normal, touches
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``patience``: agent turns without progress, one after the other, before the user leaves."""
+    """``patience``: agent turns without progress, one after the other, before the user leaves.
+
+    ``wording``: "plain", or "varied" for many more ways to say the same.
+    """
 
     patience: int = 3
+    wording: Wording = "plain"
 
 
 def scripted_user(settings: Settings) -> UserSimulator:
-    return ScriptedUser(read_options(Options, settings, name="scripted").patience)
+    options = read_options(Options, settings, name="scripted")
+    return ScriptedUser(options.patience, USER[options.wording])
 
 
 class ScriptedUser:
@@ -30,8 +36,13 @@ class ScriptedUser:
     Stateless: each reply replays the conversation, so equal messages and seeds give equal replies.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, phrases: UserPhrases = USER["plain"]) -> None:
         self.patience = patience
+        self.phrases = phrases
+
+    def customer(self, conversation: Conversation, seed: int) -> Customer:
+        """Who plays the conversation from its start; ``seed`` is that of all its turns."""
+        return Customer(conversation.task, seed, self.patience, self.phrases)
 
     async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
         """Raises ``RolloutFault`` for a task without requests: there is nothing to play."""
@@ -39,8 +50,8 @@ class ScriptedUser:
             raise RolloutFault("user_fault", f"task {task.id} has no requests to play")
         said = [m.content for m in conversation.messages if m.role == "assistant" and not m.calls]
         # A rollout's seed grows with its messages; the difference is the same all along.
-        customer = _Customer(task, seed - len(conversation.messages), self.patience)
-        turn = _Say(customer.open())
+        customer = self.customer(conversation, seed - len(conversation.messages))
+        turn = Say(customer.open())
         for content in said[1:]:
             turn = customer.answer(hear(content))
         message = Message(role="user", content=turn.text)
@@ -50,17 +61,18 @@ class ScriptedUser:
 
 
 @dataclass(frozen=True, slots=True)
-class _Say:
+class Say:
     text: str
     stop: bool = False
     transfer: bool = False
     gave_up: bool = False
 
 
-class _Customer:
+class Customer:
     """Where the customer is in its requests, what it has told, and how long nothing has moved."""
 
-    def __init__(self, task: Task, seed: int, patience: int) -> None:
+    def __init__(self, task: Task, seed: int, patience: int, phrases: UserPhrases) -> None:
+        self.phrases = phrases
         self.scenario = task.scenario
         self.wants_to_know = tuple(normal(text) for text in task.communicate)
         self.key = stable_seed(task.id, seed)
@@ -79,17 +91,17 @@ class _Customer:
     def open(self) -> str:
         return self._pick(self.request.says)
 
-    def answer(self, heard: Heard) -> _Say:
+    def answer(self, heard: Heard) -> Say:
         self.turn += 1
         if heard.transfers:
-            return _Say(self._pick(_THANKS), stop=True, transfer=True)
+            return Say(self._pick(self.phrases.thanks), stop=True, transfer=True)
         self.idle += 1
         said = self._respond(heard)
         if self.idle >= self.patience and not said.stop:
-            return _Say(self._pick(_GIVE_UP), stop=True, gave_up=True)
+            return Say(self._pick(self.phrases.give_up), stop=True, gave_up=True)
         return said
 
-    def _respond(self, heard: Heard) -> _Say:
+    def _respond(self, heard: Heard) -> Say:
         asked, told = self._asked(heard)
         if heard.proposes and not (asked and not self._about_request(heard)):
             return self._consider(heard)
@@ -101,16 +113,16 @@ class _Customer:
         if told:
             return self._tell(told)
         if self._is_answered(heard):
-            return self._move_on(self._pick(_NEXT))
+            return self._move_on(self._pick(self.phrases.next))
         if heard.refuses:
             return self._take_refusal()
         if heard.reports and (self.accepted or touches(heard.text, self.request.verbs)):
-            return self._move_on(self._pick(_NEXT))
+            return self._move_on(self._pick(self.phrases.next))
         if not heard.text:
-            return _Say(self._pick(_PARDON))
+            return Say(self._pick(self.phrases.pardon))
         if heard.question:
-            return _Say(f"{self._pick(_UNKNOWN)} {self._restate()}")
-        return _Say(self._pick(_WAITING) if self.accepted else self._restate())
+            return Say(f"{self._pick(self.phrases.unknown)} {self._restate()}")
+        return Say(self._pick(self.phrases.waiting) if self.accepted else self._restate())
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -131,19 +143,19 @@ class _Customer:
         text = heard.text.replace(",", "")
         return bool(self.wants_to_know) and all(fact in text for fact in self.wants_to_know)
 
-    def _tell(self, facts: Sequence[Fact]) -> _Say:
+    def _tell(self, facts: Sequence[Fact]) -> Say:
         self.told += [fact for fact in facts if fact not in self.told]
-        return _Say(" ".join(self._pick(fact.says) for fact in facts))
+        return Say(" ".join(self._pick(fact.says) for fact in facts))
 
     # --- proposals -------------------------------------------------------------------------------
 
-    def _consider(self, heard: Heard) -> _Say:
+    def _consider(self, heard: Heard) -> Say:
         """Yes, a change of mind, or what is wrong with the proposal."""
         relevant = self._about_request(heard)
         if not relevant and heard.refuses:
             return self._take_refusal()
         if not relevant and self.accepted and heard.reports:
-            return self._move_on(self._pick(_NO_MORE))
+            return self._move_on(self._pick(self.phrases.no_more))
         either = left_open(heard.question, self.request)
         if either:
             return self._tell(either)
@@ -152,15 +164,15 @@ class _Customer:
         if offer != "first":
             objection = self._objection(heard, offer)
             if objection:
-                return _Say(f"{self._pick(_NO)} {objection}")
+                return Say(f"{self._pick(self.phrases.no)} {objection}")
         elif not pending:
-            return _Say(f"{self._pick(_NO)} {self._restate()}")
+            return Say(f"{self._pick(self.phrases.no)} {self._restate()}")
         if pending and offer != "last":
             self.revised, self.idle = True, 0
-            return _Say(self._restate())
+            return Say(self._restate())
         if not self.accepted:
             self.accepted, self.idle = True, 0
-        return _Say(self._pick(_YES))
+        return Say(self._pick(self.phrases.yes))
 
     def _about_request(self, heard: Heard) -> bool:
         return (
@@ -182,31 +194,31 @@ class _Customer:
 
     # --- endings ---------------------------------------------------------------------------------
 
-    def _conclude(self, heard: Heard) -> _Say:
+    def _conclude(self, heard: Heard) -> Say:
         """The answer to "anything else?"."""
         if self.accepted and (heard.reports or not heard.refuses):
-            return self._move_on(self._pick(_NEXT))
+            return self._move_on(self._pick(self.phrases.next))
         if heard.refuses:
             return self._take_refusal()
         if heard.reports or self.request.want is None:
-            return self._move_on(self._pick(_NEXT))
-        return _Say(self._restate())
+            return self._move_on(self._pick(self.phrases.next))
+        return Say(self._restate())
 
-    def _take_refusal(self) -> _Say:
+    def _take_refusal(self) -> Say:
         if self.request.want is not None and not self.insisted:
             self.insisted = True
-            return _Say(f"{self._pick(_INSIST)} {self._restate()}")
-        return self._move_on(self._pick(_RESIGNED))
+            return Say(f"{self._pick(self.phrases.insist)} {self._restate()}")
+        return self._move_on(self._pick(self.phrases.resigned))
 
-    def _move_on(self, opening: str) -> _Say:
+    def _move_on(self, opening: str) -> Say:
         self.idle = 0
         if self.index + 1 == len(self.scenario.requests):
-            return _Say(self._pick(_THANKS), stop=True)
+            return Say(self._pick(self.phrases.thanks), stop=True)
         self.told = [fact for fact in self.told if fact in self.scenario.identity]
         self.index += 1
         self.accepted = self.revised = self.insisted = False
         self._hold_as_told()
-        return _Say(f"{opening} {self.open()}")
+        return Say(f"{opening} {self.open()}")
 
     def _hold_as_told(self) -> None:
         self.told += [
@@ -221,16 +233,3 @@ class _Customer:
 
     def _pick(self, wordings: Sequence[str]) -> str:
         return wordings[stable_seed(self.key, self.turn, wordings[0]) % len(wordings)]
-
-
-_YES = ("Yes, please go ahead.", "Yes, that is correct.", "Yes.")
-_NO = ("No.", "No, that is wrong.")
-_NEXT = ("Yes.", "Yes, one more thing.")
-_NO_MORE = ("No, thank you.",)
-_INSIST = ("Please try again.", "But I need this.")
-_RESIGNED = ("I understand.", "All right.")
-_WAITING = ("Okay, please do.",)
-_PARDON = ("Sorry, I did not get that.",)
-_UNKNOWN = ("I do not know.", "I am not sure.")
-_THANKS = ("No, that is all. Thank you!", "That is all, thanks. Goodbye!")
-_GIVE_UP = ("This does not help me. Goodbye.", "I give up. Goodbye.")

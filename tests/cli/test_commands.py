@@ -145,7 +145,7 @@ def test_the_expert_passes_every_task_every_time(cli: Cli) -> None:
 def test_stations_work_alone_on_the_folder_of_an_evaluation(cli: Cli) -> None:
     words = ["--policy", "noop", "--tasks", 6, "--trials", 1, "--out", "run"]
     assert cli("eval", *words, "--json").json["arms"][0]["pass"]["1"]["value"] < 50
-    patterns = cli("discover", "run", "--json").json
+    patterns = cli("discover", "run", "--json").json["patterns"]
     assert 0.5 < sum(pattern["rounds"][0]["share"] for pattern in patterns) <= 1.0
     assert {"id", "name", "description", "rounds"} <= set(patterns[0])
     [pool] = cli("inject", "run", "--json").json

@@ -70,7 +70,8 @@ def test_an_imported_file_is_a_run_like_any_other(cli: Cli, run: Path, file: Pat
     report = cli("report", "new", "--json").json
     assert report["complete"] is True
     assert report["arms"][0]["pass"] == old["arms"][0]["pass"]
-    assert cli("discover", "new", "--json").json == cli("discover", run, "--json").json
+    new, own = (cli("discover", name, "--json").json for name in ("new", run))
+    assert new["patterns"] == own["patterns"]
     assert cli("inject", "new", "--json").json[0]["tasks"] > 0
     assert "Pass^1" in cli("import", "plain", file, "--out", "again").out
 

@@ -19,9 +19,10 @@ def store(tmp_path: Path) -> Store:
 def had(
     store: Store, evaluation: str, outcomes: Sequence[tuple[str, bool]], *, ended: str = "user_stop"
 ) -> None:
-    for task, success in outcomes:
+    begun = len(store.read_rows(f"evals/{evaluation}/episodes.jsonl"))
+    for n, (task, success) in enumerate(outcomes, start=begun):
         usage = {"agent": {"cost_usd": 0.25}, "user": {"cost_usd": 0.5}}
-        trajectory = {"task_id": task, "ended": ended, "usage": usage}
+        trajectory = {"id": f"{evaluation}-{n}", "task_id": task, "ended": ended, "usage": usage}
         row: dict[str, object] = {"trajectory": trajectory, "score": {"success": success}}
         store.append(f"evals/{evaluation}/episodes.jsonl", row)
 
@@ -79,7 +80,10 @@ def test_faults_are_counted_apart_and_never_scored(store: Store) -> None:
 
 def test_what_nobody_could_grade_is_counted_apart_from_faults(store: Store) -> None:
     had(store, "sft-test", [("a", True)])
-    open_ = {"trajectory": {"task_id": "b", "ended": "user_stop"}, "score": {"success": False}}
+    open_ = {
+        "trajectory": {"id": "open", "task_id": "b", "ended": "user_stop"},
+        "score": {"success": False},
+    }
     store.append(
         "evals/sft-test/episodes.jsonl", {**open_, "grade": {"unjudged": ["It was polite."]}}
     )

@@ -223,7 +223,10 @@ def test_numbers_below_one_are_refused(option: str) -> None:
 
 
 def test_the_method_says_how_texts_were_embedded() -> None:
-    assert clusterer().method == "FAISS k-means on hashed TF-IDF of words and word pairs"
+    assert (
+        clusterer().method
+        == "FAISS k-means and average linkage on hashed TF-IDF of words and word pairs"
+    )
 
 
 def test_faiss_has_its_threads_back_afterwards() -> None:

@@ -11,7 +11,8 @@ from harness_faiss.embedding import LexicalEmbedding, find_embedding, words
 
 
 def cosine(first: str, second: str, *others: str) -> float:
-    vectors = LexicalEmbedding()([first, second, *others])
+    texts = [first, second, *others]
+    vectors = LexicalEmbedding().learn(texts)(texts)
     return float(vectors[0] @ vectors[1])
 
 
@@ -54,7 +55,8 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
 
 
 def test_vectors_have_length_one_or_none() -> None:
-    vectors = LexicalEmbedding(dimension=64)(["wrong order", "...", ""])
+    texts = ["wrong order", "...", ""]
+    vectors = LexicalEmbedding(dimension=64).learn(texts)(texts)
     assert vectors.shape == (3, 64)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 0, 0])
@@ -63,7 +65,8 @@ def test_vectors_have_length_one_or_none() -> None:
 def test_vectors_are_the_same_in_every_process() -> None:
     script = (
         "from harness_faiss.embedding import LexicalEmbedding;"
-        "print(LexicalEmbedding()(['wrong order', 'late return']).tobytes().hex())"
+        "texts = ['wrong order', 'late return'];"
+        "print(LexicalEmbedding().learn(texts)(texts).tobytes().hex())"
     )
     runs = {
         subprocess.run(
@@ -106,6 +109,6 @@ def test_a_local_folder_is_used(tmp_path: Path) -> None:
     vocabulary = ["wrong", "order", "late", "return"]
     SentenceTransformer(modules=[BoW(vocabulary), Normalize()]).save(str(tmp_path))
     found = find_embedding(str(tmp_path))
-    vectors = found(["wrong order", "order wrong", "late return"])
+    vectors = found.learn([])(["wrong order", "order wrong", "late return"])
     assert found.method.startswith("sentence embeddings of ")
     assert vectors @ vectors.T == pytest.approx(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]))

@@ -147,7 +147,7 @@ def test_a_user_who_contradicts_its_scenario_is_to_blame(solved: Episode, weathe
     wrong = replace(call, arguments={**call.arguments, "reason": other})
     messages[at] = replace(messages[at], calls=(wrong,))
     diagnosis = diagnose(edited(solved, messages), weather)
-    assert (diagnosis.blame, diagnosis.kind) == ("user_simulator", "wrong_reason")
+    assert (diagnosis.blame, diagnosis.kind) == ("user_simulator", "contradicted_scenario")
 
 
 def test_a_tool_that_fails_on_a_right_call_is_to_blame(solved: Episode, weather: Domain) -> None:

@@ -1,0 +1,123 @@
+"""Turn the rounds of discovery in a run folder into the report's rows: patterns over time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from harness.discovery import round_landscape, round_patterns
+from harness.shift import Shift, compare
+from harness.store import Store
+from harness.types import Diagnosis, ErrorPattern, Interval, Json
+
+Row = dict[str, Json]
+
+PARTIES = ("agent", "user_simulator", "task", "tool", "infrastructure")
+
+_KEPT = ("method", "quality", "families", "thresholds", "compared", "suspects", "agreement")
+
+
+def round_numbers(store: Store) -> list[int]:
+    """The rounds there are folders for, in order."""
+    folders = (store.folder / "rounds").glob("*")
+    return sorted(int(path.name) for path in folders if path.name.isdigit())
+
+
+def blame_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
+    """How many failures each party was to blame for, round by round."""
+    rows: list[Json] = []
+    for number in rounds:
+        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+        counts = Counter[str](diagnosis.blame for diagnosis in found)
+        rows.append({"round": number, **{party: counts[party] for party in PARTIES}})
+    return rows
+
+
+def discovery_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
+    """How each round's patterns were found and how far to trust them."""
+    rows: list[Json] = []
+    for number in rounds:
+        name = f"rounds/{number}/discovery.json"
+        if store.has(name):
+            found = store.read_json(name)
+            kept = {key: found[key] for key in _KEPT if key in found}
+            rows.append({"round": number, **kept, "noise": len(found.get("noise", []))})
+    return rows
+
+
+def pattern_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
+    """Every pattern with its share in each round; those set aside last, and marked."""
+    newest: dict[str, ErrorPattern] = {}
+    history: dict[str, list[Json]] = {}
+    aside: set[str] = set()
+    for number in rounds:
+        trained = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
+        used = {pattern.id for pattern in trained}
+        for pattern in round_patterns(store, number):
+            newest[pattern.id] = pattern
+            (aside.discard if pattern.id in used else aside.add)(pattern.id)
+            count, share = len(pattern.members), round(pattern.share, 4)
+            seen: Row = {"round": number, "count": count, "share": share}
+            history.setdefault(pattern.id, []).append(seen)
+    ordered = sorted(newest.values(), key=lambda pattern: pattern.id in aside)
+    return [_pattern(pattern, history[pattern.id], pattern.id in aside) for pattern in ordered]
+
+
+def shift_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
+    """What changed from each round to the next."""
+    rows: list[Json] = []
+    seen: list[str] = []
+    for before, after in pairwise(rounds):
+        one, other = round_landscape(store, before), round_landscape(store, after)
+        if one is not None and other is not None:
+            shift = compare(one, other, earlier=seen)
+            rows.append({"from": before, "to": after, **shift_row(shift)})
+        seen += [pattern.id for pattern in round_patterns(store, before)]
+    return rows
+
+
+def shift_row(shift: Shift) -> Row:
+    """A shift as JSON values."""
+    return {
+        "distance": round(shift.distance, 4),
+        "p": round(shift.p, 4),
+        "visible": round(shift.visible, 4),
+        "paired": shift.paired,
+        "verdict": shift.verdict,
+        "changes": [
+            {
+                "id": change.pattern_id,
+                "before": change.before,
+                "after": change.after,
+                "per_100": interval_row(change.difference),
+                "status": change.status,
+                "sure": change.sure,
+            }
+            for change in shift.changes
+        ],
+    }
+
+
+def interval_row(interval: Interval) -> Row:
+    """An interval as JSON values, to two digits."""
+    return {
+        "value": round(interval.value, 2),
+        "low": round(interval.low, 2),
+        "high": round(interval.high, 2),
+    }
+
+
+def _pattern(pattern: ErrorPattern, history: list[Json], aside: bool) -> Row:
+    return {
+        "id": pattern.id,
+        "name": pattern.name,
+        "family": pattern.family,
+        "description": pattern.description,
+        "kinds": dict(pattern.kinds),
+        "exemplars": list(pattern.exemplars),
+        "coverage": None if pattern.coverage is None else round(pattern.coverage, 4),
+        "gap": None if pattern.gap is None else interval_row(pattern.gap),
+        "set_aside": aside,
+        "rounds": history,
+    }

@@ -1,0 +1,115 @@
+"""`discover` on runs, files and several at once, and `why`: the lineage both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.diagnosis import by_blame
+from harness.errors import NothingToLearn
+from harness.patterns import find_patterns
+from harness.types import Diagnosis
+
+Cli = Callable[..., Any]
+
+LEXICAL = ("--option", "faiss.model=lexical")
+
+
+@pytest.fixture
+def run(cli: Cli) -> Path:
+    words = ["--policy", "noisy:0.8", "--tasks", 12, "--trials", 2, "--split", "validation"]
+    assert cli("eval", *words, *LEXICAL, "--out", "run").status == 0
+    return Path("run")
+
+
+def test_patterns_come_with_family_contrast_quality_and_a_map(cli: Cli, run: Path) -> None:
+    found = cli("discover", run, "--json").json
+    first = found["patterns"][0]
+    assert {"id", "family", "coverage", "gap", "exemplars", "set_aside"} <= set(first)
+    assert first["family"]
+    [row] = found["discovery"]
+    assert {"embedding", "embedding_version", "seed", "stability", "silhouette"} <= set(
+        row["quality"]
+    )
+    assert row["suspects"] == []
+    drawn = Path(found["map"]).read_text()
+    assert drawn.startswith("<svg")
+    assert first["name"] in drawn
+    outcome = cli("discover", run, "--map", "here/map.svg")
+    assert Path("here/map.svg").read_text() == drawn
+    assert first["family"] in outcome.out
+    assert "stability" in outcome.out
+
+
+def test_the_lineage_is_walked_from_each_of_its_links(cli: Cli, run: Path) -> None:
+    patterns = cli("discover", run, "--json").json["patterns"]
+    assert cli("inject", run).status == 0
+    pattern = cli("why", patterns[0]["id"], run, "--json").json
+    assert pattern["what"] == "pattern"
+    assert pattern["tasks"]
+    task = cli("why", pattern["tasks"][0]["task_id"], run, "--json").json
+    origin = task["tasks"][0]["origin"]
+    assert (task["what"], origin["pattern_id"]) == ("task", patterns[0]["id"])
+    failure = cli("why", origin["trajectory_id"][:8], run, "--json").json
+    assert (failure["what"], failure["asked"]) == ("failure", origin["trajectory_id"])
+    assert failure["patterns"][0]["pattern"]["id"] == patterns[0]["id"]
+    assert task["asked"] in {one["task_id"] for one in failure["tasks"]}
+    assert failure["tried"][0]["trials"] == 2
+    shown = cli("why", failure["asked"], run).out
+    for word in ("failed", "error pattern", "targeted tasks", "tried on", patterns[0]["name"]):
+        assert word in shown
+
+
+def test_an_id_that_nothing_has_is_an_error(cli: Cli, run: Path) -> None:
+    outcome = cli("why", "nothing", run)
+    assert outcome.status == 1
+    assert "knows no failure, pattern or task 'nothing'" in outcome.err
+    assert "no run in runs/" in cli("why", "nothing").err
+
+
+def test_two_policies_are_compared_in_one_landscape(cli: Cli, run: Path) -> None:
+    words = ["--policy", "noop", "--tasks", 12, "--trials", 2, "--split", "validation"]
+    assert cli("eval", *words, *LEXICAL, "--out", "other").status == 0
+    found = cli("discover", run, "other", "--out", "both", "--json").json
+    assert [side["name"] for side in found["sides"]] == ["run", "other"]
+    [shift] = found["shifts"]
+    assert (shift["side"], shift["verdict"]) == ("other", "shifting")
+    assert Path(found["map"]).exists()
+    assert Path("both/comparison.json").exists()
+    assert "the mixes of failures differ" in cli("discover", run, "other", "--out", "both").out
+
+
+def test_a_file_becomes_a_run_first(cli: Cli, run: Path, plain_format: str) -> None:
+    assert cli("export", run, "--format", "plain", "--out", "talks.json").status == 0
+    found = cli("discover", "talks.json", "--out", "theirs", "--json").json
+    assert found["run"] == "theirs"
+    own = cli("discover", run, "--json").json
+    assert found["blame"] == own["blame"]
+    assert len(found["patterns"]) == len(own["patterns"])
+
+
+def test_faults_of_the_user_are_in_no_pattern_and_in_both_conventions(cli: Cli) -> None:
+    words = ["--policy", "noisy:0.5", "--simulator", "faulty:0.6", "--split", "validation"]
+    sizes = ["--tasks", 20, "--trials", 2, "--out", "run"]
+    assert cli("eval", *words, *LEXICAL, *sizes).status == 0
+    before = cli("report", "run", "--json").json["validation"][0]
+    [blame] = cli("discover", "run", "--json").json["blame"]
+    after = cli("report", "run", "--json").json["validation"][0]
+    assert blame["user_simulator"] > 0
+    assert after["fault_kinds"]["fault of the user simulator"] == blame["user_simulator"]
+    assert after["pass_counted"]["1"]["value"] == before["pass"]["1"]["value"]
+    assert after["pass"]["1"]["value"] > before["pass"]["1"]["value"]
+
+
+def test_a_judge_that_blames_nobody_leaves_nothing_to_cluster() -> None:
+    found = [
+        Diagnosis(trajectory_id="1", task_id="1", blame="infrastructure", kind="x", turn=0,
+                  summary="")
+    ]  # fmt: skip
+    assert by_blame(found) == {"infrastructure": 1}
+    with pytest.raises(NothingToLearn) as nothing:
+        find_patterns(found, None)  # type: ignore[arg-type]
+    assert nothing.value.hint
