@@ -91,7 +91,9 @@ class Domain(Protocol):
 
     Inherit from this class to get the defaults for the rest. ``vintage`` tells versions of the
     domain's data apart; it is stamped on every result. ``user_guidelines`` tell a language model
-    how to play this domain's customers, besides what it is told in every domain.
+    how to play this domain's customers, besides what it is told in every domain. ``twists`` name
+    what ``weave`` can do to a task, the mildest first; one that has a feature's name weaves in that
+    feature.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Domain(Protocol):
     user_tools: Sequence[Tool] = ()
     user_guidelines: str = ""
     features: Sequence[Feature] = ()
+    twists: Sequence[str] = ()
 
     def tasks(self, split: Split) -> Sequence[Task]:
         """The fixed tasks of a split, the same on every call."""
@@ -147,6 +150,21 @@ class Domain(Protocol):
                     break
             groups.append(group)
         return groups
+
+    def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
+        """The writes of every outcome that fits both what the customer says when asked and the
+        policy. A good task has one; () if its words lead nowhere.
+
+        The default is the gold calls, as of a domain that cannot tell.
+        """
+        return (task.gold,)
+
+    def weave(self, task: Task, twist: str, seed: int) -> Task | None:
+        """The task made harder in one of the domain's ``twists``, its wanted change as it was.
+
+        None if it cannot be. The default is a domain without twists.
+        """
+        return None
 
     def problems(self, task: Task) -> Sequence[str]:
         """What of the task cannot be carried out or judged here, in words; () if all can.

@@ -90,7 +90,7 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
     kind = "" if slots or "multi_request" in must else _kind_without_write(rng)
     if kind:
         slots = [Slot(kind=kind)]
-    count = _draw(_COUNTS_WITH.get(kind, _COUNTS), rng)
+    count = recipe.requests or _draw(_COUNTS_WITH.get(kind, _COUNTS), rng)
     if "multi_request" in must:
         count = max(count, 2)
     if count - len(slots) > 1 and "same_order" not in must and rng.random() < _SAME_ORDER:

@@ -1,14 +1,20 @@
-"""Turn an error pattern into tasks that provoke it, by asking the domain for the right features."""
+"""Turn an error pattern into tasks that provoke it, from what its own failures have in common.
+
+First a task is found that can be done (the domain's generator makes it, the solver's calls are its
+trajectory); then the pattern is woven into it, or the generator was asked for it from the start.
+Each candidate follows one failure: the kind of request that failed, how much else was wanted, and
+what it was about.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, cycle
+from itertools import count, cycle
 
 from harness.config import read_options
-from harness.errors import ConfigError, NothingToLearn
+from harness.errors import CannotInject, ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings, TaskInjector
 from harness.types import (
     Diagnosis,
@@ -17,10 +23,20 @@ from harness.types import (
     Feature,
     Origin,
     Recipe,
+    Request,
     Task,
     stable_id,
     stable_seed,
 )
+
+VERSION = "template-2"
+"""Of the way candidates are made, for their lineage."""
+
+IN_VAIN = 60
+"""Tasks of a generator in a row without the wanted feature that show that it does not make it."""
+
+EXEMPLARS = 5
+"""Failures named in the lineage where the pattern names none itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +51,8 @@ class Options:
     lift: float = 1.5
 
 
-Members = Sequence[tuple[Episode, Diagnosis]]
+Member = tuple[Episode, Diagnosis]
+Members = Sequence[Member]
 
 
 def template_injector(settings: Settings) -> TaskInjector:
@@ -51,69 +68,164 @@ class TemplateInjector:
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
     ) -> AsyncIterator[Task]:
-        """Candidates of all recipes in turn; ends only if the domain's generator does.
+        """Candidates for each feature that provokes the pattern in turn; they end only where the
+        domain's generator does.
 
         Raises ``NothingToLearn`` for a pattern without members: a task would have no lineage.
+        Raises ``CannotInject`` where nothing in the domain's tasks can provoke the pattern.
         """
         if not members:
             raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
-        recipes = recipes_for(pattern, members, domain, self.options)
-        streams = [
-            _generate(domain, stable_seed("inject", pattern.id, round, seed, n), recipe)
-            for n, recipe in enumerate(recipes)
-        ]
-        parents = cycle(sorted(members, key=lambda member: member[0].trajectory.id))
-        for task in chain.from_iterable(zip(*streams, strict=False)):
-            episode, _ = next(parents)
-            origin = Origin(
-                round=round,
-                pattern_id=pattern.id,
-                injector="template",
-                trajectory_id=episode.trajectory.id,
-                parent_task_id=episode.task.id,
-                seed=seed,
-            )
-            new_id = stable_id(task.id, pattern.id, round)
-            yield replace(task, id=new_id, split="train", origin=origin)
+        ordered = sorted(members, key=lambda member: member[0].trajectory.id)
+        names = leading_features(pattern, ordered, domain, self.options)
+        own = stable_seed("inject", pattern.id, round, seed)
+        streams = {name: _Stream(domain, name, ordered, own) for name in names}
+        exemplars = pattern.exemplars or tuple(m.trajectory.id for m, _ in ordered[:EXEMPLARS])
+        parents = {name: cycle(_those_with(name, ordered)) for name in names}
+        reason: ConfigError | CannotInject | None = None
+        while streams:
+            for name in list(streams):
+                parent = next(parents[name])
+                try:
+                    task = streams[name].after(parent)
+                except (ConfigError, CannotInject) as error:
+                    reason = error
+                    del streams[name]
+                    continue
+                if task is None:
+                    del streams[name]
+                    continue
+                yield _candidate(task, pattern, parent, domain, exemplars, round, seed)
+        if reason is not None:
+            raise CannotInject(str(reason))
 
 
-def recipes_for(
+def _candidate(
+    task: Task,
+    pattern: ErrorPattern,
+    parent: Member,
+    domain: Domain,
+    exemplars: tuple[str, ...],
+    round: int,
+    seed: int,
+) -> Task:
+    episode, _ = parent
+    groups = domain.solve(task) or ()
+    origin = Origin(
+        round=round,
+        pattern_id=pattern.id,
+        injector="template",
+        trajectory_id=episode.trajectory.id,
+        parent_task_id=episode.task.id,
+        seed=seed,
+        version=VERSION,
+        exemplars=exemplars,
+        source=tuple(call for group in groups for call in group),
+    )
+    return replace(task, id=stable_id(task.id, pattern.id, round), split="train", origin=origin)
+
+
+class _Stream:
+    """Tasks with one feature, each after a failure: by the generator, or woven in, in turn."""
+
+    def __init__(self, domain: Domain, feature: str, members: Members, seed: int) -> None:
+        self.domain, self.feature, self.seed = domain, feature, seed
+        self.kinds = {feature.name for feature in domain.features}
+        self.weaves = feature in domain.twists
+        self.numbers = count()
+        self.generators: dict[str, Iterator[Task]] = {}
+        self.impossible: dict[str, ConfigError] = {}
+
+    def after(self, parent: Member) -> Task | None:
+        """A task after the failure; None if the generator has no more.
+
+        Raises ``CannotInject`` or ``ConfigError`` if there is none with the feature.
+        """
+        number = next(self.numbers)
+        request = failed_request(parent)
+        # Alone a mistake shows best; among other requests it is as it was.
+        length = 1 if number % 2 == 0 else len(parent[0].task.scenario.requests)
+        kind = request.kind if request is not None and request.kind in self.kinds else ""
+        about = _about(request)
+        if self.weaves and number % 4 < 2:
+            base = Recipe(required=(kind,) if kind else (), requests=length, about=about)
+            source = self._made(base)
+            woven = source and self.domain.weave(source, self.feature, number)
+            if woven is not None:
+                return woven
+        feature = (self.feature,) if self.feature else ()
+        for required in dict.fromkeys([(*feature, kind) if kind else feature, feature]):
+            unique = tuple(dict.fromkeys(required))
+            recipe = Recipe(required=unique, requests=length, about=about)
+            try:
+                return self._with_feature(recipe)
+            except ConfigError:
+                continue
+        return self._with_feature(Recipe(weights={self.feature: 1.0}, requests=length))
+
+    def _with_feature(self, recipe: Recipe) -> Task | None:
+        for _ in range(IN_VAIN):
+            task = self._made(recipe)
+            if task is None or not self.feature or self.feature in task.tags:
+                return task
+        raise CannotInject(f"{self.domain.name} makes no tasks with the feature {self.feature!r}")
+
+    def _made(self, recipe: Recipe) -> Task | None:
+        key = stable_id(recipe)
+        if key in self.impossible:
+            raise self.impossible[key]
+        try:
+            # A generator may complain when it is called or, being lazy, at its first task.
+            if key not in self.generators:
+                own = stable_seed(self.seed, self.feature, key)
+                self.generators[key] = self.domain.generate(own, recipe)
+            return next(self.generators[key], None)
+        except ConfigError as error:
+            self.impossible[key] = error
+            raise
+
+
+def leading_features(
     pattern: ErrorPattern, members: Members, domain: Domain, options: Options
-) -> list[Recipe]:
-    """What to ask the generator for: one recipe for each feature that provokes the pattern.
+) -> list[str]:
+    """The features to ask for: those that provoke the pattern's typical mistakes, if there are some
+    that are frequent among the members those alone; else what the members have in common.
 
-    Features more frequent among the members than among the train tasks get weights, and lead where
-    no feature provokes the pattern. The kind of request that failed most is required along, if it
-    is a feature. A domain without features gets the empty recipe.
+    [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
+    and none of them is of use.
     """
+    if not domain.features:
+        return [""]
     lifts = _lifts(members, domain)
     raised = {name: lift for name, lift in lifts.items() if lift >= options.lift}
     kinds = _dominant(pattern, members, options.dominant)
     provoking = [name for kind in kinds for name in _provoking(kind, domain.features, raised)]
-    leading = list(dict.fromkeys(provoking)) or sorted(raised, key=lambda name: -raised[name])[:2]
-    failed = _failed_requests(members, domain.features)
-    if not leading:
-        return [Recipe(required=failed, weights=dict.fromkeys(failed, 1.0))]
-    return [
-        Recipe(
-            required=tuple(dict.fromkeys((name, *failed))),
-            weights={**raised, **dict.fromkeys((name, *failed), max([1.0, *raised.values()]))},
+    names = list(dict.fromkeys(provoking)) or sorted(raised, key=lambda name: -raised[name])[:2]
+    if not names:
+        raise CannotInject(
+            f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
+            "is more frequent among its failures than elsewhere"
         )
-        for name in leading
-    ]
+    return names
 
 
-def _generate(domain: Domain, seed: int, recipe: Recipe) -> Iterator[Task]:
-    """The generator's tasks; what it cannot combine is asked for with ever fewer requirements."""
-    for required in (recipe.required, recipe.required[:1], ()):
-        try:
-            # A generator may complain when it is called or, being lazy, at its first task.
-            tasks = domain.generate(seed, replace(recipe, required=required))
-            first = next(tasks, None)
-        except ConfigError:
-            continue
-        return chain([] if first is None else [first], tasks)
-    return iter(())
+def failed_request(member: Member) -> Request | None:
+    """The request in which the failure's decisive mistake was made, as far as that can be told."""
+    episode, diagnosis = member
+    requests = episode.task.scenario.requests
+    named = [r for r in requests if r.want and r.want.name == diagnosis.tool]
+    return named[0] if named else requests[0] if len(requests) == 1 else None
+
+
+def _about(request: Request | None) -> tuple[str, ...]:
+    """By which words the customer recognises what the request is about."""
+    words = (word for fact in request.facts for word in fact.recognised_by) if request else ()
+    return tuple(dict.fromkeys(words))
+
+
+def _those_with(feature: str, members: Members) -> Members:
+    """The members on tasks with the feature; all where there is none."""
+    return [member for member in members if feature in member[0].task.tags] or members
 
 
 def _provoking(kind: str, features: Sequence[Feature], raised: Mapping[str, float]) -> list[str]:
@@ -139,15 +251,3 @@ def _lifts(members: Members, domain: Domain) -> dict[str, float]:
         for feature in domain.features
         if here[feature.name]
     }
-
-
-def _failed_requests(members: Members, features: Sequence[Feature]) -> tuple[str, ...]:
-    """The request kind whose tool was misused most, if it is a feature's name; at most one."""
-    names = {feature.name for feature in features}
-    counts = Counter(
-        request.kind
-        for episode, diagnosis in members
-        for request in episode.task.scenario.requests
-        if request.kind in names and request.want and request.want.name == diagnosis.tool
-    )
-    return tuple(kind for kind, _ in counts.most_common(1))
