@@ -54,13 +54,13 @@ class Options:
     reference: str = ""
     reference_trials: int = 3
     reference_successes: int = 1
-    trials: int = 6
+    trials: int = 4
     wave: int = 2
     easiest: float = 0.1
     hardest: float = 0.95
     mutations: int = 2
     candidates_per_task: int = 20
-    rollouts_per_task: int = 24
+    rollouts_per_task: int = 16
     floor: int = 1
     cap: float = 0.5
 

@@ -15,9 +15,9 @@ from harness.admission import PLAYED, Book, Gate, Options, Proof, Verdict, pass_
 from harness.errors import CannotInject, NothingToLearn, RolloutFault, RunError
 from harness.gates import Known
 from harness.pool import content_id, quotas
-from harness.protocols import Domain, TaskInjector
+from harness.protocols import AttentiveInjector, Domain, TaskInjector
 from harness.registry import blame
-from harness.targeting import TOO_EASY, UNSPENT, Aim, doable, targeted
+from harness.targeting import TOO_EASY, TOO_HARD, UNSPENT, Aim, doable, targeted
 from harness.tryout import Tryout
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Task, stable_seed
 
@@ -210,7 +210,16 @@ class _Source:
                 found.append(_Candidate(task, measured))
         return [(self, candidate) for candidate in found]
 
-    def mutate(self, candidate: _Candidate) -> None:
+    def tell(self, candidate: _Candidate, *, too_hard: bool) -> None:
+        """Let the injector know, and if the candidate was too easy try a harder form of it."""
+        injector = self.workshop.injector
+        if isinstance(injector, AttentiveInjector):
+            with blame("task injector", "hearing"):
+                injector.hear(candidate.task, too_hard=too_hard)
+        if not too_hard:
+            self._make_harder(candidate)
+
+    def _make_harder(self, candidate: _Candidate) -> None:
         """Queue a harder form of the candidate, if there is one and it may be made yet."""
         workshop, task = self.workshop, candidate.task
         if candidate.mutations >= workshop.options.mutations or task.origin is None:
@@ -298,8 +307,8 @@ async def _proved(
             workshop.known.forget(candidate.task)
             if verdict.reason == UNSPENT:
                 source.ended = "the budget for conversations is spent"
-            elif verdict.reason == TOO_EASY:
-                source.mutate(candidate)
+            elif verdict.reason in (TOO_EASY, TOO_HARD):
+                source.tell(candidate, too_hard=verdict.reason == TOO_HARD)
         left = passed
     return left
 

@@ -334,6 +334,15 @@ class TaskInjector(Protocol):
         ...
 
 
+@runtime_checkable
+class AttentiveInjector(Protocol):
+    """What a task injector can do besides: hear how its candidates fared, and mind it."""
+
+    def hear(self, task: Task, *, too_hard: bool) -> None:
+        """The current policy always fails the candidate, or (not ``too_hard``) never does."""
+        ...
+
+
 # --- who scores and trains ------------------------------------------------------------------------
 
 

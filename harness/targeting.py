@@ -37,20 +37,20 @@ class Aim:
 async def targeted(aims: Sequence[Aim], tryout: Tryout, options: Options) -> list[Verdict]:
     """A verdict for each, in order; measured: trials, failures, and how many are of the pattern.
 
-    Trials are held a wave at a time on those whose failure rate is not in the band yet, so rates
-    of tasks that got in early lean to the middle.
+    Trials are held a wave at a time on those that have not passed yet, so rates of tasks that got
+    in early lean to the middle.
     """
-    open_ = [aim.task for aim in aims]
+    open_ = list(aims)
     unspent: set[str] = set()
     for start in range(0, options.trials, options.wave):
         wave = range(start, min(start + options.wave, options.trials))
-        afforded = [task for n, task in enumerate(open_, 1) if tryout.allows(n * len(wave))]
-        unspent |= {task.id for task in open_[len(afforded) :] if not tryout.of(task)}
-        await tryout.hold(afforded, wave)
-        open_ = [task for task in afforded if not _in_band(tryout.of(task), options)]
-        if not open_:
-            break
-    await tryout.explain([a.task for a in aims if _in_band(tryout.of(a.task), options)])
+        afforded = [aim for n, aim in enumerate(open_, 1) if tryout.allows(n * len(wave))]
+        unspent |= {a.task.id for a in open_[len(afforded) :] if not tryout.of(a.task)}
+        await tryout.hold([aim.task for aim in afforded], wave)
+        await tryout.explain([a.task for a in afforded if _in_band(tryout.of(a.task), options)])
+        open_ = [
+            aim for aim in afforded if verdict_on(tryout.of(aim.task), aim.pattern, options).reason
+        ]
     verdicts = [
         Verdict(reason=UNSPENT)
         if aim.task.id in unspent

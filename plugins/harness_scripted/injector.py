@@ -2,8 +2,9 @@
 
 First a task is found that can be done (the domain's generator makes it, the solver's calls are its
 trajectory); then the pattern is woven into it, or the generator was asked for it from the start.
-Each candidate follows one failure: the kind of request that failed, how much else was wanted, and
-what it was about.
+Each candidate follows one failure: the kind of request that failed, what it was about, and at the
+highest level all that was wanted besides. The level of each feature goes down when a candidate
+turns out too hard for the policy and up when it is too easy, as in a staircase (Levitt 1971).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from harness.types import (
 
 VERSION = "template-2"
 """Of the way candidates are made, for their lineage."""
+
+LEVELS = ("plain", "alone", "as it failed")
+"""How hard a candidate is: the feature and nothing else; one request as they come; as many."""
 
 IN_VAIN = 60
 """Tasks of a generator in a row without the wanted feature that show that it does not make it."""
@@ -60,10 +64,22 @@ def template_injector(settings: Settings) -> TaskInjector:
 
 
 class TemplateInjector:
-    """Deterministic for a seed. Each candidate names a member as its parent, in turn."""
+    """Deterministic for a seed and what it hears. Each candidate names a member as its parent, in
+    turn.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._levels: Counter[tuple[str, str]] = Counter()
+
+    def hear(self, task: Task, *, too_hard: bool) -> None:
+        """One level down for what is too hard, one up for what is too easy."""
+        origin = task.origin
+        if origin is None or (too_hard and origin.mutation):
+            return
+        key = (origin.pattern_id, origin.feature)
+        level = self._levels[key] + (-1 if too_hard else 1)
+        self._levels[key] = min(max(level, 0), len(LEVELS) - 1)
 
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
@@ -87,7 +103,8 @@ class TemplateInjector:
             for name in list(streams):
                 parent = next(parents[name])
                 try:
-                    task = streams[name].after(parent)
+                    level = self._levels[pattern.id, name]
+                    task = streams[name].after(parent, LEVELS[level])
                 except (ConfigError, CannotInject) as error:
                     reason = error
                     del streams[name]
@@ -95,34 +112,23 @@ class TemplateInjector:
                 if task is None:
                     del streams[name]
                     continue
-                yield _candidate(task, pattern, parent, domain, exemplars, round, seed)
+                origin = Origin(
+                    round=round,
+                    pattern_id=pattern.id,
+                    injector="template",
+                    trajectory_id=parent[0].trajectory.id,
+                    parent_task_id=parent[0].task.id,
+                    seed=seed,
+                    version=VERSION,
+                    exemplars=exemplars,
+                    source=tuple(call for group in domain.solve(task) or () for call in group),
+                    feature=name,
+                    level=LEVELS[level],
+                )
+                new_id = stable_id(task.id, pattern.id, round)
+                yield replace(task, id=new_id, split="train", origin=origin)
         if reason is not None:
             raise CannotInject(str(reason))
-
-
-def _candidate(
-    task: Task,
-    pattern: ErrorPattern,
-    parent: Member,
-    domain: Domain,
-    exemplars: tuple[str, ...],
-    round: int,
-    seed: int,
-) -> Task:
-    episode, _ = parent
-    groups = domain.solve(task) or ()
-    origin = Origin(
-        round=round,
-        pattern_id=pattern.id,
-        injector="template",
-        trajectory_id=episode.trajectory.id,
-        parent_task_id=episode.task.id,
-        seed=seed,
-        version=VERSION,
-        exemplars=exemplars,
-        source=tuple(call for group in groups for call in group),
-    )
-    return replace(task, id=stable_id(task.id, pattern.id, round), split="train", origin=origin)
 
 
 class _Stream:
@@ -130,38 +136,41 @@ class _Stream:
 
     def __init__(self, domain: Domain, feature: str, members: Members, seed: int) -> None:
         self.domain, self.feature, self.seed = domain, feature, seed
-        self.kinds = {feature.name for feature in domain.features}
+        named = {feature.name for feature in domain.features}
+        # One that is itself a kind of request would bring a second one along with the failed kind.
+        asked = {r.kind for task in domain.tasks("train") for r in task.scenario.requests}
+        self.kinds = set() if feature in asked else named
         self.weaves = feature in domain.twists
         self.numbers = count()
         self.generators: dict[str, Iterator[Task]] = {}
         self.impossible: dict[str, ConfigError] = {}
 
-    def after(self, parent: Member) -> Task | None:
+    def after(self, parent: Member, level: str) -> Task | None:
         """A task after the failure; None if the generator has no more.
 
         Raises ``CannotInject`` or ``ConfigError`` if there is none with the feature.
         """
         number = next(self.numbers)
         request = failed_request(parent)
-        # Alone a mistake shows best; among other requests it is as it was.
-        length = 1 if number % 2 == 0 else len(parent[0].task.scenario.requests)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
-        about = _about(request)
-        if self.weaves and number % 4 < 2:
-            base = Recipe(required=(kind,) if kind else (), requests=length, about=about)
-            source = self._made(base)
+        recipe = Recipe(
+            requests=len(parent[0].task.scenario.requests) if level == LEVELS[-1] else 1,
+            plain=level == LEVELS[0],
+            about=_about(request),
+        )
+        if self.weaves and number % 2 == 0:
+            source = self._made(replace(recipe, required=(kind,) if kind else ()))
             woven = source and self.domain.weave(source, self.feature, number)
             if woven is not None:
                 return woven
         feature = (self.feature,) if self.feature else ()
         for required in dict.fromkeys([(*feature, kind) if kind else feature, feature]):
-            unique = tuple(dict.fromkeys(required))
-            recipe = Recipe(required=unique, requests=length, about=about)
             try:
-                return self._with_feature(recipe)
+                unique = tuple(dict.fromkeys(required))
+                return self._with_feature(replace(recipe, required=unique))
             except ConfigError:
                 continue
-        return self._with_feature(Recipe(weights={self.feature: 1.0}, requests=length))
+        return self._with_feature(replace(recipe, weights={self.feature: 1.0}))
 
     def _with_feature(self, recipe: Recipe) -> Task | None:
         for _ in range(IN_VAIN):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.admission import Proof
 from harness.config import load_config
 from harness.loop import run_loop, stations
 from harness.parts import Parts
@@ -206,7 +207,7 @@ def trace_lineage(store: Store, number: int, evaluation: str) -> None:
     lacking = {row["pattern"] for row in account["patterns"] if not row["admitted"]}
     assert all(row["ended"] for row in account["patterns"] if row["pattern"] in lacking)
     assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns) - lacking
-    proofs = {row["task_id"]: row["gates"] for row in store.read_rows(f"rounds/{number}/proofs.jsonl")}
-    assert set(proofs) == {task.id for task in tasks}
-    assert all(list(gates) == account["gates"] for gates in proofs.values())
+    proofs = store.read_values(f"rounds/{number}/proofs.jsonl", Proof)
+    assert [proof.task_id for proof in proofs] == [task.id for task in tasks]
+    assert all(list(proof.gates) == account["gates"] for proof in proofs)
     assert set(diagnoses) == set(failed)
