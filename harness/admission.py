@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.config import nearest, read_options
@@ -45,8 +45,10 @@ class Options:
     ``trials`` conversations of the current policy, held ``wave`` at a time until its failure rate
     lies in [``easiest``, ``hardest``]; a task easier than that is made harder at most
     ``mutations`` times. A pattern is given up after ``candidates_per_task`` candidates for each
-    wanted task, and the policy's conversations end at ``rollouts_per_task`` for each. ``floor``:
-    the fewest tasks of a pattern; ``cap``: the most, as a share of all.
+    wanted task, and the policy's conversations end at ``rollouts_per_task`` for each. ``fill``: let
+    in what only ``targeted`` objects to as too hard, or for which no conversations were left, where
+    tasks are missing at the end. ``floor``: the fewest tasks of a pattern; ``cap``: the most, as a
+    share of all.
     """
 
     off: tuple[str, ...] = ()
@@ -61,13 +63,19 @@ class Options:
     mutations: int = 2
     candidates_per_task: int = 20
     rollouts_per_task: int = 16
+    fill: bool = False
     floor: int = 1
     cap: float = 0.5
 
 
-def admission_options(tables: Mapping[str, Mapping[str, Json]]) -> Options:
-    """The options in a configuration's tables. Raises ``ConfigError`` for what makes no sense."""
+def admission_options(
+    tables: Mapping[str, Mapping[str, Json]], *, off: Sequence[str] = ()
+) -> Options:
+    """The options in a configuration's tables, with more gates ``off``. Raises ``ConfigError`` for
+    what makes no sense.
+    """
     options = read_options(Options, Settings(options=tables.get("admission", {})), name="admission")
+    options = replace(options, off=tuple(dict.fromkeys([*options.off, *off])))
     for name in options.off:
         if name not in GATES:
             raise ConfigError(

@@ -8,7 +8,7 @@ one pattern cannot fill goes to the others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.admission import PLAYED, Book, Gate, Options, Proof, Verdict, pass_gates
@@ -115,6 +115,9 @@ async def _inject(
         ]
         for source, candidate in await _proved(batch, workshop):
             source.admit(candidate)
+    _use_spare(sources, count)
+    if options.fill:
+        _use_unproven(sources, count)
     admitted = [candidate for source in sources for candidate in source.admitted]
     return Injected(
         tasks=tuple(candidate.task for candidate in admitted),
@@ -131,6 +134,36 @@ def _shared_out(open_: Sequence[_Source], missing: int) -> dict[str, int]:
     if sum(own.values()) > 0:
         return own
     return quotas({source.pattern.id: source.pattern.share for source in open_}, missing, floor=0)
+
+
+def _use_spare(sources: Sequence[_Source], count: int) -> None:
+    """Fill what is missing with what passed beyond a pattern's quota, one pattern after the other;
+    refuse the rest.
+    """
+    missing = count - sum(source.had for source in sources)
+    for source, candidate in _in_turn([(source, source.spare) for source in sources], missing):
+        source.admitted.append(candidate)
+    for source in sources:
+        source.let_go()
+
+
+def _use_unproven(sources: Sequence[_Source], count: int) -> None:
+    """Fill what is still missing with what may be too hard; its proof says that it is unproven."""
+    missing = count - sum(source.had for source in sources)
+    for source, candidate in _in_turn([(source, source.unproven) for source in sources], missing):
+        source.admitted.append(candidate)
+        source.filled += 1
+
+
+def _in_turn(
+    piles: Sequence[tuple[_Source, list[_Candidate]]], count: int
+) -> Iterator[tuple[_Source, _Candidate]]:
+    """At most ``count`` candidates taken from the piles, one from each in turn."""
+    while count > 0 and any(pile for _, pile in piles):
+        for source, pile in piles:
+            if pile and count > 0:
+                yield source, pile.pop(0)
+                count -= 1
 
 
 def _ahead(workshop: Workshop) -> int:
@@ -160,8 +193,10 @@ class _Source:
     ) -> None:
         self.pattern, self.workshop, self.quota = pattern, workshop, quota
         self.admitted: list[_Candidate] = []
+        self.spare: list[_Candidate] = []
         self.harder: list[_Candidate] = []
-        self.drawn = self.faults = self.asked = self.mutated = 0
+        self.unproven: list[_Candidate] = []
+        self.drawn = self.faults = self.asked = self.mutated = self.filled = 0
         self.ended = "" if members else "it has no failures to learn from"
         self._round = round
         self._seed = stable_seed(seed, round, pattern.id)
@@ -173,12 +208,15 @@ class _Source:
         return len(self.admitted)
 
     def admit(self, candidate: _Candidate) -> None:
-        """Take the candidate in, unless as many are in as were ever asked for."""
-        if self.had < self.asked:
-            self.admitted.append(candidate)
-            return
-        self.workshop.book.note("quota", Verdict(reason=FULL), candidate.task, self.pattern.id)
-        self.workshop.known.forget(candidate.task)
+        """Take the candidate in, or keep it to spare if as many are in as were asked for."""
+        (self.admitted if self.had < self.asked else self.spare).append(candidate)
+
+    def let_go(self) -> None:
+        """Refuse what is to spare."""
+        for candidate in self.spare:
+            self.workshop.book.note("quota", Verdict(reason=FULL), candidate.task, self.pattern.id)
+            self.workshop.known.forget(candidate.task)
+        self.spare = []
 
     def account(self) -> Mapping[str, Json]:
         """What the pattern asked for and got; ``ended`` is why no more can be had ("": it can)."""
@@ -188,7 +226,8 @@ class _Source:
             "admitted": self.had,
             "candidates": self.drawn,
             "made_harder": self.mutated,
-            "ended": self.ended,
+            "unproven": self.filled,
+            "ended": self.ended if self.had < self.quota else "",
         }
 
     async def draw(self, wanted: int, *, ahead: int) -> list[tuple[_Source, _Candidate]]:
@@ -305,6 +344,9 @@ async def _proved(
                 passed.append((source, candidate))
                 continue
             workshop.known.forget(candidate.task)
+            if verdict.reason in (TOO_HARD, UNSPENT):
+                candidate.measured[gate] = {"unproven": verdict.reason, **verdict.measured}
+                source.unproven.append(candidate)
             if verdict.reason == UNSPENT:
                 source.ended = "the budget for conversations is spent"
             elif verdict.reason in (TOO_EASY, TOO_HARD):

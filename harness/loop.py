@@ -155,21 +155,27 @@ def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> N
 
 
 def inject(
-    parts: Parts, store: Store, number: int, *, pattern: str = "", count: int | None = None
+    parts: Parts,
+    store: Store,
+    number: int,
+    *,
+    pattern: str = "",
+    count: int | None = None,
+    off: Sequence[str] = (),
 ) -> None:
     """New tasks for the round's patterns, each admitted through the gates, added to the pool.
 
     ``pattern``: for the pattern of this id alone, next to what the round has. ``count``: how many;
-    None: as configured.
+    None: as configured. ``off``: gates to leave out besides those that the configuration does.
     """
-    with _station(parts, store, f"inject {number}", unit="tasks") as work:
+    with _station(parts, store, f"inject {number}", unit="rollouts") as work:
         if work:
             patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
             if pattern:
                 patterns = [chosen_pattern(patterns, pattern, number)]
             members = _members(parts, store, number, patterns)
             wanted = parts.config.targeted_tasks if count is None else count
-            make_tasks(parts, store, number, patterns, members, count=wanted)
+            make_tasks(parts, store, number, patterns, members, count=wanted, off=off)
 
 
 def train(parts: Parts, store: Store, number: int) -> None:

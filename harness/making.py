@@ -55,27 +55,27 @@ def make_tasks(
     members: Members,
     *,
     count: int,
+    off: Sequence[str] = (),
 ) -> None:
     """Make about ``count`` tasks for these patterns and add them to the round's.
 
-    What falls short is told to the observers as a warning.
+    ``off``: gates to leave out besides those that the configuration does. What falls short is told
+    to the observers as a warning.
     """
     here = tasks_of_round(store, number)
     seed = stable_seed(parts.config.seed, "inject", *([len(here)] if here else []))
-    workshop = _workshop(parts, store, number, count)
+    options = admission_options(parts.config.options, off=off)
+    workshop = _workshop(parts, store, number, options, count)
     made = inject_tasks(patterns, members, workshop, count=count, round=number, seed=seed)
     _keep(store, number, here, made, workshop)
     if len(made.tasks) < count:
-        why = "; ".join(
-            f"pattern {row['pattern']}: {row['ended']}" for row in made.patterns if row["ended"]
-        )
-        parts.notify(
-            "warning", message=f"{len(made.tasks)} of {count} targeted tasks were admitted: {why}"
-        )
+        reasons = Counter(str(row["ended"]) for row in made.patterns if row["ended"])
+        why = "; ".join(f"{reason} ({n} patterns)" for reason, n in reasons.most_common(3))
+        message = f"{len(made.tasks)} of {count} targeted tasks were admitted: {why}"
+        parts.notify("warning", message=f"{message}. `harness tasks` has the details")
 
 
-def _workshop(parts: Parts, store: Store, number: int, count: int) -> Workshop:
-    options = admission_options(parts.config.options)
+def _workshop(parts: Parts, store: Store, number: int, options: Options, count: int) -> Workshop:
     earlier = [task for n in rounds_of(store) for task in tasks_of_round(store, n)]
     evaluated = [t for s in SPLITS for t in store.read_values(f"tasks/{s}.jsonl", Task)]
     known = Known(parts.domain, earlier, evaluated)
