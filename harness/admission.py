@@ -109,7 +109,8 @@ class Verdict:
 class Gate(Protocol):
     """One condition that every task of the pool fulfils."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def examine(self, task: Task) -> Verdict: ...
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
-from harness.types import Fact, Request, Task, stable_id, stable_seed
+from harness.types import Fact, Json, Request, Task, stable_id, stable_seed
 from harness_retail.compat import FIXED, Compat
 from harness_retail.numbers import Numbers
 from harness_retail.operations import ITEM_KINDS
@@ -55,14 +56,14 @@ class _Scene:
         hint = next((fact.says for fact in facts if fact.about == HINT), ())
         return Target(order=order, items=tuple(items), hint=hint) if items else None
 
-    def with_request(self, request: Request, tags: set[str], world: Mapping[str, object]) -> Task:
+    def with_request(self, request: Request, tags: set[str], world: Mapping[str, Json]) -> Task:
         requests = [*self.task.scenario.requests]
         requests[self.place] = request
         scenario = tell(self.user, self.task.scenario.identity, requests)
         made = replace(
             self.task,
             scenario=replace(scenario, persona=self.task.scenario.persona),
-            world={**self.task.world, **world},  # type: ignore[dict-item]
+            world={**self.task.world, **world},
             tags=tuple(sorted({*self.task.tags, *tags})),
         )
         return replace(made, id=stable_id("retail", made.world, scenario, made.gold))
@@ -252,7 +253,8 @@ def _order(scene: _Scene, items: list[OrderItem], status: str) -> Order:
     )
 
 
-def _with_order(scene: _Scene, order: Order, *, first: bool = False) -> dict[str, object]:
+def _with_order(scene: _Scene, order: Order, *, first: bool = False) -> dict[str, Json]:
     before = scene.task.world.get("added_orders")
     place = 0 if first else scene.rng.randrange(len(scene.user["orders"]) + 1)
-    return {"added_orders": [*(before if isinstance(before, list) else []), [order, place]]}
+    added: list[Json] = [cast(Json, order), place]
+    return {"added_orders": [*(before if isinstance(before, list) else []), added]}

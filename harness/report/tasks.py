@@ -124,7 +124,7 @@ def _made_with(row: Document) -> str:
 
 def _failures(row: Document) -> str:
     found = row["gates"].get("targeted")
-    return f"{found['failures']} of {found['trials']}" if found else "-"
+    return f"{found['failures']} of {found['trials']}" if found and "trials" in found else "-"
 
 
 def _opening(row: Document) -> str:

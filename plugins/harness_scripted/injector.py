@@ -9,8 +9,9 @@ turns out too hard for the policy and up when it is too easy, as in a staircase 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, cycle
 
@@ -21,7 +22,6 @@ from harness.types import (
     Diagnosis,
     Episode,
     ErrorPattern,
-    Feature,
     Origin,
     Recipe,
     Request,
@@ -49,10 +49,13 @@ class Options:
 
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach.
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
+    ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
+    is the share of the members with it times the logarithm of its lift.
     """
 
     dominant: float = 0.25
     lift: float = 1.5
+    telling: float = 0.5
 
 
 Member = tuple[Episode, Diagnosis]
@@ -143,21 +146,30 @@ class _Stream:
         self.weaves = feature in domain.twists
         self.numbers = count()
         self.generators: dict[str, Iterator[Task]] = {}
+        self.said: set[str] = set()
         self.impossible: dict[str, ConfigError] = {}
 
     def after(self, parent: Member, level: str) -> Task | None:
         """A task after the failure; None if the generator has no more.
 
-        Raises ``CannotInject`` or ``ConfigError`` if there is none with the feature.
+        It is of a higher level where this one has said all it can say. Raises ``CannotInject`` or
+        ``ConfigError`` if there is none with the feature.
         """
         number = next(self.numbers)
+        task = None
+        for higher in LEVELS[LEVELS.index(level) :]:
+            task = self._made_after(parent, higher, number)
+            said = "" if task is None else stable_id([r.says for r in task.scenario.requests])
+            if task is None or said not in self.said:
+                self.said.add(said)
+                return task
+        return task
+
+    def _made_after(self, parent: Member, level: str, number: int) -> Task | None:
         request = failed_request(parent)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
-        recipe = Recipe(
-            requests=len(parent[0].task.scenario.requests) if level == LEVELS[-1] else 1,
-            plain=level == LEVELS[0],
-            about=_about(request),
-        )
+        length = max(2, len(parent[0].task.scenario.requests)) if level == LEVELS[-1] else 1
+        recipe = Recipe(requests=length, plain=level == LEVELS[0], about=_about(request))
         if self.weaves and number % 2 == 0:
             source = self._made(replace(recipe, required=(kind,) if kind else ()))
             woven = source and self.domain.weave(source, self.feature, number)
@@ -197,19 +209,20 @@ class _Stream:
 def leading_features(
     pattern: ErrorPattern, members: Members, domain: Domain, options: Options
 ) -> list[str]:
-    """The features to ask for: those that provoke the pattern's typical mistakes, if there are some
-    that are frequent among the members those alone; else what the members have in common.
+    """The features to ask for: of those that provoke the pattern's typical mistakes the ones most
+    telling among the members, or all if none is; without any, what the members have in common.
 
     [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
     and none of them is of use.
     """
     if not domain.features:
         return [""]
-    lifts = _lifts(members, domain)
-    raised = {name: lift for name, lift in lifts.items() if lift >= options.lift}
+    telling = _telling(members, domain, options.lift)
     kinds = _dominant(pattern, members, options.dominant)
-    provoking = [name for kind in kinds for name in _provoking(kind, domain.features, raised)]
-    names = list(dict.fromkeys(provoking)) or sorted(raised, key=lambda name: -raised[name])[:2]
+    provoking = [f.name for kind in kinds for f in domain.features if kind in f.provokes]
+    most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
+    likely = [name for name in provoking if telling.get(name, 0.0) >= options.telling * most]
+    names = list(dict.fromkeys(likely)) or sorted(telling, key=lambda name: -telling[name])[:2]
     if not names:
         raise CannotInject(
             f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
@@ -237,26 +250,23 @@ def _those_with(feature: str, members: Members) -> Members:
     return [member for member in members if feature in member[0].task.tags] or members
 
 
-def _provoking(kind: str, features: Sequence[Feature], raised: Mapping[str, float]) -> list[str]:
-    """The features that provoke a mistake kind; if some are raised, those alone."""
-    names = [feature.name for feature in features if kind in feature.provokes]
-    return [name for name in names if name in raised] or names
-
-
 def _dominant(pattern: ErrorPattern, members: Members, share: float) -> list[str]:
     counts = Counter(pattern.kinds) or Counter(diagnosis.kind for _, diagnosis in members)
     total = sum(counts.values())
     return [kind for kind, count in counts.most_common() if count >= share * total]
 
 
-def _lifts(members: Members, domain: Domain) -> dict[str, float]:
-    """How many times as frequent a feature is among the members' tags as among the train tasks'."""
+def _telling(members: Members, domain: Domain, least: float) -> dict[str, float]:
+    """How telling each feature is that is so many times as frequent among the members' tags as
+    among the train tasks': its share among the members times the logarithm of the ratio.
+    """
     train = domain.tasks("train")
     usual = Counter(tag for task in train for tag in set(task.tags))
     here = Counter(tag for episode, _ in members for tag in set(episode.task.tags))
-    return {
-        feature.name: (here[feature.name] / len(members))
-        / ((usual[feature.name] + 1) / (len(train) + 1))
-        for feature in domain.features
-        if here[feature.name]
-    }
+    found: dict[str, float] = {}
+    for name in (feature.name for feature in domain.features):
+        share = here[name] / len(members)
+        lift = share / ((usual[name] + 1) / (len(train) + 1))
+        if lift >= least:
+            found[name] = share * math.log(lift)
+    return found
