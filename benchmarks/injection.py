@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from leaks import planted_leaks
 from variety import Variety, measure
 from weak_agents import WEAKNESSES, WeakAgent
 
@@ -29,6 +28,7 @@ from harness.injection import Workshop, inject_tasks
 from harness.patterns import find_patterns
 from harness.protocols import Policy, Settings
 from harness.rollout import Job, Setting, run_rollouts
+from harness.testing.leaks import planted_leaks
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
 from harness_faiss.clusterer import faiss_clusterer

@@ -196,7 +196,7 @@ class _Source:
         self.spare: list[_Candidate] = []
         self.harder: list[_Candidate] = []
         self.unproven: list[_Candidate] = []
-        self.drawn = self.faults = self.asked = self.mutated = self.filled = 0
+        self.drawn = self.faults = self.asked = self.held = self.mutated = self.filled = 0
         self.ended = "" if members else "it has no failures to learn from"
         self._round = round
         self._seed = stable_seed(seed, round, pattern.id)
@@ -238,7 +238,13 @@ class _Source:
             return []
         found, self.harder = self.harder, []
         self.asked = max(self.asked, self.had + wanted)
-        most = self.asked * self.workshop.options.candidates_per_task
+        options = self.workshop.options
+        most = self.asked * options.candidates_per_task
+        if self.workshop.player is not None:
+            left = self.asked * options.rollouts_per_task - self.held
+            wanted, ahead = min(wanted * ahead, max(0, left) // options.trials), 1
+            if wanted == 0 and not self.ended:
+                self.ended = f"its {self.held} conversations are spent"
         while len(found) < wanted * ahead and not self.ended:
             if self.drawn >= most:
                 self.ended = f"after {self.drawn} candidates too few of them got in"
@@ -366,5 +372,8 @@ async def _played(
         return await doable(tasks, workshop.reference, workshop.options)
     if gate == "targeted" and workshop.player is not None:
         aims = [Aim(candidate.task, source.pattern) for source, candidate in batch]
-        return await targeted(aims, workshop.player, workshop.options)
+        verdicts = await targeted(aims, workshop.player, workshop.options)
+        for source, candidate in batch:
+            source.held += len(workshop.player.of(candidate.task))
+        return verdicts
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from harness.config import nearest
 from harness.errors import RunError
 from harness.store import Store
 from harness.types import Task, stable_id
@@ -59,10 +60,9 @@ def veto(store: Store, ids: Iterable[str], *, keep_out: bool, reason: str = "") 
     known = {task.id for number in rounds_of(store) for task in tasks_of_round(store, number)}
     for task_id in wanted:
         if task_id not in known:
-            near = sorted(other for other in known if other.startswith(task_id[:4]))
             raise RunError(
                 f"no task of {store.folder} has the id {task_id!r}",
-                hint=f"Did you mean {near[0]!r}?" if near else "See `harness tasks` for the ids.",
+                hint=nearest(task_id, sorted(known)) or "See `harness tasks` for the ids.",
             )
     for task_id in wanted:
         store.append(VETOES, {"task_id": task_id, "vetoed": keep_out, "reason": reason})

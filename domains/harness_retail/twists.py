@@ -137,7 +137,7 @@ def _two_orders(scene: _Scene) -> Task | None:
     same, other = target.items[0], _item(scene.rng.choice(others), scene.rng)
     items = [OrderItem(**same), other]
     scene.rng.shuffle(items)
-    added = _order(scene, items, target.order["status"])
+    added = _order(scene, items, target.order)
     target = replace(target, hint=scene.rng.choice(hints))
     hint = replace(hint_fact(target, request.kind), volunteered=scene.rng.random() < 0.7)
     pointing = [fact for fact in request.facts if fact.about.startswith("which ")][:1]
@@ -157,8 +157,8 @@ def _more_records(scene: _Scene) -> Task | None:
     if scene.place or len(scene.user["orders"]) > 6 or len(others) < 2:
         return None
     items = [_item(product, scene.rng) for product in scene.rng.sample(others, 2)]
-    status = scene.rng.choice(("pending", "delivered"))
-    added = _order(scene, items, status)
+    like = scene.shop.orders[scene.rng.choice(scene.user["orders"])]
+    added = _order(scene, items, like)
     return scene.with_request(scene.request, set(), _with_order(scene, added, first=True))
 
 
@@ -215,17 +215,17 @@ def _item(product: Product, rng: random.Random) -> OrderItem:
     )
 
 
-def _order(scene: _Scene, items: list[OrderItem], status: str) -> Order:
-    """An order of the customer's, paid as its first one was."""
+def _order(scene: _Scene, items: list[OrderItem], like: Order) -> Order:
+    """An order of the customer's with the status of another one, paid and sent as that was."""
     numbers = Numbers(scene.shop.split, scene.rng)
-    known = scene.shop.orders[scene.user["orders"][0]]
+    status = "delivered" if like["fulfillments"] else "pending"
     while (order_id := f"#W{numbers.fresh(7)}") in scene.shop.orders:
         pass
     sent = status == "delivered"
     return Order(
         order_id=order_id,
         user_id=scene.user["user_id"],
-        address=scene.user["address"].copy(),
+        address=like["address"].copy(),
         items=items,
         status=status,
         fulfillments=[
@@ -240,7 +240,7 @@ def _order(scene: _Scene, items: list[OrderItem], status: str) -> Order:
             Payment(
                 transaction_type="payment",
                 amount=round(sum(item["price"] for item in items), 2),
-                payment_method_id=known["payment_history"][0]["payment_method_id"],
+                payment_method_id=like["payment_history"][0]["payment_method_id"],
             )
         ],
         cancel_reason=None,

@@ -209,8 +209,8 @@ class _Stream:
 def leading_features(
     pattern: ErrorPattern, members: Members, domain: Domain, options: Options
 ) -> list[str]:
-    """The features to ask for: of those that provoke the pattern's typical mistakes the ones most
-    telling among the members, or all if none is; without any, what the members have in common.
+    """The features to ask for: of those that provoke a typical mistake of the pattern's the ones
+    most telling among the members, or all if none is; without any, what the members have in common.
 
     [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
     and none of them is of use.
@@ -219,9 +219,11 @@ def leading_features(
         return [""]
     telling = _telling(members, domain, options.lift)
     kinds = _dominant(pattern, members, options.dominant)
-    provoking = [f.name for kind in kinds for f in domain.features if kind in f.provokes]
-    most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
-    likely = [name for name in provoking if telling.get(name, 0.0) >= options.telling * most]
+    likely: list[str] = []
+    for kind in kinds:
+        provoking = [feature.name for feature in domain.features if kind in feature.provokes]
+        most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
+        likely += [name for name in provoking if telling.get(name, 0.0) >= options.telling * most]
     names = list(dict.fromkeys(likely)) or sorted(telling, key=lambda name: -telling[name])[:2]
     if not names:
         raise CannotInject(
