@@ -17,6 +17,7 @@ from harness.chat import ChatReply as ChatReply
 from harness.chat import ChatRequest as ChatRequest
 from harness.events import Event as Event
 from harness.events import Observer as Observer
+from harness.exchange import TrajectoryFormat as TrajectoryFormat
 from harness.execution import Executor as Executor
 from harness.turns import AgentTurn as AgentTurn
 from harness.turns import TurnTokens as TurnTokens
@@ -32,7 +33,6 @@ from harness.types import (
     Json,
     Message,
     Recipe,
-    Recording,
     Split,
     Task,
     TermScore,
@@ -394,27 +394,5 @@ class Trainer(Protocol):
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
         ``success`` and ``term/NAME`` (means over the step's rollouts) for reinforcement.
-        """
-        ...
-
-
-# --- files ---------------------------------------------------------------------------------------
-
-
-class TrajectoryFormat(Protocol):
-    """A file format for conversations, to exchange them with other tools."""
-
-    def recognises(self, path: Path) -> bool:
-        """Whether the file or folder looks like this format, by a cheap look. Never raises."""
-        ...
-
-    def read(self, path: Path) -> Recording:
-        """All that is in the file or folder. Raises ``FormatError`` naming what is wrong where."""
-        ...
-
-    def write(self, recording: Recording, path: Path) -> None:
-        """Write the recording. Raises ``FormatError`` if this format cannot hold it.
-
-        What a reader of it will miss is told by ``warnings.warn``.
         """
         ...

@@ -39,6 +39,9 @@ LEVELS = ("plain", "alone", "as it failed")
 IN_VAIN = 60
 """Tasks of a generator in a row without the wanted feature that show that it does not make it."""
 
+WOVEN_IN_VAIN = 10
+"""Tasks in a row into which a feature cannot be woven that show that it cannot be."""
+
 EXEMPLARS = 5
 """Failures named in the lineage where the pattern names none itself."""
 
@@ -170,11 +173,24 @@ class _Stream:
         kind = request.kind if request is not None and request.kind in self.kinds else ""
         length = max(2, len(parent[0].task.scenario.requests)) if level == LEVELS[-1] else 1
         recipe = Recipe(requests=length, plain=level == LEVELS[0], about=_about(request))
-        if self.weaves and number % 2 == 0:
-            source = self._made(replace(recipe, required=(kind,) if kind else ()))
-            woven = source and self.domain.weave(source, self.feature, number)
-            if woven is not None:
-                return woven
+        base = replace(recipe, required=(kind,) if kind else ())
+        if number % 2 == 0 and (woven := self._woven(base, number)) is not None:
+            return woven
+        try:
+            return self._generated(recipe, kind)
+        except (ConfigError, CannotInject):
+            # What the records hold for no task as they are, they may hold with more of them.
+            for _ in range(WOVEN_IN_VAIN):
+                if (woven := self._woven(base, number)) is not None:
+                    return woven
+            raise
+
+    def _woven(self, base: Recipe, number: int) -> Task | None:
+        """A task that can be done, with the feature woven in; None if this one cannot have it."""
+        source = self._made(base) if self.weaves else None
+        return source and self.domain.weave(source, self.feature, number)
+
+    def _generated(self, recipe: Recipe, kind: str) -> Task | None:
         feature = (self.feature,) if self.feature else ()
         for required in dict.fromkeys([(*feature, kind) if kind else feature, feature]):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -92,10 +93,14 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> RetailDomain:
 
 
 def planted_failure() -> tuple[Episode, Diagnosis]:
-    """An agent that took the wrong one of two orders."""
+    """An agent that took the wrong one of two orders with a mug."""
     domain = RetailDomain()
     recipe = Recipe(required=("two_orders", "cancel"), requests=1)
     [task] = islice(domain.generate(1, recipe), 1)
+    [request] = task.scenario.requests
+    facts = (replace(request.facts[0], recognised_by=("mug",)), *request.facts[1:])
+    request = replace(request, facts=facts)
+    task = replace(task, scenario=replace(task.scenario, requests=(request,)))
     episode = play(domain, task)
     return episode, Diagnosis(
         trajectory_id=episode.trajectory.id,
@@ -121,7 +126,7 @@ def injected(shop: RetailDomain) -> list[Task]:
         share=1.0,
         kinds={"wrong_order": 1},
     )
-    known, options = Known(shop, []), Options()
+    known, options = Known(shop, []), Options(off=("new", "distinct"))
     workshop = Workshop(
         injector=template_injector(Settings()),
         domain=shop,
@@ -129,7 +134,7 @@ def injected(shop: RetailDomain) -> list[Task]:
         known=known,
         options=options,
     )
-    made = inject_tasks([pattern], {"p1": [failure]}, workshop, count=6, round=1, seed=4)
+    made = inject_tasks([pattern], {"p1": [failure]}, workshop, count=12, round=1, seed=4)
     return list(made.tasks)
 
 
