@@ -46,9 +46,8 @@ class Options:
     lies in [``easiest``, ``hardest``]; a task easier than that is made harder at most
     ``mutations`` times. A pattern is given up after ``candidates_per_task`` candidates for each
     wanted task, and the policy's conversations end at ``rollouts_per_task`` for each. ``fill``: let
-    in what only ``targeted`` objects to as too hard, or for which no conversations were left, where
-    tasks are missing at the end. ``floor``: the fewest tasks of a pattern; ``cap``: the most, as a
-    share of all.
+    in what only ``targeted`` objects to, as too hard, where tasks are missing at the end.
+    ``floor``: the fewest tasks of a pattern; ``cap``: the most, as a share of all.
     """
 
     off: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from harness.gates import Known
 from harness.pool import content_id, quotas
 from harness.protocols import AttentiveInjector, Domain, TaskInjector
 from harness.registry import blame
-from harness.targeting import TOO_EASY, TOO_HARD, UNSPENT, Aim, doable, targeted
+from harness.targeting import TOO_EASY, TOO_HARD, Aim, doable, targeted
 from harness.tryout import Tryout
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Task, stable_seed
 
@@ -108,16 +108,16 @@ async def _inject(
         if missing <= 0:
             break
         more = _shared_out(open_, missing)
-        batch = [
-            made
-            for source in open_
-            for made in await source.draw(more[source.pattern.id], ahead=_ahead(workshop))
-        ]
+        afforded = count * options.rollouts_per_task - sum(source.held for source in sources)
+        batch: list[tuple[_Source, _Candidate]] = []
+        for source in open_:
+            spent = len(batch) * options.trials
+            batch += await source.draw(more[source.pattern.id], _ahead(workshop), afforded - spent)
         for source, candidate in await _proved(batch, workshop):
             source.admit(candidate)
     _use_spare(sources, count)
     if options.fill:
-        _use_unproven(sources, count)
+        _use_unproven(sources, count, workshop)
     admitted = [candidate for source in sources for candidate in source.admitted]
     return Injected(
         tasks=tuple(candidate.task for candidate in admitted),
@@ -147,12 +147,17 @@ def _use_spare(sources: Sequence[_Source], count: int) -> None:
         source.let_go()
 
 
-def _use_unproven(sources: Sequence[_Source], count: int) -> None:
+def _use_unproven(sources: Sequence[_Source], count: int, workshop: Workshop) -> None:
     """Fill what is still missing with what may be too hard; its proof says that it is unproven."""
     missing = count - sum(source.had for source in sources)
-    for source, candidate in _in_turn([(source, source.unproven) for source in sources], missing):
-        source.admitted.append(candidate)
-        source.filled += 1
+    piles = [(source, source.unproven) for source in sources]
+    for source, candidate in _in_turn(piles, sum(len(pile) for _, pile in piles)):
+        # What got in since it was refused may be nearly the same.
+        if missing > 0 and pass_gates(workshop.gates, candidate.task, Book()) is not None:
+            workshop.known.add(candidate.task)
+            source.admitted.append(candidate)
+            source.filled += 1
+            missing -= 1
 
 
 def _in_turn(
@@ -230,22 +235,24 @@ class _Source:
             "ended": self.ended if self.had < self.quota else "",
         }
 
-    async def draw(self, wanted: int, *, ahead: int) -> list[tuple[_Source, _Candidate]]:
+    async def draw(
+        self, wanted: int, ahead: int, afforded: int
+    ) -> list[tuple[_Source, _Candidate]]:
         """``ahead`` candidates for each wanted task that passed the cheap gates, those made harder
-        among them.
+        among them: no more than can be played in so many conversations.
         """
         if wanted <= 0:
             return []
         found, self.harder = self.harder, []
         self.asked = max(self.asked, self.had + wanted)
         options = self.workshop.options
-        most = self.asked * options.candidates_per_task
+        most, candidates = self.asked * options.candidates_per_task, wanted * ahead
         if self.workshop.player is not None:
-            left = self.asked * options.rollouts_per_task - self.held
-            wanted, ahead = min(wanted * ahead, max(0, left) // options.trials), 1
-            if wanted == 0 and not self.ended:
-                self.ended = f"its {self.held} conversations are spent"
-        while len(found) < wanted * ahead and not self.ended:
+            left = min(afforded, self.asked * options.rollouts_per_task - self.held)
+            candidates = min(candidates, max(0, left) // options.trials)
+            if candidates == 0 and not self.ended:
+                self.ended = f"the conversations are spent, {self.held} of them on this pattern"
+        while len(found) < candidates and not self.ended:
             if self.drawn >= most:
                 self.ended = f"after {self.drawn} candidates too few of them got in"
                 break
@@ -350,12 +357,10 @@ async def _proved(
                 passed.append((source, candidate))
                 continue
             workshop.known.forget(candidate.task)
-            if verdict.reason in (TOO_HARD, UNSPENT):
+            if verdict.reason == TOO_HARD:
                 candidate.measured[gate] = {"unproven": verdict.reason, **verdict.measured}
                 source.unproven.append(candidate)
-            if verdict.reason == UNSPENT:
-                source.ended = "the budget for conversations is spent"
-            elif verdict.reason in (TOO_EASY, TOO_HARD):
+            if verdict.reason in (TOO_EASY, TOO_HARD):
                 source.tell(candidate, too_hard=verdict.reason == TOO_HARD)
         left = passed
     return left

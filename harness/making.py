@@ -103,7 +103,7 @@ def _player(parts: Parts, store: Store, number: int, options: Options, count: in
         )
         return None
     name, station = f"rounds/{number}/trials.jsonl", f"inject {number}"
-    budget = count * options.rollouts_per_task
+    most = count * options.rollouts_per_task
     known = read_trials(store.read_rows(name))
     won = Counter(trial.success for trial in known)
 
@@ -116,7 +116,7 @@ def _player(parts: Parts, store: Store, number: int, options: Options, count: in
             "rollout_finished",
             station=station,
             done=won.total(),
-            total=budget,
+            total=most,
             success=won[True],
             ended=trial.uncounted,
         )
@@ -129,7 +129,6 @@ def _player(parts: Parts, store: Store, number: int, options: Options, count: in
         seed=parts.config.seed,
         note=note,
         known={(trial.task_id, trial.trial): trial for trial in known},
-        budget=budget,
     )
 
 

@@ -19,7 +19,6 @@ TOO_EASY = "too easy for the policy"
 TOO_HARD = "too hard for the policy"
 UNCOUNTED = "no conversation on it counts"
 ELSEWHERE = "fails in other ways than the pattern"
-UNSPENT = "not played: the budget for conversations is spent"
 NOT_DONE = "the reference policy cannot do it"
 
 TYPICAL = 0.25
@@ -41,22 +40,14 @@ async def targeted(aims: Sequence[Aim], tryout: Tryout, options: Options) -> lis
     in early lean to the middle.
     """
     open_ = list(aims)
-    unspent: set[str] = set()
     for start in range(0, options.trials, options.wave):
         wave = range(start, min(start + options.wave, options.trials))
-        afforded = [aim for n, aim in enumerate(open_, 1) if tryout.allows(n * len(wave))]
-        unspent |= {a.task.id for a in open_[len(afforded) :] if not tryout.of(a.task)}
-        await tryout.hold([aim.task for aim in afforded], wave)
-        await tryout.explain([a.task for a in afforded if _in_band(tryout.of(a.task), options)])
+        await tryout.hold([aim.task for aim in open_], wave)
+        await tryout.explain([a.task for a in open_ if _in_band(tryout.of(a.task), options)])
         open_ = [
-            aim for aim in afforded if verdict_on(tryout.of(aim.task), aim.pattern, options).reason
+            aim for aim in open_ if verdict_on(tryout.of(aim.task), aim.pattern, options).reason
         ]
-    verdicts = [
-        Verdict(reason=UNSPENT)
-        if aim.task.id in unspent
-        else verdict_on(tryout.of(aim.task), aim.pattern, options)
-        for aim in aims
-    ]
+    verdicts = [verdict_on(tryout.of(aim.task), aim.pattern, options) for aim in aims]
     tryout.forget([aim.task for aim in aims])
     return verdicts
 

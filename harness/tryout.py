@@ -60,8 +60,7 @@ def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
 class Tryout:
     """One policy's trials on candidates; ``note`` is told of each new one, so it can be kept.
 
-    ``known`` are trials had before, which are not had again. ``held`` counts those held now. At
-    most ``budget`` are held in all (None: no limit).
+    ``known`` are trials had before, which are not had again. ``held`` counts those held now.
     """
 
     policy: Policy
@@ -71,13 +70,8 @@ class Tryout:
     seed: int
     note: Callable[[Trial], None] = lambda trial: None
     known: dict[Key, Trial] = field(default_factory=dict)
-    budget: int | None = None
     held: int = 0
     _episodes: dict[Key, Episode] = field(default_factory=dict)
-
-    def allows(self, count: int) -> bool:
-        """Whether so many more conversations are within the budget."""
-        return self.budget is None or self.held + count <= self.budget
 
     async def hold(self, tasks: Sequence[Task], trials: range) -> None:
         """Have those conversations on the tasks that were not had yet, all at once."""

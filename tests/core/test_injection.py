@@ -148,7 +148,6 @@ def made(
         executor=asyncio_executor(Settings()),
         judge=Blunt(),
         seed=1,
-        budget=count * chosen.rollouts_per_task,
     )
     workshop = Workshop(
         injector=maker,  # type: ignore[arg-type]
@@ -258,7 +257,7 @@ def test_the_budget_for_conversations_is_kept() -> None:
     assert found.tasks == ()
     assert workshop.player is not None
     assert workshop.player.held == 12
-    assert ended(found) == {"a": "its 12 conversations are spent"}
+    assert ended(found) == {"a": "the conversations are spent, 12 of them on this pattern"}
 
 
 def test_a_pattern_without_failures_has_nothing_to_learn_from() -> None:

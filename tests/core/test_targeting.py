@@ -18,7 +18,6 @@ from harness.targeting import (
     TOO_EASY,
     TOO_HARD,
     UNCOUNTED,
-    UNSPENT,
     Aim,
     doable,
     targeted,
@@ -117,7 +116,7 @@ def tasks(count: int) -> list[Task]:
     return found[:count]
 
 
-def tryout(policy: Teacher, known: Sequence[Trial] = (), budget: int | None = None) -> Tryout:
+def tryout(policy: Teacher, known: Sequence[Trial] = ()) -> Tryout:
     return Tryout(
         policy=policy,
         setting=Setting(domain=DOMAIN, user=scripted_user(Settings())),
@@ -125,7 +124,6 @@ def tryout(policy: Teacher, known: Sequence[Trial] = (), budget: int | None = No
         judge=rule_judge(Settings()),
         seed=1,
         known={(trial.task_id, trial.trial): trial for trial in known},
-        budget=budget,
     )
 
 
@@ -141,15 +139,6 @@ def test_conversations_end_as_soon_as_a_task_has_shown_itself() -> None:
     assert [policy.played[task.id] for task in (mixed, late, easy, hard)] == [2, 4, 4, 4]
     assert verdicts[0].measured["in_pattern"] == 1
     assert verdicts[1].measured["trials"] == 4
-
-
-def test_what_the_budget_does_not_reach_is_not_played() -> None:
-    some = tasks(3)
-    policy = Sometimes({task.id: {0} for task in some})
-    aims = [Aim(task, GAVE_UP) for task in some]
-    verdicts = asyncio.run(targeted(aims, tryout(policy, budget=4), Options()))
-    assert [verdict.reason for verdict in verdicts] == ["", "", UNSPENT]
-    assert policy.played.total() == 4
 
 
 def test_trials_that_were_had_before_are_not_had_again() -> None:
