@@ -283,8 +283,12 @@ def _rest(report: Report) -> list[str]:
         f"{kind.replace('_', ' ')} {n - report.leaks_admitted_by_kind[kind]} of {n}"
         for kind, n in report.leaks.items()
     )
+    cells = [c.ratio(agent) for c in report.columns for agent in WEAKNESSES if agent != c.weakness]
+    risen = sum(ratio >= 2 for ratio in cells)
     gates = ", ".join(f"{row['gate']} {row['passed']}/{row['seen']}" for row in report.yields)
     return [
+        f"{risen} of the {len(cells)} cells off the diagonal are 2 or more.",
+        "",
         f"{report.admitted} tasks for all patterns together were admitted of {report.candidates} "
         f"candidates in {report.seconds} s by the clock ({report.cpu_seconds} CPU-seconds); "
         f"{report.solved} of them a reference agent solves. Passed by gate: {gates}.",
