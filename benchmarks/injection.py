@@ -325,7 +325,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except HarnessError as error:
         sys.exit(f"{error}\n{error.hint}")
-    text = markdown(report, f"python benchmarks/injection.py --seed {options.seed}")
+    sizes = f"--tasks {options.tasks} --untargeted {options.untargeted} --leaks {options.leaks}"
+    text = markdown(report, f"python benchmarks/injection.py --seed {options.seed} {sizes}")
     print(json.dumps(asdict(report), indent=2) if options.json else text)
     if options.markdown:
         before, start, rest = DOCUMENT.read_text(encoding="utf-8").partition(START)

@@ -19,6 +19,7 @@ from harness_retail.solve import caller, look_ups
 from harness_tau2.files import write_json
 from harness_tau2.official_tasks import write_task
 from harness_tau2.tasks import official_task
+from harness_tau2.wire import as_object, fields
 
 GENERATED = "retail"
 """Our domain whose generated shops can be merged into the official one."""
@@ -58,6 +59,9 @@ def task_entry(task: Task) -> dict[str, Json]:
     """The official form of a task, with the records it happens in."""
     entry = write_task(task)
     if official_task(task) is None and task.domain == GENERATED:
+        scenario = as_object(entry["user_scenario"], "user_scenario")
+        told = {**fields(scenario, "instructions"), "domain": GENERATED}
+        entry["user_scenario"] = {**scenario, "instructions": told}
         data: dict[str, Json] = {"agent_data": _records(task), "user_data": None}
         entry["initial_state"] = {
             "initialization_data": data,

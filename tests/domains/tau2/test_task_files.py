@@ -43,6 +43,7 @@ def test_the_official_shop_plays_the_gold_of_every_task_to_the_same_end(
     assert [task.id for task in loaded] == [task.id for task in tasks]
     for theirs, ours in zip(loaded, tasks, strict=True):
         assert theirs.user_scenario.instructions.reason_for_call == ours.scenario.reason
+        assert theirs.user_scenario.instructions.domain == "retail"
         assert theirs.evaluation_criteria.communicate_info == list(ours.communicate)
         world = environment.get_environment()
         world.set_state(
