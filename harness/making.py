@@ -68,6 +68,10 @@ def make_tasks(
     workshop = _workshop(parts, store, number, options, count)
     made = inject_tasks(patterns, members, workshop, count=count, round=number, seed=seed)
     _keep(store, number, here, made, workshop)
+    for row in made.patterns:
+        if row["ended"] and not row["admitted"]:
+            message = f"no task for the pattern {row['pattern']}: {row['ended']}"
+            parts.notify("warning", message=message)
     if len(made.tasks) < count:
         reasons = Counter(str(row["ended"]) for row in made.patterns if row["ended"])
         why = "; ".join(f"{reason} ({n} patterns)" for reason, n in reasons.most_common(3))
