@@ -26,9 +26,9 @@ else:
 
 PRESETS = ("quick", "default", "full")
 
-OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector"})
-"""Option tables that belong to no plugin: model folders, calls to chat models, and the roles that
-the core makes of any chat model.
+OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector", "admission"})
+"""Option tables that belong to no plugin: model folders, calls to chat models, the roles that the
+core makes of any chat model, and the gates of the task pool.
 """
 
 
@@ -38,7 +38,8 @@ class LoopConfig:
 
     ``teacher`` is the policy that makes demonstrations. ``temperature`` is that of evaluation.
     ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
-    train on the tasks of all rounds or of the last only. ``control``: add an arm with the same
+    train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
+    is kept for each newer round (1: all). ``control``: add an arm with the same
     budget on untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables
     by plugin name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses
     them, "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may
@@ -62,6 +63,7 @@ class LoopConfig:
     rounds: int = 1
     restart: Literal["sft", "previous"] = "sft"
     pool: Literal["union", "recent"] = "union"
+    recency: float = 1.0
     control: bool = True
     validation_tasks: int = 100
     validation_trials: int = 2

@@ -45,6 +45,10 @@ class NothingToLearn(HarnessError):
     """A station was given nothing to work on, such as discovery without one failure."""
 
 
+class CannotInject(HarnessError):
+    """No task of the domain can provoke an error pattern; the message is the reason."""
+
+
 class ModelError(HarnessError):
     """A model folder that cannot be used: no tokenizer, no chat template, weights that do not
     fit.

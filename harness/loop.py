@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
+from harness.admission import Book, admission_options, pass_gates
 from harness.discovery import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
-from harness.injection import inject_tasks
+from harness.gates import Known, cheap_gates
+from harness.making import chosen_pattern, make_tasks, subject
 from harness.parts import Parts
-from harness.pool import Gate
+from harness.pool import pool_of
 from harness.protocols import Policy, TrainingJob
 from harness.rollout import Job, run_rollouts
 from harness.samples import demonstrations
@@ -74,11 +76,6 @@ def run_round(parts: Parts, store: Store, number: int) -> None:
     if parts.config.control:
         train_control(parts, store, number)
         evaluate_arm(parts, store, f"control-{number}", "test")
-
-
-def subject(number: int) -> str:
-    """The arm whose failures round ``number`` studies: the newest policy before it."""
-    return "sft" if number == 1 else f"rl-{number - 1}"
 
 
 def stations(parts: Parts) -> list[str]:
@@ -141,27 +138,28 @@ def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> N
             write_discovery(store, number, source, found)
 
 
-def inject(parts: Parts, store: Store, number: int) -> None:
-    """New tasks for the round's patterns, each admitted through the gate, added to the pool."""
-    config = parts.config
-    with _station(parts, store, f"inject {number}") as work:
+def inject(
+    parts: Parts,
+    store: Store,
+    number: int,
+    *,
+    pattern: str = "",
+    count: int | None = None,
+    off: Sequence[str] = (),
+) -> None:
+    """New tasks for the round's patterns, each admitted through the gates, added to the pool.
+
+    ``pattern``: for the pattern of this id alone, next to what the round has. ``count``: how many;
+    None: as configured. ``off``: gates to leave out besides those that the configuration does.
+    """
+    with _station(parts, store, f"inject {number}", unit="rollouts") as work:
         if work:
             patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
-            earlier = [task for n in range(1, number) for task in round_tasks(store, n)]
-            held_out = [*parts.domain.tasks("test"), *parts.domain.tasks("validation")]
-            gate = Gate.over(parts.domain, earlier, held_out)
-            tasks = inject_tasks(
-                patterns,
-                _members(parts, store, number, patterns),
-                parts.injector,
-                parts.domain,
-                gate,
-                count=config.targeted_tasks,
-                round=number,
-                seed=stable_seed(config.seed, "inject"),
-            )
-            store.write_values(f"rounds/{number}/tasks.jsonl", Task, tasks)
-            store.write_json(f"rounds/{number}/refused.json", dict(gate.refused))
+            if pattern:
+                patterns = [chosen_pattern(patterns, pattern, number)]
+            members = _members(parts, store, number, patterns)
+            wanted = parts.config.targeted_tasks if count is None else count
+            make_tasks(parts, store, number, patterns, members, count=wanted, off=off)
 
 
 def train(parts: Parts, store: Store, number: int) -> None:
@@ -220,10 +218,6 @@ def studied(store: Store, number: int) -> str:
     return found[0] if usual not in found and len(found) == 1 else usual
 
 
-def round_tasks(store: Store, number: int) -> list[Task]:
-    return store.read_values(f"rounds/{number}/tasks.jsonl", Task)
-
-
 def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
     """The tasks round ``number`` trains on. Raises ``NothingToLearn`` if there are none."""
     if not store.is_done(f"inject {number}"):
@@ -232,11 +226,11 @@ def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
             hint=f"Run `harness inject {store.folder} --round {number}` first.",
         )
     first = 1 if parts.config.pool == "union" else number
-    pool = [task for n in range(first, number + 1) for task in round_tasks(store, n)]
+    pool = pool_of(store, range(first, number + 1), recency=parts.config.recency)
     if not pool:
         raise NothingToLearn(
-            "the pool is empty: no targeted task was admitted",
-            hint=f"See rounds/{number}/refused.json in the run folder for the reasons.",
+            "the pool is empty: no targeted task was admitted, or all are vetoed",
+            hint=f"`harness tasks {store.folder}` says what was refused, where and why.",
         )
     return pool
 
@@ -266,11 +260,16 @@ def _demonstrations(parts: Parts, seed: int) -> Iterator[Episode]:
 
 def _untargeted(parts: Parts, count: int) -> list[Task]:
     """Tasks of the domain's default mix, never a held-out one."""
-    held_out = [*parts.domain.tasks("test"), *parts.domain.tasks("validation")]
-    gate = Gate.over(parts.domain, [], held_out)
-    seed = stable_seed(parts.config.seed, "control")
-    tasks = parts.domain.generate(seed, Recipe(split="train"))
-    return list(islice((task for task in tasks if gate.admits(task)), count))
+    known, book = Known(parts.domain, []), Book()
+    gates = cheap_gates(parts.domain, known, admission_options(parts.config.options))
+    tasks: list[Task] = []
+    for task in parts.domain.generate(stable_seed(parts.config.seed, "control"), Recipe()):
+        if len(tasks) == count:
+            break
+        if pass_gates(gates, task, book) is not None:
+            known.add(task)
+            tasks.append(task)
+    return tasks
 
 
 # --- training -------------------------------------------------------------------------------------

@@ -134,8 +134,7 @@ class Parts:
 
     @cached_property
     def teacher(self) -> Policy:
-        name = self.config.teacher
-        return self.registry.make("policy", name, self._settings("policy", name, domain=True))
+        return self.named_policy(self.config.teacher)
 
     @cached_property
     def calls(self) -> Calls:
@@ -180,6 +179,10 @@ class Parts:
         if isinstance(policy, SamplingPolicy):
             policy.set_temperature(self.config.temperature)
         return policy
+
+    def named_policy(self, name: str) -> Policy:
+        """Another policy than the configured one, as it is offered. Raises ``UnknownName``."""
+        return self.registry.make("policy", name, self._settings("policy", name, domain=True))
 
     def trainable(
         self, checkpoint: Checkpoint | None = None, folder: Path | None = None

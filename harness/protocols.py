@@ -17,6 +17,7 @@ from harness.chat import ChatReply as ChatReply
 from harness.chat import ChatRequest as ChatRequest
 from harness.events import Event as Event
 from harness.events import Observer as Observer
+from harness.exchange import TrajectoryFormat as TrajectoryFormat
 from harness.execution import Executor as Executor
 from harness.judging import AssertionJudge as AssertionJudge
 from harness.judging import Clusterer as Clusterer
@@ -38,7 +39,6 @@ from harness.types import (
     Json,
     Message,
     Recipe,
-    Recording,
     Split,
     Task,
     TermScore,
@@ -103,7 +103,9 @@ class Domain(Protocol):
 
     Inherit from this class to get the defaults for the rest. ``vintage`` tells versions of the
     domain's data apart; it is stamped on every result. ``user_guidelines`` tell a language model
-    how to play this domain's customers, besides what it is told in every domain.
+    how to play this domain's customers, besides what it is told in every domain. ``twists`` name
+    what ``weave`` can do to a task, the mildest first; one that has a feature's name weaves in that
+    feature.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Domain(Protocol):
     user_tools: Sequence[Tool] = ()
     user_guidelines: str = ""
     features: Sequence[Feature] = ()
+    twists: Sequence[str] = ()
 
     def tasks(self, split: Split) -> Sequence[Task]:
         """The fixed tasks of a split, the same on every call."""
@@ -159,6 +162,21 @@ class Domain(Protocol):
                     break
             groups.append(group)
         return groups
+
+    def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
+        """The writes of every outcome that fits both what the customer says when asked and the
+        policy. A good task has one; () if its words lead nowhere.
+
+        The default is the gold calls, as of a domain that cannot tell.
+        """
+        return (task.gold,)
+
+    def weave(self, task: Task, twist: str, seed: int) -> Task | None:
+        """The task made harder in one of the domain's ``twists``, its wanted change as it was.
+
+        None if it cannot be. The default is a domain without twists.
+        """
+        return None
 
     def problems(self, task: Task) -> Sequence[str]:
         """What of the task cannot be carried out or judged here, in words; () if all can.
@@ -290,6 +308,15 @@ class TaskInjector(Protocol):
         ...
 
 
+@runtime_checkable
+class AttentiveInjector(Protocol):
+    """What a task injector can do besides: hear how its candidates fared, and mind it."""
+
+    def hear(self, task: Task, *, too_hard: bool) -> None:
+        """The current policy always fails the candidate, or (not ``too_hard``) never does."""
+        ...
+
+
 # --- who scores and trains ------------------------------------------------------------------------
 
 
@@ -341,27 +368,5 @@ class Trainer(Protocol):
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
         ``success`` and ``term/NAME`` (means over the step's rollouts) for reinforcement.
-        """
-        ...
-
-
-# --- files ---------------------------------------------------------------------------------------
-
-
-class TrajectoryFormat(Protocol):
-    """A file format for conversations, to exchange them with other tools."""
-
-    def recognises(self, path: Path) -> bool:
-        """Whether the file or folder looks like this format, by a cheap look. Never raises."""
-        ...
-
-    def read(self, path: Path) -> Recording:
-        """All that is in the file or folder. Raises ``FormatError`` naming what is wrong where."""
-        ...
-
-    def write(self, recording: Recording, path: Path) -> None:
-        """Write the recording. Raises ``FormatError`` if this format cannot hold it.
-
-        What a reader of it will miss is told by ``warnings.warn``.
         """
         ...

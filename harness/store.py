@@ -6,7 +6,9 @@ tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
 checkpoints/ARM/       checkpoint.json and the model folder
 evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; of an imported one also
                        originals.jsonl, diagnoses.jsonl and about.json: what its file held
-rounds/N/              diagnoses.jsonl, patterns.jsonl, tasks.jsonl, refused.json
+rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl, with what ``harness.making``
+                       keeps beside it
+vetoes.jsonl           which targeted tasks are kept out of training
 vintage.json           the version of the domain's data that the evaluations are on
 calls.json             calls to chat models by role: tokens, cost, retries, faults
 timings.jsonl          seconds per station, kept apart from what the seeds decide

@@ -61,7 +61,15 @@ Severity = Literal["minor", "major", "critical"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a synthesised task comes from: the lineage back to the failure that asked for it."""
+    """Where a synthesised task comes from: the lineage back to the failure that asked for it.
+
+    ``trajectory_id`` and ``parent_task_id`` are the failure it was made for, ``exemplars`` all
+    failures that the injector looked at. ``version`` is that of the injector and of its prompts.
+    ``source`` are the calls of the successful trajectory that it was written from. ``feature`` is
+    what was woven in, ``level`` how hard the rest was meant to be, in the injector's words.
+    ``mutation`` names what made it out of the task ``mutated_from``, if it is a harder form of
+    another one.
+    """
 
     round: int
     pattern_id: str
@@ -69,6 +77,13 @@ class Origin:
     trajectory_id: str
     parent_task_id: str
     seed: int
+    version: str = ""
+    exemplars: tuple[str, ...] = ()
+    source: tuple[ToolCall, ...] = ()
+    feature: str = ""
+    level: str = ""
+    mutated_from: str = ""
+    mutation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +124,18 @@ class Recipe:
     """What a generator is asked for: the split whose id space to use, and features with their
     weights.
 
-    Weights are relative (unitless, >= 0); ``required`` features are in every task. An empty recipe
-    is the domain's default mix.
+    Weights are relative (unitless, >= 0); ``required`` features are in every task. ``requests`` is
+    how many things the customer wants (0: as it comes); ``plain``: nothing makes the task harder
+    but what is required; ``about`` are names in the records that it is best about: a domain may
+    leave these three out of account. An empty recipe is the domain's default mix.
     """
 
     split: Split = "train"
     weights: Mapping[str, float] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    requests: int = 0
+    plain: bool = False
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

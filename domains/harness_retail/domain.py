@@ -15,9 +15,11 @@ from harness.types import Recipe, Split, Task, ToolCall, stable_id
 from harness_retail.compat import FIXED, TAU2, Compat, switched
 from harness_retail.features import FEATURES
 from harness_retail.generate import fixed_tasks, generate
-from harness_retail.shop import database
+from harness_retail.readings import readings
+from harness_retail.shop import shop_of
 from harness_retail.solve import solve
 from harness_retail.tools import RetailWorld, offered_tools
+from harness_retail.twists import TWISTS, weave
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class RetailDomain(Domain):
 
     name = "retail"
     features = FEATURES
+    twists = TWISTS
     policy = files("harness_retail").joinpath("policy.md").read_text(encoding="utf-8")
 
     def __init__(self, compat: Compat = FIXED) -> None:
@@ -54,7 +57,7 @@ class RetailDomain(Domain):
         return _tasks(split, self.compat)
 
     def open(self, task: Task) -> RetailWorld:
-        return RetailWorld(database(str(task.world["database"])), self.compat)
+        return RetailWorld(shop_of(task.world), self.compat)
 
     def generate(self, seed: int, recipe: Recipe) -> Iterator[Task]:
         """Endless tasks with the required features; ``ConfigError`` if none can have them."""
@@ -64,6 +67,14 @@ class RetailDomain(Domain):
         """One group of calls per request, look-ups first; None if the task cannot be solved so."""
         return solve(task, self.compat)
 
+    def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
+        """Each outcome that fits what the customer says, the records and the policy."""
+        return readings(task, self.compat)
+
+    def weave(self, task: Task, twist: str, seed: int) -> Task | None:
+        """The task with one of ``TWISTS``; None if it has it or cannot have it."""
+        return weave(task, twist, seed, self.compat)
+
 
 _tasks = cache(fixed_tasks)
 
@@ -72,5 +83,5 @@ _tasks = cache(fixed_tasks)
 def _vintage(compat: Compat) -> str:
     """A digest of how tools behave and of what the generator makes first, its shop included."""
     tasks = list(islice(generate(0, Recipe(), compat), 3))
-    orders = [database(str(task.world["database"])).orders for task in tasks]
+    orders = [shop_of(task.world).orders for task in tasks]
     return stable_id(compat, tasks, orders)

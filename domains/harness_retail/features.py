@@ -150,7 +150,14 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         name="same_order",
         description="A second change to a pending order: its address first, then something else.",
-        provokes=("wrong_order", "missing_step", "repeated_call", "extra_write", "gave_up"),
+        provokes=(
+            "should_have_acted",
+            "wrong_order",
+            "missing_step",
+            "repeated_call",
+            "extra_write",
+            "gave_up",
+        ),
     ),
     Feature(
         name="withheld",

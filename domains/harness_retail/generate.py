@@ -18,8 +18,9 @@ from harness_retail.records import User
 from harness_retail.requests import Draft, draft_request
 from harness_retail.shop import database, database_name
 from harness_retail.state import Database
-from harness_retail.targets import Customer
+from harness_retail.targets import Customer, names_in
 from harness_retail.tools import RetailWorld
+from harness_retail.wording import spoken
 
 TASKS_PER_DATABASE = 10
 _FIXED_TASKS = 200
@@ -56,7 +57,7 @@ def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
             plan = plan_task(recipe, rng)
             shop_seed = stable_seed("shop", seed, number // TASKS_PER_DATABASE, attempt)
             shop = database(database_name(recipe.split, shop_seed))
-            task = _make_task(shop, plan, rng, compat)
+            task = _make_task(shop, plan, rng, compat, frozenset(map(spoken, recipe.about)))
             if task is not None:
                 yield task
                 break
@@ -65,16 +66,35 @@ def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
         number += 1
 
 
-def _make_task(shop: Database, plan: Plan, rng: random.Random, compat: Compat) -> Task | None:
-    """A task after the plan for the first customer who fits, relaxing the plan twice."""
+def _make_task(
+    shop: Database, plan: Plan, rng: random.Random, compat: Compat, about: frozenset[str]
+) -> Task | None:
+    """A task after the plan for the first customer who fits, relaxing the plan twice.
+
+    Customers who have one of the products it is best about come first.
+    """
     users = list(shop.users.values())
     for draft in (_as_wished, _as_must_be, _of_any_kind):
-        for user in rng.sample(users, len(users)):
-            customer = Customer(shop, user, rng)
+        for user in _those_first(rng.sample(users, len(users)), shop, about):
+            customer = Customer(shop, user, rng, about=about)
             drafts = _draft_all(customer, plan, draft)
             if drafts and _holds(RetailWorld(shop, compat), drafts):
                 return _assemble(customer, plan, drafts)
     return None
+
+
+def _those_first(users: list[User], shop: Database, about: frozenset[str]) -> list[User]:
+    """The users, first those with an order of one of the products."""
+    return (
+        sorted(
+            users,
+            key=lambda user: all(
+                about.isdisjoint(names_in(shop.orders[o])) for o in user["orders"]
+            ),
+        )
+        if about
+        else users
+    )
 
 
 def _draft_all(

@@ -90,14 +90,17 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
     kind = "" if slots or "multi_request" in must else _kind_without_write(rng)
     if kind:
         slots = [Slot(kind=kind)]
-    count = _draw(_COUNTS_WITH.get(kind, _COUNTS), rng)
+    count = recipe.requests or _draw(_COUNTS_WITH.get(kind, _COUNTS), rng)
     if "multi_request" in must:
         count = max(count, 2)
-    if count - len(slots) > 1 and "same_order" not in must and rng.random() < _SAME_ORDER:
+    pairs = not recipe.plain and count - len(slots) > 1 and "same_order" not in must
+    if pairs and rng.random() < _SAME_ORDER:
         slots += _pair(rng)
     slots += [Slot(kind=_draw(WRITES, rng), free=True) for _ in range(count - len(slots))]
     rng.shuffle(slots)
     slots.sort(key=_rank)
+    if recipe.plain:
+        return Plan(slots=tuple(slots), failing_lookup="failing_lookup" in must, must=must)
     slots = [replace(slot, wishes=_wishes(slot, rng)) for slot in slots]
     if _may_ask_amount(slots) and rng.random() < _AMOUNT:
         slots[-1] = replace(slots[-1], wishes=slots[-1].wishes | {"amount"})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TypeVar, cast, get_args
 
 from harness.errors import ConfigError
-from harness.types import Split
+from harness.types import Json, Split
 from harness_retail.catalogue import KINDS, make_product
 from harness_retail.numbers import Numbers
 from harness_retail.people import FIRST_NAMES, LAST_NAMES, make_address, make_user
@@ -42,6 +44,30 @@ def database(name: str) -> Database:
             hint="A name is retail/SPLIT/SEED, such as retail/train/17.",
         )
     return _Builder(name, cast(Split, split)).build()
+
+
+def shop_of(world: Mapping[str, Json]) -> Database:
+    """The shop that a task starts in: its database, with the orders that were added for the task.
+
+    Raises ``ConfigError`` if there is no such database.
+    """
+    shop = database(str(world["database"]))
+    added = world.get("added_orders")
+    return _with_orders(shop.name, json.dumps(added)) if added else shop
+
+
+@lru_cache(maxsize=256)
+def _with_orders(name: str, orders: str) -> Database:
+    """The shop with more orders: (order, place among those of its user) pairs, as JSON."""
+    shop = database(name)
+    users = dict(shop.users)
+    added: dict[str, Order] = {}
+    for order, place in json.loads(orders):
+        added[order["order_id"]] = order
+        user = users[order["user_id"]]
+        listed = [*user["orders"][:place], order["order_id"], *user["orders"][place:]]
+        users[order["user_id"]] = User(**{**user, "orders": listed})
+    return replace(shop, users=users, orders={**shop.orders, **added})
 
 
 class _Builder:

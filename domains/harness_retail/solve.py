@@ -10,17 +10,15 @@ from typing import cast
 from harness.types import Fact, Request, Task, ToolCall
 from harness_retail.compat import FIXED, Compat
 from harness_retail.operations import OPERATIONS
+from harness_retail.pointing import NEW_ITEMS, ORDER_ID, fitting_orders, pointers, products_in
 from harness_retail.records import Order, User
-from harness_retail.shop import database
+from harness_retail.shop import shop_of
 from harness_retail.state import Database
-from harness_retail.targets import names_in
 from harness_retail.tools import RetailWorld
-from harness_retail.wording import STATUS_HINTS, spoken
+from harness_retail.wording import spoken
 
 _EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 _ZIP = re.compile(r"\b\d{5}\b")
-_NEW_ITEMS = ("new_item_ids",)
-_ORDER_ID = re.compile(r"#W\d+")
 _NAME = re.compile(r"(?:I am|My name is) (\w+) (\w+)")
 
 
@@ -30,9 +28,9 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
     Which records are read follows from the customer's words alone. None if the words do not lead
     to the order the request wants, if a call fails that should not, or if the gold state is missed.
     """
-    shop = database(str(task.world["database"]))
-    identity = [call for fact in task.scenario.identity if (call := _look_up(fact)) is not None]
-    user = _caller(shop, identity)
+    shop = shop_of(task.world)
+    identity = look_ups(task)
+    user = caller(shop, identity)
     if user is None:
         return None
     planner = _Planner(shop, user)
@@ -46,6 +44,11 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
     groups[0][:0] = [*identity, _read("get_user_details", user["user_id"])]
     world, gold = RetailWorld(shop, compat), RetailWorld(shop, compat)
     return groups if _reaches_gold(task, groups, world, gold) else None
+
+
+def look_ups(task: Task) -> list[ToolCall]:
+    """The calls that find the customer, in the order in which it tells what they need."""
+    return [call for fact in task.scenario.identity if (call := _look_up(fact)) is not None]
 
 
 def _look_up(fact: Fact) -> ToolCall | None:
@@ -62,7 +65,7 @@ def _look_up(fact: Fact) -> ToolCall | None:
     )
 
 
-def _caller(shop: Database, look_ups: Sequence[ToolCall]) -> User | None:
+def caller(shop: Database, look_ups: Sequence[ToolCall]) -> User | None:
     """The user whom the last of the look-ups finds."""
     world = RetailWorld(shop)
     results = [world.call(call) for call in look_ups]
@@ -102,26 +105,12 @@ class _Planner:
 
     def _only(self, facts: Sequence[Fact]) -> Order | None:
         """The one order that fits the facts; None if none or several do."""
-        fitting = [key for key in self.user["orders"] if self._fits(self.shop.orders[key], facts)]
-        return self.shop.orders[fitting[0]] if len(fitting) == 1 else None
-
-    def _fits(self, order: Order, facts: Sequence[Fact]) -> bool:
-        text = _pointers(facts)
-        named = _ORDER_ID.search(text)
-        if named:
-            return named[0] == order["order_id"]
-        statuses = {status for status in STATUS_HINTS if re.search(rf"\b{status}\b", text)}
-        return set(self._products_in(text)) <= set(names_in(order)) and (
-            statuses <= {order["status"]}
-        )
-
-    def _products_in(self, text: str) -> list[str]:
-        names = (spoken(product["name"]) for product in self.shop.products.values())
-        return [name for name in names if name in text.lower()]
+        fitting = fitting_orders(self.shop, self.user, facts)
+        return fitting[0] if len(fitting) == 1 else None
 
     def _orders_to_read(self, order: Order, facts: Sequence[Fact]) -> list[str]:
         """The order alone if its id was told; all if only a later answer decides; else up to it."""
-        if _ORDER_ID.search(_pointers(facts)):
+        if ORDER_ID.search(pointers(facts)):
             return [order["order_id"]]
         told = [fact for fact in facts if fact.volunteered or "order_id" in fact.needed_for]
         if self._only(told) is None:
@@ -133,20 +122,15 @@ class _Planner:
         operation = OPERATIONS[request.kind]
         if "new_item_ids" not in operation.arguments or order["status"] != operation.status:
             return []
-        named = self._products_in(_pointers(request.facts))
-        variants = " ".join(f.says[0] for f in request.facts if f.needed_for == _NEW_ITEMS)
-        if not set(self._products_in(variants)) <= set(named):
+        named = products_in(self.shop, pointers(request.facts))
+        variants = " ".join(f.says[0] for f in request.facts if f.needed_for == NEW_ITEMS)
+        if not set(products_in(self.shop, variants)) <= set(named):
             return []
         items = {item["item_id"]: item for item in order["items"]}
         if request.want is None:
             return [i["product_id"] for i in items.values() if spoken(i["name"]) in named]
         old_ids = cast("list[str]", request.want.arguments["item_ids"])
         return [items[item_id]["product_id"] for item_id in old_ids]
-
-
-def _pointers(facts: Sequence[Fact]) -> str:
-    """What the facts say of the order and the items in it."""
-    return " ".join(fact.says[0] for fact in facts if fact.needed_for != _NEW_ITEMS)
 
 
 def _reaches_gold(

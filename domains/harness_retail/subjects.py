@@ -15,6 +15,9 @@ from harness_retail.wording import (
     with_article,
 )
 
+HINT = "which of the two orders you mean"
+"""What a fact is about that tells an order from the other one with the same thing in it."""
+
 _ORDER_WORDS = ("which order", "what order", "order id", "order number")
 _ITEM_WORDS = ("which item", "what item", "items", "which product")
 _HINT_WORDS = ("which of", "two orders", "which order", "which one")
@@ -37,7 +40,7 @@ def subject_facts(customer: Customer, kind: str, target: Target) -> list[Fact]:
 def hint_fact(target: Target, kind: str) -> Fact:
     """Which of two orders is meant: needed for the write, once the agent has seen both."""
     return Fact(
-        about="which of the two orders you mean",
+        about=HINT,
         asked_by=_HINT_WORDS,
         says=target.hint,
         needed_for=(OPERATIONS[kind].last_argument,),

@@ -17,7 +17,8 @@ _KNOWS_ID = 0.07
 class Customer:
     """A user about to call; ``used`` are orders that earlier requests of the talk are about.
 
-    ``open`` are those among them of which nothing but the address was changed.
+    ``open`` are those among them of which nothing but the address was changed. ``about`` are names
+    of products that it calls about if it can.
     """
 
     database: Database
@@ -25,6 +26,11 @@ class Customer:
     rng: random.Random
     used: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
+    about: frozenset[str] = frozenset()
+
+    def prefers(self, names: Sequence[str]) -> bool:
+        """Whether it would rather call about these products than about others."""
+        return not self.about.isdisjoint(names)
 
     @property
     def orders(self) -> list[Order]:
@@ -72,12 +78,13 @@ def find_target(
     whose address an earlier request changed; without, one that no earlier request is about.
     """
     rng = customer.rng
-    for order in rng.sample(customer.orders, len(customer.orders)):
+    orders = rng.sample(customer.orders, len(customer.orders))
+    for order in sorted(orders, key=lambda order: not customer.prefers(names_in(order))):
         order_id = order["order_id"]
         free = order_id in customer.open if again else order_id not in customer.used
         if order["status"] not in statuses or not free:
             continue
-        for items in _groups(order, several, rng):
+        for items in _groups(customer, order, several):
             target = _point_out(customer, order, items, two_orders)
             if target is not None:
                 return target
@@ -88,8 +95,10 @@ def names_in(order: Order) -> list[str]:
     return [spoken(item["name"]) for item in order["items"]]
 
 
-def _groups(order: Order, several: bool, rng: random.Random) -> Iterator[tuple[OrderItem, ...]]:
+def _groups(customer: Customer, order: Order, several: bool) -> Iterator[tuple[OrderItem, ...]]:
+    rng = customer.rng
     items = rng.sample(order["items"], len(order["items"]))
+    items.sort(key=lambda item: not customer.prefers([spoken(item["name"])]))
     if not several:
         yield from ((item,) for item in items)
     elif len(items) > 1:

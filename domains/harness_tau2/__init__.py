@@ -19,5 +19,6 @@ def harness_domains() -> Mapping[str, Factory[Domain]]:
 def harness_formats() -> Mapping[str, Factory[TrajectoryFormat]]:
     from harness_tau2.formats import results_format
     from harness_tau2.submission import submission_format
+    from harness_tau2.task_files import tasks_format
 
-    return {"tau2": results_format, "submission": submission_format}
+    return {"tau2": results_format, "tau2-tasks": tasks_format, "submission": submission_format}

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from harness.cli import about, discovery, evaluate, interchange, loop, report, stations
+from harness.cli import about, discovery, evaluate, interchange, loop, report, stations, tasks
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (loop, evaluate, discovery, stations, report, interchange, about):
+for module in (loop, evaluate, discovery, stations, tasks, report, interchange, about):
     module.register(app)
 
 

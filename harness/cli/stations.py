@@ -19,18 +19,33 @@ def register(app: typer.Typer) -> None:
 
 
 def inject(
-    run: options.Run, number: Round = 1, again: Again = False, as_json: options.AsJson = False
+    run: options.Run,
+    number: Round = 1,
+    pattern: Annotated[
+        str, typer.Option(metavar="ID", help="For this pattern alone; its id may be cut short.")
+    ] = "",
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many tasks to make; else as configured.")
+    ] = None,
+    off: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GATE", help="Leave a gate out this time; repeatable."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make more next to those that are there.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Make targeted tasks for a round's error patterns."""
+    """Make targeted tasks for a round's error patterns; `harness tasks` shows them."""
     from harness import loop
     from harness.report import pool_table
     from harness.store import Store
 
     store = Store.open(run)
     with working(store) as parts:
-        if again:
+        if again or pattern:
             store.reopen(f"inject {number}")
-        loop.inject(parts, store, number)
+        loop.inject(parts, store, number, pattern=pattern, count=count, off=off or ())
         report = loop.write_report(parts, store, complete=False)
     emit(report["pool"], pool_table(report), as_json=as_json)
 

@@ -11,6 +11,7 @@ from harness.config import read_options
 from harness.errors import ConfigError, NothingToLearn, RolloutFault
 from harness.llm.chat import Chat
 from harness.llm.explorer import explore
+from harness.llm.prompts import prompt
 from harness.llm.quoting import quoted
 from harness.llm.writer import write
 from harness.protocols import Domain, Settings, TaskInjector
@@ -64,6 +65,7 @@ class LLMInjector:
             raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
         ordered = sorted(members, key=lambda member: member[0].trajectory.id)
         brief = describe(pattern, ordered, domain)
+        shown = tuple(episode.trajectory.id for episode, _ in exemplars(pattern, ordered))
 
         async def candidate(number: int) -> Task:
             own = stable_seed("inject", pattern.id, round, seed, number)
@@ -81,6 +83,9 @@ class LLMInjector:
                 trajectory_id=parent.trajectory.id,
                 parent_task_id=parent.task.id,
                 seed=own,
+                version=f"explore {prompt('explore').version}, write {prompt('write').version}",
+                exemplars=shown,
+                source=found.calls,
             )
             return replace(task, id=stable_id(task.id, pattern.id, round), origin=origin)
 
@@ -118,9 +123,8 @@ class _Candidates(AsyncIterator[Task]):
 
 def describe(pattern: ErrorPattern, members: Members, domain: Domain) -> str:
     """The pattern in words, with examples and with what in tasks is known to provoke it, quoted."""
-    chosen = [m for m in members if m[0].trajectory.id in pattern.exemplars] or list(members)
     lines = [f"{quoted(pattern.name)}: {quoted(pattern.description)}", "Examples of it:"]
-    for episode, diagnosis in chosen[:EXAMPLES]:
+    for episode, diagnosis in exemplars(pattern, members):
         lines.append(
             f"- {diagnosis.kind}: {quoted(diagnosis.summary)} The customer had come so: "
             f"{quoted(episode.task.scenario.reason, 400)}"
@@ -129,6 +133,12 @@ def describe(pattern: ErrorPattern, members: Members, domain: Domain) -> str:
     if known:
         lines += ["What is known to provoke it:", *(f"- {f.description}" for f in known)]
     return "\n".join(lines)
+
+
+def exemplars(pattern: ErrorPattern, members: Members) -> Members:
+    """The failures that the model is shown: the pattern's own exemplars, if it names some."""
+    chosen = [m for m in members if m[0].trajectory.id in pattern.exemplars] or list(members)
+    return chosen[:EXAMPLES]
 
 
 def _kinds(pattern: ErrorPattern, members: Members) -> list[str]:

@@ -9,6 +9,7 @@ from harness.report.lists import (
     tally_table,
 )
 from harness.report.svg import to_svg
+from harness.report.tasks import task_cards, tasks_table
 from harness.report.terminal import patterns_table, pool_table, render
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "pool_table",
     "render",
     "tally_table",
+    "task_cards",
+    "tasks_table",
     "to_html",
     "to_svg",
 ]

@@ -1,26 +1,49 @@
-"""Turn an error pattern into tasks that provoke it, by asking the domain for the right features."""
+"""Turn an error pattern into tasks that provoke it, from what its own failures have in common.
+
+First a task is found that can be done (the domain's generator makes it, the solver's calls are its
+trajectory); then the pattern is woven into it, or the generator was asked for it from the start.
+Each candidate follows one failure: the kind of request that failed, what it was about, and at the
+highest level all that was wanted besides. The level of each feature goes down when a candidate
+turns out too hard for the policy and up when it is too easy, as in a staircase (Levitt 1971).
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, cycle
+from itertools import count, cycle
 
 from harness.config import read_options
-from harness.errors import ConfigError, NothingToLearn
+from harness.errors import CannotInject, ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings, TaskInjector
 from harness.types import (
     Diagnosis,
     Episode,
     ErrorPattern,
-    Feature,
     Origin,
     Recipe,
+    Request,
     Task,
     stable_id,
     stable_seed,
 )
+
+VERSION = "template-2"
+"""Of the way candidates are made, for their lineage."""
+
+LEVELS = ("plain", "alone", "as it failed")
+"""How hard a candidate is: the feature and nothing else; one request as they come; as many."""
+
+IN_VAIN = 60
+"""Tasks of a generator in a row without the wanted feature that show that it does not make it."""
+
+WOVEN_IN_VAIN = 10
+"""Tasks in a row into which a feature cannot be woven that show that it cannot be."""
+
+EXEMPLARS = 5
+"""Failures named in the lineage where the pattern names none itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +52,17 @@ class Options:
 
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach.
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
+    ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
+    is the share of the members with it times the logarithm of its lift.
     """
 
     dominant: float = 0.25
     lift: float = 1.5
+    telling: float = 0.5
 
 
-Members = Sequence[tuple[Episode, Diagnosis]]
+Member = tuple[Episode, Diagnosis]
+Members = Sequence[Member]
 
 
 def template_injector(settings: Settings) -> TaskInjector:
@@ -43,83 +70,202 @@ def template_injector(settings: Settings) -> TaskInjector:
 
 
 class TemplateInjector:
-    """Deterministic for a seed. Each candidate names a member as its parent, in turn."""
+    """Deterministic for a seed and what it hears. Each candidate names a member as its parent, in
+    turn.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._levels: Counter[tuple[str, str]] = Counter()
+
+    def hear(self, task: Task, *, too_hard: bool) -> None:
+        """One level down for what is too hard, one up for what is too easy."""
+        origin = task.origin
+        if origin is None or (too_hard and origin.mutation):
+            return
+        key = (origin.pattern_id, origin.feature)
+        level = self._levels[key] + (-1 if too_hard else 1)
+        self._levels[key] = min(max(level, 0), len(LEVELS) - 1)
 
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
     ) -> AsyncIterator[Task]:
-        """Candidates of all recipes in turn; ends only if the domain's generator does.
+        """Candidates for each feature that provokes the pattern in turn; they end only where the
+        domain's generator does.
 
         Raises ``NothingToLearn`` for a pattern without members: a task would have no lineage.
+        Raises ``CannotInject`` where nothing in the domain's tasks can provoke the pattern.
         """
         if not members:
             raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
-        recipes = recipes_for(pattern, members, domain, self.options)
-        streams = [
-            _generate(domain, stable_seed("inject", pattern.id, round, seed, n), recipe)
-            for n, recipe in enumerate(recipes)
-        ]
-        parents = cycle(sorted(members, key=lambda member: member[0].trajectory.id))
-        for task in chain.from_iterable(zip(*streams, strict=False)):
-            episode, _ = next(parents)
-            origin = Origin(
-                round=round,
-                pattern_id=pattern.id,
-                injector="template",
-                trajectory_id=episode.trajectory.id,
-                parent_task_id=episode.task.id,
-                seed=seed,
-            )
-            new_id = stable_id(task.id, pattern.id, round)
-            yield replace(task, id=new_id, split="train", origin=origin)
+        ordered = sorted(members, key=lambda member: member[0].trajectory.id)
+        names = leading_features(pattern, ordered, domain, self.options)
+        own = stable_seed("inject", pattern.id, round, seed)
+        streams = {name: _Stream(domain, name, ordered, own) for name in names}
+        exemplars = pattern.exemplars or tuple(m.trajectory.id for m, _ in ordered[:EXEMPLARS])
+        parents = {name: cycle(_those_with(name, ordered)) for name in names}
+        reason: ConfigError | CannotInject | None = None
+        while streams:
+            for name in list(streams):
+                parent = next(parents[name])
+                try:
+                    level = self._levels[pattern.id, name]
+                    task = streams[name].after(parent, LEVELS[level])
+                except (ConfigError, CannotInject) as error:
+                    reason = error
+                    del streams[name]
+                    continue
+                if task is None:
+                    del streams[name]
+                    continue
+                origin = Origin(
+                    round=round,
+                    pattern_id=pattern.id,
+                    injector="template",
+                    trajectory_id=parent[0].trajectory.id,
+                    parent_task_id=parent[0].task.id,
+                    seed=seed,
+                    version=VERSION,
+                    exemplars=exemplars,
+                    source=tuple(call for group in domain.solve(task) or () for call in group),
+                    feature=name,
+                    level=LEVELS[level],
+                )
+                new_id = stable_id(task.id, pattern.id, round)
+                yield replace(task, id=new_id, split="train", origin=origin)
+        if reason is not None:
+            raise CannotInject(str(reason))
 
 
-def recipes_for(
-    pattern: ErrorPattern, members: Members, domain: Domain, options: Options
-) -> list[Recipe]:
-    """What to ask the generator for: one recipe for each feature that provokes the pattern.
+class _Stream:
+    """Tasks with one feature, each after a failure: by the generator, or woven in, in turn."""
 
-    Features more frequent among the members than among the train tasks get weights, and lead where
-    no feature provokes the pattern. The kind of request that failed most is required along, if it
-    is a feature. A domain without features gets the empty recipe.
-    """
-    lifts = _lifts(members, domain)
-    raised = {name: lift for name, lift in lifts.items() if lift >= options.lift}
-    kinds = _dominant(pattern, members, options.dominant)
-    provoking = [name for kind in kinds for name in _provoking(kind, domain.features, raised)]
-    leading = list(dict.fromkeys(provoking)) or sorted(raised, key=lambda name: -raised[name])[:2]
-    failed = _failed_requests(members, domain.features)
-    if not leading:
-        return [Recipe(required=failed, weights=dict.fromkeys(failed, 1.0))]
-    return [
-        Recipe(
-            required=tuple(dict.fromkeys((name, *failed))),
-            weights={**raised, **dict.fromkeys((name, *failed), max([1.0, *raised.values()]))},
-        )
-        for name in leading
-    ]
+    def __init__(self, domain: Domain, feature: str, members: Members, seed: int) -> None:
+        self.domain, self.feature, self.seed = domain, feature, seed
+        named = {feature.name for feature in domain.features}
+        # One that is itself a kind of request would bring a second one along with the failed kind.
+        asked = {r.kind for task in domain.tasks("train") for r in task.scenario.requests}
+        self.kinds = set() if feature in asked else named
+        self.weaves = feature in domain.twists
+        self.numbers = count()
+        self.generators: dict[str, Iterator[Task]] = {}
+        self.said: set[str] = set()
+        self.impossible: dict[str, ConfigError] = {}
 
+    def after(self, parent: Member, level: str) -> Task | None:
+        """A task after the failure; None if the generator has no more.
 
-def _generate(domain: Domain, seed: int, recipe: Recipe) -> Iterator[Task]:
-    """The generator's tasks; what it cannot combine is asked for with ever fewer requirements."""
-    for required in (recipe.required, recipe.required[:1], ()):
+        It is of a higher level where this one has said all it can say. Raises ``CannotInject`` or
+        ``ConfigError`` if there is none with the feature.
+        """
+        number = next(self.numbers)
+        task = None
+        for higher in LEVELS[LEVELS.index(level) :]:
+            task = self._made_after(parent, higher, number)
+            said = "" if task is None else stable_id([r.says for r in task.scenario.requests])
+            if task is None or said not in self.said:
+                self.said.add(said)
+                return task
+        return task
+
+    def _made_after(self, parent: Member, level: str, number: int) -> Task | None:
+        request = failed_request(parent)
+        kind = request.kind if request is not None and request.kind in self.kinds else ""
+        length = max(2, len(parent[0].task.scenario.requests)) if level == LEVELS[-1] else 1
+        recipe = Recipe(requests=length, plain=level == LEVELS[0], about=_about(request))
+        base = replace(recipe, required=(kind,) if kind else ())
+        if number % 2 == 0 and (woven := self._woven(base, number)) is not None:
+            return woven
+        try:
+            return self._generated(recipe, kind)
+        except (ConfigError, CannotInject):
+            # What the records hold for no task as they are, they may hold with more of them.
+            for _ in range(WOVEN_IN_VAIN):
+                if (woven := self._woven(base, number)) is not None:
+                    return woven
+            raise
+
+    def _woven(self, base: Recipe, number: int) -> Task | None:
+        """A task that can be done, with the feature woven in; None if this one cannot have it."""
+        source = self._made(base) if self.weaves else None
+        return source and self.domain.weave(source, self.feature, number)
+
+    def _generated(self, recipe: Recipe, kind: str) -> Task | None:
+        feature = (self.feature,) if self.feature else ()
+        for required in dict.fromkeys([(*feature, kind) if kind else feature, feature]):
+            try:
+                unique = tuple(dict.fromkeys(required))
+                return self._with_feature(replace(recipe, required=unique))
+            except ConfigError:
+                continue
+        return self._with_feature(replace(recipe, weights={self.feature: 1.0}))
+
+    def _with_feature(self, recipe: Recipe) -> Task | None:
+        for _ in range(IN_VAIN):
+            task = self._made(recipe)
+            if task is None or not self.feature or self.feature in task.tags:
+                return task
+        raise CannotInject(f"{self.domain.name} makes no tasks with the feature {self.feature!r}")
+
+    def _made(self, recipe: Recipe) -> Task | None:
+        key = stable_id(recipe)
+        if key in self.impossible:
+            raise self.impossible[key]
         try:
             # A generator may complain when it is called or, being lazy, at its first task.
-            tasks = domain.generate(seed, replace(recipe, required=required))
-            first = next(tasks, None)
-        except ConfigError:
-            continue
-        return chain([] if first is None else [first], tasks)
-    return iter(())
+            if key not in self.generators:
+                own = stable_seed(self.seed, self.feature, key)
+                self.generators[key] = self.domain.generate(own, recipe)
+            return next(self.generators[key], None)
+        except ConfigError as error:
+            self.impossible[key] = error
+            raise
 
 
-def _provoking(kind: str, features: Sequence[Feature], raised: Mapping[str, float]) -> list[str]:
-    """The features that provoke a mistake kind; if some are raised, those alone."""
-    names = [feature.name for feature in features if kind in feature.provokes]
-    return [name for name in names if name in raised] or names
+def leading_features(
+    pattern: ErrorPattern, members: Members, domain: Domain, options: Options
+) -> list[str]:
+    """The features to ask for: of those that provoke a typical mistake of the pattern's the ones
+    most telling among the members, or all if none is; without any, what the members have in common.
+
+    [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
+    and none of them is of use.
+    """
+    if not domain.features:
+        return [""]
+    telling = _telling(members, domain, options.lift)
+    kinds = _dominant(pattern, members, options.dominant)
+    likely: list[str] = []
+    for kind in kinds:
+        provoking = [feature.name for feature in domain.features if kind in feature.provokes]
+        most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
+        likely += [name for name in provoking if telling.get(name, 0.0) >= options.telling * most]
+    names = list(dict.fromkeys(likely)) or sorted(telling, key=lambda name: -telling[name])[:2]
+    if not names:
+        raise CannotInject(
+            f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
+            "is more frequent among its failures than elsewhere"
+        )
+    return names
+
+
+def failed_request(member: Member) -> Request | None:
+    """The request in which the failure's decisive mistake was made, as far as that can be told."""
+    episode, diagnosis = member
+    requests = episode.task.scenario.requests
+    named = [r for r in requests if r.want and r.want.name == diagnosis.tool]
+    return named[0] if named else requests[0] if len(requests) == 1 else None
+
+
+def _about(request: Request | None) -> tuple[str, ...]:
+    """By which words the customer recognises what the request is about."""
+    words = (word for fact in request.facts for word in fact.recognised_by) if request else ()
+    return tuple(dict.fromkeys(words))
+
+
+def _those_with(feature: str, members: Members) -> Members:
+    """The members on tasks with the feature; all where there is none."""
+    return [member for member in members if feature in member[0].task.tags] or members
 
 
 def _dominant(pattern: ErrorPattern, members: Members, share: float) -> list[str]:
@@ -128,26 +274,17 @@ def _dominant(pattern: ErrorPattern, members: Members, share: float) -> list[str
     return [kind for kind, count in counts.most_common() if count >= share * total]
 
 
-def _lifts(members: Members, domain: Domain) -> dict[str, float]:
-    """How many times as frequent a feature is among the members' tags as among the train tasks'."""
+def _telling(members: Members, domain: Domain, least: float) -> dict[str, float]:
+    """How telling each feature is that is so many times as frequent among the members' tags as
+    among the train tasks': its share among the members times the logarithm of the ratio.
+    """
     train = domain.tasks("train")
     usual = Counter(tag for task in train for tag in set(task.tags))
     here = Counter(tag for episode, _ in members for tag in set(episode.task.tags))
-    return {
-        feature.name: (here[feature.name] / len(members))
-        / ((usual[feature.name] + 1) / (len(train) + 1))
-        for feature in domain.features
-        if here[feature.name]
-    }
-
-
-def _failed_requests(members: Members, features: Sequence[Feature]) -> tuple[str, ...]:
-    """The request kind whose tool was misused most, if it is a feature's name; at most one."""
-    names = {feature.name for feature in features}
-    counts = Counter(
-        request.kind
-        for episode, diagnosis in members
-        for request in episode.task.scenario.requests
-        if request.kind in names and request.want and request.want.name == diagnosis.tool
-    )
-    return tuple(kind for kind, _ in counts.most_common(1))
+    found: dict[str, float] = {}
+    for name in (feature.name for feature in domain.features):
+        share = here[name] / len(members)
+        lift = share / ((usual[name] + 1) / (len(train) + 1))
+        if lift >= least:
+            found[name] = share * math.log(lift)
+    return found

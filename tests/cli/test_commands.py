@@ -14,7 +14,7 @@ from harness.registry import KINDS
 
 Cli = Callable[..., Any]
 COMMANDS = (
-    "loop", "sft", "eval", "discover", "inject", "train", "report", "import", "export",
+    "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "import", "export",
     "rescore", "plugins", "hooks", "doctor",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
@@ -148,7 +148,7 @@ def test_stations_work_alone_on_the_folder_of_an_evaluation(cli: Cli) -> None:
     patterns = cli("discover", "run", "--json").json["patterns"]
     assert 0.5 < sum(pattern["rounds"][0]["share"] for pattern in patterns) <= 1.0
     assert {"id", "name", "description", "rounds"} <= set(patterns[0])
-    [pool] = cli("inject", "run", "--json").json
+    [pool] = cli("inject", "run", "--count", 6, "--off", "targeted", "--json").json
     assert pool["round"] == 1
     assert pool["tasks"] > 0
     assert set(pool["patterns"]) <= {pattern["id"] for pattern in patterns}

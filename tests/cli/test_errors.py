@@ -175,7 +175,10 @@ def test_training_before_there_is_a_checkpoint_says_what_is_missing(cli: Cli) ->
     evaluated(cli, "run", "noop")
     refused(cli("inject", "run"), "discovery.json is missing")
     assert cli("discover", "run").status == 0
-    assert cli("inject", "run").status == 0
+    assert cli("inject", "run", "--count", 3).status == 0
+    refused(cli("train", "run"), "the pool is empty")
+    # What never does anything fails every task always: there is nothing in between to learn from.
+    assert cli("inject", "run", "--again", "--count", 3, "--off", "targeted").status == 0
     refused(cli("train", "run"), "no checkpoint 'sft'")
 
 

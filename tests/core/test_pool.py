@@ -1,28 +1,16 @@
+"""The pool: what a task is known by, what each pattern gets, vetoes, and how rounds are weighed."""
+
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.pool import Gate, fingerprint, quotas
-from harness.protocols import Domain, World
-from harness.types import Request, Scenario, Split, Task, Tool, ToolCall
-
-
-class Shop(Domain):
-    """Solves every task but those tagged impossible."""
-
-    name = "shop"
-    tools: tuple[Tool, ...] = ()
-
-    def tasks(self, split: Split) -> list[Task]:
-        return []
-
-    def open(self, task: Task) -> World:
-        raise AssertionError("the gate needs no world")
-
-    def solve(self, task: Task) -> list[list[ToolCall]] | None:
-        return None if "impossible" in task.tags else [list(task.gold)]
+from harness.errors import RunError
+from harness.pool import content_id, fingerprint, pool_of, quotas, veto, vetoed
+from harness.store import Store
+from harness.types import Origin, Request, Scenario, Task, ToolCall
 
 
 def order(name: str, item: str = "mug") -> Task:
@@ -38,43 +26,31 @@ def order(name: str, item: str = "mug") -> Task:
     )
 
 
-def test_a_task_enters_once_whatever_its_id() -> None:
-    gate = Gate.over(Shop(), [], [])
-    assert gate.admits(order("a"))
-    assert not gate.admits(order("b"))
-    assert gate.admits(order("c", "vase"))
-    assert gate.refused == {"already in the pool": 1}
-
-
-def test_a_planted_held_out_task_is_refused() -> None:
-    leaked = replace(order("x"), split="test")
-    gate = Gate.over(Shop(), [], [leaked])
-    assert not gate.admits(replace(leaked, id="y", split="train"))
-    assert gate.refused == {"matches a held-out task": 1}
-
-
-def test_only_solvable_train_tasks_enter() -> None:
-    gate = Gate.over(Shop(), [], [])
-    assert not gate.admits(replace(order("a"), tags=("impossible",)))
-    assert not gate.admits(replace(order("a"), split="validation"))
-    assert gate.refused == {"not solvable": 1, "not a train task": 1}
-
-
-def test_tasks_of_earlier_rounds_are_not_taken_again() -> None:
-    assert not Gate.over(Shop(), [order("a")], []).admits(order("b"))
-
-
 def test_a_fingerprint_ignores_id_and_lineage_but_not_what_is_wanted() -> None:
     assert fingerprint(order("a")) == fingerprint(replace(order("b"), tags=("x",)))
     assert fingerprint(order("a")) != fingerprint(order("a", "vase"))
 
 
+def test_a_content_id_is_of_all_but_the_lineage() -> None:
+    origin = Origin(
+        round=1, pattern_id="p", injector="x", trajectory_id="t", parent_task_id="q", seed=1
+    )
+    assert content_id(order("a")) == content_id(replace(order("b"), origin=origin))
+    assert content_id(order("a")) != content_id(replace(order("a"), world={"database": "other"}))
+
+
+# --- quotas ---------------------------------------------------------------------------------------
+
+
 @given(
     shares=st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0.01, 1), max_size=6),
     total=st.integers(0, 200),
+    cap=st.floats(0.05, 1),
 )
-def test_quotas_add_up_and_no_pattern_is_forgotten(shares: dict[str, float], total: int) -> None:
-    counts = quotas(shares, total)
+def test_quotas_add_up_and_no_pattern_is_forgotten(
+    shares: dict[str, float], total: int, cap: float
+) -> None:
+    counts = quotas(shares, total, cap=cap)
     assert set(counts) == set(shares)
     assert sum(counts.values()) == (total if shares else 0)
     if total >= len(shares):
@@ -85,6 +61,61 @@ def test_quotas_follow_the_shares() -> None:
     assert quotas({"a": 0.6, "b": 0.3, "c": 0.1}, 103) == {"a": 61, "b": 31, "c": 11}
 
 
+def test_what_a_cap_takes_from_one_pattern_goes_to_the_others_by_their_shares() -> None:
+    assert quotas({"a": 0.8, "b": 0.15, "c": 0.05}, 100, cap=0.5) == {"a": 50, "b": 37, "c": 13}
+
+
+def test_a_cap_that_cannot_hold_gives_way() -> None:
+    assert quotas({"a": 0.9, "b": 0.1}, 10, cap=0.2) == {"a": 5, "b": 5}
+    assert quotas({"a": 1.0}, 7, cap=0.5) == {"a": 7}
+
+
 @pytest.mark.parametrize("total", [0, -1])
 def test_no_quota_without_tasks(total: int) -> None:
     assert quotas({"a": 1.0}, total) == {"a": 0}
+
+
+# --- in the run folder ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store.create(tmp_path / "run", {})
+    for number in (1, 2, 3):
+        tasks = [order(f"{number}-{n}", f"thing {number} {n}") for n in range(8)]
+        store.write_values(f"rounds/{number}/tasks.jsonl", Task, tasks)
+    return store
+
+
+def test_the_pool_is_the_union_of_all_rounds_without_repeats(store: Store) -> None:
+    assert len(pool_of(store, range(1, 4))) == 24
+    store.write_values("rounds/3/tasks.jsonl", Task, [order("1-0"), order("3-1")])
+    assert [task.id for task in pool_of(store, range(1, 4))].count("1-0") == 1
+
+
+def test_recency_keeps_fewer_tasks_of_each_older_round_and_never_takes_up_others(
+    store: Store,
+) -> None:
+    def kept(rounds: range) -> list[set[str]]:
+        ids = [task.id for task in pool_of(store, rounds, recency=0.5)]
+        return [{task_id for task_id in ids if task_id[0] == str(n)} for n in (1, 2, 3)]
+
+    assert [len(ids) for ids in kept(range(1, 4))] == [2, 4, 8]
+    assert [len(ids) for ids in kept(range(1, 3))] == [4, 8, 0]
+    assert kept(range(1, 4))[0] < kept(range(1, 3))[0]
+
+
+def test_a_vetoed_task_is_not_trained_on_until_it_is_let_in_again(store: Store) -> None:
+    veto(store, ["1-3", "2-0"], keep_out=True, reason="nobody talks so")
+    assert vetoed(store) == {"1-3": "nobody talks so", "2-0": "nobody talks so"}
+    assert not {"1-3", "2-0"} & {task.id for task in pool_of(store, range(1, 4))}
+    veto(store, ["1-3"], keep_out=False)
+    assert vetoed(store) == {"2-0": "nobody talks so"}
+    assert len(pool_of(store, range(1, 4))) == 23
+
+
+def test_a_veto_of_an_unknown_task_names_one_that_is_near_and_changes_nothing(store: Store) -> None:
+    with pytest.raises(RunError, match="'1-33'") as raised:
+        veto(store, ["1-3", "1-33"], keep_out=True)
+    assert "1-3" in raised.value.hint
+    assert vetoed(store) == {}

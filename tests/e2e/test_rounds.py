@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.admission import Proof
 from harness.config import load_config
-from harness.loop import round_tasks, run_loop, stations
+from harness.loop import run_loop, stations
 from harness.parts import Parts
-from harness.pool import fingerprint
+from harness.pool import fingerprint, tasks_of_round
 from harness.protocols import Event
 from harness.registry import Registry
 from harness.store import Store
@@ -60,7 +61,7 @@ class Run:
         return self.store.read_checkpoint(arm)
 
     def pool(self, number: int) -> list[str]:
-        return [task.id for task in round_tasks(self.store, number)]
+        return [task.id for task in tasks_of_round(self.store, number)]
 
 
 Start = Callable[..., Run]
@@ -135,7 +136,7 @@ def test_held_out_tasks_and_repeats_never_enter_the_pool(start: Start) -> None:
         for split in ("test", "validation")
         for task in run.parts.domain.tasks(split)  # type: ignore[arg-type]
     }
-    marks = [fingerprint(task) for n in (1, 2) for task in round_tasks(run.store, n)]
+    marks = [fingerprint(task) for n in (1, 2) for task in tasks_of_round(run.store, n)]
     assert marks
     assert not held_out & set(marks)
     assert len(set(marks)) == len(marks)
@@ -153,8 +154,7 @@ def test_a_policy_that_no_longer_fails_ends_the_run_early_and_well(start: Start)
     assert [arm["name"] for arm in run.report["arms"]] == ["base", "sft", "rl-1"]
     assert run.report["arms"][-1]["pass"]["1"]["value"] == 100.0
     assert run.report["complete"] is True
-    [warning] = run.ear.heard("warning")
-    assert "round 2 ended early" in warning["message"]
+    assert "round 2 ended early" in run.ear.heard("warning")[-1]["message"]
 
 
 def test_a_finished_run_does_nothing_when_resumed(start: Start) -> None:
@@ -187,7 +187,7 @@ def test_two_runs_of_one_seed_leave_the_same_files_but_for_the_times(start: Star
 
 def trace_lineage(store: Store, number: int, evaluation: str) -> None:
     """Walk every task of a round back to its failure, and every pattern forth to its tasks."""
-    tasks = round_tasks(store, number)
+    tasks = tasks_of_round(store, number)
     patterns = {p.id: p for p in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)}
     found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
@@ -202,5 +202,11 @@ def trace_lineage(store: Store, number: int, evaluation: str) -> None:
         assert diagnoses[origin.trajectory_id].blame == "agent"
         assert failed[origin.trajectory_id]["trajectory"]["task_id"] == origin.parent_task_id
         assert diagnoses[origin.trajectory_id].task_id == origin.parent_task_id
-    assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns)
+    [account] = store.read_json(f"rounds/{number}/injections.json")
+    lacking = {row["pattern"] for row in account["patterns"] if not row["admitted"]}
+    assert all(row["ended"] for row in account["patterns"] if row["pattern"] in lacking)
+    assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns) - lacking
+    proofs = store.read_values(f"rounds/{number}/proofs.jsonl", Proof)
+    assert [proof.task_id for proof in proofs] == [task.id for task in tasks]
+    assert all(list(proof.gates) == account["gates"] for proof in proofs)
     assert set(diagnoses) == set(failed)

@@ -11,15 +11,16 @@ from typing import cast
 
 import pytest
 
-import harness_retail.domain
-import harness_retail.solve
+import harness_retail.shop
+from harness.admission import Book, Options
 from harness.chat import ChatReply, ChatRequest
 from harness.errors import NothingToLearn, RolloutFault, RunError
-from harness.injection import FAULTS_IN_A_ROW, NOT_MADE, inject_tasks
+from harness.gates import Known, cheap_gates
+from harness.injection import FAULTS_IN_A_ROW, NOT_MADE, Workshop, inject_tasks
 from harness.llm.calls import Calls
 from harness.llm.chat import Chat
 from harness.llm.injector import llm_injector
-from harness.pool import Gate
+from harness.llm.prompts import prompt
 from harness.protocols import Settings, TaskInjector
 from harness.rollout import Job, Setting, rollout
 from harness.testing.conformance import check_task_injector
@@ -158,8 +159,7 @@ class MugShop(RetailDomain):
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> RetailDomain:
-    monkeypatch.setattr(harness_retail.domain, "database", lambda name: MUGS)
-    monkeypatch.setattr(harness_retail.solve, "database", lambda name: MUGS)
+    monkeypatch.setattr(harness_retail.shop, "database", lambda name: MUGS)
     return MugShop()
 
 
@@ -312,12 +312,18 @@ def first(injector: TaskInjector, domain: RetailDomain, *, seed: int = 7) -> Tas
     return asyncio.run(one())
 
 
-def admitted(model: Explorer, domain: RetailDomain, count: int = 1) -> tuple[list[Task], Gate]:
-    gate = Gate.over(domain, [], [])
-    known = {PATTERN.id: [member(domain)]}
-    injector = injector_of(model)
-    tasks = inject_tasks([PATTERN], known, injector, domain, gate, count=count, round=1, seed=3)
-    return tasks, gate
+def admitted(model: Explorer, domain: RetailDomain, count: int = 1) -> tuple[list[Task], Book]:
+    known, options = Known(domain, []), Options()
+    workshop = Workshop(
+        injector=injector_of(model),
+        domain=domain,
+        gates=cheap_gates(domain, known, options),
+        known=known,
+        options=options,
+    )
+    members = {PATTERN.id: [member(domain)]}
+    made = inject_tasks([PATTERN], members, workshop, count=count, round=1, seed=3)
+    return list(made.tasks), workshop.book
 
 
 # --- the worked example ---------------------------------------------------------------------------
@@ -337,8 +343,8 @@ def test_two_orders_with_a_blue_mug_become_a_task_about_the_right_one(shop: Reta
 
 
 def test_the_task_passes_the_gate_and_a_careful_agent_solves_it(shop: RetailDomain) -> None:
-    (task,), gate = admitted(Explorer(), shop)
-    assert not gate.refused
+    (task,), book = admitted(Explorer(), shop)
+    assert not book.refusals
     setting = Setting(domain=shop, user=ScriptedUser(patience=3))
     episode = asyncio.run(rollout(Job(task=task, trial=0, seed=1), oracle(Settings()), setting))
     assert episode.score.success
@@ -370,6 +376,9 @@ def test_the_task_knows_where_it_comes_from(shop: RetailDomain) -> None:
     assert origin is not None
     assert (origin.round, origin.pattern_id, origin.injector) == (2, "p1", "fake")
     assert (origin.trajectory_id, origin.parent_task_id) == ("t1", member(shop)[0].task.id)
+    assert origin.exemplars == ("t1",)
+    assert [call.name for call in origin.source] == [name for name, _ in (*STEPS[:3], *STEPS[4:])]
+    assert origin.version == f"explore {prompt('explore').version}, write {prompt('write').version}"
 
 
 # --- the explorer ---------------------------------------------------------------------------------
@@ -529,9 +538,9 @@ def test_a_candidate_that_cannot_be_made_is_counted_and_the_next_is_tried() -> N
                 return Message(role="assistant", content="I would rather not.")
             return super().answer(request, turn)
 
-    tasks, gate = admitted(Now(), RetailDomain(), count=2)
+    tasks, book = admitted(Now(), RetailDomain(), count=2)
     assert len(tasks) == 2
-    assert gate.refused == {NOT_MADE: 2}
+    assert book.reasons == {NOT_MADE: 2}
 
 
 def test_a_model_that_never_delivers_stops_the_run_before_long(shop: RetailDomain) -> None:
@@ -542,9 +551,9 @@ def test_a_model_that_never_delivers_stops_the_run_before_long(shop: RetailDomai
 
 
 def test_the_same_task_twice_is_admitted_once(shop: RetailDomain) -> None:
-    tasks, gate = admitted(Explorer(), shop, count=2)
+    tasks, book = admitted(Explorer(), shop, count=2)
     assert len(tasks) == 1
-    assert gate.refused["already in the pool"] > 0
+    assert book.reasons["already in the pool"] > 0
 
 
 def test_a_pattern_without_members_has_no_lineage_to_give(shop: RetailDomain) -> None:

@@ -13,8 +13,9 @@ from harness.config import load_config
 from harness.events import Event
 from harness.injection import NOT_MADE
 from harness.llm.cache import FOLDER_VARIABLE
-from harness.loop import discover, evaluate_once, inject, round_tasks
+from harness.loop import discover, evaluate_once, inject
 from harness.parts import Parts
+from harness.pool import tasks_of_round
 from harness.registry import Registry
 from harness.store import Store
 from harness.testing.servers import ChatServer
@@ -126,7 +127,7 @@ def test_a_round_keeps_what_was_usable_and_costs_nothing_when_played_again(
     assert discovery["undiagnosed"] == 1
     assert discovery["blame"] == {"agent": len(diagnoses)}
     assert ear.warnings == [f"no usable verdict of the judge on 1 of {len(diagnoses) + 1} failures"]
-    tasks = round_tasks(store, 1)
+    tasks = tasks_of_round(store, 1)
     assert len(tasks) == 4
     assert {task.origin.injector for task in tasks if task.origin} == {"claude"}
     assert store.read_json("rounds/1/refused.json")[NOT_MADE] >= 1

@@ -123,6 +123,8 @@ class Plain:
         self.inner = domain
         self.name, self.tools, self.tasks = domain.name, domain.tools, domain.tasks
         self.features = domain.features if features else ()
+        self.twists: tuple[str, ...] = ()
+        self.solve = domain.solve
 
     def generate(self, seed: int, recipe: Recipe) -> Iterator[Task]:
         if recipe.required:

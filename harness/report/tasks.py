@@ -1,0 +1,139 @@
+"""Targeted tasks in the terminal: a line for each, or all about a few; and the yield of gates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.layout import heading, plain_table
+
+Document = Mapping[str, Any]
+
+_SHOWN = 40
+"""Tasks in the list; the rest is counted."""
+
+
+def tasks_table(book: Document) -> RenderableType:
+    """A line for each task, then what the gates refused and why."""
+    return Group(*_list(book["tasks"]), *_yields(book["injections"]))
+
+
+def task_cards(book: Document) -> RenderableType:
+    """All that is known of each task: what is said, what is wanted, and how it was proved."""
+    return Group(*(part for row in book["tasks"] for part in _card(row)))
+
+
+def _list(rows: Sequence[Document]) -> Iterator[RenderableType]:
+    vetoed = sum(row["vetoed"] for row in rows)
+    note = f"{len(rows)} in the pool" + (f", {vetoed} of them vetoed" if vetoed else "")
+    yield from heading("Targeted tasks", note)
+    table = plain_table()
+    table.expand = True
+    for name, width in (("id", 12), ("round", 5), ("pattern", 18), ("made with", 20), ("fails", 6)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+    table.add_column("the customer says", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows[:_SHOWN]:
+        style = "dim strike" if row["vetoed"] else ""
+        table.add_row(
+            Text(row["id"], style),
+            Text(str(row["round"])),
+            Text(row["pattern_name"] or row["pattern"]),
+            Text(_made_with(row)),
+            Text(_failures(row)),
+            Text(_opening(row), style),
+        )
+    yield table
+    if len(rows) > _SHOWN:
+        yield Text(f"and {len(rows) - _SHOWN} more: see --json", "dim")
+
+
+def _yields(injections: Sequence[Document]) -> Iterator[RenderableType]:
+    for found in injections:
+        counts: Counter[str] = Counter()
+        seen: dict[str, int] = {}
+        held = 0
+        for injection in found["injections"]:
+            held += injection["conversations"]
+            for row in injection["yields"]:
+                seen[row["gate"]] = seen.get(row["gate"], 0) + row["seen"]
+                counts[row["gate"]] += row["passed"]
+        played = f", {held} conversations held" if held else ""
+        yield from heading(f"Gates of round {found['round']}", f"in order of cost{played}")
+        table = plain_table()
+        for name, justify in (("gate", "left"), ("saw", "right"), ("passed", "right")):
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column("refused because", ratio=1)
+        for gate, number in seen.items():
+            reasons = found["refused"].get(gate, {})
+            words = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
+            table.add_row(Text(gate), Text(str(number)), Text(str(counts[gate])), Text(words))
+        yield table
+        for injection in found["injections"]:
+            yield from _shortfalls(injection["patterns"])
+
+
+def _shortfalls(patterns: Sequence[Document]) -> Iterator[RenderableType]:
+    for row in patterns:
+        if row["ended"]:
+            got = f"{row['admitted']} tasks of a quota of {row['quota']}"
+            yield Text(f"pattern {row['pattern']}: {got}; {row['ended']}", "yellow")
+
+
+def _card(row: Document) -> Iterator[RenderableType]:
+    origin = row["origin"]
+    yield from heading(row["id"], f"round {row['round']}, {_made_with(row)}")
+    if row["vetoed"]:
+        yield Text(f"vetoed: {row['veto_reason'] or 'no reason given'}", "yellow")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(ratio=1)
+    scenario = row["scenario"]
+    grid.add_row("why", Text(scenario["reason"]))
+    if scenario["known"]:
+        grid.add_row("known", Text(scenario["known"]))
+    grid.add_row("customer", Text(scenario["instructions"]))
+    for call in row["gold"]:
+        grid.add_row("gold", Text(_call(call)))
+    for text in row["communicate"]:
+        grid.add_row("must say", Text(text))
+    grid.add_row("pattern", Text(f"{row['pattern']} {row['pattern_name']}".strip()))
+    if origin:
+        failure = f"{origin['trajectory_id']} on task {origin['parent_task_id']}"
+        grid.add_row("failure", Text(failure))
+        maker = f"{origin['injector']} {origin['version']}, seed {origin['seed']}"
+        grid.add_row("made by", Text(maker))
+        if origin["mutated_from"]:
+            mutation = f"{origin['mutation']}, of {origin['mutated_from']}"
+            grid.add_row("harder by", Text(mutation))
+    for gate, measured in row["gates"].items():
+        grid.add_row(gate, Text(", ".join(f"{k} {v}" for k, v in measured.items()) or "passed"))
+    yield Padding(grid, (0, 0, 0, 2))
+
+
+def _made_with(row: Document) -> str:
+    origin = row["origin"]
+    words = [origin.get("feature", ""), origin.get("mutation", "")]
+    return " + ".join(word for word in words if word) or origin.get("injector", "")
+
+
+def _failures(row: Document) -> str:
+    found = row["gates"].get("targeted")
+    return f"{found['failures']} of {found['trials']}" if found and "trials" in found else "-"
+
+
+def _opening(row: Document) -> str:
+    requests = row["scenario"]["requests"]
+    if not requests:
+        return str(row["scenario"]["reason"])
+    return " / ".join(request["says"][0] for request in requests)
+
+
+def _call(call: Document) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in call["arguments"].items())
+    return f"{call['name']}({arguments})"

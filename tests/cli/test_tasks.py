@@ -1,0 +1,101 @@
+"""`harness inject` and `harness tasks`: made, looked at, vetoed, exported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture
+def run(cli: Cli) -> Cli:
+    """A run of an agent that errs now and then, with its error patterns."""
+    words = ["--policy", "noisy:0.6", "--tasks", 30, "--trials", 1, "--split", "validation"]
+    assert cli("eval", *words, "--out", "run").status == 0
+    assert cli("discover", "run").status == 0
+    return cli
+
+
+def book(cli: Cli, *words: object) -> Any:
+    return cli("tasks", "run", *words, "--json").json
+
+
+def test_tasks_carry_their_scenario_gold_proofs_and_lineage(run: Cli) -> None:
+    outcome = run("inject", "run", "--count", 6)
+    assert outcome.status == 0
+    found = book(run)
+    assert 0 < len(found["tasks"]) <= 6
+    for row in found["tasks"]:
+        targeted = row["gates"]["targeted"]
+        assert 0 < targeted["failures"] < targeted["trials"]
+        assert targeted["in_pattern"] > 0
+        assert row["origin"]["trajectory_id"]
+        assert row["origin"]["source"]
+        assert row["scenario"]["requests"]
+    [account] = found["injections"]
+    gates = [row["gate"] for row in account["injections"][0]["yields"]]
+    assert gates[:3] == ["made", "well_formed", "discreet"]
+    first = found["tasks"][0]
+    listed = run("tasks", "run").out
+    assert first["id"] in listed
+    assert "targeted" in listed
+    shown = run("tasks", "run", first["id"][:6]).out
+    assert "final_states 1" in shown
+    assert first["gold"][0]["name"] in shown if first["gold"] else True
+
+
+def test_one_pattern_can_be_asked_for_and_what_was_made_stays(run: Cli) -> None:
+    run("inject", "run", "--count", 4, "--off", "targeted")
+    before = book(run)["tasks"]
+    pattern = before[0]["pattern"]
+    words = ["--pattern", pattern[:6], "--count", 3, "--off", "targeted"]
+    assert run("inject", "run", *words).status == 0
+    after = book(run)["tasks"]
+    assert after[: len(before)] == before
+    assert [row["pattern"] for row in after[len(before) :]] == [pattern] * 3
+    assert len({row["id"] for row in after}) == len(before) + 3
+    assert {row["pattern"] for row in book(run, "--pattern", pattern)["tasks"]} == {pattern}
+    rows = [json.loads(line) for line in Path("run/rounds/1/proofs.jsonl").read_text().splitlines()]
+    assert [row["task_id"] for row in rows] == [row["id"] for row in after]
+
+
+def test_a_vetoed_task_is_marked_left_out_of_exports_and_can_come_back(run: Cli) -> None:
+    run("inject", "run", "--count", 4, "--off", "targeted")
+    [bad, *good] = [row["id"] for row in book(run)["tasks"]]
+    assert run("tasks", "run", "--veto", bad, "--reason", "nobody talks so").status == 0
+    [row] = book(run, bad)["tasks"]
+    assert (row["vetoed"], row["veto_reason"]) == (True, "nobody talks so")
+    assert "nobody talks so" in run("tasks", "run", bad).out
+    run("tasks", "run", "--format", "tau2-tasks", "--out", "tasks.json")
+    assert [raw["id"] for raw in json.loads(Path("tasks.json").read_text())] == good
+    run("tasks", "run", "--allow", bad)
+    assert not any(row["vetoed"] for row in book(run)["tasks"])
+
+
+def test_what_is_not_there_is_said_and_what_is(run: Cli) -> None:
+    unknown = run("inject", "run", "--pattern", "nope")
+    assert unknown.status == 1
+    assert "no pattern 'nope'" in unknown.err
+    empty = run("tasks", "run")
+    assert empty.status == 1
+    assert "has no targeted tasks" in empty.err
+    assert "no gate 'targetted'" in run("inject", "run", "--off", "targetted").err
+    assert "Did you mean 'targeted'?" in run("inject", "run", "--off", "targetted").err
+    run("inject", "run", "--count", 2, "--off", "targeted")
+    assert "has the id 'zzz'" in run("tasks", "run", "--veto", "zzz").err
+    assert "begins with 'zzz'" in run("tasks", "run", "zzz").err
+    assert "for the pattern 'zzz'" in run("tasks", "run", "--pattern", "zzz").err
+    assert "in round 7" in run("tasks", "run", "--round", 7).err
+
+
+def test_an_empty_pool_is_named_before_training(run: Cli) -> None:
+    run("inject", "run", "--count", 2, "--off", "targeted")
+    ids = [row["id"] for row in book(run)["tasks"]]
+    run("tasks", "run", *[word for task_id in ids for word in ("--veto", task_id)])
+    refused = run("train", "run")
+    assert refused.status == 1
+    assert "the pool is empty" in refused.err
