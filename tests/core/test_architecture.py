@@ -28,7 +28,7 @@ HEAVY = (
 
 LAYERS = [
     {"errors", "identity", "memory", "messages", "scenario", "types"},
-    {"chat", "events", "execution", "turns"},
+    {"chat", "events", "execution", "judging", "turns"},
     {"protocols"},
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},
