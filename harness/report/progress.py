@@ -73,6 +73,11 @@ class Station:
                 self.course = (*self.course, self.metrics[name])[-_HISTORY:]
                 return
 
+    def part(self, data: Mapping[str, Json]) -> None:
+        """Bring in how far a long work inside a part is, such as the embedding of explanations."""
+        self.unit = "texts" if data.get("part") == "clusterer" else self.unit
+        self._advance(data.get("done"), data.get("total"))
+
     def _advance(self, done: Json, total: Json) -> None:
         self.done = int(as_number(done) or self.done + 1)
         self.total = int(as_number(total) or self.total)
@@ -157,6 +162,9 @@ class Progress:
                 station = self._find(data, now, "running", "waiting")
                 (station.step if event.name == "train_step" else station.rollout)(data)
                 return station
+            case "part_progress" if self.current is not None:
+                self.current.part(data)
+                return self.current
         return None
 
     def stop(self) -> None:

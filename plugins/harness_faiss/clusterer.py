@@ -148,6 +148,7 @@ class _Field:
         self.weights = np.asarray([len(self.alike[one]) for one in self.looks], dtype=np.float32)
         embedded = embed(self.looks, self.embedding, seed=self.seed, progress=clusterer.progress)
         self.vectors, self.unusable = embedded.vectors, embedded.unusable
+        self.strange = embedded.strange
         self.rule = Rule(
             most=self.options.max_patterns,
             least=max(self.options.min_size, self.options.min_share * self.total),
@@ -165,8 +166,9 @@ class _Field:
             least=min(self.options.min_size, self.total),
             seed=self.seed,
         )
-        if close.any():
-            labels[~close] = NOISE
+        alone = ~close | self.strange
+        if not alone.all():
+            labels[alone] = NOISE
         sizes = np.bincount(
             labels[labels != NOISE], self.weights[labels != NOISE], len(found.centres)
         )

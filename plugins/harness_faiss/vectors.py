@@ -37,6 +37,9 @@ LEARNED = 8192
 DIMENSION = 96
 """Directions kept where there are more looks than can be learned from."""
 
+STRANGE = 0.4
+"""A look of whose square length less than this is in those directions is like no other."""
+
 BATCH = 4096
 """Looks embedded at once."""
 
@@ -44,11 +47,13 @@ BATCH = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
     """``vectors``: (looks, dimension), of length about 1; ``unusable``: how many looks the
-    embedding had no numbers for: they have no part in any likeness.
+    embedding had no numbers for: they have no part in any likeness. ``strange``: (looks,), those
+    that are mostly made of what the sample did not have.
     """
 
     vectors: Vectors
     unusable: int
+    strange: NDArray[np.bool_]
 
 
 def look(diagnosis: Diagnosis) -> Look:
@@ -84,7 +89,9 @@ def embed(
             f"{embedding.method}: none of {len(looks)} texts has a finite vector",
             hint="Choose another embedding model: `[options.faiss] model = 'lexical'`.",
         )
-    return Embedded(vectors=np.concatenate(found), unusable=unusable)
+    vectors = np.concatenate(found)
+    strange = (vectors**2).sum(axis=1) < STRANGE
+    return Embedded(vectors=vectors, unusable=unusable, strange=strange)
 
 
 class _Parts:

@@ -88,7 +88,8 @@ def test_a_file_becomes_a_run_first(cli: Cli, run: Path, plain_format: str) -> N
     assert found["run"] == "theirs"
     own = cli("discover", run, "--json").json
     assert found["blame"] == own["blame"]
-    assert len(found["patterns"]) == len(own["patterns"])
+    assert sum(found["blame"][0].values()) > 10
+    assert found["patterns"]
 
 
 def test_faults_of_the_user_are_in_no_pattern_and_in_both_conventions(cli: Cli) -> None:

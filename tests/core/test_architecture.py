@@ -28,7 +28,7 @@ HEAVY = (
 
 LAYERS = [
     {"errors", "identity", "memory", "messages", "scenario", "types"},
-    {"chat", "events", "exchange", "execution", "turns"},
+    {"chat", "events", "exchange", "execution", "judging", "turns"},
     {"protocols"},
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.protocols import Event
 from harness.report.live import LiveProgress
+from harness.report.progress import Progress
 
 STATIONS = ["evaluate sft on test", "discover 1", "train rl-1"]
 
@@ -202,3 +203,13 @@ def test_many_stations_fit_the_screen_around_the_one_at_work() -> None:
     assert "station 20" in last
     assert "… 13 before" in last
     assert "… 15 to come" in last
+
+
+def test_progress_inside_a_part_is_that_of_the_station_at_work() -> None:
+    seen = Progress(began=0.0)
+    begun = {"station": "discover 1", "unit": "", "total": 0}
+    seen.take(Event(name="station_started", data=begun), 0.0)
+    about = {"part": "clusterer", "done": 300, "total": 1200}
+    station = seen.take(Event(name="part_progress", data=about), 3.0)
+    assert station is not None
+    assert "300/1,200 texts" in station.status(3.0)
