@@ -41,6 +41,9 @@ from harness_scripted.user import scripted_user
 DOCUMENT = Path(__file__).parents[1] / "docs" / "injection.md"
 START, END = "<!-- injection: start -->", "<!-- injection: end -->"
 
+STUDIED = 250
+"""The fewest tasks to find patterns in: the rarest weakness shows on about one in a hundred."""
+
 DOMAIN = RetailDomain()
 SETTING = Setting(domain=DOMAIN, user=scripted_user(Settings()))
 EXECUTOR = asyncio_executor(Settings())
@@ -160,7 +163,7 @@ class Report:
 def run(seed: int, *, tasks: int, untargeted: int, many: int, leaks: int) -> Report:
     """The whole measurement. tasks: per weakness; many: for the yield, the speed and variety."""
     plain = list(islice(DOMAIN.generate(seed, Recipe()), untargeted))
-    study = list(islice(DOMAIN.generate(seed + 1, Recipe()), untargeted))
+    study = list(islice(DOMAIN.generate(seed + 1, Recipe()), max(untargeted, STUDIED)))
     usual = {name: failed(WeakAgent(name), plain, seed) for name in WEAKNESSES}
     patterns = {name: pattern_of(name, study, seed) for name in WEAKNESSES}
     columns = []
