@@ -28,6 +28,12 @@ class _Row:
     handles: tuple[int, ...]
     words: frozenset[int]
 
+    @property
+    def description(self) -> tuple[int, ...]:
+        """The row up to its last alias: without numbers."""
+        places = (at for at, token in enumerate(reversed(self.ids)) if token in self.handles)
+        return self.ids[: len(self.ids) - next(places, 0)]
+
     def tells_of(self, handle: int, least: int) -> bool:
         """Whether it says something about the handle rather than only naming it."""
         if handle not in self.handles or len(self.words) < least:
@@ -80,18 +86,25 @@ class Sources:
             rows = [row for row in self._rows if handle in row.handles]
             known = handle in self._said or (calls and handle in self._spoken)
             if not known and not any(row.ids in self._cited for row in rows):
-                yield from self._best([row for row in rows if row.tells_of(handle, least)])
+                rows = [row for row in rows if row.tells_of(handle, least)]
+                yield from (row.description for row in self._best(rows, handles))
         self._spoken.update(handles)
         for amount in () if calls else self._amounts(turn):
             rows = [row for row in self._rows if _contains(row.ids, amount)]
             if not any(row.ids in self._cited for row in rows):
-                yield from self._best(rows)
+                yield from (row.ids for row in self._best(rows, handles))
 
-    def _best(self, rows: Sequence[_Row]) -> Iterator[tuple[int, ...]]:
-        if rows:
-            row = max(reversed(rows), key=self._relevance)
-            self._cited.add(row.ids)
-            yield row.ids
+    def _best(self, rows: Sequence[_Row], handles: Collection[int]) -> list[_Row]:
+        """The row to cite, in a list; [] if there is none."""
+        if not rows:
+            return []
+
+        def fit(row: _Row) -> tuple[float, int]:
+            return self._relevance(row), len(set(row.handles).intersection(handles))
+
+        row = max(reversed(rows), key=fit)
+        self._cited.add(row.ids)
+        return [row]
 
     def _amounts(self, turn: Sequence[int]) -> Iterator[tuple[int, ...]]:
         """The ids of each number with cents."""

@@ -25,6 +25,8 @@ from harness_local.text import CallWriter, TextWriter
 from harness_local.tokenizer import AGENT, CALL, CITE, END, SAID, SAY, TOOL, USER
 
 _WORD = re.compile(r"\w(?:[\w.'-]*\w)?")
+_HITS = 4
+"""How many of the rows that fit what the user says, the latest, are shown again."""
 _QUOTED = re.compile(r'"([^"\\]+)"')
 
 
@@ -48,6 +50,7 @@ class CompactTranscript:
         self._frame = lexicon.frame
         self._shown: set[Row] = set()
         self._said: set[str] = set()
+        self._rows: dict[Row, Sequence[str]] = {}
         self._aliases = Aliases(len(lexicon.aliases))
         self._sources = Sources(lexicon)
         self._writes = {tool.name for tool in domain.tools if tool.kind == "write"}
@@ -67,7 +70,7 @@ class CompactTranscript:
                 said = list(self._texts.write_heard(message.content))
                 self._sources.said(said)
                 self._said.update(_WORD.findall(plain(message.content)))
-                ids += [self._frame[USER], *said]
+                ids += [self._frame[USER], *said, *self._found(message.content)]
         return [*ids, self._frame[AGENT]]
 
     def write(self, message: Message) -> list[int]:
@@ -104,16 +107,34 @@ class CompactTranscript:
         for number, row in enumerate(news):
             if number:
                 yield from self._newline
-            ids = [*self._marked(row.cue), *self._texts.write_heard(row.rest)]
+            ids = self._row(row)
             self._sources.shown(ids)
+            self._rows[row] = plain(row.cue).split()[:1]
+            yield from ids
+
+    def _row(self, row: Row) -> list[int]:
+        before, after = (self._texts.write_heard(part) for part in (row.before, row.after))
+        return [*before, *self._marked(row.cue), *after]
+
+    def _found(self, content: str) -> Iterator[int]:
+        """Rows shown before whose first word the user has just said, once more."""
+        said = set(_WORD.findall(plain(content)))
+        hits = [row for row, first in self._rows.items() if said.intersection(first)]
+        for row in hits[-_HITS:]:
+            ids = self._row(row)
+            self._sources.shown(ids)
+            yield from self._newline
             yield from ids
 
     def _marked(self, cue: str) -> Iterator[int]:
         """The words, with a mark before those that the user has said for this request."""
-        for said, words in groupby(cue.split(), lambda word: plain(word) in self._said):
+        for said, words in groupby(cue.split(), self._is_said):
             if said:
                 yield self._frame[SAID]
             yield from self._texts.write_heard(" ".join(words))
+
+    def _is_said(self, word: str) -> bool:
+        return self._said.issuperset(plain(word).split())
 
     def _learn(self, message: Message) -> None:
         """Only after the turn: the agent cannot name by alias what it had not read."""

@@ -13,32 +13,33 @@ from harness_local.aliases import is_handle
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``cue`` are the words that describe something, ``rest`` its flags, numbers and ids."""
+    """``before`` and ``after`` stand around the ``cue``, the words that describe something."""
 
+    before: str = ""
     cue: str = ""
-    rest: str = ""
+    after: str = ""
 
     @property
     def text(self) -> str:
-        return f"{self.cue} {self.rest}".strip()
+        return " ".join(filter(None, (self.before, self.cue, self.after)))
 
 
 def rows(content: str) -> list[Row]:
     """The content as rows; text that is no JSON object or array is one row, as it is.
 
     Nulls and empty values are left out. A record of a list, or of a map from ids to records, is
-    one row: its words, its flags, numbers and ids, the id of what contains it. So whoever has begun
-    to copy a row by its words comes to all the ids that belong to them. Numbers have no decimals or
-    two.
+    one row: its flags, its words, its ids, the id of what contains it, its numbers. So whoever has
+    copied the words of a row comes at once to the ids that belong to them. A record of one word is
+    better known by what contains it, whose id then comes first. Numbers have no decimals or two.
     """
     try:
         value: Json = json.loads(content)
     except (ValueError, RecursionError):
-        return [Row(rest=content)]
+        return [Row(after=content)]
     if isinstance(value, str):
-        return [Row(rest=value)]
+        return [Row(after=value)]
     if not isinstance(value, dict | list):
-        return [Row(rest=content)]
+        return [Row(after=content)]
     lines = _list("", value) if isinstance(value, list) else _record(value)
     return [row for row in lines if row.text]
 
@@ -49,23 +50,23 @@ def _record(record: Mapping[str, Json]) -> Iterator[Row]:
     if _is_map(record):
         yield from _map(owner, record)
         return
-    yield _row((), (word for key, value in record.items() for word in _field(key, value)))
+    yield _row(word for key, value in record.items() for word in _field(key, value))
     for key, value in record.items():
         if isinstance(value, list):
             yield from _list(owner or key, value, name=key)
         elif isinstance(value, dict) and _is_map(value):
             yield from _map(owner or key, value)
-        elif isinstance(value, dict) and (words := list(_inline(value, bare=True))):
-            yield _row((), [_spelled(key), *words])
+        elif isinstance(value, dict) and (words := list(_inline(value))):
+            yield _row([_spelled(key), *words])
 
 
 def _list(owner: str, values: Sequence[Json], *, name: str = "") -> Iterator[Row]:
     plain = [word for value in values for word in _field("", value)]
     if plain:
-        yield _row((), [*([_spelled(name)] if name else []), *plain])
+        yield _row([*([_spelled(name)] if name else []), *plain])
     for value in values:
         if isinstance(value, dict):
-            yield _row(_cue(value), [*_rest(value), owner])
+            yield _of_record(value, owner)
         elif isinstance(value, list):
             yield from _list(owner, value)
 
@@ -73,45 +74,57 @@ def _list(owner: str, values: Sequence[Json], *, name: str = "") -> Iterator[Row
 def _map(owner: str, records: Mapping[str, Json]) -> Iterator[Row]:
     for key, record in records.items():
         if isinstance(record, dict):
-            rest = list(_rest(record))
-            yield _row(_cue(record), [*rest, *([] if key in rest else [key]), owner])
+            named = key in record.values()
+            yield _of_record(record if named else {**record, "id": key}, owner)
 
 
-def _row(cue: Iterable[str], rest: Iterable[str]) -> Row:
-    return Row(" ".join(filter(None, cue)), " ".join(filter(None, rest)))
+def _of_record(record: Mapping[str, Json], owner: str) -> Row:
+    kept = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
+    words = {k: v for k, v in kept.items() if isinstance(v, str) and not is_handle(v)}
+    flags = {key: value for key, value in kept.items() if isinstance(value, bool)}
+    ids = {k: v for k, v in kept.items() if isinstance(v, str) and k not in words}
+    numbers = {k: v for k, v in kept.items() if k not in words | flags | ids}
+    cue = [word for key, value in words.items() for word in _field(key, value, bare=True)]
+    cue += [word for key, value in record.items() for word in _nested(key, value)]
+    known = len(" ".join(cue).split()) > 1
+    return Row(
+        " ".join([*([] if known or not owner else [owner]), *_fields(flags)]),
+        " ".join(cue),
+        " ".join([*_fields(ids), *([owner] if known and owner else []), *_fields(numbers)]),
+    )
 
 
-def _inline(record: Mapping[str, Json], *, bare: bool = False) -> Iterator[str]:
-    """Words, then nested values, flags, numbers, ids."""
-    yield from _cue(record, bare=bare)
-    yield from _rest(record, bare=bare)
+def _row(words: Iterable[str]) -> Row:
+    return Row(after=" ".join(words))
 
 
-def _cue(record: Mapping[str, Json], *, bare: bool = False) -> Iterator[str]:
-    for key, word in _words(record, bare=bare).items():
-        yield from _field(key, word, bare=True)
-    for nested in record.values():
-        yield from _nested(nested)
-
-
-def _rest(record: Mapping[str, Json], *, bare: bool = False) -> Iterator[str]:
-    scalars = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
-    words = _words(record, bare=bare)
-    rest = {key: value for key, value in scalars.items() if key not in words}
-    for key, value in sorted(rest.items(), key=lambda item: _rank(item[1])):
+def _fields(values: Mapping[str, Json]) -> Iterator[str]:
+    for key, value in values.items():
         yield from _field(key, value)
 
 
-def _words(record: Mapping[str, Json], *, bare: bool) -> dict[str, str]:
-    return {k: v for k, v in record.items() if isinstance(v, str) and (bare or not is_handle(v))}
+def _inline(record: Mapping[str, Json]) -> Iterator[str]:
+    """All of a record that stands within another: words, then nested values, then the rest."""
+    kept = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
+    words = {key: value for key, value in kept.items() if isinstance(value, str)}
+    for key, word in words.items():
+        yield from _field(key, word, bare=True)
+    for key, value in record.items():
+        yield from _nested(key, value)
+    yield from _fields({key: value for key, value in kept.items() if key not in words})
 
 
-def _nested(value: Json) -> Iterator[str]:
+def _nested(key: str, value: Json) -> Iterator[str]:
+    """What a record contains; lists of ids with the word that says what they are of."""
     if isinstance(value, dict):
-        yield from _inline(value, bare=True)
+        yield from _inline(value)
     elif isinstance(value, list):
+        if any(isinstance(element, str) and is_handle(element) for element in value):
+            yield _spelled(key).removesuffix(" ids").removesuffix(" id")
         for element in value:
-            yield from _nested(element) if isinstance(element, dict | list) else _field("", element)
+            yield from (
+                _nested(key, element) if isinstance(element, dict | list) else _field("", element)
+            )
 
 
 def _field(key: str, value: Json, *, bare: bool = False) -> Iterator[str]:
@@ -133,10 +146,6 @@ def _number(value: float) -> str:
     if math.isfinite(value):
         return f"{value:.2f}".removesuffix(".00") if isinstance(value, float) else str(value)
     return str(value)
-
-
-def _rank(value: Json) -> int:
-    return 2 if isinstance(value, str) else 0 if isinstance(value, bool) else 1
 
 
 def _is_map(value: Mapping[str, Json]) -> bool:

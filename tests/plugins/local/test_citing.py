@@ -21,7 +21,7 @@ ORDER = {
     ],
     "paid_by": [{"source": "paypal", "id": "paypal_4711"}],
 }
-LAMP = " desk lamp red price 52<|.50|><|@1|><|@0|>"
+LAMP = " desk lamp red<|@1|><|@0|>"
 
 
 class Reader(CompactCodec):
@@ -102,7 +102,7 @@ def test_a_row_is_cited_once_for_a_request_and_again_after_its_write(
 
 def test_an_amount_is_cited_by_the_row_that_has_it(codec: Reader, talk: CompactTranscript) -> None:
     hear(talk, "What did the desk lamp cost?")
-    assert cited(codec, talk.write(say("It was 52.50."))) == [LAMP]
+    assert cited(codec, talk.write(say("It was 52.50."))) == [f"{LAMP} price 52<|.50|>"]
 
 
 def test_citations_are_not_part_of_what_is_said(
@@ -142,3 +142,13 @@ def test_what_was_said_before_a_write_is_not_marked_after_it(
     hear(talk, "The desk lamp in blue.", order=False)
     talk.write(say("", ToolCall(name="change_order", arguments={})))
     assert codec.lexicon.frame[SAID] not in hear(talk, "And now the other.")
+
+
+def test_what_the_user_speaks_of_again_is_shown_again(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "Please cancel #W2611340.")
+    said = [Message(role="user", content="No, return the desk lamp to my PayPal account.")]
+    again = codec.words(talk.context(said, unfinished=False))
+    assert "<|said|> desk lamp red<|@1|><|@0|> price 52<|.50|>" in again
+    assert "kettle" not in again

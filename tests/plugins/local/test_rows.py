@@ -25,7 +25,7 @@ def test_each_record_is_a_row_with_the_id_of_what_contains_it() -> None:
     }
     assert texts(json.dumps(order)) == [
         "#W2611340 pending",
-        "Puzzle 1500 animals price 294.47 1808611083 6245746168 #W2611340",
+        "Puzzle 1500 animals 1808611083 6245746168 #W2611340 price 294.47",
     ]
 
 
@@ -40,8 +40,8 @@ def test_a_map_from_ids_to_records_is_rows_and_flags_are_words() -> None:
     }
     assert texts(json.dumps(product)) == [
         "Shirt 9523456873",
-        "M available 1111111111 9523456873",
-        "L not available 2222222222 9523456873",
+        "9523456873 available M 1111111111",
+        "9523456873 not available L 2222222222",
     ]
 
 
@@ -79,6 +79,21 @@ def test_lists_of_records_at_the_top_are_rows() -> None:
     ]
 
 
-def test_what_describes_a_record_is_kept_apart_from_its_numbers_and_ids() -> None:
+def test_what_describes_a_record_is_kept_apart() -> None:
     card = '{"id": "u", "ways": [{"source": "credit_card", "brand": "visa", "id": "card_4711"}]}'
-    assert rows(card)[-1] == Row(cue="credit_card visa", rest="card_4711 u")
+    assert rows(card)[-1] == Row(cue="credit_card visa", after="card_4711 u")
+
+
+def test_flags_come_first_and_numbers_last() -> None:
+    shop = '{"id": "p", "kinds": [{"color": "red", "size": "S", "id": "1000000001", "new": true, '
+    assert texts(shop + '"price": 9.5}]}')[-1] == "new red S 1000000001 p price 9.50"
+
+
+def test_one_word_says_less_than_what_it_belongs_to() -> None:
+    paid = '{"id": "#W2611340", "paid": [{"type": "payment", "amount": 5, "by": "card_4711"}]}'
+    assert texts(paid)[-1] == "#W2611340 payment by card_4711 amount 5"
+
+
+def test_a_list_of_ids_says_what_they_are_of() -> None:
+    sent = '{"id": "o", "sent": [{"tracking_id": ["123456789"], "item_ids": ["1000000001"]}]}'
+    assert texts(sent)[-1] == "tracking 123456789 item 1000000001 o"
