@@ -6,11 +6,11 @@ A pattern whose signs are as frequent where all went well is no cause: the contr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
+from harness import eventloop
 from harness.protocols import Domain, Executor, Judge, SignReader
 from harness.registry import blame
 from harness.types import Episode, ErrorPattern, Interval
@@ -50,7 +50,7 @@ def read_signs(
     async def all_of_them() -> dict[int, Collection[str]]:
         return {index: signs async for index, signs in executor.map(one, episodes)}
 
-    found = asyncio.run(all_of_them())
+    found = eventloop.run(all_of_them())
     return {episode.trajectory.id: found[n] for n, episode in enumerate(episodes)}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
+from harness import eventloop
 from harness.errors import RolloutFault, RunError
 from harness.protocols import Domain, Executor, Judge, ReviewedJudge
 from harness.registry import blame
@@ -39,7 +39,7 @@ def diagnose(
         found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
         return [found[index] for index in range(len(failed))]
 
-    diagnoses = [found for found in asyncio.run(all_of_them()) if found is not None]
+    diagnoses = [found for found in eventloop.run(all_of_them()) if found is not None]
     if faults and not diagnoses:
         raise RunError(
             f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",

@@ -7,10 +7,10 @@ one pattern cannot fill goes to the others.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness import eventloop
 from harness.admission import PLAYED, Book, Gate, Options, Proof, Verdict, pass_gates
 from harness.errors import CannotInject, NothingToLearn, RolloutFault, RunError
 from harness.gates import Known
@@ -78,7 +78,7 @@ def inject_tasks(
     workshop's book for which reasons. Raises ``RunError`` if the injector made no candidate at all,
     though it tried.
     """
-    made = asyncio.run(_inject(patterns, members, workshop, count, round, seed))
+    made = eventloop.run(_inject(patterns, members, workshop, count, round, seed))
     reasons = workshop.book.reasons
     if not made.tasks and set(reasons) == {NOT_MADE}:
         raise RunError(
