@@ -109,11 +109,7 @@ def compare(
         p=p,
         visible=visible,
         paired=paired,
-        verdict="shifting"
-        if p < LEVEL
-        else "settled"
-        if visible <= VISIBLE
-        else "too few failures",
+        verdict=_verdict(p, visible, changes),
         changes=tuple(sorted(changes, key=lambda c: (-abs(c.difference.value), c.pattern_id))),
     )
 
