@@ -12,7 +12,7 @@ from harness.protocols import Executor, Policy
 from harness.rollout import Job, Setting, run_rollouts
 from harness.types import Episode, Recipe, stable_seed
 
-CHUNK = 64
+CHUNK = 32
 """Conversations had at once; after this many in a row without one success the teacher is given up.
 """
 

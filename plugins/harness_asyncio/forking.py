@@ -37,7 +37,7 @@ class Options:
 
     processes: int = 0
     concurrency: int = 64
-    least: int = 65
+    least: int = 33
 
 
 def fork_executor(settings: Settings) -> Executor:
