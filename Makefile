@@ -10,10 +10,10 @@ export HF_HUB_OFFLINE ?= 1
 
 .PHONY: loop quick test lint setup base-model picture clean
 
-loop: setup ## the whole loop on the retail domain, about 20 minutes on 2 cores
+loop: setup ## the whole loop on the retail domain, about 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
 
-quick: setup ## the same in under 5 minutes: every station, smaller numbers
+quick: setup ## the same in about 3 minutes: every station, smaller numbers
 	$(BIN)/harness loop --domain retail --preset quick --out $(OUT) $(ARGS)
 
 test: setup ## all tests
