@@ -22,6 +22,10 @@ BOUND_TO_A_FILE = {"replay"}
 """What means nothing without the file it is told; it is tested with one where it lives."""
 
 
+WELL_BEHAVED = {"faulty": "faulty:0"}
+"""What breaks the contract on purpose, as it is when it does not."""
+
+
 def with_domains(kind: str) -> list[Any]:
     return [
         pytest.param(name, domain, marks=[pytest.mark.slow] if name in SLOW else [])
@@ -34,7 +38,7 @@ def with_domains(kind: str) -> list[Any]:
 def make(kind: str, name: str, domain: Domain | None = None) -> Any:
     """The product; the test is skipped if it needs an extra that is not installed."""
     try:
-        return REGISTRY.make(kind, name, Settings(domain=domain))
+        return REGISTRY.make(kind, WELL_BEHAVED.get(name, name), Settings(domain=domain))
     except MissingExtra as error:
         pytest.skip(f"{kind} {name!r} cannot be made here: {error}")
 

@@ -93,7 +93,7 @@ def test_a_spent_budget_keeps_what_is_finished_and_a_larger_one_goes_on(
     serve, command, tmp_path
 ) -> None:
     server = serve("claude", customer)
-    small = (*SMALL, "--option", "asyncio.concurrency=1")
+    small = (*SMALL, "--option", "fork.concurrency=1")
     stopped = command(
         *small, "--simulator", "claude", "--cache", "off", "--budget-tokens", 8500, "--out", "run"
     )
