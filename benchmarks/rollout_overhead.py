@@ -146,7 +146,7 @@ def prepared(url: str, wire: str, conversations: int, folder: Path) -> tuple[Par
         "test_tasks": tasks,
         "test_trials": conversations // tasks,
         "options": {
-            "asyncio": {"concurrency": conversations},
+            "fork": {"concurrency": conversations},
             "calls": {"concurrency": conversations},
         },
     }

@@ -13,8 +13,10 @@ from harness.rollout import Job, Setting, run_rollouts
 from harness.types import Episode, Recipe, stable_seed
 
 CHUNK = 32
-"""Conversations had at once; after this many in a row without one success the teacher is given up.
-"""
+"""Conversations had at once."""
+
+IN_VAIN = 64
+"""After this many in a row without one success the teacher is given up."""
 
 
 def demonstrations(
@@ -22,10 +24,11 @@ def demonstrations(
 ) -> Iterator[Episode]:
     """Successful episodes of the teacher on generated train tasks, determined by the seed.
 
-    Raises ``NothingToLearn`` if the teacher fails a whole chunk of tasks, or the domain has no
+    Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or the domain has no
     tasks.
     """
     tasks = setting.domain.generate(seed, Recipe(split="train"))
+    failed: list[Episode] = []
     while True:
         chunk = list(islice(tasks, CHUNK))
         jobs = [
@@ -34,10 +37,11 @@ def demonstrations(
         ]
         episodes = run_rollouts(jobs, teacher, setting, executor)
         good = [episode for episode in episodes if episode.score.success]
-        if not good:
-            faults = [e.trajectory.fault for e in episodes if e.trajectory.is_fault]
+        failed = [] if good else [*failed, *episodes]
+        if not chunk or len(failed) >= IN_VAIN:
+            faults = [e.trajectory.fault for e in failed if e.trajectory.is_fault]
             raise NothingToLearn(
-                f"the teacher {teacher.id!r} solved none of {len(jobs)} tasks of the domain "
+                f"the teacher {teacher.id!r} solved none of {len(failed)} tasks of the domain "
                 f"{setting.domain.name!r}"
                 + (f"; {len(faults)} ended in a fault, the first: {faults[0]}" if faults else ""),
                 hint="See how it fails with `harness eval`, with the teacher as --policy.",

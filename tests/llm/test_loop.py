@@ -129,7 +129,7 @@ def test_a_spent_budget_stops_the_loop_cleanly_and_resume_ends_as_if_it_had_not(
     (tmp_path / "tiny.toml").write_text(TINY)
     words = ("loop", "--domain", "retail", "--policy", "tiny", "--config", "tiny.toml")
     roles = ("--simulator", "claude", "--judge", "claude", "--injector", "claude")
-    few = ("--option", "asyncio.concurrency=4")
+    few = ("--option", "fork.concurrency=4")
     stopped = command(*words, *roles, *few, "--out", "one", "--budget-tokens", 900)
     assert stopped.status == 1
     assert "budget" in stopped.err
