@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.config import read_options
-from harness.errors import ConfigError, RolloutFault
+from harness.errors import RolloutFault
 from harness.protocols import AgentTurn, Conversation, Policy, Settings
 from harness.types import Message
 from harness_scripted.bench import Bench
@@ -15,6 +15,7 @@ from harness_scripted.listening import Listener
 from harness_scripted.mistakes import ANY, Choice, planted_mistake
 from harness_scripted.phrases import AGENT, AgentPhrases, Wording
 from harness_scripted.plan import Act, plan
+from harness_scripted.rates import read_rate
 from harness_scripted.script import Script, Turns
 
 
@@ -62,15 +63,7 @@ def oracle(settings: Settings) -> Policy:
 def noisy(settings: Settings) -> Policy:
     """``noisy:RATE``. Raises ``ConfigError`` if the rate is no number in [0, 1]."""
     options = read_options(NoisyOptions, settings, name="noisy")
-    try:
-        rate = float(settings.argument or 1)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= 1:
-        raise ConfigError(
-            f"noisy needs a rate in [0, 1], not {settings.argument!r}",
-            hint="Write noisy:0.5 for a mistake in every second conversation.",
-        )
+    rate = read_rate(settings, name="noisy", event="mistake")
     choice = Choice(kinds=tuple(options.kinds), without=tuple(options.without))
     phrases = AGENT[options.wording]
     return Teacher(f"noisy:{rate:g}", mistakes=rate, choice=choice, phrases=phrases)

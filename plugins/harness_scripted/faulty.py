@@ -15,6 +15,7 @@ from harness.types import Fact, Task, stable_seed
 from harness_scripted.bench import Bench, flat
 from harness_scripted.phrases import USER, UserPhrases, Wording
 from harness_scripted.plan import plan
+from harness_scripted.rates import read_rate
 from harness_scripted.slips import misspelt
 from harness_scripted.speech import Heard, normal
 from harness_scripted.user import Customer, Say, ScriptedUser
@@ -48,15 +49,7 @@ class UserFault:
 def faulty_user(settings: Settings) -> UserSimulator:
     """``faulty:RATE``. Raises ``ConfigError`` for a rate outside [0, 1] or an unknown kind."""
     options = read_options(Options, settings, name="faulty")
-    try:
-        rate = float(settings.argument or 1)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate <= 1:
-        raise ConfigError(
-            f"faulty needs a rate in [0, 1], not {settings.argument!r}",
-            hint="Write faulty:0.5 for a fault in every second conversation.",
-        )
+    rate = read_rate(settings, name="faulty", event="fault")
     for kind in options.kinds:
         if kind not in FAULTS:
             raise ConfigError(
