@@ -8,14 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import (
-    open_run,
-    refuse_settings,
-    saved_settings,
-    show,
-    show_plan,
-    working,
-)
+from harness.cli.running import open_run, show, show_plan, working
 
 Resume = Annotated[
     Path | None, typer.Option(help="Go on with this run folder; its settings are used.")
@@ -28,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def loop(
+    context: typer.Context,
     domain: options.Domain = None,
     policy: options.Policy = None,
     simulator: options.Simulator = None,
@@ -64,41 +58,18 @@ def loop(
     """Evaluate, explain failures, make targeted tasks, train; repeat. Ends with the report."""
     from harness.loop import run_loop, stations
 
-    spending = {"cache": cache, "budget_usd": budget_usd, "budget_tokens": budget_tokens}
-    settings = None
-    if resume is None:
-        settings = options.read_config(
-            preset=preset,
-            file=config,
-            rewards=reward,
-            options=option,
-            domain=domain,
-            policy=policy,
-            simulator=simulator,
-            judge=judge,
-            clusterer=clusterer,
-            injector=injector,
-            trainer=trainer,
-            rounds=rounds,
-            restart=restart,
-            pool=pool,
-            control=control,
-            seed=seed,
-            **spending,
-        )
-    else:
-        refuse_settings(domain, policy, simulator, judge, clusterer, injector, trainer, rounds)
-        refuse_settings(restart, pool, control, seed, preset, config, reward, option)
+    settings = options.asked(context, resume=resume)
     if dry_run:
-        show_plan(settings or saved_settings(resume), stations, as_json=as_json)
+        show_plan(settings, stations, as_json=as_json)
         return
     store = open_run(settings, out, resume)
-    with working(store, spending) as parts:
+    with working(store, options.spending(context)) as parts:
         finished = run_loop(parts, store)
     show(finished, as_json=as_json)
 
 
 def sft(
+    context: typer.Context,
     domain: options.Domain = None,
     policy: options.Policy = None,
     simulator: options.Simulator = None,
@@ -119,20 +90,7 @@ def sft(
     """
     from harness.loop import bootstrap, imitate, write_report
 
-    settings = options.read_config(
-        preset=preset,
-        file=config,
-        rewards=None,
-        options=option,
-        domain=domain,
-        policy=policy,
-        simulator=simulator,
-        teacher=teacher,
-        seed=seed,
-        cache=cache,
-        budget_usd=budget_usd,
-        budget_tokens=budget_tokens,
-    )
+    settings = options.asked(context)
     if dry_run:
         show_plan(settings, lambda parts: ("base", "sft"), as_json=as_json)
         return
