@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,7 +97,31 @@ def test_doctor_finds_this_machine_fit(cli: Cli) -> None:
     assert set(states.values()) <= {"good", "missing", "broken"}
 
 
-@pytest.mark.slow  # the trainers' libraries take seconds to import
+def test_doctor_reads_the_extras_of_the_distribution(cli: Cli, monkeypatch) -> None:
+    lines = [
+        "rich>=14",
+        'pydantic>=2; extra == "shapes"',
+        'no-such-package>=1; sys_platform == "linux" and extra == "far"',
+        'errata-harness[shapes]; extra == "both"',
+        'no-such-package; extra == "both"',
+        'no-such-package; extra == "dev"',
+    ]
+    extras = {"Provides-Extra": ["shapes", "far", "both", "dev"]}
+    monkeypatch.setattr("harness.inventory.requires", lambda name: lines)
+    monkeypatch.setattr(
+        "harness.inventory.metadata", lambda name: SimpleNamespace(get_all=extras.get)
+    )
+    rows = {row["check"]: row for row in cli("doctor", "--json").json}
+    found = {check: row["state"] for check, row in rows.items() if check.startswith("extra ")}
+    assert found == {"extra both": "missing", "extra far": "missing", "extra shapes": "good"}
+    assert rows["extra shapes"]["detail"].startswith("pydantic 2")
+    assert "errata-harness[both]" in rows["extra both"]["detail"]
+
+
+def test_a_dry_run_looks_at_the_trainers_options_without_their_libraries() -> None:
+    assert not {"torch", "trl", "transformers"} & {*loaded_by("loop", "--dry-run").split()}
+
+
 def test_a_dry_run_shows_the_plan_and_touches_nothing(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("loop", "--preset", "quick", "--rounds", 2, "--control", "--dry-run", "--json")
     assert outcome.status == 0

@@ -96,7 +96,7 @@ def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
     with_packing = weights(policy.model)
 
     policy.model.load_state_dict(untouched)
-    monkeypatch.setattr("harness_sft.trainer.can_pack", lambda model, ids: False)
+    monkeypatch.setattr("harness_sft.training.can_pack", lambda model, ids: False)
     padded = train(job(demonstrations=world.endless_echoes(), heldout=heldout), part_tokens=30)
     assert (packed["packed"], padded["packed"]) == (True, False)
     assert packed["tokens"] == padded["tokens"]
