@@ -85,8 +85,9 @@ def sft(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the base policy and fine-tune it on demonstrations. `loop --resume` goes on from
-    there.
+    """Make the base policy and fine-tune it on demonstrations.
+
+    `loop --resume` goes on from there.
     """
     from harness.loop import bootstrap, imitate, write_report
 

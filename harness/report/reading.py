@@ -42,6 +42,9 @@ SETTING = (
     "trainer",
     "clusterer",
 )
+_STATIONS = ("judge", "injector", "trainer", "clusterer")
+"""Who plays a part in rounds only."""
+
 _PARTS = {
     "arms": "results on held-out tasks",
     "patterns": "error patterns",
@@ -55,11 +58,17 @@ _PARTS = {
 def read_report(document: Document) -> Report:
     """The document as a ``Report``; raises nothing, whatever the document lacks."""
     rounds = {_int(row, "round"): _counts(row, skip="round") for row in _rows(document, "blame")}
+    lacks = [] if _is_evaluation(document) else [key for key in _PARTS if not document.get(key)]
+    unasked = _STATIONS if _is_evaluation(document) else ()
     return Report(
         run=_text(document, "run") or "unnamed run",
         domain=_text(document, "domain"),
         vintage=_text(document, "vintage"),
-        setting={name: text for name in SETTING if (text := _text(document, name))},
+        setting={
+            name: text
+            for name in SETTING
+            if name not in unasked and (text := _text(document, name))
+        },
         arms=tuple(_arm(row) for row in _rows(document, "arms")),
         validation=tuple(_arm(row) for row in _rows(document, "validation")),
         patterns=tuple(_pattern(row) for row in _rows(document, "patterns")),
@@ -72,8 +81,16 @@ def read_report(document: Document) -> Report:
         seconds=_seconds(document),
         cost_usd=_float(document, "cost_usd"),
         complete=document.get("complete") is True,
-        missing=tuple(words for key, words in _PARTS.items() if not document.get(key)),
+        missing=tuple(_PARTS[key] for key in lacks),
     )
+
+
+def _is_evaluation(document: Document) -> bool:
+    """Whether all that was asked for was to evaluate a policy: no part of a round is lacking."""
+    arms = {
+        _text(row, "name") for row in (*_rows(document, "arms"), *_rows(document, "validation"))
+    }
+    return arms == {"policy"} and document.get("complete") is True and not document.get("blame")
 
 
 def _arm(row: Document) -> Arm:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from harness.registry import KINDS
 Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "import", "export",
-    "rescore", "plugins", "hooks", "doctor",
+    "rescore", "plugins", "hooks", "doctor", "why",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 
@@ -40,6 +41,14 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     outcome = cli(command, "--help")
     assert outcome.status == 0
     assert f"harness {command}" in outcome.out
+
+
+def test_help_breaks_no_line_before_it_is_full(cli: Cli, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for command in COMMANDS:
+        about = cli(command, "--help").out.split("╭")[0]
+        lines = [line.strip() for line in about.splitlines()]
+        assert not [pair for pair in pairwise(lines) if all(pair)], command
 
 
 def loaded_by(*words: str) -> str:
