@@ -21,6 +21,12 @@ Policy = Annotated[
     typer.Option(help="The agent: a name, NAME:ARGUMENT, a model folder or a hub id."),
 ]
 Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
+Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
+SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
+Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]
+Observer = Annotated[
+    list[str] | None, typer.Option(help="Who hears of the run's events; repeatable.")
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Preset = Annotated[str | None, typer.Option(help="quick, default or full.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file; flags win.")]
@@ -74,6 +80,7 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
         flags={
             **settings,
             **sizes,
+            "observers": given.get("observer"),
             "rewards": {name: float(value) for name, value in weights} or None,
             "options": option_tables(given.get("option")) or None,
         },

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from harness import hookspecs
+from harness.cli import app
 from harness.registry import KINDS
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 
 Cli = Callable[..., Any]
 COMMANDS = (
@@ -41,6 +48,28 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
     outcome = cli(command, "--help")
     assert outcome.status == 0
     assert f"harness {command}" in outcome.out
+
+
+def flags_of(command: str) -> set[str]:
+    group = get_command(app)
+    return {flag for param in group.commands[command].params for flag in param.opts} | {"--help"}
+
+
+def test_the_flags_that_choose_plugins_exist() -> None:
+    named = re.findall(r"(--[a-z-]+)", Path(hookspecs.__file__).read_text())
+    named += re.findall(r"`(--[a-z-]+)", "".join(re.findall(r"Chosen by .*", GUIDE)))
+    assert len(named) > 10
+    assert not set(named) - flags_of("loop")
+
+
+def test_commands_in_the_docs_have_the_flags_they_are_shown_with() -> None:
+    texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    shown = re.findall(r"^ *(?:\w+=\S+ )?harness ([a-z]+)(.*)$", "\n".join(texts), re.MULTILINE)
+    assert len(shown) > 30
+    for command, rest in shown:
+        given = set(re.findall(r"(?<![\w-])--[a-z-]+", rest.partition("#")[0]))
+        assert command in COMMANDS, command
+        assert not given - flags_of(command), f"harness {command}{rest}"
 
 
 def test_help_breaks_no_line_before_it_is_full(cli: Cli, monkeypatch) -> None:
