@@ -30,7 +30,7 @@ def evaluate(
     trials: Annotated[int | None, typer.Option(min=1, help="Conversations per task.")] = None,
     simulator: options.Simulator = None,
     executor: options.Executor = None,
-    observer: options.Observer = None,
+    observer: options.Listener = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
     seed: options.Seed = None,
     preset: options.Preset = None,

@@ -32,7 +32,7 @@ def loop(
     sft_trainer: options.SftTrainer = None,
     trainer: Annotated[str | None, typer.Option(help="What trains on targeted tasks.")] = None,
     executor: options.Executor = None,
-    observer: options.Observer = None,
+    observer: options.Listener = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How many rounds.")] = None,
     restart: Annotated[
         Literal["sft", "previous"] | None,
@@ -80,7 +80,7 @@ def sft(
     teacher: options.Teacher = None,
     sft_trainer: options.SftTrainer = None,
     executor: options.Executor = None,
-    observer: options.Observer = None,
+    observer: options.Listener = None,
     seed: options.Seed = None,
     preset: options.Preset = None,
     config: options.ConfigFile = None,

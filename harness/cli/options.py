@@ -24,7 +24,7 @@ Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
 Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
 SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
 Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]
-Observer = Annotated[
+Listener = Annotated[
     list[str] | None, typer.Option(help="Who hears of the run's events; repeatable.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
