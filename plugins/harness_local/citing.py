@@ -88,9 +88,10 @@ class Sources:
             if handle in self._named | self._spoken or self._any_cited(rows):
                 continue
             rows = [row for row in rows if row.tells_of(handle, _LOOK_UP_WORDS)]
-            scores = {row: (_soon(row, handle, ahead), self._relevance(row)) for row in rows}
-            if any(any(score) for score in scores.values()):
-                yield self._cite(max(reversed(rows), key=scores.__getitem__)).description
+            scores = {row: (*_soon(row, handle, ahead), self._relevance(row)) for row in rows}
+            best = max(reversed(rows), key=scores.__getitem__, default=None)
+            if best and any(scores[best][1:]):
+                yield self._cite(best).description
         self._spoken.update(self._handles(turn))
 
     def speak(self, turn: Sequence[int]) -> Iterator[_Ids]:
@@ -146,11 +147,11 @@ class Sources:
         return float(sum(_FADING ** (self._turns - turn) for turn in turns))
 
 
-def _soon(row: _Row, handle: int, ahead: Sequence[Collection[int]]) -> float:
-    """How soon another handle of the row will be spoken of: 1 at once, 0 never."""
-    others = set(row.handles) - {handle}
-    place = next((at for at, named in enumerate(ahead) if not others.isdisjoint(named)), None)
-    return 0.0 if place is None else 1 / (1 + place)
+def _soon(row: _Row, handle: int, ahead: Sequence[Collection[int]]) -> tuple[int, int]:
+    """How soon the row's other handles will be spoken of, 0 at once, and how many then."""
+    counts = [len(set(row.handles).difference([handle]).intersection(named)) for named in ahead]
+    place = next((at for at, count in enumerate(counts) if count), len(counts))
+    return -place, counts[place] if place < len(counts) else 0
 
 
 def _contains(ids: Sequence[int], run: Sequence[int]) -> bool:

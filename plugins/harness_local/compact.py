@@ -8,6 +8,7 @@ speaks of an id, the agent cites the row that it has it from; nobody else sees t
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -49,7 +50,7 @@ class CompactTranscript:
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
         self._shown: set[Row] = set()
-        self._said: set[str] = set()
+        self._said: dict[str, int] = {}
         self._rows: dict[Row, frozenset[str]] = {}
         self._aliases = Aliases(len(lexicon.aliases))
         self._sources = Sources(lexicon)
@@ -70,7 +71,8 @@ class CompactTranscript:
                 said = list(self._texts.write_heard(message.content))
                 words = _WORD.findall(plain(message.content))
                 self._sources.said(said, words)
-                self._said.update(words)
+                for word in words:
+                    self._said.setdefault(word, len(self._said))
                 ids += [self._frame[USER], *said, *self._found(message.content)]
         return [*ids, self._frame[AGENT]]
 
@@ -106,18 +108,31 @@ class CompactTranscript:
         return [{token for token in self._texts.write(text)} for text in texts]
 
     def _shown_rows(self, content: str) -> Iterator[int]:
-        """The first row of a tool result, and of the others those that were not shown before."""
+        """The first row of a tool result, and of the others those that were not shown before.
+
+        Those that the user speaks of come first, in the order in which it does.
+        """
         first, *others = rows(content) or [Row()]
-        news = [first, *(row for row in dict.fromkeys(others) if row not in self._shown)]
-        self._shown.update(news[1:])
-        self._aliases.learn("\n".join(row.text for row in news), places=_QUOTED.findall(content))
+        news = [row for row in dict.fromkeys(others) if row not in self._shown]
+        self._shown.update(news)
+        texts = [row.text for row in (first, *news)]
+        self._aliases.learn("\n".join(texts), places=_QUOTED.findall(content))
         for row in (first, *others):
             self._rows.pop(row, None)  # its order's status may be another now
             self._rows[row] = _words(row)
-        for number, row in enumerate(news):
-            if number:
-                yield from self._newline
+        yield from self._show(first)
+        for row in sorted(news, key=self._turn):
+            yield from self._newline
             yield from self._show(row)
+
+    def _turn(self, row: Row) -> tuple[bool, float]:
+        """Where a row stands among others: first what the user has said in full, then by when it
+        said the first word.
+        """
+        words = row.cue.split()
+        in_full = bool(words) and all(map(self._is_said, words))
+        first = next(iter(plain(row.cue).split()), "")
+        return not in_full, self._said.get(first, math.inf)
 
     def _show(self, row: Row) -> list[int]:
         """The row's ids, marked as a whole if the user has said all that it describes."""
@@ -136,13 +151,12 @@ class CompactTranscript:
 
         The first word must be said, of the row or of what contains it.
         """
-        said = set(_WORD.findall(plain(content)))
-        hits = [row for row in self._rows if said.intersection(_first_words(row))]
-        best = sorted(hits, key=lambda row: len(said & self._rows[row]))[-_HITS:]
-        for row in hits:
-            if row in best:
-                yield from self._newline
-                yield from self._show(row)
+        said = list(dict.fromkeys(_WORD.findall(plain(content))))
+        hits = {row: first for row in self._rows if (first := _first_words(row) & {*said})}
+        best = sorted(hits, key=lambda row: len(self._rows[row].intersection(said)))[-_HITS:]
+        for row in sorted(best, key=lambda row: min(map(said.index, hits[row]))):
+            yield from self._newline
+            yield from self._show(row)
 
     def _marked(self, cue: Iterable[str]) -> Iterator[int]:
         """The words, with a mark before those that the user has said for this request."""
@@ -152,7 +166,7 @@ class CompactTranscript:
             yield from self._texts.write_heard(" ".join(words))
 
     def _is_said(self, word: str) -> bool:
-        return self._said.issuperset(plain(word).split())
+        return self._said.keys() >= set(plain(word).split())
 
     def _learn(self, message: Message) -> None:
         """Only after the turn: the agent cannot name by alias what it had not read."""

@@ -162,20 +162,21 @@ class Script:
 
 
 def _details(call: ToolCall, tool: Tool) -> Iterator[str]:
-    """Each argument with its noun; lists of equal length, which belong together, row by row."""
-    lists = {name: value for name, value in call.arguments.items() if isinstance(value, list)}
-    paired = len(lists) > 1 and len({len(value) for value in lists.values()}) == 1
+    """Each argument with its noun; of lists each element, and those of equal length in turns."""
+    told: set[str] = set()
     for name, value in call.arguments.items():
-        if not paired or name not in lists:
+        if not isinstance(value, list):
             yield f"{tool.noun(name)} {_plain(value)}"
-        elif name == next(iter(lists)):
+        elif name not in told:
+            lists = {
+                other: values
+                for other, values in call.arguments.items()
+                if isinstance(values, list) and len(values) == len(value)
+            }
+            told.update(lists)
             for row in zip(*lists.values(), strict=True):
                 yield from (f"{tool.noun(n)} {_plain(v)}" for n, v in zip(lists, row, strict=True))
 
 
 def _plain(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
-    return json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -153,13 +153,16 @@ def test_a_citation_that_never_ends_leaves_nothing_said(
     assert talk.read(cites, number=3) == say("")
 
 
-def test_words_that_the_user_said_are_marked_in_rows(
+def test_words_that_the_user_said_are_marked_in_rows_that_come_in_its_order(
     codec: Reader, talk: CompactTranscript
 ) -> None:
-    ids = hear(talk, "The desk lamp in blue, to my PayPal account.")
-    marks = [at for at, token in enumerate(ids) if token == codec.lexicon.frame[SAID]]
-    words = [codec.words(ids[at + 1 :]).split()[0] for at in marks]
-    assert [word.partition("<")[0] for word in words] == ["desk", "blue", ""]
+    text = codec.words(hear(talk, "The kettle and the desk lamp in red, to my PayPal account."))
+    rows = text.partition("<|tool|>")[2].split("\n")
+    assert [row.rpartition("<|@")[0] for row in rows[1:]] == [
+        "<|said|> pending desk lamp red<|@1|>",
+        "<|said|><|@0|> paypal",
+        " pending<|said|> kettle blue<|@2|>",
+    ]
 
 
 def test_what_was_said_before_a_write_is_not_marked_after_it(
