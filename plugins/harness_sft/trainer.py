@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from itertools import islice
@@ -15,11 +15,12 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from harness.config import read_options
 from harness.errors import NothingToLearn
+from harness.execution import can_fork
 from harness.lending import lent
 from harness.protocols import Settings, Trainer, TrainingJob
 from harness.snapshots import Snapshots
 from harness.types import Json, stable_id
-from harness_sft.batches import Batches, Row, split_rows, token_rows
+from harness_sft.batches import Batches, Row, load, token_rows
 from harness_sft.imitation import ImitationTrainer
 from harness_sft.options import Options
 from harness_sft.packing import can_pack, packed
@@ -29,16 +30,24 @@ LOWER = "part_tokens, then batch_size or max_length, in [options.sft]"
 
 
 def sft(settings: Settings) -> Trainer:
-    return SftTrainer(read_options(Options, settings, name="sft"))
+    options, calls = read_options(Options, settings, name="sft"), settings.calls
+    return SftTrainer(options, shares_memory=lambda: calls is not None and calls.used)
 
 
 class SftTrainer:
-    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them."""
+    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them.
+
+    ``shares_memory``: whether what makes the demonstrations changes this process (chat models share
+    a cache, limits and a budget), so that they cannot be made in another.
+    """
 
     needs = "demonstrations"
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options, *, shares_memory: Callable[[], bool] = lambda: False
+    ) -> None:
         self.options = options
+        self._shares_memory = shares_memory
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         """Train in place on the device where the model is; goes on from a snapshot in the folder.
@@ -68,24 +77,17 @@ class SftTrainer:
             collate = DataCollatorForLanguageModeling(
                 _pad_id(job.policy.tokenizer), padding_free=packs
             )
-            batches = Batches(
-                first,
-                rows,
-                collate,
-                size=options.batch_size,
-                part_tokens=options.part_tokens,
-                cores=cores,
-            )
+            batches = Batches(first, rows, size=options.batch_size)
             batches.skip(snapshots.step)
-            looked_at = split_rows(heldout, options.part_tokens, packed=packs)
-            watch = Watch(job, options, [collate(part) for part in looked_at], snapshots)
+            watch = Watch(job, options, heldout, snapshots)
             trainer = ImitationTrainer(
                 model=model,
                 args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
                 train_dataset=Dataset.from_list(first[:1]),
                 processing_class=job.policy.tokenizer,
                 data_collator=collate,
-                batches=batches,
+                batches=load(batches, ahead=cores > 1 and can_fork() and not self._shares_memory()),
+                part_tokens=options.part_tokens,
                 rate=watch.schedule.factor,
                 cores=cores,
                 bf16=bf16,
