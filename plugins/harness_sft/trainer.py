@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.config import read_options
+from harness.execution import can_fork
 from harness.protocols import Settings, Trainer, TrainingJob
 from harness.types import Json
 from harness_sft.options import Options
 
 
 def sft(settings: Settings) -> Trainer:
-    return SftTrainer(read_options(Options, settings, name="sft"))
+    options, calls = read_options(Options, settings, name="sft"), settings.calls
+    return SftTrainer(options, shares_memory=lambda: calls is not None and calls.used)
 
 
 class SftTrainer:
-    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them."""
+    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them.
+
+    ``shares_memory``: whether what makes the demonstrations changes this process (chat models share
+    a cache, limits and a budget), so that they cannot be made in another.
+    """
 
     needs = "demonstrations"
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options, *, shares_memory: Callable[[], bool] = lambda: False
+    ) -> None:
         self.options = options
+        self._shares_memory = shares_memory
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         """Train in place on the device where the model is; goes on from a snapshot in the folder.
@@ -35,4 +44,4 @@ class SftTrainer:
         # TRL takes seconds to import: not before there is something to train.
         from harness_sft.training import train
 
-        return train(self.options, job)
+        return train(self.options, job, may_fork=can_fork() and not self._shares_memory())

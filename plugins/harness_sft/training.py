@@ -18,7 +18,7 @@ from harness.lending import lent
 from harness.protocols import TrainingJob
 from harness.snapshots import Snapshots
 from harness.types import Json, stable_id
-from harness_sft.batches import Batches, Row, split_rows, token_rows
+from harness_sft.batches import Batches, Row, load, token_rows
 from harness_sft.imitation import ImitationTrainer
 from harness_sft.options import Options
 from harness_sft.packing import can_pack, packed
@@ -27,8 +27,11 @@ from harness_sft.watch import Watch
 LOWER = "part_tokens, then batch_size or max_length, in [options.sft]"
 
 
-def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
-    """The record of the training, which is done; see ``harness_sft.trainer``."""
+def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str, Json]:
+    """The record of the training, which is done; see ``harness_sft.trainer``.
+
+    ``may_fork``: whether demonstrations may be made in another process.
+    """
     model = job.policy.model
     rows = token_rows(job.demonstrations or (), job.policy, job.domain, options.max_length)
     first = list(islice(rows, options.batch_size))
@@ -45,24 +48,17 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
         bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
         cores = threads if packs else 0
         collate = DataCollatorForLanguageModeling(_pad_id(job.policy.tokenizer), padding_free=packs)
-        batches = Batches(
-            first,
-            rows,
-            collate,
-            size=options.batch_size,
-            part_tokens=options.part_tokens,
-            cores=cores,
-        )
+        batches = Batches(first, rows, size=options.batch_size)
         batches.skip(snapshots.step)
-        looked_at = split_rows(heldout, options.part_tokens, packed=packs)
-        watch = Watch(job, options, [collate(part) for part in looked_at], snapshots)
+        watch = Watch(job, options, heldout, snapshots)
         trainer = ImitationTrainer(
             model=model,
             args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
             train_dataset=Dataset.from_list(first[:1]),
             processing_class=job.policy.tokenizer,
             data_collator=collate,
-            batches=batches,
+            batches=load(batches, ahead=cores > 1 and may_fork),
+            part_tokens=options.part_tokens,
             rate=watch.schedule.factor,
             cores=cores,
             bf16=bf16,
