@@ -33,7 +33,7 @@ LAYERS = [
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},
     {"STATIONS"},
-    {"loop", "plan", "summary"},
+    {"loop", "plan", "study", "summary"},
     {"cli", "report", "testing"},
 ]
 """From the ground up; a module of the core that is not named is a station."""
