@@ -128,7 +128,7 @@ def _start(folder: StudyFolder, turn: Turn, place: int, of: int) -> subprocess.P
 
 
 def _end_with_stdin() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)
     os._exit(130)
 
 
