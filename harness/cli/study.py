@@ -18,6 +18,7 @@ from harness.errors import NothingToLearn
 if TYPE_CHECKING:
     from harness.study.folder import StudyFolder
     from harness.study.plan import Turn
+    from harness.study.reading import Results
 
 Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")]
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Run an experiment of arms and seeds; report it."
     )
     study.command()(run)
+    study.command()(report)
     study.command(hidden=True)(turn)
     app.add_typer(study, name="study")
 
@@ -72,6 +74,30 @@ def run(
     finally:
         folder.results()
     _show(folder, turns, as_json)
+
+
+def report(
+    source: Annotated[
+        Path, typer.Argument(metavar="STUDY|FILE", help="A study's folder, or its results.json.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the page (Markdown) here, its plots beside it.")
+    ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="A Markdown file to be put at the end of the page.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say what was expected and what came of it; write the page with tables and plots."""
+    from harness.report.study.summary import summary_table, summary_values
+    from harness.study.folder import PLAN, StudyFolder
+    from harness.study.reading import read_results
+
+    file = StudyFolder.open(source).results() if (source / PLAN).is_file() else source
+    results = read_results(file)
+    if out is not None:
+        _write_page(results, file, out, notes)
+    emit(summary_values(results), summary_table(results), as_json=as_json)
 
 
 def turn(
@@ -143,3 +169,20 @@ def _show(folder: StudyFolder, turns: list[Turn], as_json: bool) -> None:
     from harness.report.study.progress import progress_table, progress_values
 
     emit(progress_values(folder, turns), progress_table(folder, turns), as_json=as_json)
+
+
+def _write_page(results: Results, file: Path, out: Path, notes: Path | None) -> None:
+    from harness.report.study.page import page
+    from harness.report.study.plots import plots
+    from harness.store import disk_errors
+
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pictures = {}
+        for name, text in plots(results).items():
+            picture = out.with_name(f"{out.stem}-{name}.svg")
+            picture.write_text(text + "\n", encoding="utf-8")
+            pictures[name] = picture.name
+        said = notes.read_text(encoding="utf-8") if notes else ""
+        out.write_text(page(results, file.name, pictures, said), encoding="utf-8")
+    typer.echo(f"Written: {out} and {len(pictures)} plots beside it", err=True)

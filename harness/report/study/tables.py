@@ -1,0 +1,183 @@
+"""A study's tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from harness.report.figures import UNKNOWN, bounds, clean, count, duration, number, percent, signed
+from harness.report.study.plots import frequent_patterns, pattern_arms
+from harness.shift import NONE
+from harness.study.analysis import (
+    KS,
+    Estimate,
+    difference,
+    pass_estimate,
+    pattern_difference,
+    pattern_estimate,
+    targeted_patterns,
+)
+from harness.study.reading import Result, Results
+
+ALL = "all that tasks were made for"
+OTHER = "in no pattern of round 1"
+
+
+def main_table(results: Results) -> str:
+    """Pass^k of every arm in the shape of the published table, the published values beside it."""
+    published = results.study.published
+    head = ["arm", *(f"Pass^{k}" for k in KS), "seeds", *(["published"] if published else [])]
+    rows = []
+    for arm in results.arms:
+        found = [pass_estimate(results, arm, k) for k in KS]
+        theirs = " / ".join(percent(value) for value in published.get(arm, ()))
+        row = [_named(results, arm), *map(_cell, found), str(len(results.seeds(arm)))]
+        rows.append([*row, *([theirs or UNKNOWN] if published else [])])
+    return table(head, rows)
+
+
+def difference_table(results: Results) -> str:
+    """The paired differences that the study names; those that leave out 0 in bold."""
+    rows = []
+    for one in results.study.comparisons:
+        found = [difference(results, one.arm, one.against, k) for k in KS]
+        if found[0]:
+            name = f"`{one.arm}` − `{one.against}`"
+            rows.append([name, *map(_difference, found), str(found[0].seeds)])
+    return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
+
+
+def pattern_table(results: Results) -> str:
+    """Failures per 100 conversations by pattern: each arm's, and how the targeted one differs."""
+    arms = pattern_arms(results)
+    if "targeted" not in arms:
+        return ""
+    others = [arm for arm in arms if arm != "targeted"]
+    head = ["pattern", "seeds", "tasks made", *arms, *(f"targeted − {a}" for a in others)]
+    every = targeted_patterns(results, list(results.shared))
+    rows = []
+    none = {seed: [NONE] for seed in results.shared}
+    for name, of_seed in [(ALL, every), *frequent_patterns(results), (OTHER, none)]:
+        ids = {id for ids in of_seed.values() for id in ids}
+        made = [
+            sum(p.tasks for p in results.shared[seed].patterns if p.id in ids) for seed in of_seed
+        ]
+        cells = [_cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
+        cells += [
+            _difference(pattern_difference(results, "targeted", arm, of_seed)) for arm in others
+        ]
+        rows.append([clean(name, 60), str(len(of_seed)), count(sum(made)), *cells])
+    return table(head, rows)
+
+
+def shift_table(results: Results) -> str:
+    """From round to round: how much of the mix of failures moved, and whether that is chance."""
+    rows = [
+        [
+            f"`{arm}`",
+            str(seed),
+            f"{shift['from']} → {shift['to']}",
+            percent(100 * shift["distance"]),
+            number(shift["p"]),
+            str(shift["verdict"]),
+        ]
+        for arm, by_seed in results.arms.items()
+        for seed, result in by_seed.items()
+        for shift in result.shifts
+    ]
+    return table(["arm", "seed", "rounds", "mix moved, %", "p", ""], rows)
+
+
+def conduct_table(results: Results) -> str:
+    """How the arms go about it on the test tasks, with the lowest and highest seed."""
+    per = (
+        ("turns", "turns", 1),
+        ("tokens", "tokens", 1),
+        ("calls", "calls", 1),
+        ("repeated calls in 100", "repeated", 100),
+        ("invalid calls in 100", "invalid", 100),
+    )
+    rows = []
+    for arm, by_seed in results.arms.items():
+        cells = [
+            _spread([scale * _per_talk(result, key) for result in by_seed.values()])
+            for _, key, scale in per
+        ]
+        faults = sum(trials.count("-") for r in by_seed.values() for trials in r.outcomes)
+        rows.append([_named(results, arm), *cells, count(faults)])
+    return table(["arm", *(name for name, _, _ in per), "not counted"], rows)
+
+
+def effort_table(results: Results) -> str:
+    """What each arm cost beyond what its seed's arms share, on average over seeds."""
+    parts = ("making tasks", "training", "evaluation")
+    rows = []
+    shared = list(results.shared.values())
+    for name, found in [("shared by all", shared), *_by_arm(results)]:
+        if not found:
+            continue
+        cpu = [_parts(result.cpu) for result in found]
+        wall = fmean(sum(result.seconds.values()) for result in found)
+        cells = [duration(fmean(one[part] for one in cpu)) for part in parts]
+        trained = found[0].training
+        played = count(trained.rollouts) if trained.rollouts else UNKNOWN
+        steps = count(trained.steps) if trained.steps else UNKNOWN
+        rows.append([name, *cells, duration(wall), steps, played])
+    head = ["arm", *(f"{part}, CPU" for part in parts), "wall", "updates", "rollouts"]
+    return table(head, rows)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; "" without rows."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "|" + "---|" * len(head)
+    return "\n".join(["| " + " | ".join(head) + " |", rule, *lines]) if lines else ""
+
+
+def told(one: Estimate) -> str:
+    """A difference with its interval and its size: "+6.1 [2.0, 9.9], 5 seeds x 200 tasks"."""
+    seeds = f"{one.seeds} seed{'s' if one.seeds > 1 else ''}"
+    return f"{signed(one.interval.value)} {bounds(one.interval)}, {seeds} × {one.tasks} tasks"
+
+
+def _by_arm(results: Results) -> list[tuple[str, list[Result]]]:
+    return [(_named(results, arm), list(by.values())) for arm, by in results.arms.items()]
+
+
+def _named(results: Results, arm: str) -> str:
+    label = results.label(arm)
+    return f"`{arm}`" if label == arm else f"{clean(label, 60)} (`{arm}`)"
+
+
+def _cell(one: Estimate | None) -> str:
+    return UNKNOWN if one is None else f"{percent(one.interval.value)} {bounds(one.interval)}"
+
+
+def _difference(one: Estimate | None) -> str:
+    if one is None:
+        return UNKNOWN
+    text = f"{signed(one.interval.value)} {bounds(one.interval)}"
+    return f"**{text}**" if one.is_sure else text
+
+
+def _per_talk(result: Result, key: str) -> float:
+    return result.conduct.get(key, 0) / max(1, result.conduct.get("conversations", 0))
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = number(fmean(values))
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({number(min(values))} to {number(max(values))})"
+
+
+def _parts(cpu: Mapping[str, float]) -> dict[str, float]:
+    found = {"making tasks": 0.0, "training": 0.0, "evaluation": 0.0}
+    for station, seconds in cpu.items():
+        if station.endswith(" on test"):
+            found["evaluation"] += seconds
+        elif station in ("base", "sft") or station.startswith("train "):
+            found["training"] += seconds
+        else:
+            found["making tasks"] += seconds
+    return found
