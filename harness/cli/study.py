@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -81,7 +82,8 @@ def report(
         Path, typer.Argument(metavar="STUDY|FILE", help="A study's folder, or its results.json.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write the page (Markdown) here, its plots beside it.")
+        Path | None,
+        typer.Option(help="Write the page (Markdown) here; plots and results beside it."),
     ] = None,
     notes: Annotated[
         Path | None, typer.Option(help="A Markdown file to be put at the end of the page.")
@@ -178,11 +180,13 @@ def _write_page(results: Results, file: Path, out: Path, notes: Path | None) -> 
 
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        pictures = {}
+        data, pictures = out.with_suffix(".json"), {}
+        if data.resolve() != file.resolve():
+            shutil.copyfile(file, data)
         for name, text in plots(results).items():
             picture = out.with_name(f"{out.stem}-{name}.svg")
             picture.write_text(text + "\n", encoding="utf-8")
             pictures[name] = picture.name
         said = notes.read_text(encoding="utf-8") if notes else ""
-        out.write_text(page(results, file.name, pictures, said), encoding="utf-8")
+        out.write_text(page(results, data.name, pictures, said), encoding="utf-8")
     typer.echo(f"Written: {out} and {len(pictures)} plots beside it", err=True)

@@ -69,6 +69,7 @@ class Result:
     conduct: Mapping[str, int] = field(default_factory=dict)
     patterns: Sequence[Pattern] = ()
     training: Training = field(default_factory=Training)
+    rollouts: Mapping[str, int] = field(default_factory=dict)
     curve: Sequence[Point] = ()
     pool: Mapping[str, int] = field(default_factory=dict)
     rounds: Sequence[Mapping[str, Any]] = ()

@@ -63,12 +63,26 @@ def arm_row(parts: Parts, store: Store, checkpoint: str) -> Row:
         "blame": dict(by_blame(diagnoses)),
         "conduct": conduct(episodes),
         "training": _training(store, checkpoint),
+        "rollouts": rollouts(store, checkpoint),
         "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
         "pool": {str(n): len(tasks_of_round(store, n)) for n in rounds_of(store)},
         "rounds": pattern_rows(store, rounds) if len(rounds) > 1 else [],
         "shifts": shift_rows(store, rounds),
         **_effort(store),
     }
+
+
+def rollouts(store: Store, checkpoint: str) -> Row:
+    """Rollouts that the policy was trained on since SFT, and those of all trainings of the run."""
+    folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
+    known = [store.read_checkpoint(path.parent.name) for path in folders]
+    played = {c.id: int(_number(c.record.get("rollouts"))) for c in known}
+    parents = {c.id: c.parent for c in known}
+    here, since = store.read_checkpoint(checkpoint).id, 0
+    while here in played:
+        since += played[here]
+        here = parents[here]
+    return {"since_sft": since, "in_all": sum(played.values())}
 
 
 def conduct(episodes: Sequence[Episode]) -> Row:

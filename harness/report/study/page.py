@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.report.figures import UNKNOWN, bounds, clean, percent
 from harness.report.study.plots import learning
 from harness.report.study.tables import (
+    budgets,
     conduct_table,
     difference_table,
     effort_table,
@@ -44,8 +45,9 @@ ended in a fault, in no figure."""
 
 _EFFORT = """\
 CPU time of all processes, mean over seeds. *Making tasks*: conversations on validation tasks,
-their diagnoses and patterns, and the gates of new tasks; in an arm of one round it is among
-what all share. *updates*, *rollouts*: of the last training."""
+their diagnoses and patterns, and the gates of new tasks; those of round 1 are shared by all.
+*Rollouts since SFT*: what the evaluated policy was trained on; *in all*: with those of earlier
+rounds whose weights it does not go on from."""
 
 
 def page(results: Results, source: str, pictures: Mapping[str, str], notes: str = "") -> str:
@@ -63,7 +65,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
         _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
         _section("Conduct", conduct_table(results), _CONDUCT, pictures, ""),
-        _section("Where the time went", effort_table(results), _EFFORT, pictures, ""),
+        _section("Where the time went", effort_table(results), _effort(results), pictures, ""),
         _voids(results),
         notes.strip(),
     ]
@@ -141,6 +143,10 @@ def _shift_note(results: Results) -> str:
         "The mix of failures on validation tasks from one round's policy to the next one's:"
         " total variation, and the p-value of a permutation test within tasks."
     )
+
+
+def _effort(results: Results) -> str:
+    return " ".join([_EFFORT, *budgets(results)])
 
 
 def _voids(results: Results) -> str:

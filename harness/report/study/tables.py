@@ -19,6 +19,9 @@ from harness.study.analysis import (
 )
 from harness.study.reading import Result, Results
 
+PARTS = ("making tasks", "training", "evaluation")
+"""What CPU time is for."""
+
 ALL = "all that tasks were made for"
 OTHER = "in no pattern of round 1"
 
@@ -110,21 +113,36 @@ def conduct_table(results: Results) -> str:
 
 def effort_table(results: Results) -> str:
     """What each arm cost beyond what its seed's arms share, on average over seeds."""
-    parts = ("making tasks", "training", "evaluation")
     rows = []
-    shared = list(results.shared.values())
-    for name, found in [("shared by all", shared), *_by_arm(results)]:
+    for name, found in [("shared by all", list(results.shared.values())), *_by_arm(results)]:
         if not found:
             continue
         cpu = [_parts(result.cpu) for result in found]
         wall = fmean(sum(result.seconds.values()) for result in found)
-        cells = [duration(fmean(one[part] for one in cpu)) for part in parts]
-        trained = found[0].training
-        played = count(trained.rollouts) if trained.rollouts else UNKNOWN
-        steps = count(trained.steps) if trained.steps else UNKNOWN
-        rows.append([name, *cells, duration(wall), steps, played])
-    head = ["arm", *(f"{part}, CPU" for part in parts), "wall", "updates", "rollouts"]
+        times = [duration(fmean(one[part] for one in cpu)) for part in PARTS]
+        played = [
+            round(fmean(r.rollouts.get(key, 0) for r in found)) for key in ("since_sft", "in_all")
+        ]
+        rows.append([name, *times, duration(wall), *(count(n) if n else UNKNOWN for n in played)])
+    head = ["arm", *(f"{part}, CPU" for part in PARTS), "wall", "rollouts since SFT", "in all"]
     return table(head, rows)
+
+
+def budgets(results: Results) -> list[str]:
+    """How near each arm with a budget of time came to what it was to have, in CPU time."""
+    said = []
+    for arm, by_seed in results.arms.items():
+        like = results.study.arms[arm].as_long_as
+        seeds = results.seeds(arm, like) if like else []
+        if seeds:
+            had = fmean(_parts(by_seed[s].cpu)["training"] for s in seeds)
+            meant = fmean(_cost(results, like, s) for s in seeds)
+            share_ = f"{100 * had / meant:.0f}%" if meant else UNKNOWN
+            said.append(
+                f"`{arm}` trained for {duration(had)} of CPU time, {share_} of what `{like}` cost"
+                f" beyond SFT ({duration(meant)})."
+            )
+    return said
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -171,8 +189,18 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean} ({number(min(values))} to {number(max(values))})"
 
 
+def _cost(results: Results, arm: str, seed: int) -> float:
+    """CPU seconds of making the arm's tasks and of training on them."""
+    chain = [arm]
+    while after := results.study.arms[chain[-1]].after:
+        chain.append(after)
+    own = [_parts(results.arms[name][seed].cpu) for name in chain if seed in results.arms[name]]
+    made = _parts(results.shared[seed].cpu)["making tasks"] if seed in results.shared else 0.0
+    return made + sum(one["making tasks"] + one["training"] for one in own)
+
+
 def _parts(cpu: Mapping[str, float]) -> dict[str, float]:
-    found = {"making tasks": 0.0, "training": 0.0, "evaluation": 0.0}
+    found = dict.fromkeys(PARTS, 0.0)
     for station, seconds in cpu.items():
         if station.endswith(" on test"):
             found["evaluation"] += seconds
