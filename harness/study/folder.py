@@ -10,7 +10,6 @@ results.json             the study and all rows: what the report is made from
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +85,7 @@ class StudyFolder:
         arm = self.study.arms[turn.arm]
         origin = Turn(seed=turn.seed, arm=arm.after or SHARED)
         if arm.as_long_as:
-            seconds = self.cpu_seconds(Turn(seed=turn.seed, arm=arm.as_long_as)) / cores()
+            seconds = self.cpu_seconds(Turn(seed=turn.seed, arm=arm.as_long_as))
             config = _with_option(config, arm.budget, round(max(seconds, 1.0), 1))
         return branch(self.run_folder(origin), target, config)
 
@@ -120,11 +119,6 @@ class StudyFolder:
             part.write_text(text, encoding="utf-8")
             part.replace(path)
         return path
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _row(turn: Turn) -> str:

@@ -26,9 +26,9 @@ class Arm:
     ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
     nothing is trained. ``settings`` replace those of the study (``rewards``, ``options``,
     ``rounds``, ``restart``, ``pool``, ``recency``). ``after``: the arm whose run it goes on from.
-    ``as_long_as``: the arm whose CPU time it may use, set as the option ``budget`` ("PLUGIN.KEY",
-    in seconds on all cores); nothing else runs meanwhile. ``seeds``: how many of the study's seeds;
-    None: all. Arms of the group "main" run before others.
+    ``as_long_as``: the arm whose CPU time it may use, all cores together, set in seconds as the
+    option ``budget`` ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the
+    study's seeds; None: all. Arms of the group "main" run before others.
     """
 
     label: str = ""
@@ -180,7 +180,7 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
     if bool(arm.as_long_as) != bool(arm.budget):
         raise ConfigError(
             f"[arms.{name}] in {where}: as_long_as and budget go together",
-            hint='For example as_long_as = "targeted" and budget = "sft.seconds".',
+            hint='For example as_long_as = "targeted" and budget = "sft.cpu_seconds".',
         )
     if name == SHARED or not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(

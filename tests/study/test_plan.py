@@ -18,7 +18,7 @@ TABLE: dict[str, Any] = {
         "continued": {
             "trains": "demonstrations",
             "as_long_as": "targeted",
-            "budget": "sft.seconds",
+            "budget": "sft.cpu_seconds",
         },
         "plain": {
             "trains": "targeted",
