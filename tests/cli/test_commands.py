@@ -23,8 +23,8 @@ GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 
 Cli = Callable[..., Any]
 COMMANDS = (
-    "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "import", "export",
-    "rescore", "plugins", "hooks", "doctor", "why",
+    "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
+    "export", "rescore", "plugins", "hooks", "doctor", "why",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 
