@@ -324,7 +324,7 @@ def _train(
         )
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
-        if keep and step % keep == 0:
+        if keep and step % keep == 0 and step < steps:
             keep_as(f"{arm}/step-{step}", {"step": step})
         known = {"station": station, "step": step, "steps": steps}
         parts.notify("train_step", **{**metrics, **known})

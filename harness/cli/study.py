@@ -141,18 +141,37 @@ def _perform(folder: StudyFolder, turn: Turn) -> None:
     folder.finish(turn, row)
 
 
-def _start(folder: StudyFolder, turn: Turn, place: int, of: int) -> subprocess.Popen[bytes]:
+def _start(folder: StudyFolder, turn: Turn, place: int, of: int) -> _Process:
     """The turn in a process on its share of the cores, which ends when this one does."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     share = set(cores[place::of]) or set(cores)
     words = ["study", "turn", str(folder.folder), "--arm", turn.arm, "--seed", str(turn.seed)]
-    return subprocess.Popen(
-        [sys.executable, "-c", "from harness.cli import main; main()", *words, "--tied"],
-        stdin=subprocess.PIPE,
-        stdout=sys.stderr,
-        env={**os.environ, "OMP_NUM_THREADS": str(max(1, len(share)))},
-        preexec_fn=(lambda: os.sched_setaffinity(0, share)) if share else None,
-    )
+    log = folder.log(turn)
+    typer.echo(f"— {turn}: begun, see {log}", err=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from harness.cli import main; main()", *words, "--tied"],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            env={**os.environ, "OMP_NUM_THREADS": str(max(1, len(share)))},
+            preexec_fn=(lambda: os.sched_setaffinity(0, share)) if share else None,
+        )
+    return _Process(str(turn), process)
+
+
+class _Process:
+    """A turn in a process of its own; says when it has ended."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self._name = name
+        self._process = process
+
+    def poll(self) -> int | None:
+        status = self._process.poll()
+        if status is not None:
+            typer.echo(f"— {self._name}: {'failed' if status else 'done'}", err=True)
+        return status
 
 
 def _end_with_stdin() -> None:

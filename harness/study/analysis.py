@@ -90,6 +90,21 @@ def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:
     return _estimated(results, results.curve_passes(arm, step, seeds)) if seeds else None
 
 
+def curve_difference(results: Results, arm: str, against: str, step: int) -> Estimate | None:
+    """How far an arm's Pass^1 is above another's after the same step, over the seeds that have
+    both.
+    """
+    seeds = [
+        s
+        for s in results.seeds(arm, against)
+        if all(step in [p.step for p in results.arms[a][s].curve] for a in (arm, against))
+    ]
+    if not seeds:
+        return None
+    values = [results.curve_passes(a, step, seeds) for a in (arm, against)]
+    return _estimated(results, values[0] - values[1])
+
+
 def targeted_patterns(results: Results, seeds: Sequence[int]) -> dict[int, list[str]]:
     """The ids of the patterns that tasks were made for in round 1, by seed."""
     return {s: [p.id for p in results.shared[s].patterns if p.tasks] for s in seeds}

@@ -103,11 +103,10 @@ def train_arm(parts: Parts, store: Store, arm: Arm) -> str:
 
 
 def kept_weights(store: Store, checkpoint: str) -> list[str]:
-    """The names of the weights kept on the way to a checkpoint, by step, without the last ones."""
-    record = store.read_checkpoint(checkpoint).record
+    """The names of the weights kept on the way to a checkpoint, by step."""
     found = (store.folder / "checkpoints" / checkpoint).glob("step-*/checkpoint.json")
     steps = sorted(int(path.parent.name.partition("-")[2]) for path in found)
-    return [f"{checkpoint}/step-{step}" for step in steps if step != record.get("steps")]
+    return [f"{checkpoint}/step-{step}" for step in steps]
 
 
 def _handed_on(source: str, target: str) -> str:

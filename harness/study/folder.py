@@ -4,6 +4,7 @@ study.json               the study as it was begun
 runs/SEED/shared/        what all arms of the seed begin from: a run folder
 runs/SEED/ARM/           the arm's run folder
 rows/SEED/ARM.json       the arm's row of results: it is finished
+logs/SEED/ARM.log        what a turn in a process of its own said
 results.json             the study and all rows: what the report is made from
 """
 
@@ -73,6 +74,13 @@ class StudyFolder:
 
     def run_folder(self, turn: Turn) -> Path:
         return self.folder / "runs" / str(turn.seed) / turn.arm
+
+    def log(self, turn: Turn) -> Path:
+        """Where a turn in a process of its own says what it does."""
+        path = self.folder / "logs" / str(turn.seed) / f"{turn.arm}.log"
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     def open_run(self, turn: Turn) -> Store:
         """The turn's run folder, made if there is none yet. What it needs must be done."""

@@ -127,7 +127,8 @@ def run_side_by_side(
     if failed:
         raise RunError(
             f"failed: {'; '.join(map(str, failed))}",
-            hint="Its output is above. The same command goes on from there.",
+            hint=f"What went wrong is in {', '.join(str(folder.log(turn)) for turn in failed)}. "
+            "The same command goes on from there.",
         )
     return remaining(folder, turns)
 

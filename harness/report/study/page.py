@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from harness.report.figures import UNKNOWN, bounds, clean, percent
-from harness.report.study.plots import learning
+from harness.report.figures import clean
 from harness.report.study.tables import (
     budgets,
     conduct_table,
     difference_table,
     effort_table,
+    learning_table,
     main_table,
     pattern_table,
     shift_table,
     table,
     told,
 )
-from harness.study.analysis import Estimate, Judged, judge
+from harness.study.analysis import Judged, judge
 from harness.study.reading import Results
 
 _METHOD = """\
@@ -60,7 +60,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _expectations(results),
         _section("Pass^k", main_table(results), _published(results), pictures, "pass"),
         _section("Differences", difference_table(results), "", pictures, "differences"),
-        _section("Over rollouts", _learning_table(results), "", pictures, "rollouts"),
+        _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
         _section("Training", "", "", pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
         _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
@@ -121,19 +121,6 @@ def _section(title: str, body: str, note: str, pictures: Mapping[str, str], pict
 def _published(results: Results) -> str:
     where = results.study.published_from
     return f"*published*: Pass^1 / 2 / 3 / 4 of {where}." if where else ""
-
-
-def _learning_table(results: Results) -> str:
-    arms = [arm for arm, by in results.arms.items() if any(r.curve for r in by.values())]
-    lines = {arm: learning(results, arm) for arm in arms}
-    rollouts = list(dict.fromkeys(x for line in lines.values() for x, _ in line))
-    rows = [[f"{x:g}", *(_at(line, x) for line in lines.values())] for x in rollouts]
-    return table(["rollouts trained on", *(f"`{arm}`, Pass^1" for arm in arms)], rows)
-
-
-def _at(line: Sequence[tuple[float, Estimate]], rollouts: float) -> str:
-    found = [one.interval for x, one in line if x == rollouts]
-    return f"{percent(found[0].value)} {bounds(found[0])}" if found else UNKNOWN
 
 
 def _shift_note(results: Results) -> str:

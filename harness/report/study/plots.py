@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from harness.report.charts import nice_ticks
@@ -102,28 +103,44 @@ def difference_plot(results: Results) -> str:
 
 def rollout_plot(results: Results) -> str:
     """Pass^1 over the rollouts trained on, for the arms whose weights were kept on the way."""
-    arms = [arm for arm, by in results.arms.items() if any(r.curve for r in by.values())]
-    lines: dict[str, list[tuple[float, Estimate]]] = {arm: learning(results, arm) for arm in arms}
-    found = [one for line in lines.values() for one in line]
-    if not found:
+    lines = {arm: learning(results, arm) for arm in curved_arms(results)}
+    if not any(lines.values()):
         return ""
     return _lines(
         "Pass^1 on the test tasks over rollouts trained on, percent, with 95% intervals",
-        {results.label(arm): line for arm, line in lines.items()},
+        {
+            results.label(arm): [(point.rollouts, point.passes) for point in line]
+            for arm, line in lines.items()
+        },
         "rollouts",
     )
 
 
-def learning(results: Results, arm: str) -> list[tuple[float, Estimate]]:
-    """(rollouts, Pass^1) from the SFT policy to the arm's last, over the arm's seeds."""
-    seeds = results.seeds(arm)
-    first = results.arms[arm][seeds[0]]
+def curved_arms(results: Results) -> list[str]:
+    """The arms that have weights kept on the way."""
+    return [arm for arm, by in results.arms.items() if any(r.curve for r in by.values())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """Pass^1 after a step (0: SFT) and the rollouts trained on by then."""
+
+    step: int
+    rollouts: float
+    passes: Estimate
+
+
+def learning(results: Results, arm: str) -> list[Learnt]:
+    """From the SFT policy to the arm's last, over the arm's seeds."""
+    first = results.arms[arm][results.seeds(arm)[0]]
     played = {int(point["step"]): point["rollouts"] for point in first.training.curve}
-    steps = [point.step for point in first.curve]
-    found = [(0.0, pass_estimate(results, "sft", 1) if "sft" in results.arms else None)]
-    found += [(played.get(step, 0.0), curve_estimate(results, arm, step)) for step in steps]
-    found.append((max(played.values(), default=0.0), pass_estimate(results, arm, 1)))
-    return [(rollouts, one) for rollouts, one in found if one]
+    start = pass_estimate(results, "sft", 1) if "sft" in results.arms else None
+    found = [(0, start)]
+    found += [(point.step, curve_estimate(results, arm, point.step)) for point in first.curve]
+    found.append((first.training.steps, pass_estimate(results, arm, 1)))
+    return [
+        Learnt(step=step, rollouts=played.get(step, 0.0), passes=one) for step, one in found if one
+    ]
 
 
 def training_plot(results: Results) -> str:

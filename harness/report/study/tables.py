@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from harness.report.figures import UNKNOWN, bounds, clean, count, duration, number, percent, signed
-from harness.report.study.plots import frequent_patterns, pattern_arms
+from harness.report.study.plots import (
+    curved_arms,
+    frequent_patterns,
+    learning,
+    pattern_arms,
+)
 from harness.shift import NONE
 from harness.study.analysis import (
     KS,
     Estimate,
+    curve_difference,
     difference,
     pass_estimate,
     pattern_difference,
@@ -48,6 +54,25 @@ def difference_table(results: Results) -> str:
             name = f"`{one.arm}` − `{one.against}`"
             rows.append([name, *map(_difference, found), str(found[0].seeds)])
     return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
+
+
+def learning_table(results: Results) -> str:
+    """Pass^1 over rollouts of the arms whose weights were kept, and how far the first is above the
+    second at equal rollouts.
+    """
+    arms = curved_arms(results)
+    lines = {arm: learning(results, arm) for arm in arms}
+    points = {point.step: point.rollouts for line in lines.values() for point in line}
+    pair, last = arms if len(arms) == 2 else [], max(points, default=0)
+    rows = []
+    for step, rollouts in points.items():
+        found = [[p.passes for p in line if p.step == step] for line in lines.values()]
+        cells = [_cell(one[0] if one else None) for one in found]
+        if pair:
+            cells.append(_difference(_apart(results, *pair, step=step, is_last=step == last)))
+        rows.append([f"{rollouts:g}", *cells])
+    head = ["rollouts trained on", *(f"`{arm}`, Pass^1" for arm in arms)]
+    return table(head + ([" − ".join(f"`{arm}`" for arm in pair)] if pair else []), rows)
 
 
 def pattern_table(results: Results) -> str:
@@ -150,6 +175,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     rule = "|" + "---|" * len(head)
     return "\n".join(["| " + " | ".join(head) + " |", rule, *lines]) if lines else ""
+
+
+def _apart(
+    results: Results, arm: str, against: str, *, step: int, is_last: bool
+) -> Estimate | None:
+    if is_last:
+        return difference(results, arm, against, 1)
+    return curve_difference(results, arm, against, step)
 
 
 def told(one: Estimate) -> str:
