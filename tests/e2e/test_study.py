@@ -144,3 +144,30 @@ def test_another_study_is_refused(
     status, _, err = finish(harness("study", "run", file, "--out", folder))
     assert status == 1
     assert "begun with another study: settings differ" in err
+
+
+@pytest.mark.slow
+def test_the_quick_study_runs_with_real_trainers(
+    harness: Harness, finish: Finish, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / "studies" / "quick.toml").read_text()
+    for large, small in (
+        ("cpu_seconds = 40", "cpu_seconds = 4"), ("test_tasks = 10", "test_tasks = 3"),
+        ("validation_tasks = 20", "validation_tasks = 6"), ("max_steps = 30", "max_steps = 12"),
+        ("tasks_per_step = 4", "tasks_per_step = 2"), ("group_size = 4", "group_size = 2"),
+    ):  # fmt: skip
+        assert large in text
+        text = text.replace(large, small)
+    (tmp_path / "study.toml").write_text(text)
+    folder, names = tmp_path / "study", ("sft", "targeted", "untargeted", "continued")
+    words = [word for name in names for word in ("--arm", name)]
+    run = harness("study", "run", tmp_path / "study.toml", "--out", folder, *words)
+    status, _, err = finish(run, timeout=900)
+    assert status == 0, err
+    found = rows(folder)
+    for arm in ("targeted", "untargeted"):
+        assert found[arm, 0]["rollouts"] == {"since_sft": 8, "in_all": 8}
+        assert [point["step"] for point in found[arm, 0]["curve"]] == [1]
+        assert len(found[arm, 0]["outcomes"]) == len(found["sft", 0]["outcomes"]) == 3
+    assert found["targeted", 0]["tasks"] == found["sft", 0]["tasks"]
+    assert found["continued", 0]["training"]["stopped_because"] == "cpu_seconds"

@@ -40,8 +40,9 @@ seeds, for RL on targeted tasks."""
 
 _CONDUCT = """\
 Per conversation on the test tasks, mean over seeds (lowest to highest seed). *Repeated*: with
-the name and arguments of an earlier call in the conversation. *Not counted*: conversations that
-ended in a fault, in no figure."""
+the name and arguments of an earlier call in the conversation. *Others' fault*: failures, over all
+seeds, that the judge blames on user, task or tool; they count in Pass^k. *Not counted*:
+conversations that ended in a fault, in no figure."""
 
 _EFFORT = """\
 CPU time of all processes, mean over seeds. *Making tasks*: conversations on validation tasks,

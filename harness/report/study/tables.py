@@ -132,8 +132,9 @@ def conduct_table(results: Results) -> str:
             for _, key, scale in per
         ]
         faults = sum(trials.count("-") for r in by_seed.values() for trials in r.outcomes)
-        rows.append([_named(results, arm), *cells, count(faults)])
-    return table(["arm", *(name for name, _, _ in per), "not counted"], rows)
+        others = sum(n for r in by_seed.values() for who, n in r.blame.items() if who != "agent")
+        rows.append([_named(results, arm), *cells, count(others), count(faults)])
+    return table(["arm", *(name for name, _, _ in per), "others' fault", "not counted"], rows)
 
 
 def effort_table(results: Results) -> str:
