@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
 
+from harness import cputime
 from harness.identity import stable_id
 from harness.protocols import Event
 from harness.store import Store
@@ -28,7 +28,7 @@ class Meter:
     def notify(self, event: Event) -> None:
         if event.name == "station_started":
             self._station = str(event.data["station"])
-            self._began, self._written = _spent(), time.monotonic()
+            self._began, self._written = cputime.cpu_seconds(), time.monotonic()
             return
         ended = event.name == "station_finished"
         if self._station and (ended or time.monotonic() - self._written >= EVERY):
@@ -37,25 +37,20 @@ class Meter:
             self._station = ""
 
     def _write(self) -> None:
-        seconds = round(_spent() - self._began, 3)
+        seconds = round(cputime.cpu_seconds() - self._began, 3)
         row = {"station": self._station, "seconds": seconds, "process": self._process}
         self._store.append(JOURNAL, row)
         self._written = time.monotonic()
 
 
-def cpu_seconds(store: Store, without: Collection[str] = ()) -> dict[str, float]:
-    """CPU seconds by station, those of interrupted tries included; stations left out as named."""
+def cpu_seconds(store: Store) -> dict[str, float]:
+    """CPU seconds by station, those of interrupted tries included."""
     last: dict[tuple[str, str], float] = {}
     for row in store.read_rows(JOURNAL):
         station, seconds = str(row["station"]), row["seconds"]
-        if station not in without and isinstance(seconds, int | float):
+        if isinstance(seconds, int | float):
             last[station, str(row["process"])] = seconds
     total: dict[str, float] = {}
     for (station, _), seconds in last.items():
         total[station] = round(total.get(station, 0.0) + seconds, 3)
     return total
-
-
-def _spent() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system

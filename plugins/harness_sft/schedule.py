@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from harness import cputime
+
 WARM_UP = 0.03
 DECAY = 0.6
 
@@ -23,7 +25,7 @@ class Schedule:
         cpu_seconds: float | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        cpu_clock: Callable[[], float] = time.process_time,
+        cpu_clock: Callable[[], float] = cputime.cpu_seconds,
     ) -> None:
         self.max_steps = max_steps
         self.seconds = seconds
@@ -55,7 +57,7 @@ class Schedule:
 
     @property
     def cpu_elapsed(self) -> float:
-        """CPU seconds of this process, all its cores together, since the start."""
+        """CPU seconds since the start, of all cores and of the processes that make batches."""
         return self._cpu_clock() - self._cpu_started
 
     def progress(self, step: int) -> float:

@@ -27,7 +27,7 @@ HEAVY = (
 )  # fmt: skip
 
 LAYERS = [
-    {"errors", "identity", "memory", "messages", "scenario", "types"},
+    {"cputime", "errors", "identity", "memory", "messages", "scenario", "types"},
     {"chat", "events", "exchange", "execution", "judging", "turns"},
     {"protocols"},
     {"hookspecs"},
