@@ -150,7 +150,10 @@ def _point(parts: Parts, store: Store, name: str) -> Row:
 def _training(store: Store, checkpoint: str) -> Row:
     """The trainer's numbers; of the curve, what plots are made of, with rollouts so far."""
     record = store.read_checkpoint(checkpoint).record
-    kept = ("steps", "rollouts", "tokens", "seconds", "loss", "heldout_loss", "stopped_because")
+    kept = (
+        "steps", "rollouts", "tokens", "seconds", "cpu_seconds", "threads", "loss", "heldout_loss",
+        "stopped_because",
+    )  # fmt: skip
     curve = [point for point in _list(record.get("curve")) if isinstance(point, Mapping)]
     played = accumulate(_number(point.get("rollouts")) for point in curve)
     points: list[Json] = [
