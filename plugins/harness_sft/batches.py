@@ -26,6 +26,9 @@ IGNORED = -100
 _IN_VAIN = 100
 _AHEAD = 4
 """Batches that wait to be trained on."""
+_ROW_STEP, _PART_STEP = 32, 256
+"""Of these many tokens the lengths of conversations and of packed parts are multiples."""
+_NO_ROW: Row = {"input_ids": [], "labels": []}
 
 
 def token_rows(
@@ -74,6 +77,20 @@ def split_rows(rows: Sequence[Row], part_tokens: int, *, packed: bool = False) -
             parts.append([row])
             free = part_tokens - _length(row)
     return parts
+
+
+def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
+    """The rows of a packed part, filled up with ``pad`` to few different lengths.
+
+    None becomes longer than ``longest``, which the model's positions may end at.
+
+    For each shape of a matrix product that it meets for the first time oneDNN compiles a kernel,
+    which takes longer than the product of matrices as small as these.
+    """
+    lengths = [min(longest, _length(row) + -_length(row) % _ROW_STEP) for row in rows]
+    filled = [_filled(row, n - _length(row), pad) for row, n in zip(rows, lengths, strict=True)]
+    missing = -sum(map(_length, filled)) % _PART_STEP
+    return [*filled, _filled(_NO_ROW, missing, pad)] if missing else filled
 
 
 def deal_rows(rows: Sequence[Row], shares: int) -> list[list[Row]]:
@@ -142,6 +159,13 @@ class _Told(IterableDataset[Sequence[Row] | HarnessError]):
 
 def _as_it_is(found: T) -> T:
     return found
+
+
+def _filled(row: Row, count: int, pad: int) -> Row:
+    return {
+        "input_ids": [*row["input_ids"], *[pad] * count],
+        "labels": [*row["labels"], *[IGNORED] * count],
+    }
 
 
 def _length(row: Row) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
-from harness_sft.batches import IGNORED, Part, Row, deal_rows, split_rows
+from harness_sft.batches import IGNORED, Part, Row, deal_rows, rounded, split_rows
 from harness_sft.packing import label_logits
 
 Gradient = list[Tensor | None]
@@ -34,6 +35,7 @@ class ImitationTrainer(SFTTrainer):
         *,
         batches: Iterator[Sequence[Row]],
         part_tokens: int,
+        pad: int,
         rate: Callable[[int], float],
         cores: int,
         bf16: bool,
@@ -46,6 +48,9 @@ class ImitationTrainer(SFTTrainer):
         self.tokens = 0
         self._batches = batches
         self._part_tokens = part_tokens
+        self._pad = pad
+        config = model.config.get_text_config()
+        self._longest: int = getattr(config, "max_position_embeddings", 0) or sys.maxsize
         self._rate = rate
         self._bf16 = bf16
         self._cores = cores
@@ -73,7 +78,7 @@ class ImitationTrainer(SFTTrainer):
         shares = [self.parts(rows) for rows in dealt]
         parts = [part for share in shares for part in share]
         labels = _count_labels(parts)
-        self.tokens += sum(map(_count_tokens, parts))
+        self.tokens += sum(len(row["input_ids"]) for row in inputs["rows"])
         if self._cores:
             self.last_loss = self._step_on_cores(model, shares, labels)
         else:
@@ -83,8 +88,10 @@ class ImitationTrainer(SFTTrainer):
 
     def parts(self, rows: Sequence[Row]) -> list[Part]:
         """The rows as tensors, in parts of so many tokens as pass through the model at once."""
-        parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
         collate: Callable[[list[Row]], Part] = self.data_collator
+        parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
+        if self._cores:
+            parts = [rounded(part, self._pad, longest=self._longest) for part in parts]
         return [collate(part) for part in parts]
 
     @torch.no_grad()
@@ -149,11 +156,6 @@ class _Stream(IterableDataset[dict[str, Any]]):
 
 def _count_labels(parts: Sequence[Part]) -> int:
     return sum(int((part["labels"][:, 1:] != IGNORED).sum()) for part in parts)
-
-
-def _count_tokens(part: Part) -> int:
-    mask = part.get("attention_mask")
-    return int(part["labels"].numel() if mask is None else mask.sum())
 
 
 def _nothing(weights: Sequence[Tensor]) -> Gradient:

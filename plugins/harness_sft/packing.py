@@ -14,6 +14,7 @@ from harness_sft.attention import PackedAttention
 
 ATTENTION = "harness_packed"
 PROBE = 256
+_LABEL_STEP = 64
 
 
 def packed_attention(
@@ -49,9 +50,13 @@ AttentionInterface.register(ATTENTION, packed_attention)
 
 
 def label_logits(model: nn.Module, part: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (labels, vocabulary) and labels of a packed part; the head runs at labels alone."""
+    """Logits and labels of a packed part; the head runs at labels alone, and at a few more places
+    whose label is -100, so that their number is a multiple of ``_LABEL_STEP``.
+    """
     labels = part["labels"][0, 1:]
     scored = (labels != -100).nonzero().squeeze(1)
+    missing = -len(scored) % _LABEL_STEP
+    scored = torch.cat([scored, (labels == -100).nonzero().squeeze(1)[:missing]])
     logits = model(
         input_ids=part["input_ids"],
         position_ids=part["position_ids"],

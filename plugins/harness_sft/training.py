@@ -47,7 +47,8 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         packs = on_cpu and can_pack(model, first[0]["input_ids"])
         bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
         cores = threads if packs else 0
-        collate = DataCollatorForLanguageModeling(_pad_id(job.policy.tokenizer), padding_free=packs)
+        pad = _pad_id(job.policy.tokenizer)
+        collate = DataCollatorForLanguageModeling(pad, padding_free=packs)
         batches = Batches(first, rows, size=options.batch_size)
         batches.skip(snapshots.step)
         watch = Watch(job, options, heldout, snapshots)
@@ -59,6 +60,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
             data_collator=collate,
             batches=load(batches, ahead=cores > 1 and may_fork),
             part_tokens=options.part_tokens,
+            pad=pad,
             rate=watch.schedule.factor,
             cores=cores,
             bf16=bf16,

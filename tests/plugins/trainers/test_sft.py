@@ -12,7 +12,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Settings, TrainingJob
 from harness.registry import Registry
-from harness_sft.batches import Batches, Row, deal_rows, load, split_rows, token_rows
+from harness_sft.batches import Batches, Row, deal_rows, load, rounded, split_rows, token_rows
 from harness_sft.options import Options
 from harness_sft.packing import can_pack
 from harness_sft.schedule import Plateau, Schedule
@@ -60,6 +60,18 @@ def test_packed_parts_count_no_padding() -> None:
     )
     assert packed == [[10, 6], [6, 5, 4]]
     assert padded == [[10], [6, 6], [5, 4]]
+
+
+def test_packed_parts_are_filled_up_to_few_lengths_without_a_label_more() -> None:
+    rows = [{"input_ids": [7] * n, "labels": [-100, *[7] * (n - 1)]} for n in (70, 33, 32)]
+    filled = rounded(rows, 0, longest=80)
+    assert [len(row["input_ids"]) for row in filled] == [80, 64, 32, 80]
+    assert [
+        row["labels"][: len(old["labels"])] for row, old in zip(filled, rows, strict=False)
+    ] == [row["labels"] for row in rows]
+    assert sum(label != -100 for row in filled for label in row["labels"]) == 69 + 32 + 31
+    assert all(token == 0 for row in filled for token in row["input_ids"] if token != 7)
+    assert rounded(filled, 0, longest=80) == filled
 
 
 def test_cores_get_shares_of_about_equal_tokens(policy: Any, world: Any) -> None:
