@@ -46,6 +46,8 @@ class LoopConfig:
     cost over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that
     takes longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
+    ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
+    "terms": none, names are distinctive terms.
     """
 
     domain: str = ""
@@ -54,6 +56,7 @@ class LoopConfig:
     teacher: str = ""
     judge: str = ""
     clusterer: str = ""
+    namer: str = "judge"
     injector: str = ""
     sft_trainer: str = ""
     trainer: str = ""
@@ -92,7 +95,7 @@ class LoopConfig:
         """The names of all products this configuration uses."""
         single = [
             self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
-            self.injector, self.sft_trainer, self.trainer, self.executor,
+            self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
         ]  # fmt: skip
         names = [*single, *self.observers, *self.rewards]
         return {name.partition(":")[0] for name in names} | OWN_TABLES

@@ -15,7 +15,9 @@ Row = dict[str, Json]
 
 PARTIES = ("agent", "user_simulator", "task", "tool", "infrastructure")
 
-_KEPT = ("method", "quality", "families", "thresholds", "compared", "suspects", "agreement")
+_KEPT = (
+    "method", "quality", "families", "names", "thresholds", "compared", "suspects", "agreement",
+)  # fmt: skip
 
 
 def round_numbers(store: Store) -> list[int]:

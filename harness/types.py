@@ -314,6 +314,8 @@ class ErrorPattern:
     patterns it belongs to. ``coverage`` is the share in [0, 1] of the agent's failures that show
     its signs, ``gap`` how much more often they do than successes, in percentage points; None where
     that was not looked at. ``typical`` are explanations by which a clusterer knows it again.
+    ``named_by`` is the chat model that wrote name and description, "" where they are made of
+    distinctive terms.
     """
 
     id: str
@@ -327,6 +329,7 @@ class ErrorPattern:
     coverage: float | None = None
     gap: Interval | None = None
     typical: tuple[str, ...] = ()
+    named_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
-"""What tests of several folders share: one profile of hypothesis, and a distribution that offers the
-file format `plain`.
+"""What tests of several folders share: one profile of hypothesis, and a distribution that offers
+the file format `plain`.
 """
 
 from pathlib import Path

@@ -43,6 +43,7 @@ def discover(
     out: Annotated[
         Path | None, typer.Option(help="The folder for a file's run, or for a comparison.")
     ] = None,
+    namer: options.Namer = None,
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -52,10 +53,10 @@ def discover(
     together and compared with the first.
     """
     if len(sources) > 1:
-        _compare(sources, evaluation, again, map_, out, option, as_json)
+        _compare(sources, evaluation, again, map_, out, namer, option, as_json)
         return
     store = _opened(sources[0], out, option)
-    found = _discovered(store, number, evaluation, again)
+    found = _discovered(store, number, evaluation, again or namer is not None, namer)
     path = _draw_round(store, number)
     if map_ is not None:
         _write(map_, path.read_text(encoding="utf-8"))
@@ -113,11 +114,13 @@ def _is_empty(source: Path) -> bool:
     return source.is_dir() and not any(source.iterdir())
 
 
-def _discovered(store: Store, number: int, evaluation: str, again: bool) -> Mapping[str, Json]:
+def _discovered(
+    store: Store, number: int, evaluation: str, again: bool, namer: str | None = None
+) -> Mapping[str, Json]:
     """The report after the station."""
     from harness import loop
 
-    with working(store) as parts:
+    with working(store, {"namer": namer}) as parts:
         if again:
             store.reopen(f"discover {number}")
         loop.discover(parts, store, number, evaluation or loop.studied(store, number))
@@ -166,6 +169,7 @@ def _compare(
     again: bool,
     map_: Path | None,
     out: Path | None,
+    namer: str | None,
     option: list[str] | None,
     as_json: bool,
 ) -> None:
@@ -186,7 +190,7 @@ def _compare(
         _side(name, store, evaluation, again)
         for name, store in zip(_names(sources), stores, strict=True)
     ]
-    with working(stores[0]) as parts:
+    with working(stores[0], {"namer": namer}) as parts:
         found = compare_sides(parts, sides)
     path = map_ or folder / MAP
     patterns = [*found.found.patterns, *found.found.aside]

@@ -33,6 +33,7 @@ def loop(
     simulator: options.Simulator = None,
     judge: Annotated[str | None, typer.Option(help="Who reads failures.")] = None,
     clusterer: Annotated[str | None, typer.Option(help="What groups them.")] = None,
+    namer: options.Namer = None,
     injector: Annotated[str | None, typer.Option(help="What makes targeted tasks.")] = None,
     trainer: Annotated[str | None, typer.Option(help="What trains on them.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How many rounds.")] = None,
@@ -77,6 +78,7 @@ def loop(
             simulator=simulator,
             judge=judge,
             clusterer=clusterer,
+            namer=namer,
             injector=injector,
             trainer=trainer,
             rounds=rounds,
@@ -87,8 +89,8 @@ def loop(
             **spending,
         )
     else:
-        refuse_settings(domain, policy, simulator, judge, clusterer, injector, trainer, rounds)
-        refuse_settings(restart, pool, control, seed, preset, config, reward, option)
+        refuse_settings(domain, policy, simulator, judge, clusterer, namer, injector, trainer)
+        refuse_settings(rounds, restart, pool, control, seed, preset, config, reward, option)
     if dry_run:
         show_plan(settings or saved_settings(resume), stations, as_json=as_json)
         return

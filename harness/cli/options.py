@@ -20,6 +20,10 @@ Policy = Annotated[
     typer.Option(help="The agent: a name, NAME:ARGUMENT, a model folder or a hub id."),
 ]
 Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
+Namer = Annotated[
+    str | None,
+    typer.Option(help="The chat model that names patterns; judge: the judge's own; terms: none."),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Preset = Annotated[str | None, typer.Option(help="quick, default or full.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file; flags win.")]
