@@ -46,6 +46,7 @@ class LoopConfig:
     cost over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that
     takes longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
+    ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
     """
 
     domain: str = ""
@@ -77,6 +78,7 @@ class LoopConfig:
     conversation_seconds: float | None = None
     min_coverage: float = 0.01
     min_gap: float = 0.0
+    keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: float | None = None
     budget_tokens: int | None = None
