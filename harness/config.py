@@ -48,6 +48,7 @@ class LoopConfig:
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
     ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
     "terms": none, names are distinctive terms.
+    ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
     """
 
     domain: str = ""
@@ -80,6 +81,7 @@ class LoopConfig:
     conversation_seconds: float | None = None
     min_coverage: float = 0.01
     min_gap: float = 0.0
+    keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: float | None = None
     budget_tokens: int | None = None

@@ -23,11 +23,11 @@ from harness.gates import Known, cheap_gates
 from harness.making import chosen_pattern, make_tasks, subject
 from harness.parts import Parts
 from harness.pool import pool_of
-from harness.protocols import Policy, TrainingJob
-from harness.rollout import Job, run_rollouts
+from harness.protocols import TrainingJob
 from harness.samples import demonstrations
 from harness.store import Store
 from harness.summary import summarise
+from harness.training import Practice
 from harness.types import (
     Checkpoint,
     Diagnosis,
@@ -308,23 +308,17 @@ def _train(
     learner = parts.trainable(parent)
     folder = store.folder / "checkpoints" / arm
     station = "sft" if arm == "sft" else f"train {arm}"
+    practice = Practice(parts, store, arm)
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        practice.finish(step)
         known = {"station": station, "step": step, "steps": steps}
         parts.notify("train_step", **{**metrics, **known})
-
-    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
-        # One task, one user: what differs within a group is the policy's doing.
-        listed = [
-            Job(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
-            for task, trial, seed in jobs
-        ]
-        return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
 
     job = TrainingJob(
         policy=learner,
         domain=parts.domain,
-        rollouts=rollouts,
+        rollouts=practice.run,
         seed=seed,
         folder=folder / "scratch",
         progress=progress,

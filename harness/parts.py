@@ -143,6 +143,7 @@ class Parts:
             WeightedTerm(
                 name=name,
                 weight=weight,
+                plugin=self.registry.find("reward term", name)[0].plugin,
                 term=self.registry.make(
                     "reward term", name, self._settings("reward term", name, domain=True)
                 ),
