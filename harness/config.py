@@ -48,6 +48,7 @@ class LoopConfig:
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
     ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
     "terms": none, names are distinctive terms.
+    ``blame_tests``: have the judge read whose fault failures on test tasks were, too.
     ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
     """
 
@@ -81,6 +82,7 @@ class LoopConfig:
     conversation_seconds: float | None = None
     min_coverage: float = 0.01
     min_gap: float = 0.0
+    blame_tests: bool = True
     keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: float | None = None

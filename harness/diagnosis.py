@@ -22,8 +22,23 @@ def diagnose(
 ) -> list[Diagnosis]:
     """The diagnoses of the failures, in their order.
 
-    A failure on which the judge has no usable verdict (it raises ``RolloutFault``) gets none.
-    Raises ``RunError`` if that is so for every one of them.
+    A failure on which the judge has no usable verdict gets none. Raises ``RunError`` if that is so
+    for every one of them.
+    """
+    diagnoses, faults = read_failures(failed, judge, domain, executor)
+    if faults and not diagnoses:
+        raise RunError(
+            f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
+            hint="Choose another judge or model, or try again with --resume.",
+        )
+    return diagnoses
+
+
+def read_failures(
+    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+) -> tuple[list[Diagnosis], list[RolloutFault]]:
+    """The diagnoses of the failures, in their order, and the faults of the judge: it raises
+    ``RolloutFault`` where it has no usable verdict.
     """
     faults: list[RolloutFault] = []
 
@@ -39,13 +54,7 @@ def diagnose(
         found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
         return [found[index] for index in range(len(failed))]
 
-    diagnoses = [found for found in eventloop.run(all_of_them()) if found is not None]
-    if faults and not diagnoses:
-        raise RunError(
-            f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
-            hint="Choose another judge or model, or try again with --resume.",
-        )
-    return diagnoses
+    return [found for found in eventloop.run(all_of_them()) if found is not None], faults
 
 
 def account(

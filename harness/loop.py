@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from harness.admission import Book, admission_options, pass_gates
+from harness.blaming import blame_failures
 from harness.discovery import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
@@ -189,13 +190,16 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
 
 
 def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
-    """Conversations of an arm's policy on held-out tasks; those already on disk are not had
-    again.
+    """Conversations of an arm's policy on held-out tasks; those already on disk are not had again.
+
+    On test tasks it is also read whose fault each failure was: nobody discovers anything there.
     """
     with _station(parts, store, f"evaluate {arm} on {split}", unit="rollouts") as work:
         if work:
             policy = parts.policy(store.read_checkpoint(arm))
-            evaluate_policy(parts, store, policy, arm, split)
+            episodes = evaluate_policy(parts, store, policy, arm, split)
+            if split == "test" and parts.config.blame_tests:
+                blame_failures(parts, store, f"{arm}-{split}", episodes)
 
 
 def evaluate_once(parts: Parts, store: Store, split: Split) -> None:

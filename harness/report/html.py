@@ -93,30 +93,41 @@ def _validation(report: Report) -> Iterator[Markup]:
 
 def _arm_table(arms: Sequence[Arm]) -> Markup:
     ks = sorted({k for arm in arms for k in arm.passes})
-    rows = [
-        [
-            tag("b", arm.label, class_=arm_class(arm.name)),
-            *(_passed(arm, k) for k in ks),
-            arm.size,
-            tag("span", str(arm.faults), title=_listed(arm.fault_kinds) or None),
-        ]
-        for arm in arms
-    ]
+    undecided = any(arm.not_gradeable for arm in arms)
+    rows: list[list[str]] = []
+    for arm in arms:
+        rows.append(
+            [
+                tag("b", arm.label, class_=arm_class(arm.name)),
+                *(_passed(arm, k) for k in ks),
+                arm.size,
+                str(arm.faults),
+                *([str(arm.not_gradeable)] if undecided else []),
+            ]
+        )
+        if arm.strict:
+            strict = [_value(arm.strict.get(k)) for k in ks]
+            rows.append([tag("i", "strict"), *strict, *[""] * (3 if undecided else 2)])
     header = ["", *(f"Pass^{k}" for k in ks), "tasks × trials", "faults"]
-    if any(arm.not_gradeable for arm in arms):
-        header.append("not gradeable")
-        rows = [[*row, str(arm.not_gradeable)] for row, arm in zip(rows, arms, strict=True)]
-    return _table(header, rows)
+    table = _table([*header, *(["not gradeable"] if undecided else [])], rows)
+    faulty = [f"{arm.label}: {_listed(arm.fault_kinds)}" for arm in arms if arm.fault_kinds]
+    if not faulty:
+        return table
+    note = "Faults, left out of Pass^k, failures in the strict one. "
+    return together(table, tag("p", note, "; ".join(faulty), ".", class_="note"))
 
 
 def _passed(arm: Arm, k: int) -> Markup:
-    found, difference = arm.passes.get(k), arm.differences.get(k)
-    if found is None:
-        return together(UNKNOWN)
-    value = together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
+    value, difference = _value(arm.passes.get(k)), arm.differences.get(k)
     if difference is None:
         return value
     return together(value, tag("br"), _difference(difference, arm))
+
+
+def _value(found: Interval | None) -> Markup:
+    if found is None:
+        return together(UNKNOWN)
+    return together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
 
 
 def _difference(difference: Interval, arm: Arm) -> Markup:

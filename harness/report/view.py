@@ -17,7 +17,7 @@ class Arm:
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
-    ``passes_counted`` count every fault as a failure.
+    ``passes_counted`` count every fault as a failure: they are shown as ``strict``.
 
     ``differences`` are paired by task, against the arm named ``against`` ("" if none was computed).
     """
@@ -41,6 +41,11 @@ class Arm:
     @property
     def size(self) -> str:
         return f"{self.tasks} × {self.trials}"
+
+    @property
+    def strict(self) -> Mapping[int, Interval]:
+        """``passes_counted`` where they can differ from ``passes``: {} without faults."""
+        return self.passes_counted if self.faults else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

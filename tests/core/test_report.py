@@ -428,6 +428,17 @@ def test_what_nobody_could_grade_is_shown_apart_from_faults(document: Document) 
     assert "not gradeable" in Page(to_html(document)).text
 
 
+def test_both_conventions_are_shown_where_there_are_faults(document: Document) -> None:
+    assert "41.3" not in printed(document)
+    document["arms"][1]["pass_counted"] = arm("sft", [41.3, 29.9])["pass"]
+    assert "strict" in (text := printed(document))
+    assert "41.3" in text
+    assert "failures in the strict one: SFT: context overflow 2" in " ".join(text.split())
+    page = Page(to_html(document)).text
+    assert "41.3" in page
+    assert "SFT: context overflow 2." in page
+
+
 def test_ungraded_rollouts_are_not_claimed_to_be_scored(document: Document) -> None:
     document["arms"] = [arm("base", [12.5], not_gradeable=3)]
     assert "every rollout was scored" not in printed(document)
