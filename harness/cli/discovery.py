@@ -16,7 +16,7 @@ from harness.errors import RunError
 if TYPE_CHECKING:
     from harness.comparison import Side
     from harness.store import Store
-    from harness.types import Diagnosis, ErrorPattern, Json
+    from harness.types import Json
 
 MAP = "map.svg"
 
@@ -57,7 +57,7 @@ def discover(
         return
     store = _opened(sources[0], out, option)
     found = _discovered(store, number, evaluation, again or namer is not None, namer)
-    path = _draw_round(store, number)
+    path = draw_round(store, number)
     if map_ is not None:
         _write(map_, path.read_text(encoding="utf-8"))
     from harness.report import patterns_table
@@ -127,29 +127,22 @@ def _discovered(
         return loop.write_report(parts, store, complete=False)
 
 
-def _draw_round(store: Store, number: int) -> Path:
-    from harness.discovery import round_patterns
-    from harness.types import Diagnosis
+def draw_rounds(store: Store) -> list[Path]:
+    """The files of the pictures of all rounds' failures."""
+    from harness.rounds import failure_maps
 
-    name = f"rounds/{number}"
-    places = store.read_json(f"{name}/map.json") if store.has(f"{name}/map.json") else {}
-    diagnoses = store.read_values(f"{name}/diagnoses.jsonl", Diagnosis)
-    title = f"{store.folder.name}, round {number}: the agent's failures"
-    path = store.folder / name / MAP
-    _write(path, _map(places, round_patterns(store, number), diagnoses, title))
-    return path
+    return [draw_round(store, number) for number in failure_maps(store)]
 
 
-def _map(
-    places: Mapping[str, Sequence[float]],
-    patterns: Sequence[ErrorPattern],
-    diagnoses: Sequence[Diagnosis],
-    title: str,
-) -> str:
+def draw_round(store: Store, number: int) -> Path:
+    """The file of the picture of a round's failures."""
     from harness.report.map import map_svg
+    from harness.rounds import failure_map
 
-    said = {d.trajectory_id: d.summary for d in diagnoses}
-    return map_svg(places, patterns, said, title)
+    path = store.folder / f"rounds/{number}" / MAP
+    title = f"{store.folder.name}, round {number}: the agent's failures"
+    _write(path, map_svg(failure_map(store, number), title))
+    return path
 
 
 def _write(path: Path, text: str) -> None:
@@ -175,6 +168,8 @@ def _compare(
 ) -> None:
     from harness.comparison import compare_sides
     from harness.report.comparison import comparison_table, comparison_values
+    from harness.report.map import map_svg
+    from harness.rounds import map_of
 
     folder = out or Path("runs") / time.strftime("comparison-%Y%m%d-%H%M%S")
     stores = [
@@ -193,9 +188,8 @@ def _compare(
     with working(stores[0], {"namer": namer}) as parts:
         found = compare_sides(parts, sides)
     path = map_ or folder / MAP
-    patterns = [*found.found.patterns, *found.found.aside]
     title = f"the agents' failures: {' and '.join(side.name for side in sides)}"
-    _write(path, _map(found.found.survey.places, patterns, found.found.diagnoses, title))
+    _write(path, map_svg(map_of(found.found), title))
     values = comparison_values(found)
     _write(folder / "comparison.json", _json(values))
     emit({**values, "map": str(path)}, comparison_table(found), as_json=as_json)

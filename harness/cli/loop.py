@@ -63,6 +63,7 @@ def loop(
     as_json: options.AsJson = False,
 ) -> None:
     """Evaluate, explain failures, make targeted tasks, train; repeat. Ends with the report."""
+    from harness.cli.discovery import draw_rounds
     from harness.loop import run_loop, stations
 
     spending = {"cache": cache, "budget_usd": budget_usd, "budget_tokens": budget_tokens}
@@ -97,7 +98,10 @@ def loop(
     store = open_run(settings, out, resume)
     with working(store, spending) as parts:
         finished = run_loop(parts, store)
+        maps = draw_rounds(store)
     show(finished, as_json=as_json)
+    for path in maps:
+        typer.echo(f"Map: {path}", err=True)
 
 
 def sft(

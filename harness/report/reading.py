@@ -119,6 +119,8 @@ def _discovered(row: Document) -> Discovered:
         round=_int(row, "round"),
         method=_text(row, "method"),
         embedding_version=_text(quality, "embedding_version"),
+        chosen_by=_text(quality, "embedding_chosen_by"),
+        named_by=_text(_mapping(row, "names"), "by"),
         noise=_int(row, "noise"),
         silhouette=_float(quality, "silhouette"),
         coverage=_float(quality, "coverage"),

@@ -47,21 +47,22 @@ class Chooser:
     def choose(self, diagnoses: Sequence[Diagnosis], merit: Callable[[Embedding], float]) -> Choice:
         """``merit``: how well an embedding's groups stand apart; asked only where it decides."""
         if self.fixed is not None:
-            return Choice(embedding=self.fixed, why="as configured")
+            return Choice(embedding=self.fixed, why="it is configured")
         words = LexicalEmbedding()
         if len(diagnoses) < FEW:
-            return Choice(embedding=words, why=f"fewer than {FEW} failures")
+            return Choice(embedding=words, why=f"there are fewer than {FEW} failures")
         kinds, share = recurring(diagnoses)
-        told = f"kinds that come again: {kinds}, with {100 * share:.0f}% of the failures"
+        again = "1 kind comes" if kinds == 1 else f"{kinds} kinds come"
+        told = f"{again} again, in {100 * share:.0f}% of the failures"
         if kinds > 1 and share >= NAMED:
             return Choice(embedding=words, why=told)
         sentences = self._sentences()
         if sentences is None:
-            return Choice(embedding=words, why=f"{told}, but no sentence model is installed")
+            return Choice(embedding=words, why=f"{told}, and no sentence model is installed")
         by_words, by_sentences = merit(words), merit(sentences)
         chosen = sentences if by_sentences > by_words else words
-        compared = f"merit {by_words:.2f} by words, {by_sentences:.2f} by sentences"
-        return Choice(embedding=chosen, why=f"{told}; {compared}")
+        compared = f"merit is {by_words:.2f} by words, {by_sentences:.2f} by sentences"
+        return Choice(embedding=chosen, why=f"{told}, and {compared}")
 
 
 def recurring(diagnoses: Sequence[Diagnosis]) -> tuple[int, float]:

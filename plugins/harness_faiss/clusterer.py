@@ -18,7 +18,7 @@ from harness.types import Diagnosis, ErrorPattern, Json, Survey
 from harness_faiss.cache import VectorCache
 from harness_faiss.choice import Choice, Chooser
 from harness_faiss.embedding import AUTO, Embedding, find_embedding, packaged_embedding
-from harness_faiss.grouping import NOISE, SAME, Grouping, Rule, distances, group
+from harness_faiss.grouping import NOISE, SAME, Grouping, Rule, distances, faiss_threads, group
 from harness_faiss.identity import keep_ids
 from harness_faiss.layout import places
 from harness_faiss.naming import describe, name_groups
@@ -183,13 +183,14 @@ class _Field:
     def _group(self) -> Grouping:
         found = group(self.vectors, self.weights, self.rule, seed=self.seed)
         labels = found.labels.copy()
-        close = crowded(
-            self.vectors,
-            self.weights,
-            radius=SAME,
-            least=min(self.options.min_size, self.total),
-            seed=self.seed,
-        )
+        with faiss_threads(self.options.threads):
+            close = crowded(
+                self.vectors,
+                self.weights,
+                radius=SAME,
+                least=min(self.options.min_size, self.total),
+                seed=self.seed,
+            )
         alone = ~close | self.strange
         if not alone.all():
             labels[alone] = NOISE

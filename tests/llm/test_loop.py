@@ -113,6 +113,7 @@ def test_the_loop_runs_from_end_to_end(serve, command, differing, tmp_path, wire
     assert report["patterns"]
     assert LABEL["name"] in [pattern["name"] for pattern in report["patterns"]]
     assert (tmp_path / "one" / "rounds" / "1" / "tasks.jsonl").read_text().count("\n") == 4
+    assert (tmp_path / "one" / "rounds" / "1" / "map.svg").exists()
     assert (tmp_path / "one" / "checkpoints" / "rl-1" / "checkpoint.json").exists()
     counts = json.loads((tmp_path / "one" / "calls.json").read_text())
     assert set(counts) == {"user", "judge", "namer", "injector"}

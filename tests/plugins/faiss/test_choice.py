@@ -55,7 +55,7 @@ def never(embedding: Embedding) -> float:
 def test_kinds_that_come_again_are_read_by_words_without_a_look_at_the_sentence_model() -> None:
     choice = Chooser(sentences=lambda: pytest.fail("was loaded")).choose(told(60, RULES), never)
     assert isinstance(choice.embedding, LexicalEmbedding)
-    assert choice.why == "kinds that come again: 3, with 100% of the failures"
+    assert choice.why == "3 kinds come again, in 100% of the failures"
 
 
 def test_a_few_kinds_of_their_own_change_nothing_and_many_do() -> None:
@@ -78,7 +78,7 @@ def test_without_kinds_the_greater_merit_is_taken(words: float, sentences: float
         told(60, ["other"]), lambda embedding: merits[embedding.method]
     )
     assert (choice.embedding.method == "first words") == (sentences > words)
-    assert f"merit {words:.2f} by words, {sentences:.2f} by sentences" in choice.why
+    assert f"merit is {words:.2f} by words, {sentences:.2f} by sentences" in choice.why
 
 
 def test_without_a_sentence_model_words_serve_and_say_so() -> None:
@@ -89,7 +89,7 @@ def test_without_a_sentence_model_words_serve_and_say_so() -> None:
 
 def test_few_failures_are_read_by_words() -> None:
     choice = Chooser(sentences=ByFirstWord).choose(told(FEW - 1, ["other"]), never)
-    assert choice.why == f"fewer than {FEW} failures"
+    assert choice.why == f"there are fewer than {FEW} failures"
 
 
 def test_what_was_chosen_is_in_the_method_and_in_the_quality() -> None:
@@ -98,7 +98,7 @@ def test_what_was_chosen_is_in_the_method_and_in_the_quality() -> None:
     patterns = clusterer.cluster(told(60, ["other"]), [])
     quality = clusterer.survey().quality
     assert clusterer.method.endswith(str(quality["embedding"]))
-    assert "kinds that come again: 1," in str(quality["embedding_chosen_by"])
+    assert "1 kind comes again" in str(quality["embedding_chosen_by"])
     assert sorted(len(pattern.members) for pattern in patterns) == [20, 20, 20]
 
 
@@ -106,4 +106,4 @@ def test_a_configured_model_is_taken_whatever_the_kinds() -> None:
     clusterer = faiss_clusterer(Settings(options={"model": "lexical"}))
     assert isinstance(clusterer, FaissClusterer)
     clusterer.cluster(told(60, ["other"]), [])
-    assert clusterer.survey().quality["embedding_chosen_by"] == "as configured"
+    assert clusterer.survey().quality["embedding_chosen_by"] == "it is configured"
