@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,15 +69,18 @@ def pattern_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
 
 def shift_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
     """What changed from each round to the next."""
-    rows: list[Json] = []
+    found = shifts(store, rounds)
+    return [{"from": before, "to": after, **shift_row(shift)} for before, after, shift in found]
+
+
+def shifts(store: Store, rounds: Sequence[int]) -> Iterator[tuple[int, int, Shift]]:
+    """Each round, the next one, and how the mix of failures moved between them."""
     seen: list[str] = []
     for before, after in pairwise(rounds):
         one, other = round_landscape(store, before), round_landscape(store, after)
         if one is not None and other is not None:
-            shift = compare(one, other, earlier=seen)
-            rows.append({"from": before, "to": after, **shift_row(shift)})
+            yield before, after, compare(one, other, earlier=seen)
         seen += [pattern.id for pattern in round_patterns(store, before)]
-    return rows
 
 
 def shift_row(shift: Shift) -> Row:

@@ -73,14 +73,17 @@ def discover(
 
 def why(
     id: Annotated[
-        str, typer.Argument(metavar="FAILURE|PATTERN|TASK", help="Its id, or how it begins.")
+        str,
+        typer.Argument(metavar="FAILURE|PATTERN|TASK|ROLLOUT", help="Its id, or how it begins."),
     ],
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="A run folder; default: the newest.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Walk from a failure to what was made of it, or from a targeted task back to its failure."""
+    """Walk from a failure to what was made of it and came of it, or from a targeted task or a
+    rollout that was trained on back to its failure.
+    """
     from harness.lineage import lineage
     from harness.report.why import why_tree, why_values
     from harness.store import Store
