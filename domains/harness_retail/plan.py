@@ -32,6 +32,8 @@ _COUNTS_WITH: Mapping[str, Mapping[int, float]] = {
     QUESTION: {1: 30, 2: 40, 3: 30},
 }
 _MOST_REQUESTS = 4
+_UNASKED = frozenset({"payment_choice"})
+"""Features that a task has by its records alone, though nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +51,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One task to be made: its requests in order, and the features of the talk as a whole."""
+    """One task to be made: its requests in order, and the features of the talk as a whole.
+
+    ``avoided`` are features that come of the records and that it better has not.
+    """
 
     slots: tuple[Slot, ...]
     failing_lookup: bool
     must: frozenset[str]
+    avoided: frozenset[str] = frozenset()
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -100,7 +106,12 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
     rng.shuffle(slots)
     slots.sort(key=_rank)
     if recipe.plain:
-        return Plan(slots=tuple(slots), failing_lookup="failing_lookup" in must, must=must)
+        return Plan(
+            slots=tuple(slots),
+            failing_lookup="failing_lookup" in must,
+            must=must,
+            avoided=_UNASKED - must,
+        )
     slots = [replace(slot, wishes=_wishes(slot, rng)) for slot in slots]
     if _may_ask_amount(slots) and rng.random() < _AMOUNT:
         slots[-1] = replace(slots[-1], wishes=slots[-1].wishes | {"amount"})

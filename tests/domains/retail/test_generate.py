@@ -428,3 +428,13 @@ def test_what_is_refused_for_somebody_else_is_somebody_elses() -> None:
 def test_an_exchange_is_not_refused_where_a_modification_would_do() -> None:
     for kind in ("exchange", "modify_items"):
         assert OPERATIONS[kind].wrong_statuses == ("processed",)
+
+
+@pytest.mark.parametrize("feature", ["same_but", "several_items", "exchange"])
+def test_a_plain_task_leaves_no_choice_of_payment_unless_that_was_asked_for(feature: str) -> None:
+    plain = make(60, required=(feature,), requests=1, plain=True)
+    usual = make(60, required=(feature,), requests=1)
+    assert not [task for task in plain if "payment_choice" in task.tags]
+    assert [task for task in usual if "payment_choice" in task.tags]
+    asked = make(20, required=(feature, "payment_choice"), requests=1, plain=True)
+    assert all("payment_choice" in task.tags for task in asked)
