@@ -36,25 +36,25 @@ def diagnose(
 
 def read_failures(
     failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
-) -> tuple[list[Diagnosis], list[RolloutFault]]:
-    """The diagnoses of the failures, in their order, and the faults of the judge: it raises
+) -> tuple[list[Diagnosis], list[str]]:
+    """The diagnoses of the failures, in their order, and the judge's faults in words: it raises
     ``RolloutFault`` where it has no usable verdict.
     """
-    faults: list[RolloutFault] = []
 
-    async def one(episode: Episode) -> Diagnosis | None:
+    async def one(episode: Episode) -> Diagnosis | str:
         try:
             with blame("judge", f"diagnosis of {episode.trajectory.id}"):
                 return await judge.diagnose(episode, domain)
         except RolloutFault as fault:
-            faults.append(fault)
-            return None
+            return str(fault)
 
-    async def all_of_them() -> list[Diagnosis | None]:
+    async def all_of_them() -> list[Diagnosis | str]:
         found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
         return [found[index] for index in range(len(failed))]
 
-    return [found for found in eventloop.run(all_of_them()) if found is not None], faults
+    told = eventloop.run(all_of_them())
+    diagnoses = [one for one in told if isinstance(one, Diagnosis)]
+    return diagnoses, [one for one in told if isinstance(one, str)]
 
 
 def account(

@@ -7,11 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from harness import eventloop
 from harness.errors import RolloutFault
 from harness.parts import Parts
 from harness.types import Diagnosis, ErrorPattern, Json
+
+if TYPE_CHECKING:
+    from harness.llm.namer import LLMNamer
 
 
 def name_patterns(
@@ -29,25 +33,13 @@ def name_patterns(
     if namer is None:
         return list(patterns), {}
     known = {p.id: p for p in previous if p.named_by == namer.name}
-    said = {d.trajectory_id: d for d in diagnoses}
-    faults: list[RolloutFault] = []
-
-    async def one(pattern: ErrorPattern) -> ErrorPattern:
-        if old := known.get(pattern.id):
-            return _called(pattern, old)
-        members = [said[id] for id in pattern.members if id in said]
-        others = [other.name for other in patterns if other.id != pattern.id]
-        try:
-            return await namer.label(pattern, members, others)
-        except RolloutFault as fault:
-            faults.append(fault)
-            return pattern
-
-    async def all_of_them() -> list[ErrorPattern]:
-        found = {n: named async for n, named in parts.executor.map(one, patterns)}
-        return [found[n] for n in range(len(patterns))]
-
-    named = _told_apart(eventloop.run(all_of_them()), patterns)
+    answers = _answers(parts, namer, patterns, diagnoses, known)
+    faults = [answer for answer in answers if isinstance(answer, str)]
+    labelled = [
+        pattern if isinstance(answer, str) else answer
+        for answer, pattern in zip(answers, patterns, strict=True)
+    ]
+    named = _told_apart(labelled, patterns)
     if faults:
         lost = f"{len(faults)} of {len(patterns)} patterns"
         parts.notify("warning", message=f"no usable name by {namer.name} for {lost}: {faults[0]}")
@@ -60,6 +52,34 @@ def name_patterns(
         "alike": sum(not p.named_by for p in named) - len(faults),
     }
     return named, told
+
+
+def _answers(
+    parts: Parts,
+    namer: LLMNamer,
+    patterns: Sequence[ErrorPattern],
+    diagnoses: Sequence[Diagnosis],
+    known: Mapping[str, ErrorPattern],
+) -> list[ErrorPattern | str]:
+    """Each pattern with its name, or why it has none, in order; known ones are not asked for."""
+    said = {d.trajectory_id: d for d in diagnoses}
+    names = {p.id: known.get(p.id, p).name for p in patterns}
+
+    async def one(pattern: ErrorPattern) -> ErrorPattern | str:
+        if old := known.get(pattern.id):
+            return _called(pattern, old)
+        members = [said[id] for id in pattern.members if id in said]
+        others = [name for id, name in names.items() if id != pattern.id]
+        try:
+            return await namer.label(pattern, members, others)
+        except RolloutFault as fault:
+            return str(fault)
+
+    async def all_of_them() -> list[ErrorPattern | str]:
+        found = {n: named async for n, named in parts.executor.map(one, patterns)}
+        return [found[n] for n in range(len(patterns))]
+
+    return eventloop.run(all_of_them())
 
 
 def _called(pattern: ErrorPattern, old: ErrorPattern) -> ErrorPattern:

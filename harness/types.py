@@ -126,9 +126,9 @@ class Recipe:
 
     Weights are relative (unitless, >= 0); ``required`` features are in every task. ``requests`` is
     how many things the customer wants (0: as it comes); ``plain``: nothing makes the task harder
-    but what is required, as far as the records allow; ``about`` are names in the records that it is
-    best about: a domain may leave these three out of account. An empty recipe is the domain's
-    default mix.
+    but what is required; ``without`` are features that it is best without, as far as the records
+    allow; ``about`` are names in the records that it is best about: a domain may leave these four
+    out of account. An empty recipe is the domain's default mix.
     """
 
     split: Split = "train"
@@ -136,6 +136,7 @@ class Recipe:
     required: tuple[str, ...] = ()
     requests: int = 0
     plain: bool = False
+    without: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
 
 

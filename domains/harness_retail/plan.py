@@ -32,8 +32,6 @@ _COUNTS_WITH: Mapping[str, Mapping[int, float]] = {
     QUESTION: {1: 30, 2: 40, 3: 30},
 }
 _MOST_REQUESTS = 4
-_UNASKED = frozenset({"payment_choice"})
-"""Features that a task has by its records alone, though nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class Slot:
 class Plan:
     """One task to be made: its requests in order, and the features of the talk as a whole.
 
-    ``avoided`` are features that come of the records and that it better has not.
+    ``avoided`` are features that it better has not, such as come of the records unasked.
     """
 
     slots: tuple[Slot, ...]
@@ -64,7 +62,7 @@ class Plan:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise ``ConfigError`` if a recipe names unknown features or ones that cannot go together."""
-    for name in (*recipe.required, *recipe.weights):
+    for name in (*recipe.required, *recipe.weights, *recipe.without):
         if name not in NAMES:
             raise ConfigError(
                 f"retail has no feature {name!r}", hint=f"Known: {', '.join(sorted(NAMES))}."
@@ -110,15 +108,16 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
             slots=tuple(slots),
             failing_lookup="failing_lookup" in must,
             must=must,
-            avoided=_UNASKED - must,
+            avoided=frozenset(recipe.without) - must,
         )
-    slots = [replace(slot, wishes=_wishes(slot, rng)) for slot in slots]
+    slots = [replace(slot, wishes=_wishes(slot, rng) - set(recipe.without)) for slot in slots]
     if _may_ask_amount(slots) and rng.random() < _AMOUNT:
         slots[-1] = replace(slots[-1], wishes=slots[-1].wishes | {"amount"})
     return Plan(
         slots=tuple(slots),
         failing_lookup="failing_lookup" in must or rng.random() < _FAILING_LOOKUP,
         must=must,
+        avoided=frozenset(recipe.without) - must,
     )
 
 
