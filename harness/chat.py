@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
-from harness.messages import Message, Tool
+from harness.messages import Json, Message, Tool
 from harness.types import Usage
 
 ChatRole = Literal["user", "judge", "namer", "injector", "agent"]
@@ -42,6 +42,8 @@ class ChatRequest:
     """One call to a chat model: ``messages`` as seen by the role that speaks.
 
     ``temperature`` None: the provider's own default. A provider without seeds ignores ``seed``.
+    ``extra`` goes into the body of the provider's request as it is. Where a message has an
+    ``opaque`` value, it is what this model gave with it.
     """
 
     model: str
@@ -51,6 +53,7 @@ class ChatRequest:
     temperature: float | None = None
     max_tokens: int = 4096
     seed: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +69,9 @@ class ChatReply:
     """What a chat model answered.
 
     ``stop_reason`` is "end", "tools", "length", "refusal", or the provider's own word for anything
-    else. ``usage`` holds tokens; the caller adds the cost. ``allowance`` is None where the provider
-    does not tell.
+    else. ``usage`` holds tokens; the caller adds the cost. What the provider wants back with the
+    message is its ``opaque`` value; the caller adds whose it is. ``allowance`` is None where the
+    provider does not tell.
     """
 
     message: Message
@@ -79,7 +83,8 @@ class ChatReply:
 class ChatModel(Protocol):
     """One provider's chat call; ``model`` is asked where nobody names one.
 
-    An ``endpoint`` (a base URL), where there is one, keeps cached answers of several servers apart.
+    An ``endpoint`` (a base URL), where there is one, keeps cached answers of several servers apart;
+    an ``extra``, where there is one, is that of every request.
     """
 
     model: str

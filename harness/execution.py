@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -19,3 +21,11 @@ class Executor(Protocol):
     def map(
         self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
     ) -> AsyncIterator[tuple[int, R]]: ...
+
+
+def can_fork() -> bool:
+    """Whether forked copies of this process are safe: macOS has libraries that do not survive it,
+    and a copy that a trainer feeds on has none of its own.
+    """
+    offered = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+    return offered and not multiprocessing.current_process().daemon

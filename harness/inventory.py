@@ -7,16 +7,20 @@ from __future__ import annotations
 import inspect
 import os
 import platform
+import re
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
 from harness import hookspecs
 from harness.errors import HarnessError
+from harness.extras import DISTRIBUTION
 from harness.registry import KINDS, Registry
 
-DISTRIBUTION = "errata-harness"
+_REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)(\[(?P<extras>[\w.-]+)\])?.*;.*extra == ['\"](?P<extra>[\w.-]+)['\"]"
+)
 
 
 def installed() -> list[dict[str, str]]:
@@ -74,23 +78,31 @@ def _machine() -> list[dict[str, str]]:
 
 
 def _extras() -> list[dict[str, str]]:
+    lines = requires(DISTRIBUTION) or ()
+    extras = metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
     rows = []
-    for extra, module in (
-        ("train", "trl"),
-        ("embed", "faiss"),
-        ("claude", "anthropic"),
-        ("openai", "openai"),
-        ("gemini", "google.genai"),
-        ("vllm", "vllm"),
-        ("ray", "ray"),
-        ("tau2", "toml"),
-    ):
-        if f"extra == '{extra}'" not in " ".join(requires(DISTRIBUTION) or ()).replace('"', "'"):
-            continue
-        there = _importable(module)
-        hint = _version(module) if there else f"pip install '{DISTRIBUTION}[{extra}]'"
-        rows.append(_row(f"extra {extra}", "good" if there else "missing", hint))
+    for extra in sorted({*extras} - {"dev"}):
+        found = {name: _version(name) for name in _needed(lines, extra)}
+        missing = [name for name, number in found.items() if not number]
+        there = ", ".join(f"{name} {number}" for name, number in found.items())
+        hint = f"pip install '{DISTRIBUTION}[{extra}]' (for {', '.join(missing)})"
+        state, detail = ("missing", hint) if missing else ("good", there)
+        rows.append(_row(f"extra {extra}", state, detail))
     return rows
+
+
+def _needed(lines: Sequence[str], extra: str) -> list[str]:
+    """The packages of an extra; of one that includes another, those of both."""
+    names: dict[str, None] = {}
+    for line in lines:
+        found = _REQUIREMENT.match(line)
+        if found is None or found["extra"] != extra:
+            continue
+        if found["name"] == DISTRIBUTION:
+            names |= dict.fromkeys(_needed(lines, found["extras"]))
+        else:
+            names[found["name"]] = None
+    return [*names]
 
 
 def _plugins() -> list[dict[str, str]]:
@@ -108,15 +120,8 @@ def _row(check: str, state: str, detail: str) -> dict[str, str]:
     return {"check": check, "state": state, "detail": detail}
 
 
-def _importable(module: str) -> bool:
+def _version(name: str) -> str:
     try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _version(module: str) -> str:
-    try:
-        return version(module)
+        return version(name)
     except PackageNotFoundError:
         return ""

@@ -70,8 +70,23 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """What a chat model wants back with its message in the next request, such as signed thoughts.
+
+    For the model ``by`` ("provider:model") alone to read. It goes with the calls of its message:
+    who changes those drops it.
+    """
+
+    value: Json
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn: text, or tool calls, or (role ``tool``) the result of the call ``call_id``."""
+    """One turn: text, or tool calls, or (role ``tool``) the result of the call ``call_id``.
+
+    ``opaque`` is there while the conversation goes on, never in a ``Trajectory``.
+    """
 
     role: Role
     content: str = ""
@@ -79,3 +94,4 @@ class Message:
     call_id: str = ""
     is_error: bool = False
     requestor: Requestor = "agent"
+    opaque: Opaque | None = None

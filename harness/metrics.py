@@ -84,7 +84,8 @@ def pass_table(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> PassTable:
-    """Pass^k for each k, with percentile intervals from a seeded bootstrap over tasks.
+    """Pass^k for each k, with percentile intervals from a seeded bootstrap over tasks; where all
+    tasks have the same value, with the interval that their number alone allows.
 
     Faults are counted apart and excluded. For each k, a task with fewer than k fault-free trials is
     left out; ``PassTable.counted`` says how many stayed. The order of the results does not matter.
@@ -95,7 +96,7 @@ def pass_table(
     for k in ks:
         values = _task_values(tally, k)
         if values:
-            pass_[k] = _bootstrap(np.asarray(list(values.values())), seed, resamples)
+            pass_[k] = _interval(np.asarray(list(values.values())), 0, seed, resamples)
             counted[k] = len(values)
     return PassTable(
         tasks=len(tally),
@@ -125,7 +126,7 @@ def paired_difference(
     if not common:
         return None
     differences = np.asarray([values[task_id] - baseline[task_id] for task_id in common])
-    return _bootstrap(differences, seed, resamples)
+    return _interval(differences, -100, seed, resamples)
 
 
 def mean_interval(
@@ -155,6 +156,21 @@ def _task_values(tally: Mapping[str, tuple[int, int]], k: int) -> dict[str, floa
         for task_id, (successes, trials) in tally.items()
         if trials >= k
     }
+
+
+def _interval(values: NDArray[np.float64], least: float, seed: int, resamples: int) -> Interval:
+    """The interval of the mean of values in [least, 100].
+
+    Values that are all the same leave nothing to resample. That n tasks show no other value has a
+    chance of (1 - r)^n if a share r of all tasks has one, so r is at most 1 - 0.05^(1/n) with 95%
+    confidence (the "rule of three": about 3 in n), and the mean is no farther off than r allows.
+    """
+    value = float(values[0])
+    if (values != value).any():
+        return _bootstrap(values, seed, resamples)
+    others = 1 - (1 - CONFIDENCE / 100) ** (1 / len(values))
+    low, high = value - others * (value - least), value + others * (100 - value)
+    return Interval(value=value, low=low, high=high)
 
 
 def _bootstrap(values: NDArray[np.float64], seed: int, resamples: int) -> Interval:

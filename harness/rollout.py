@@ -139,7 +139,7 @@ async def rollout(
         trial=job.trial,
         policy=policy.id,
         seed=job.seed,
-        messages=tuple(talk.messages),
+        messages=tuple(replace(message, opaque=None) for message in talk.messages),
         ended=ended,
         fault=fault,
         usage=talk.usage,

@@ -156,7 +156,8 @@ def interval_row(interval: Interval) -> Row:
     }
 
 
-def _pattern(pattern: ErrorPattern, history: list[Json], aside: bool) -> Row:
+def described(pattern: ErrorPattern) -> Row:
+    """What a pattern is, whatever came of it."""
     return {
         "id": pattern.id,
         "name": pattern.name,
@@ -164,6 +165,12 @@ def _pattern(pattern: ErrorPattern, history: list[Json], aside: bool) -> Row:
         "description": pattern.description,
         "kinds": dict(pattern.kinds),
         "exemplars": list(pattern.exemplars),
+    }
+
+
+def _pattern(pattern: ErrorPattern, history: list[Json], aside: bool) -> Row:
+    return {
+        **described(pattern),
         "coverage": None if pattern.coverage is None else round(pattern.coverage, 4),
         "gap": None if pattern.gap is None else interval_row(pattern.gap),
         "set_aside": aside,

@@ -32,7 +32,7 @@ Report = dict[str, Json]
 
 
 def summarise(store: Store, *, complete: bool) -> Report:
-    """The document described in docs/report.md; parts not there yet are empty."""
+    """All that a report shows of the run; parts not there yet are empty."""
     config, seconds = store.config, store.seconds()
     rounds = round_numbers(store)
     return {

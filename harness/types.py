@@ -17,6 +17,7 @@ from harness.identity import stable_id as stable_id
 from harness.identity import stable_seed as stable_seed
 from harness.messages import Json as Json
 from harness.messages import Message as Message
+from harness.messages import Opaque as Opaque
 from harness.messages import Requestor as Requestor
 from harness.messages import Role as Role
 from harness.messages import Tool as Tool

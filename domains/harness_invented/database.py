@@ -144,7 +144,8 @@ class _Builder:
         """For each record its kinds and its stage; two records often hold one and the same kind."""
         rng = self.rng
         count = rng.choices((1, 2, 3, 4), (20, 40, 28, 12))[0]
-        baskets = [rng.sample(kinds, rng.choices((1, 2, 3), (35, 40, 25))[0]) for _ in range(count)]
+        sizes = rng.choices((1, 2, 3, 4), (25, 30, 25, 20), k=count)
+        baskets = [rng.sample(kinds, size) for size in sizes]
         stages = rng.choices(("early", "late", "locked"), (46, 44, 10), k=count)
         if count > 1 and rng.random() < 0.6:
             one, other = rng.sample(range(count), 2)

@@ -103,7 +103,9 @@ class _Planner:
         return listed[: listed.index(key) + 1]
 
     def _kinds_to_read(self, record: Record, request: Request) -> list[str]:
-        """The kinds of the entries to be swapped, where a look at their editions can matter."""
+        """The kinds of the entries to be swapped in the order in which the client names them, where
+        a look at their editions can matter.
+        """
         if request.kind not in ("swap", "change"):
             return []
         stage = self._plan.operations["swap" if request.kind == "swap" else "change"].stage
@@ -111,7 +113,8 @@ class _Planner:
             return []
         text = self._pointers(request.facts)
         key = self._plan.arguments["kind"]
-        return [e[key] for e in record["entries"] if f"the {e['name'].lower()}" in text]
+        named = {e[key]: text.find(f"the {e['name'].lower()}") for e in record["entries"]}
+        return sorted((kind for kind in named if named[kind] >= 0), key=named.__getitem__)
 
     def _pointers(self, facts: Sequence[Fact]) -> str:
         """What the facts say of the record and its entries, in lower case."""

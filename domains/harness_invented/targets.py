@@ -68,7 +68,7 @@ def find_target(
     for record in rng.sample(customer.records, len(customer.records)):
         if record["status"] not in statuses or customer.id_of(record) in customer.used:
             continue
-        count = rng.choice((2, 2, 3)) if several else 1
+        count = rng.choice((2, 2, 3, 4)) if several else 1
         entries = rng.sample(record["entries"], min(count, len(record["entries"])))
         if several and len(entries) < 2:
             continue

@@ -46,7 +46,7 @@ DEAD_ENDS: Mapping[str, float] = {
 WISHES: Mapping[str, float] = {
     "two_records": 0.22,
     "withheld": 0.28,
-    "several_entries": 0.3,
+    "several_entries": 0.55,
     "same_but": 0.45,
     "cheapest": 0.07,
     "fallback": 0.1,

@@ -92,3 +92,47 @@ class Order(TypedDict):
     exchange_price_difference: float | None
     return_items: list[str] | None
     return_payment_method_id: str | None
+
+
+def as_item(product: Product, variant: Variant) -> OrderItem:
+    """The variant as an order has it."""
+    return OrderItem(
+        name=product["name"],
+        product_id=product["product_id"],
+        item_id=variant["item_id"],
+        price=variant["price"],
+        options=dict(variant["options"]),
+    )
+
+
+def new_order(
+    order_id: str,
+    user_id: str,
+    address: Address,
+    items: list[OrderItem],
+    *,
+    status: str,
+    paid_by: str,
+    tracking_id: str = "",
+) -> Order:
+    """An order as it was placed, paid in full, and sent where it has a ``tracking_id``."""
+    amount = round(sum(item["price"] for item in items), 2)
+    sent = Fulfillment(tracking_id=[tracking_id], item_ids=[item["item_id"] for item in items])
+    return Order(
+        order_id=order_id,
+        user_id=user_id,
+        address=address.copy(),
+        items=items,
+        status=status,
+        fulfillments=[sent] if tracking_id else [],
+        payment_history=[
+            Payment(transaction_type="payment", amount=amount, payment_method_id=paid_by)
+        ],
+        cancel_reason=None,
+        exchange_items=None,
+        exchange_new_items=None,
+        exchange_payment_method_id=None,
+        exchange_price_difference=None,
+        return_items=None,
+        return_payment_method_id=None,
+    )

@@ -14,7 +14,7 @@ from harness.types import Json, Split
 from harness_retail.catalogue import KINDS, make_product
 from harness_retail.numbers import Numbers
 from harness_retail.people import FIRST_NAMES, LAST_NAMES, make_address, make_user
-from harness_retail.records import Fulfillment, Order, OrderItem, Payment, Product, User
+from harness_retail.records import Order, Payment, Product, User, as_item, new_order
 from harness_retail.state import Database
 
 T = TypeVar("T")
@@ -117,44 +117,24 @@ class _Builder:
         return self.rng.choices(list(weights), weights=list(weights.values()))[0]
 
     def _order(self, user: User, basket: list[Product], status: str) -> Order:
-        items = [self._item(product) for product in basket]
+        variants = [self.rng.choice(list(product["variants"].values())) for product in basket]
+        items = [as_item(*pair) for pair in zip(basket, variants, strict=True)]
         elsewhere = self.rng.random() < 0.15
         address = make_address(self.numbers, self.rng) if elsewhere else user["address"]
         method_id = self.rng.choice(list(user["payment_methods"]))
-        amount = round(sum(item["price"] for item in items), 2)
-        kinds = ["payment", "refund"] if status == "cancelled" else ["payment"]
-        return Order(
-            order_id=f"#W{self.numbers.fresh(7)}",
-            user_id=user["user_id"],
-            address=address.copy(),
-            items=items,
+        order = new_order(
+            f"#W{self.numbers.fresh(7)}",
+            user["user_id"],
+            address,
+            items,
             status=status,
-            fulfillments=self._fulfillments(items, status),
-            payment_history=[
-                Payment(transaction_type=kind, amount=amount, payment_method_id=method_id)
-                for kind in kinds
-            ],
-            cancel_reason="no longer needed" if status == "cancelled" else None,
-            exchange_items=None,
-            exchange_new_items=None,
-            exchange_payment_method_id=None,
-            exchange_price_difference=None,
-            return_items=None,
-            return_payment_method_id=None,
+            paid_by=method_id,
+            tracking_id="" if status == "pending" else str(self.numbers.fresh(12)),
         )
-
-    def _item(self, product: Product) -> OrderItem:
-        variant = self.rng.choice(list(product["variants"].values()))
-        return OrderItem(
-            name=product["name"],
-            product_id=product["product_id"],
-            item_id=variant["item_id"],
-            price=variant["price"],
-            options=dict(variant["options"]),
-        )
-
-    def _fulfillments(self, items: list[OrderItem], status: str) -> list[Fulfillment]:
-        if status == "pending":
-            return []
-        item_ids = [item["item_id"] for item in items]
-        return [Fulfillment(tracking_id=[str(self.numbers.fresh(12))], item_ids=item_ids)]
+        if status == "cancelled":
+            order["cancel_reason"] = "no longer needed"
+            amount = order["payment_history"][0]["amount"]
+            order["payment_history"].append(
+                Payment(transaction_type="refund", amount=amount, payment_method_id=method_id)
+            )
+        return order

@@ -15,7 +15,7 @@ from harness_retail.compat import FIXED, Compat
 from harness_retail.numbers import Numbers
 from harness_retail.operations import ITEM_KINDS
 from harness_retail.prose import tell
-from harness_retail.records import Order, OrderItem, Payment, Product, User
+from harness_retail.records import Order, OrderItem, Product, User, as_item, new_order
 from harness_retail.retelling import openings, sides
 from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups, solve
@@ -205,14 +205,7 @@ def _words(task: Task) -> Iterator[str]:
 
 
 def _item(product: Product, rng: random.Random) -> OrderItem:
-    variant = rng.choice(list(product["variants"].values()))
-    return OrderItem(
-        name=product["name"],
-        product_id=product["product_id"],
-        item_id=variant["item_id"],
-        price=variant["price"],
-        options=dict(variant["options"]),
-    )
+    return as_item(product, rng.choice(list(product["variants"].values())))
 
 
 def _order(scene: _Scene, items: list[OrderItem], like: Order) -> Order:
@@ -221,35 +214,14 @@ def _order(scene: _Scene, items: list[OrderItem], like: Order) -> Order:
     status = "delivered" if like["fulfillments"] else "pending"
     while (order_id := f"#W{numbers.fresh(7)}") in scene.shop.orders:
         pass
-    sent = status == "delivered"
-    return Order(
-        order_id=order_id,
-        user_id=scene.user["user_id"],
-        address=like["address"].copy(),
-        items=items,
+    return new_order(
+        order_id,
+        scene.user["user_id"],
+        like["address"],
+        items,
         status=status,
-        fulfillments=[
-            {
-                "tracking_id": [str(numbers.fresh(12))],
-                "item_ids": [item["item_id"] for item in items],
-            }
-        ]
-        if sent
-        else [],
-        payment_history=[
-            Payment(
-                transaction_type="payment",
-                amount=round(sum(item["price"] for item in items), 2),
-                payment_method_id=like["payment_history"][0]["payment_method_id"],
-            )
-        ],
-        cancel_reason=None,
-        exchange_items=None,
-        exchange_new_items=None,
-        exchange_payment_method_id=None,
-        exchange_price_difference=None,
-        return_items=None,
-        return_payment_method_id=None,
+        paid_by=like["payment_history"][0]["payment_method_id"],
+        tracking_id=str(numbers.fresh(12)) if status == "delivered" else "",
     )
 
 

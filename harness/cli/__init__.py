@@ -6,6 +6,7 @@ Reports go to stdout, progress and errors to stderr. Status 0: good; 1: the user
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 
@@ -23,6 +24,9 @@ app = typer.Typer(
 )
 for module in (loop, evaluate, discovery, stations, tasks, report, interchange, about):
     module.register(app)
+for command in app.registered_commands:  # Typer would break lines where a docstring does
+    paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
 
 
 def main() -> None:

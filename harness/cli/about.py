@@ -35,8 +35,9 @@ def hooks(as_json: options.AsJson = False) -> None:
 
 
 def doctor(as_json: options.AsJson = False) -> None:
-    """Check this machine: Python, optional dependencies, plugins, disk. Status 1 if something
-    is broken.
+    """Check this machine: Python, optional dependencies, plugins, disk.
+
+    Status 1 if something is broken.
     """
     from harness.inventory import checks
     from harness.report import doctor_table

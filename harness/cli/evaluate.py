@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import (
-    open_run,
-    refuse_settings,
-    saved_settings,
-    show,
-    show_plan,
-    working,
-)
+from harness.cli.running import open_run, show, show_plan, working
 
 if TYPE_CHECKING:
     from harness.types import Split
@@ -26,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
+    context: typer.Context,
     domain: options.Domain = None,
     policy: options.Policy = None,
     split: Annotated[
@@ -35,6 +29,8 @@ def evaluate(
     tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Conversations per task.")] = None,
     simulator: options.Simulator = None,
+    executor: options.Executor = None,
+    observer: options.Listener = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
     seed: options.Seed = None,
     preset: options.Preset = None,
@@ -54,31 +50,12 @@ def evaluate(
     """
     from harness.loop import evaluate_once, write_report
 
-    spending = {"cache": cache, "budget_usd": budget_usd, "budget_tokens": budget_tokens}
-    settings = None
-    if resume is None:
-        split = split or "test"
-        settings = options.read_config(
-            preset=preset,
-            file=config,
-            rewards=None,
-            options=option,
-            domain=domain,
-            policy=policy,
-            simulator=simulator,
-            temperature=temperature,
-            seed=seed,
-            **_sizes(split, tasks, trials),
-            **spending,
-        )
-    else:
-        refuse_settings(domain, policy, tasks, trials, simulator, temperature, seed)
-        refuse_settings(preset, config, option)
-        split = split or _begun(resume)
+    split = split or ("test" if resume is None else _begun(resume))
+    settings = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
     if dry_run:
         names = [f"evaluate policy on {split}"]
         show_plan(
-            settings or saved_settings(resume),
+            settings,
             lambda parts: names,
             splits=[split],
             training=False,
@@ -86,7 +63,7 @@ def evaluate(
         )
         return
     store = open_run(settings, out, resume, splits=[split], training=False)
-    with working(store, spending) as parts:
+    with working(store, options.spending(context)) as parts:
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)

@@ -8,14 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import (
-    open_run,
-    refuse_settings,
-    saved_settings,
-    show,
-    show_plan,
-    working,
-)
+from harness.cli.running import open_run, show, show_plan, working
 
 Resume = Annotated[
     Path | None, typer.Option(help="Go on with this run folder; its settings are used.")
@@ -28,14 +21,19 @@ def register(app: typer.Typer) -> None:
 
 
 def loop(
+    context: typer.Context,
     domain: options.Domain = None,
     policy: options.Policy = None,
     simulator: options.Simulator = None,
+    teacher: options.Teacher = None,
     judge: Annotated[str | None, typer.Option(help="Who reads failures.")] = None,
     clusterer: Annotated[str | None, typer.Option(help="What groups them.")] = None,
     namer: options.Namer = None,
     injector: Annotated[str | None, typer.Option(help="What makes targeted tasks.")] = None,
-    trainer: Annotated[str | None, typer.Option(help="What trains on them.")] = None,
+    sft_trainer: options.SftTrainer = None,
+    trainer: Annotated[str | None, typer.Option(help="What trains on targeted tasks.")] = None,
+    executor: options.Executor = None,
+    observer: options.Listener = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="How many rounds.")] = None,
     restart: Annotated[
         Literal["sft", "previous"] | None,
@@ -66,37 +64,12 @@ def loop(
     from harness.cli.discovery import draw_rounds
     from harness.loop import run_loop, stations
 
-    spending = {"cache": cache, "budget_usd": budget_usd, "budget_tokens": budget_tokens}
-    settings = None
-    if resume is None:
-        settings = options.read_config(
-            preset=preset,
-            file=config,
-            rewards=reward,
-            options=option,
-            domain=domain,
-            policy=policy,
-            simulator=simulator,
-            judge=judge,
-            clusterer=clusterer,
-            namer=namer,
-            injector=injector,
-            trainer=trainer,
-            rounds=rounds,
-            restart=restart,
-            pool=pool,
-            control=control,
-            seed=seed,
-            **spending,
-        )
-    else:
-        refuse_settings(domain, policy, simulator, judge, clusterer, namer, injector, trainer)
-        refuse_settings(rounds, restart, pool, control, seed, preset, config, reward, option)
+    settings = options.asked(context, resume=resume)
     if dry_run:
-        show_plan(settings or saved_settings(resume), stations, as_json=as_json)
+        show_plan(settings, stations, as_json=as_json)
         return
     store = open_run(settings, out, resume)
-    with working(store, spending) as parts:
+    with working(store, options.spending(context)) as parts:
         finished = run_loop(parts, store)
         maps = draw_rounds(store)
     show(finished, as_json=as_json)
@@ -105,10 +78,14 @@ def loop(
 
 
 def sft(
+    context: typer.Context,
     domain: options.Domain = None,
     policy: options.Policy = None,
     simulator: options.Simulator = None,
-    teacher: Annotated[str | None, typer.Option(help="Who makes demonstrations.")] = None,
+    teacher: options.Teacher = None,
+    sft_trainer: options.SftTrainer = None,
+    executor: options.Executor = None,
+    observer: options.Listener = None,
     seed: options.Seed = None,
     preset: options.Preset = None,
     config: options.ConfigFile = None,
@@ -120,25 +97,13 @@ def sft(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the base policy and fine-tune it on demonstrations. `loop --resume` goes on from
-    there.
+    """Make the base policy and fine-tune it on demonstrations.
+
+    `loop --resume` goes on from there.
     """
     from harness.loop import bootstrap, imitate, write_report
 
-    settings = options.read_config(
-        preset=preset,
-        file=config,
-        rewards=None,
-        options=option,
-        domain=domain,
-        policy=policy,
-        simulator=simulator,
-        teacher=teacher,
-        seed=seed,
-        cache=cache,
-        budget_usd=budget_usd,
-        budget_tokens=budget_tokens,
-    )
+    settings = options.asked(context)
     if dry_run:
         show_plan(settings, lambda parts: ("base", "sft"), as_json=as_json)
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,6 +24,12 @@ Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
 Namer = Annotated[
     str | None,
     typer.Option(help="The chat model that names patterns; judge: the judge's own; terms: none."),
+]
+Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
+SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
+Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]
+Listener = Annotated[
+    list[str] | None, typer.Option(help="Who hears of the run's events; repeatable.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Preset = Annotated[str | None, typer.Option(help="quick, default or full.")]
@@ -47,27 +54,55 @@ BudgetTokens = Annotated[
     int | None,
     typer.Option("--budget-tokens", min=0, help="Tokens chat models may use over the whole run."),
 ]
+SPENDING = ("cache", "budget_usd", "budget_tokens")
+"""The settings that a resumed run takes anew."""
+
 Out = Annotated[Path | None, typer.Option(help="The run folder to make.")]
 Run = Annotated[Path, typer.Argument(help="A run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; run and write nothing.")]
 
 
-def read_config(
-    *,
-    preset: str | None,
-    file: Path | None,
-    rewards: Sequence[str] | None,
-    options: Sequence[str] | None,
-    **flags: object,
-) -> LoopConfig:
-    """The configuration that these flags ask for."""
-    from harness.config import load_config
+def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | None) -> LoopConfig:
+    """The configuration that the command's flags ask for, or that of the run to be resumed.
 
-    weights = {name: float(value) for name, value in _pairs(rewards, "--reward", number=True)}
-    tables = option_tables(options)
-    layered = {**flags, "rewards": weights or None, "options": tables or None}
-    return load_config(preset=preset, file=file, flags=layered)
+    A flag is a setting if it has its name; ``sizes`` are settings under other names. Raises a usage
+    error for any other setting than ``SPENDING`` beside ``resume``: the run has its own already.
+    """
+    from harness.config import LoopConfig, load_config, parse_config
+    from harness.store import Store
+
+    given = {name: value for name, value in context.params.items() if value not in (None, [], ())}
+    if resume is not None:
+        _refuse_settings(context, given)
+        return parse_config(Store.open(resume).config)
+    settings = {f.name: given[f.name] for f in fields(LoopConfig) if f.name in given}
+    weights = _pairs(given.get("reward"), "--reward", number=True)
+    return load_config(
+        preset=settings.pop("preset", None),
+        file=given.get("config"),
+        flags={
+            **settings,
+            **sizes,
+            "observers": given.get("observer"),
+            "rewards": {name: float(value) for name, value in weights} or None,
+            "options": option_tables(given.get("option")) or None,
+        },
+    )
+
+
+def spending(context: typer.Context) -> dict[str, Json]:
+    """What chat models may cost, as the command's flags say; None where they do not."""
+    return {name: context.params[name] for name in SPENDING}
+
+
+def _refuse_settings(context: typer.Context, given: Collection[str]) -> None:
+    stay = {*SPENDING, "out", "resume", "split", "dry_run", "as_json"}
+    for flag in context.command.params:
+        if flag.name in given and flag.name not in stay:
+            raise typer.BadParameter(
+                "a resumed run keeps its settings; give no others", param_hint=flag.opts[0]
+            )
 
 
 def refuse_unused(tables: Iterable[str], used: Sequence[str]) -> None:

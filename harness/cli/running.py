@@ -30,7 +30,7 @@ SHOWN = 10
 
 
 def open_run(
-    config: LoopConfig | None,
+    config: LoopConfig,
     out: Path | None,
     resume: Path | None,
     *,
@@ -48,7 +48,6 @@ def open_run(
         if out is not None and out != resume:
             raise typer.BadParameter("give --out or --resume, not both")
         return Store.open(resume)
-    assert config is not None
     _checked(config, splits, training=training)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
     return Store.create(folder, config.plain())
@@ -154,21 +153,6 @@ def warn_of_problems(domain: Domain, tasks: Sequence[Task]) -> None:
 def warn(message: str) -> None:
     """One line on stderr."""
     typer.echo(f"warning: {message}", err=True)
-
-
-def refuse_settings(*flags: object) -> None:
-    """Raise a usage error if any flag was given: a resumed run has its settings already."""
-    if any(flag not in (None, []) for flag in flags):
-        raise typer.BadParameter("a resumed run keeps its settings; give no others")
-
-
-def saved_settings(folder: Path | None) -> LoopConfig:
-    """The settings a run folder was made with."""
-    from harness.config import parse_config
-    from harness.store import Store
-
-    assert folder is not None
-    return parse_config(Store.open(folder).config)
 
 
 def _checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Parts:

@@ -109,7 +109,7 @@ def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) 
         request.max_tokens,
         request.seed,
     ]
-    return _sha256(content)
+    return _sha256([*content, dict(request.extra)] if request.extra else content)
 
 
 class _Same:
@@ -138,7 +138,8 @@ def _sha256(content: object) -> str:
 
 def _plain(message: Message) -> list[object]:
     calls = [[call.id, call.name, dict(call.arguments)] for call in message.calls]
-    return [message.role, message.content, calls, message.call_id, message.is_error]
+    plain = [message.role, message.content, calls, message.call_id, message.is_error]
+    return plain if message.opaque is None else [*plain, message.opaque.value]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.chat import ChatModel, ChatReply, ChatRequest, ChatRole
@@ -18,7 +18,7 @@ from harness.errors import (
 )
 from harness.llm.cache import cache_key
 from harness.llm.shared import Shared
-from harness.messages import Message, Tool
+from harness.messages import Json, Message, Tool
 
 RETRIED = frozenset(
     {"rate_limit", "overloaded", "server_error", "timeout", "connection", "malformed_reply"}
@@ -59,6 +59,7 @@ class Chat:
         self.shared = shared or Shared()
         self._speaker = speaker
         self._endpoint: str = getattr(speaker, "endpoint", "")
+        self._extra: Mapping[str, Json] = getattr(speaker, "extra", {})
         self._throttle = self.shared.throttle(provider, self.model)
         self._has_own_temperature = False
 
@@ -83,17 +84,29 @@ class Chat:
         request = ChatRequest(
             model=self.model,
             system=system,
-            messages=tuple(messages),
+            messages=tuple(map(self._readable, messages)),
             tools=tuple(tools),
             temperature=temperature,
             max_tokens=max_tokens or self.shared.options.max_tokens,
             seed=seed,
+            extra=self._extra,
         )
         cache = self.shared.cache
         if cache is None:
             return await self._answer(request)
         key = cache_key(self.provider, self._endpoint, version, request)
         return await cache.reply(key, lambda: self._answer(request), found=self._found)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+    def _readable(self, message: Message) -> Message:
+        """The message without what another model, or another role, wants back with it."""
+        opaque = message.opaque
+        if opaque is None or (opaque.by == self._name and message.role == "assistant"):
+            return message
+        return replace(message, opaque=None)
 
     def _found(self) -> None:
         self.shared.ledger.of(self.role).cache_hits += 1
@@ -187,11 +200,14 @@ class Chat:
             )
             for number, call in enumerate(message.calls)
         )
+        opaque = message.opaque
+        if opaque is not None:
+            opaque = replace(opaque, value=redactor.json(opaque.value), by=self._name)
         content = redactor.text(message.content)
-        return replace(reply, message=replace(message, content=content, calls=calls))
+        return replace(reply, message=replace(message, content=content, calls=calls, opaque=opaque))
 
     def _verdict(self, failure: ChatFailure, tries: int) -> Exception:
-        who = f"{self.provider}:{self.model} as {self.role}"
+        who = f"{self._name} as {self.role}"
         said = f"{who}: {failure}" + (f" (tried {tries} times)" if tries > 1 else "")
         if failure.cause in STOPS:
             hint = STOPS[failure.cause].format(provider=self.provider)

@@ -65,7 +65,8 @@ class LLMPolicy(SamplingPolicy):
         content = "" if calls else clean(reply.message.content).strip()
         if not content and not calls:
             raise RolloutFault("agent_fault", "the agent's message has no visible text")
-        message = Message(role="assistant", content=content, calls=calls)
+        opaque = reply.message.opaque
+        message = Message(role="assistant", content=content, calls=calls, opaque=opaque)
         return AgentTurn(message=message, usage=reply.usage)
 
     def set_temperature(self, temperature: float) -> None:

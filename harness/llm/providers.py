@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from harness.chat import UNPARSED, ChatModel, ChatReply, ChatRequest
 from harness.config import read_options
 from harness.errors import ConfigError, MissingExtra
+from harness.llm.clients import Clients
 from harness.llm.failures import reading, sending
 from harness.llm.headers import allowance
-from harness.messages import Json, Message
+from harness.messages import Json, Message, Opaque, ToolCall
 from harness.protocols import Settings
+from harness.types import Usage
 
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
@@ -25,20 +26,19 @@ Answer = TypeVar("Answer")
 OPENING = Message(role="user", content="(The conversation begins.)")
 """Stands before an agent's greeting for providers whose conversations must start with a user."""
 
-CALLS_PER_CLIENT = 32
-"""An HTTP client looks through all its connections for each call: one client for a thousand open
-calls would spend more time on that than on the calls.
-"""
+_CALL = "call"
+"""In a part that is kept: which of the message's calls it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """``model`` is asked if none is named, "": the provider's default. ``base_url`` "": that of the
-    environment, else the provider's own.
+    environment, else the provider's own. ``extra`` goes into the body of each request.
     """
 
     model: str = ""
     base_url: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,8 @@ class Provider(Generic[Client, Answer]):
         self._need_sdk()
         endpoint = options.base_url or os.environ.get(self.address, "")
         key = self._key(needed=not (self.keyless and endpoint))
-        return _SDKModel(self, settings.argument or options.model or self.model, endpoint, key)
+        model = settings.argument or options.model or self.model
+        return _SDKModel(self, replace(options, model=model, base_url=endpoint), key)
 
     def _need_sdk(self) -> None:
         try:
@@ -107,13 +108,12 @@ class Provider(Generic[Client, Answer]):
 class _SDKModel(Generic[Client, Answer]):
     """One call each; nothing is retried here."""
 
-    def __init__(
-        self, provider: Provider[Client, Answer], model: str, endpoint: str, key: str
-    ) -> None:
-        self.model = model
-        self.endpoint = endpoint
+    def __init__(self, provider: Provider[Client, Answer], options: Options, key: str) -> None:
+        self.model = options.model
+        self.endpoint = options.base_url
+        self.extra = options.extra
         self._provider = provider
-        self._clients = Clients(lambda: provider.connect(key, endpoint), close=provider.close)
+        self._clients = Clients(lambda: provider.connect(key, self.endpoint), close=provider.close)
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         async with self._clients.one() as client:
@@ -128,58 +128,25 @@ class _SDKModel(Generic[Client, Answer]):
         return replace(reply, allowance=allowance(headers, left=left, until=until))
 
 
-class Clients(Generic[Client]):
-    """Clients of the running event loop, each for so many calls at once, closed when it ends.
-
-    Connections cannot move from one loop to another.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[], Client],
-        most: int = CALLS_PER_CLIENT,
-        close: Callable[[Client], Awaitable[object]] | None = None,
-    ) -> None:
-        self._make = make
-        self._most = most
-        self._close = close
-        self._of: dict[asyncio.AbstractEventLoop, list[_Shared[Client]]] = {}
-        self._ends: dict[asyncio.AbstractEventLoop, AsyncIterator[None]] = {}
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[Client]:
-        """A client with a place free, made if there is none."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._of:
-            self._of[loop] = []
-            self._ends[loop] = self._until_the_end(loop)
-            await anext(self._ends[loop])
-        clients = self._of[loop]
-        chosen = next((shared for shared in clients if shared.calls < self._most), None)
-        if chosen is None:
-            chosen = _Shared(self._make())
-            clients.append(chosen)
-        chosen.calls += 1
-        try:
-            yield chosen.client
-        finally:
-            chosen.calls -= 1
-
-    async def _until_the_end(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[None]:
-        """Waits in the middle of a generator: asyncio ends those that are left with their loop."""
-        try:
-            yield
-        finally:
-            del self._ends[loop]
-            for shared in self._of.pop(loop):
-                if self._close is not None:
-                    await self._close(shared.client)
+def body(request: ChatRequest, **fields: Any) -> dict[str, Any]:
+    """The fields that are not None or empty, and the ``extra`` ones of the request."""
+    said = {name: value for name, value in fields.items() if value not in (None, "", [])}
+    return {**said, **request.extra}
 
 
-@dataclass(slots=True)
-class _Shared(Generic[Client]):
-    client: Client
-    calls: int = 0
+def reply(
+    text: str,
+    calls: Iterable[tuple[str, str, object]],
+    usage: Usage,
+    stop_reason: str,
+    opaque: Opaque | None = None,
+) -> ChatReply:
+    """An answer with this text and these calls, each of them (id, name, arguments)."""
+    made = tuple(
+        ToolCall(id=id, name=name, arguments=arguments(given)) for id, name, given in calls
+    )
+    message = Message(role="assistant", content=text, calls=made, opaque=opaque)
+    return ChatReply(message=message, usage=usage, stop_reason=stop_reason)
 
 
 def arguments(given: object) -> dict[str, Json]:
@@ -191,6 +158,31 @@ def arguments(given: object) -> dict[str, Json]:
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {UNPARSED: str(given)}
+
+
+def kept(parts: Sequence[dict[str, Any]], *, call: frozenset[str]) -> Opaque:
+    """A message's parts as the provider sent them, to be ``restored`` for it.
+
+    A part with all the fields ``call`` is a tool call: of it, only the others are kept.
+    """
+    number = count()
+    return Opaque(
+        value=[
+            {_CALL: next(number), **{k: v for k, v in part.items() if k not in call}}
+            if call <= part.keys()
+            else part
+            for part in parts
+        ]
+    )
+
+
+def restored(opaque: Opaque, calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was ``kept``, with these calls in the places of its own."""
+    parts: Any = opaque.value
+    found = [{**calls[part[_CALL]], **part} if _CALL in part else dict(part) for part in parts]
+    for part in found:
+        part.pop(_CALL, None)
+    return found
 
 
 def alternating(

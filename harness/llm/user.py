@@ -54,6 +54,8 @@ class LLMUser(UserSimulator):
             return turn
         reminder = prompt("user_reminder").fill(problem=problem)
         second = await self._ask(f"{system}\n\n{reminder}", conversation, seed)
+        # What was thought under another system prompt is bound to that prompt.
+        second = replace(second, message=replace(second.message, opaque=None))
         problem, turn = _judged(second, conversation)
         if problem and problem != NO_ANSWER:
             raise RolloutFault("user_fault", f"the user's reply cannot be used: {problem}")
@@ -149,4 +151,6 @@ def _calling(reply: ChatReply, number: int) -> UserTurn:
         replace(call, id=f"user_{number}_{index}", requestor="user")
         for index, call in enumerate(reply.message.calls)
     )
-    return UserTurn(message=Message(role="user", calls=calls, requestor="user"), usage=reply.usage)
+    opaque = reply.message.opaque
+    message = Message(role="user", calls=calls, requestor="user", opaque=opaque)
+    return UserTurn(message=message, usage=reply.usage)

@@ -11,7 +11,7 @@ from harness.comparison import Comparison
 from harness.families import OTHER
 from harness.report.figures import bounds, clean, count, number, share, signed
 from harness.report.layout import heading, plain_table
-from harness.rounds import shift_row
+from harness.rounds import described, shift_row
 from harness.shift import Change, Landscape, Shift
 from harness.types import ErrorPattern, Json
 
@@ -55,17 +55,7 @@ def comparison_values(found: Comparison) -> dict[str, Json]:
             }
             for side, landscape in zip(found.sides, found.landscapes, strict=True)
         ],
-        "patterns": [
-            {
-                "id": pattern.id,
-                "name": pattern.name,
-                "family": pattern.family,
-                "description": pattern.description,
-                "kinds": dict(pattern.kinds),
-                "exemplars": list(pattern.exemplars),
-            }
-            for pattern in _ordered(found)
-        ],
+        "patterns": [described(pattern) for pattern in _ordered(found)],
         "shifts": [
             {"side": side.name, "against": found.sides[0].name, **shift_row(shift)}
             for side, shift in zip(found.sides[1:], found.shifts, strict=True)

@@ -7,7 +7,8 @@ control characters here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_type_hints
 
 from harness.report.figures import clean
 from harness.report.view import (
@@ -28,6 +29,7 @@ from harness.report.view import (
 from harness.types import Interval
 
 Document = Mapping[str, object]
+T = TypeVar("T")
 
 SETTING = (
     "seed",
@@ -40,6 +42,9 @@ SETTING = (
     "trainer",
     "clusterer",
 )
+_STATIONS = ("judge", "injector", "trainer", "clusterer")
+"""Who plays a part in rounds only."""
+
 _PARTS = {
     "arms": "results on held-out tasks",
     "patterns": "error patterns",
@@ -53,38 +58,48 @@ _PARTS = {
 def read_report(document: Document) -> Report:
     """The document as a ``Report``; raises nothing, whatever the document lacks."""
     rounds = {_int(row, "round"): _counts(row, skip="round") for row in _rows(document, "blame")}
+    lacks = [] if _is_evaluation(document) else [key for key in _PARTS if not document.get(key)]
+    unasked = _STATIONS if _is_evaluation(document) else ()
     return Report(
         run=_text(document, "run") or "unnamed run",
         domain=_text(document, "domain"),
         vintage=_text(document, "vintage"),
-        setting={name: text for name in SETTING if (text := _text(document, name))},
+        setting={
+            name: text
+            for name in SETTING
+            if name not in unasked and (text := _text(document, name))
+        },
         arms=tuple(_arm(row) for row in _rows(document, "arms")),
         validation=tuple(_arm(row) for row in _rows(document, "validation")),
         patterns=tuple(_pattern(row) for row in _rows(document, "patterns")),
         blame=rounds,
         discovered=tuple(_discovered(row) for row in _rows(document, "discovery")),
         shifts=tuple(_shifted(row) for row in _rows(document, "shifts")),
-        pool=tuple(_pool_round(row) for row in _rows(document, "pool")),
+        pool=tuple(_read(PoolRound, row) for row in _rows(document, "pool")),
         rewards=tuple(_reward(row) for row in _rows(document, "rewards")),
         training=tuple(_training(row) for row in _rows(document, "training")),
         seconds=_seconds(document),
         cost_usd=_float(document, "cost_usd"),
         complete=document.get("complete") is True,
-        missing=tuple(words for key, words in _PARTS.items() if not document.get(key)),
+        missing=tuple(_PARTS[key] for key in lacks),
     )
+
+
+def _is_evaluation(document: Document) -> bool:
+    """Whether all that was asked for was to evaluate a policy: no part of a round is lacking."""
+    arms = {
+        _text(row, "name") for row in (*_rows(document, "arms"), *_rows(document, "validation"))
+    }
+    return arms == {"policy"} and document.get("complete") is True and not document.get("blame")
 
 
 def _arm(row: Document) -> Arm:
     difference = _mapping(row, "differences")
-    return Arm(
+    return _read(
+        Arm,
+        row,
         name=_text(row, "name") or "unnamed",
-        split=_text(row, "split"),
-        tasks=_int(row, "tasks"),
-        trials=_int(row, "trials"),
         passes=_intervals(_mapping(row, "pass")),
-        faults=_int(row, "faults"),
-        fault_kinds=_counts(_mapping(row, "fault_kinds")),
-        not_gradeable=_int(row, "not_gradeable"),
         against=_text(difference, "against"),
         differences=_intervals(_mapping(difference, "pass")),
         passes_counted=_intervals(_mapping(row, "pass_counted")),
@@ -92,63 +107,44 @@ def _arm(row: Document) -> Arm:
 
 
 def _pattern(row: Document) -> Pattern:
-    return Pattern(
-        id=_text(row, "id"),
+    return _read(
+        Pattern,
+        row,
         name=_text(row, "name") or _text(row, "id") or "unnamed",
-        description=_text(row, "description"),
-        kinds=_counts(_mapping(row, "kinds")),
         rounds={
             _int(seen, "round"): Share(
                 count=_int(seen, "count"), fraction=_float(seen, "share") or 0.0
             )
             for seen in _rows(row, "rounds")
         },
-        family=_text(row, "family"),
-        coverage=_float(row, "coverage"),
-        gap=_interval(row, "gap"),
         aside=row.get("set_aside") is True,
     )
 
 
 def _discovered(row: Document) -> Discovered:
     quality = _mapping(row, "quality")
-    stability = _mapping(quality, "stability")
-    low, high = _float(stability, "low"), _float(stability, "high")
-    mean = _float(stability, "adjusted_rand")
-    return Discovered(
-        round=_int(row, "round"),
-        method=_text(row, "method"),
-        embedding_version=_text(quality, "embedding_version"),
+    return _read(
+        Discovered,
+        {**quality, **row},
         chosen_by=_text(quality, "embedding_chosen_by"),
         named_by=_text(_mapping(row, "names"), "by"),
-        noise=_int(row, "noise"),
-        silhouette=_float(quality, "silhouette"),
         coverage=_float(quality, "coverage"),
-        stability=None
-        if mean is None
-        else Interval(value=mean, low=mean if low is None else low, high=high or mean),
-        suspects=tuple(
-            Suspect(
-                task_id=_text(found, "task_id"),
-                times=_int(found, "times"),
-                summary=_text(found, "summary"),
-            )
-            for found in _rows(row, "suspects")
-        ),
+        stability=_bounds(_mapping(quality, "stability"), "adjusted_rand"),
+        suspects=tuple(_read(Suspect, found) for found in _rows(row, "suspects")),
     )
 
 
 def _shifted(row: Document) -> Shifted:
-    return Shifted(
+    return _read(
+        Shifted,
+        row,
         before=_int(row, "from"),
         after=_int(row, "to"),
-        distance=_float(row, "distance") or 0.0,
-        p=_float(row, "p") or 0.0,
-        verdict=_text(row, "verdict"),
         changes=tuple(
-            Changed(
+            _read(
+                Changed,
+                change,
                 pattern_id=_text(change, "id"),
-                status=_text(change, "status"),
                 sure=change.get("sure") is True,
                 per_100=found,
             )
@@ -158,39 +154,24 @@ def _shifted(row: Document) -> Shifted:
     )
 
 
-def _pool_round(row: Document) -> PoolRound:
-    return PoolRound(
-        round=_int(row, "round"),
-        tasks=_int(row, "tasks"),
-        patterns=_counts(_mapping(row, "patterns")),
-        refused=_counts(_mapping(row, "refused")),
-    )
-
-
 def _reward(row: Document) -> Reward:
-    terms = (
-        Term(
-            name=_text(term, "name") or _text(term, "term") or "unnamed",
-            weight=_float(term, "weight"),
-            first=_float(term, "first"),
-            last=_float(term, "last"),
-        )
+    terms = tuple(
+        _read(Term, term, name=_text(term, "name") or _text(term, "term") or "unnamed")
         for term in _rows(row, "terms")
     )
-    return Reward(arm=_text(row, "arm"), terms=tuple(terms), curves=_curves(row))
+    return _read(Reward, row, terms=terms, curves=_curves(row))
 
 
 def _training(row: Document) -> Training:
-    return Training(
-        arm=_text(row, "arm"),
-        steps=_int(row, "steps"),
-        tokens=_int(row, "tokens"),
-        seconds=_float(row, "seconds"),
-        loss_first=_float(row, "loss_first"),
-        loss_last=_float(row, "loss_last"),
-        stopped_because=_text(row, "stopped_because"),
-        curves=_curves(row),
-    )
+    return _read(Training, row, curves=_curves(row))
+
+
+def _read(shape: type[T], row: Document, **others: object) -> T:
+    """The row as ``shape``: each field under its own name and by its type, or as in ``others``."""
+    own = {name: kind for name, kind in get_type_hints(shape).items() if name not in others}
+    make: Any = shape
+    made: T = make(**others, **{name: _BY_KIND[kind](row, name) for name, kind in own.items()})
+    return made
 
 
 def _curves(row: Document) -> dict[str, Series]:
@@ -214,8 +195,11 @@ def _intervals(table: Document) -> dict[int, Interval]:
 
 
 def _interval(table: Document, key: str) -> Interval | None:
-    row = _mapping(table, key)
-    value = _float(row, "value")
+    return _bounds(_mapping(table, key))
+
+
+def _bounds(row: Document, middle: str = "value") -> Interval | None:
+    value = _float(row, middle)
     if value is None:
         return None
     low, high = _float(row, "low"), _float(row, "high")
@@ -253,3 +237,13 @@ def _float(row: Document, key: str) -> float | None:
     if isinstance(found, bool) or not isinstance(found, int | float) or abs(found) > 1e15:
         return None
     return float(found) if math.isfinite(found) else None
+
+
+_BY_KIND: Mapping[object, Callable[[Document, str], object]] = {
+    str: _text,
+    int: _int,
+    float: lambda row, key: _float(row, key) or 0.0,
+    float | None: _float,
+    Interval | None: _interval,
+    Mapping[str, int]: lambda row, key: _counts(_mapping(row, key)),
+}

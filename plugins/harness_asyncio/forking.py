@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from harness.config import read_options
 from harness.errors import RunError
+from harness.execution import can_fork
 from harness.protocols import Executor, Settings
 from harness_asyncio.executor import AsyncioExecutor
 
@@ -48,7 +49,7 @@ def fork_executor(settings: Settings) -> Executor:
     options = read_options(Options, settings, name="fork")
     calls = settings.calls
     return ForkExecutor(
-        processes=options.processes or len(os.sched_getaffinity(0)) if _can_fork() else 1,
+        processes=options.processes or len(os.sched_getaffinity(0)) if can_fork() else 1,
         concurrency=options.concurrency,
         least=options.least,
         shares_memory=lambda: calls is not None and calls.used,
@@ -80,7 +81,8 @@ class ForkExecutor:
     async def map(
         self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
     ) -> AsyncIterator[tuple[int, R]]:
-        if self.processes < 2 or len(items) < self.least or self._shares_memory():
+        alone = self.processes < 2 or len(items) < self.least or not can_fork()
+        if alone or self._shares_memory():
             async for pair in AsyncioExecutor(self.concurrency).map(function, items):
                 yield pair
             return
@@ -105,11 +107,6 @@ class ForkExecutor:
                     raise result
                 else:
                     running -= 1
-
-
-def _can_fork() -> bool:
-    """Whether forked copies are safe: macOS has libraries that do not survive it."""
-    return "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
 
 
 @contextmanager

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from harness.chat import ChatReply, ChatRequest
 from harness.errors import ChatFailure
-from harness.llm.providers import Provider, alternating, arguments
-from harness.types import Message, ToolCall, Usage
+from harness.llm.providers import Provider, alternating, body, kept, reply, restored
+from harness.types import Message, Usage
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from httpx2 import Response
 
+# Thoughts go back unchanged and in their places with the calls they led to, or the request is
+# refused: platform.claude.com/docs/en/build-with-claude/extended-thinking (tool use) and
+# .../preserved-thinking (what stands before them must be as it was, too).
+THOUGHTS = {"thinking", "redacted_thinking"}
+CALL = frozenset({"id", "name", "input"})
 STOPS = {"end_turn": "end", "stop_sequence": "end", "tool_use": "tools", "max_tokens": "length"}
 
 
@@ -25,44 +30,42 @@ def connect(key: str, base_url: str) -> AsyncAnthropic:
 async def ask(client: AsyncAnthropic, request: ChatRequest) -> Response:
     from httpx2 import Response
 
-    body: dict[str, Any] = {
-        "model": request.model,
-        "max_tokens": request.max_tokens,
-        "messages": alternating(request.messages, _blocks, agent="assistant", field="content"),
-    }
-    if request.system:
-        body["system"] = request.system
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.tools:
-        body["tools"] = [
+    said = body(
+        request,
+        model=request.model,
+        max_tokens=request.max_tokens,
+        messages=alternating(request.messages, _blocks, agent="assistant", field="content"),
+        system=request.system,
+        temperature=request.temperature,
+        tools=[
             {"name": t.name, "description": t.description, "input_schema": dict(t.parameters)}
             for t in request.tools
-        ]
-    return await client.post("/v1/messages", body=body, cast_to=Response)
+        ],
+    )
+    return await client.post("/v1/messages", body=said, cast_to=Response)
 
 
 def read(response: Response) -> ChatReply:
     answer = response.json()
     if answer["stop_reason"] == "model_context_window_exceeded":
         raise ChatFailure("context_overflow", "the answer did not fit the model's context")
-    texts = [block["text"] for block in answer["content"] if block["type"] == "text"]
-    calls = tuple(
-        ToolCall(id=block["id"], name=block["name"], arguments=arguments(block["input"]))
-        for block in answer["content"]
-        if block["type"] == "tool_use"
-    )
+    blocks = answer["content"]
+    texts = [block["text"] for block in blocks if block["type"] == "text"]
+    calls = [block for block in blocks if block["type"] == "tool_use"]
+    has_thought = any(block["type"] in THOUGHTS for block in blocks)
     used = answer["usage"]
     cached = used.get("cache_read_input_tokens") or 0
     written = used.get("cache_creation_input_tokens") or 0
-    return ChatReply(
-        message=Message(role="assistant", content="\n".join(texts), calls=calls),
-        usage=Usage(
+    return reply(
+        "\n".join(texts),
+        [(call["id"], call["name"], call["input"]) for call in calls],
+        Usage(
             tokens_in=used["input_tokens"] + cached + written,
             tokens_out=used["output_tokens"],
             tokens_cached=cached,
         ),
-        stop_reason=STOPS.get(answer["stop_reason"], answer["stop_reason"] or ""),
+        STOPS.get(answer["stop_reason"], answer["stop_reason"] or ""),
+        opaque=kept(blocks, call=CALL) if has_thought else None,
     )
 
 
@@ -70,11 +73,13 @@ def _blocks(message: Message) -> list[Any]:
     if message.role == "tool":
         result = {"tool_use_id": message.call_id, "content": message.content}
         return [{"type": "tool_result", **result, "is_error": message.is_error}]
-    texts = [{"type": "text", "text": message.content}] if message.content.strip() else []
     calls = [
         {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}
         for call in message.calls
     ]
+    if message.opaque is not None:
+        return restored(message.opaque, calls)
+    texts = [{"type": "text", "text": message.content}] if message.content.strip() else []
     return [*texts, *calls]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,17 @@ from harness.chat import ChatReply, ChatRequest
 from harness.errors import ChatFailure
 from harness.llm.failures import failure_of
 from harness.llm.headers import duration
-from harness.llm.providers import Provider, alternating, arguments
-from harness.types import Message, ToolCall, Usage
+from harness.llm.providers import Provider, alternating, kept, reply, restored
+from harness.types import Message, Usage
 
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentResponse
 
+# A signature goes back in the very part it came in; Gemini 3 refuses calls of the current turn
+# without theirs: ai.google.dev/gemini-api/docs/thought-signatures.
+SIGNATURE = "thoughtSignature"
+CALL = frozenset({"functionCall"})
 STOPS = {"STOP": "end", "MAX_TOKENS": "length"}
 REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 MALFORMED = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"}
@@ -55,24 +60,21 @@ def read(answer: GenerateContentResponse) -> ChatReply:
         tokens_cached=used.get("cachedContentTokenCount", 0),
     )
     if not found.get("candidates") and "blockReason" in found.get("promptFeedback", {}):
-        return ChatReply(message=Message(role="assistant"), usage=usage, stop_reason="refusal")
+        return reply("", [], usage, "refusal")
     candidate = found["candidates"][0]
     reason = candidate.get("finishReason", "")
     if reason in MALFORMED:
         raise ChatFailure("malformed_reply", f"the model made a call that cannot be read: {reason}")
     parts = candidate.get("content", {}).get("parts", [])
-    calls = tuple(
-        ToolCall(
-            id=call.get("id", ""), name=call["name"], arguments=arguments(call.get("args", {}))
-        )
-        for call in (part["functionCall"] for part in parts if "functionCall" in part)
-    )
-    content = "".join(part.get("text", "") for part in parts if not part.get("thought"))
+    calls = [part["functionCall"] for part in parts if "functionCall" in part]
+    texts = [part.get("text", "") for part in parts if not part.get("thought")]
     stop = "refusal" if reason in REFUSALS else STOPS.get(reason, reason)
-    return ChatReply(
-        message=Message(role="assistant", content=content, calls=calls),
-        usage=usage,
-        stop_reason="tools" if calls else stop,
+    return reply(
+        "".join(texts),
+        [(call.get("id", ""), call["name"], call.get("args", {})) for call in calls],
+        usage,
+        "tools" if calls else stop,
+        opaque=kept(parts, call=CALL) if any(SIGNATURE in part for part in parts) else None,
     )
 
 
@@ -88,6 +90,7 @@ def _config(request: ChatRequest) -> Any:
         "seed": request.seed % 2**31,
         "tools": [{"function_declarations": declared}] if declared else None,
         "automatic_function_calling": {"disable": True},
+        "http_options": {"extra_body": dict(request.extra)} if request.extra else None,
     }
 
 
@@ -96,12 +99,20 @@ def _parts(message: Message, names: dict[str, str]) -> list[Any]:
         said = {"error" if message.is_error else "output": message.content}
         name = names.get(message.call_id, message.call_id)
         return [{"function_response": {"name": name, "response": said}}]
-    texts = [{"text": message.content}] if message.content.strip() else []
     calls = [
-        {"function_call": {"name": call.name, "args": dict(call.arguments)}}
+        {"functionCall": {"name": call.name, "args": dict(call.arguments)}}
         for call in message.calls
     ]
+    if message.opaque is not None:
+        return [_signed(part) for part in restored(message.opaque, calls)]
+    texts = [{"text": message.content}] if message.content.strip() else []
     return [*texts, *calls]
+
+
+def _signed(part: dict[str, Any]) -> dict[str, Any]:
+    """The part as the SDK takes it: the signature in bytes."""
+    signature = part.get(SIGNATURE)
+    return part if signature is None else {**part, SIGNATURE: urlsafe_b64decode(signature)}
 
 
 def _delay(details: Any) -> float | None:

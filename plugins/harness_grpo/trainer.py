@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import asdict
-
-from datasets import Dataset
-from transformers import PreTrainedModel
-from trl.trainer.grpo_config import GRPOConfig
 
 from harness.config import read_options
-from harness.errors import NothingToLearn
-from harness.lending import lent
 from harness.protocols import Settings, Trainer, TrainingJob
-from harness.snapshots import Snapshots
-from harness.types import Json, stable_id
+from harness.types import Json
 from harness_grpo.options import Options
-from harness_grpo.reinforcement import ReinforcementTrainer
-from harness_grpo.sampling import Sampler
-from harness_grpo.watch import Watch
-
-LOWER = "part_tokens, then tasks_per_step or group_size, in [options.grpo]"
-
-TRL_LOSS = {"gspo": "grpo"}
-"""Our name of a loss, where it is not that of TRL: GSPO is GRPO with a ratio per conversation."""
 
 
 def grpo(settings: Settings) -> Trainer:
@@ -53,81 +36,7 @@ class GrpoTrainer:
         Raises ``NothingToLearn`` without tasks, ``OutOfMemory``, and ``RunError`` for a snapshot
         that cannot be read or written.
         """
-        if not job.tasks:
-            raise NothingToLearn("there are no tasks to train on")
-        options, model = self.options, job.policy.model
-        snapshots = Snapshots(job.folder, _identity(options, job))
-        sampler = Sampler(job, options)
-        watch = Watch(job, options, sampler, snapshots)
-        with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
-            trainer = ReinforcementTrainer(
-                model,
-                start=_frozen(model) if options.beta or options.track_kl else None,
-                sampler=sampler,
-                options=options,
-                args=_arguments(options, job),
-                train_dataset=Dataset.from_dict({"prompt": [""] * _groups(options)}),
-                processing_class=job.policy.tokenizer,
-            )
-            watch.follow(trainer)
-            trainer.train()
-        job.policy.weights_changed()
-        snapshots.clear()
-        return {**watch.record(), "threads": threads}
+        # TRL takes seconds to import: not before there is something to train.
+        from harness_grpo.training import train
 
-
-def _identity(options: Options, job: TrainingJob) -> str:
-    tasks = [task.id for task in job.tasks]
-    return stable_id("grpo", asdict(options), job.seed, job.policy.checkpoint.id, tasks)
-
-
-def _frozen(model: PreTrainedModel) -> PreTrainedModel:
-    frozen = deepcopy(model)
-    frozen.train(False)
-    frozen.requires_grad_(False)
-    return frozen
-
-
-def _groups(options: Options) -> int:
-    return options.steps * options.updates_per_step * options.tasks_per_step
-
-
-def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
-    clip_high = options.clip_high
-    arguments = GRPOConfig(
-        output_dir=str(job.folder),
-        max_steps=options.steps * options.updates_per_step,
-        per_device_train_batch_size=options.tasks_per_step * options.group_size,
-        num_generations=options.group_size,
-        shuffle_dataset=False,
-        remove_unused_columns=False,
-        temperature=options.temperature,
-        learning_rate=options.learning_rate,
-        optim="adamw_torch_fused",
-        max_grad_norm=options.max_grad_norm,
-        loss_type=TRL_LOSS.get(options.loss, options.loss),
-        importance_sampling_level="sequence" if options.loss == "gspo" else "token",
-        epsilon=options.clip_low,
-        # In TRL this is the distance of the bound from 1, but for CISPO the bound itself.
-        epsilon_high=1 + clip_high if options.loss == "cispo" else clip_high,
-        beta=0.0,
-        scale_rewards="none",
-        max_completion_length=options.max_completion_length,
-        mask_truncated_completions=False,
-        disable_dropout=True,
-        gradient_checkpointing=options.gradient_checkpointing,
-        bf16=options.bf16,
-        use_cpu=job.policy.model.device.type == "cpu",
-        use_cache=job.policy.model.config.use_cache,
-        seed=job.seed,
-        report_to=[],
-        disable_tqdm=True,
-        log_level="critical",
-        logging_steps=options.updates_per_step,
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        dataloader_pin_memory=False,
-    )
-    # Several visible GPUs would make Trainer copy the model to each of them (DataParallel).
-    arguments._n_gpu = min(1, arguments.n_gpu)
-    return arguments
+        return train(self.options, job)

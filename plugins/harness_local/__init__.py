@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.errors import MissingExtra
+from harness.extras import need
 from harness.hookspecs import Factory, hookimpl
 from harness.protocols import Policy, Settings
 
@@ -29,10 +29,4 @@ def _tiny(settings: Settings) -> Policy:
 
 
 def _need_torch() -> None:
-    from importlib.util import find_spec
-
-    if missing := [name for name in ("torch", "transformers") if find_spec(name) is None]:
-        raise MissingExtra(
-            f"policies in this process need {' and '.join(missing)}",
-            hint="Install them with: pip install 'errata-harness[train]'",
-        )
+    need("policies in this process", "torch", "transformers", extra="train")

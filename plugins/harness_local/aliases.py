@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PLACE = re.compile(r"\b\d{1,4}(?: [A-Z][a-z]+){2}\b|\b[A-Z][a-z]+ \d{1,3}\b")
 _CANDIDATE = re.compile(
@@ -28,6 +29,7 @@ class Alias:
     glued: bool
 
 
+@lru_cache(maxsize=16_384)
 def is_handle(text: str) -> bool:
     """Whether the whole text is to be copied rather than read: an id, email, code, long number.
 

@@ -2,17 +2,18 @@
 
 A small model chooses better in steps. What it needs an id for stands in a row beside the id; to
 copy that row first makes of one hard choice several easy ones, as a chain of thought does. Which
-rows a turn rests on is a function of the conversation up to it, so that any teacher's turns can be
-written this way, whatever it thought itself.
+rows a turn rests on can be told from the conversation, so that any teacher's turns can be written
+this way, whatever it thought itself.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness_local.lexicon import Lexicon
+
+_Ids = tuple[int, ...]
 
 _FADING = 0.6
 """What a word weighs that the user said one turn ago, beside one just said."""
@@ -26,7 +27,7 @@ class _Row:
 
     ids: tuple[int, ...]
     handles: tuple[int, ...]
-    words: frozenset[int]
+    words: frozenset[str]
 
     @property
     def description(self) -> tuple[int, ...]:
@@ -35,11 +36,13 @@ class _Row:
         return self.ids[: len(self.ids) - next(places, 0)]
 
     def tells_of(self, handle: int, least: int) -> bool:
-        """Whether it says something about the handle rather than only naming it."""
-        if handle not in self.handles or len(self.words) < least:
+        """Whether it says something about the handle rather than only naming it.
+
+        A row that begins with an id is about that one, or about the last.
+        """
+        if len(self.words) < least or len(self.description) == len(self.handles):
             return False
-        described = handle == self.handles[-1] and len(self.handles) == 2
-        return len(self.words) > 1 or described or handle == self.handles[0]
+        return self.ids[0] not in self.handles or handle in (self.handles[0], self.handles[-1])
 
 
 class Sources:
@@ -48,65 +51,89 @@ class Sources:
     def __init__(self, lexicon: Lexicon) -> None:
         self._cents = frozenset(lexicon.cents)
         self._digits = lexicon.digits
-        self._special = lexicon.special - self._cents
         self._aliases = frozenset(lexicon.aliases)
         self._rows: list[_Row] = []
-        self._frequency: Counter[int] = Counter()
-        self._said: dict[int, int] = {}
+        self._said: dict[str, int] = {}
+        self._named: set[int] = set()
         self._turns = 0
         self._cited: set[tuple[int, ...]] = set()
         self._spoken: set[int] = set()
 
-    def shown(self, ids: Sequence[int]) -> None:
+    def shown(self, ids: Sequence[int], words: Iterable[str]) -> None:
         """A row was shown to the agent."""
-        words = frozenset(ids) - self._special
-        self._rows.append(_Row(tuple(ids), tuple(i for i in ids if i in self._aliases), words))
-        self._frequency.update(words)
+        handles = tuple(token for token in ids if token in self._aliases)
+        self._rows.append(_Row(tuple(ids), handles, frozenset(words)))
 
-    def said(self, ids: Iterable[int]) -> None:
+    def said(self, ids: Iterable[int], words: Iterable[str]) -> None:
         """The user said something."""
         self._turns += 1
-        self._said.update(dict.fromkeys(ids, self._turns))
+        self._said.update(dict.fromkeys(words, self._turns))
+        self._named.update(self._aliases.intersection(ids))
 
-    def forget_cited(self) -> None:
-        """A request is over: what was cited for it may be cited again."""
+    def forget_request(self) -> None:
+        """A request is over: what was said and cited for it matters no more."""
+        self._said.clear()
         self._cited.clear()
         self._spoken.clear()
 
-    def cite(self, turn: Sequence[int], *, calls: bool) -> Iterator[tuple[int, ...]]:
-        """The rows for the handles and sums of a turn in its order, none twice for one request.
+    def look_up(self, turn: Sequence[int], ahead: Sequence[Collection[int]]) -> Iterator[_Ids]:
+        """The rows for the handles of a turn that calls a tool, in its order.
 
-        For each that the user did not name it is the row that has most of what the user said, rare
-        words and late ones first. A turn that ``calls`` a tool cites for what the agent has not
-        spoken of yet.
+        Only for those that were neither named by the user, nor spoken of or cited since the request
+        began. It is the row that the agent will come to speak of, if ``ahead`` tells, the handles
+        of what it says next, and otherwise the row that has most of what the user said.
         """
-        least = _LOOK_UP_WORDS if calls else 1
-        handles = dict.fromkeys(token for token in turn if token in self._aliases)
-        for handle in handles:
+        for handle in self._handles(turn):
             rows = [row for row in self._rows if handle in row.handles]
-            known = handle in self._said or (calls and handle in self._spoken)
-            if not known and not any(row.ids in self._cited for row in rows):
-                rows = [row for row in rows if row.tells_of(handle, least)]
-                yield from (row.description for row in self._best(rows, handles))
+            if handle in self._named | self._spoken or self._any_cited(rows):
+                continue
+            rows = [row for row in rows if row.tells_of(handle, _LOOK_UP_WORDS)]
+            scores = {row: (*_soon(row, handle, ahead), self._relevance(row)) for row in rows}
+            best = max(reversed(rows), key=scores.__getitem__, default=None)
+            if best and any(scores[best][1:]):
+                yield self._cite(best).description
+        self._spoken.update(self._handles(turn))
+
+    def speak(self, turn: Sequence[int]) -> Iterator[_Ids]:
+        """The rows for the handles and sums of what the agent says, in its order, none twice.
+
+        For each handle that the user did not name it is the row that has most of what the user
+        said. A row that tells of a later handle as well waits for that one.
+        """
+        self._cited.clear()
+        handles = self._handles(turn)
+        for place, handle in enumerate(handles):
+            rows = [row for row in self._rows if handle in row.handles]
+            if handle in self._named or self._any_cited(rows):
+                continue
+            best = self._best([row for row in rows if row.tells_of(handle, 1)], handles)
+            later = set(handles[place + 1 :]) - self._named
+            if best and self._relevance(best) and not later.intersection(best.handles):
+                yield self._cite(best).description
         self._spoken.update(handles)
-        for amount in () if calls else self._amounts(turn):
+        for amount in self._amounts(turn):
             rows = [row for row in self._rows if _contains(row.ids, amount)]
-            if not any(row.ids in self._cited for row in rows):
-                yield from (row.ids for row in self._best(rows, handles))
+            best = None if self._any_cited(rows) else self._best(rows, handles)
+            if best:
+                yield self._cite(best).ids
 
-    def _best(self, rows: Sequence[_Row], handles: Collection[int]) -> list[_Row]:
-        """The row to cite, in a list; [] if there is none."""
-        if not rows:
-            return []
+    def _handles(self, turn: Iterable[int]) -> list[int]:
+        return list(dict.fromkeys(token for token in turn if token in self._aliases))
 
+    def _any_cited(self, rows: Iterable[_Row]) -> bool:
+        return any(row.ids in self._cited for row in rows)
+
+    def _cite(self, row: _Row) -> _Row:
+        self._cited.add(row.ids)
+        return row
+
+    def _best(self, rows: Sequence[_Row], handles: Collection[int]) -> _Row | None:
         def fit(row: _Row) -> tuple[float, int]:
             return self._relevance(row), len(set(row.handles).intersection(handles))
 
-        row = max(reversed(rows), key=fit)
-        self._cited.add(row.ids)
-        return [row]
+        return max(reversed(rows), key=fit, default=None)
 
-    def _amounts(self, turn: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    def _amounts(self, turn: Sequence[int]) -> Iterator[_Ids]:
         """The ids of each number with cents."""
         start = 0
         for place, token in enumerate(turn):
@@ -116,10 +143,15 @@ class Sources:
                 start = place + 1
 
     def _relevance(self, row: _Row) -> float:
-        return sum(self._weight(word) for word in row.words if word in self._said)
+        turns = (self._said[word] for word in row.words if word in self._said)
+        return float(sum(_FADING ** (self._turns - turn) for turn in turns))
 
-    def _weight(self, word: int) -> float:
-        return float(_FADING ** (self._turns - self._said[word])) / self._frequency[word]
+
+def _soon(row: _Row, handle: int, ahead: Sequence[Collection[int]]) -> tuple[int, int]:
+    """How soon the row's other handles will be spoken of, 0 at once, and how many then."""
+    counts = [len(set(row.handles).difference([handle]).intersection(named)) for named in ahead]
+    place = next((at for at, count in enumerate(counts) if count), len(counts))
+    return -place, counts[place] if place < len(counts) else 0
 
 
 def _contains(ids: Sequence[int], run: Sequence[int]) -> bool:

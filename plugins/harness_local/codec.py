@@ -35,8 +35,11 @@ class Transcript(Protocol):
         """
         ...
 
-    def write(self, message: Message) -> list[int]:
-        """The ids with which the agent would say ``message``, end token included."""
+    def write(self, message: Message, later: Sequence[Message] = ()) -> list[int]:
+        """The ids with which the agent would say ``message``, end token included.
+
+        ``later``: what comes after it, where that is known: it may tell what the agent had in mind.
+        """
         ...
 
     def read(self, sampled: Sequence[int], *, number: int) -> Message:
@@ -152,7 +155,7 @@ class ChatTranscript:
         ids = self._codec.encode(text.rpartition(_MARK)[2])
         return ids[1:] if ids[:1] and ids[0] in self._codec.ends and not unfinished else ids
 
-    def write(self, message: Message) -> list[int]:
+    def write(self, message: Message, later: Sequence[Message] = ()) -> list[int]:
         before = [{"role": "user", "content": "-"}]
         prompt = self._codec.render(before, self._tools, prompt=True)
         text = self._codec.render([*before, _turn(message)], self._tools, prompt=False)

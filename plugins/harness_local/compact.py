@@ -8,15 +8,16 @@ speaks of an id, the agent cites the row that it has it from; nobody else sees t
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from transformers import PreTrainedTokenizerBase
 
 from harness.protocols import Domain
 from harness.types import Message
-from harness_local.aliases import Aliases
+from harness_local.aliases import Aliases, is_handle
 from harness_local.citing import Sources, without_citations
 from harness_local.codec import call_id
 from harness_local.lexicon import Lexicon, plain
@@ -49,8 +50,8 @@ class CompactTranscript:
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
         self._shown: set[Row] = set()
-        self._said: set[str] = set()
-        self._rows: dict[Row, Sequence[str]] = {}
+        self._said: dict[str, int] = {}
+        self._rows: dict[Row, frozenset[str]] = {}
         self._aliases = Aliases(len(lexicon.aliases))
         self._sources = Sources(lexicon)
         self._writes = {tool.name for tool in domain.tools if tool.kind == "write"}
@@ -68,17 +69,21 @@ class CompactTranscript:
             else:
                 self._aliases.learn(message.content, names=True)
                 said = list(self._texts.write_heard(message.content))
-                self._sources.said(said)
-                self._said.update(_WORD.findall(plain(message.content)))
+                words = _WORD.findall(plain(message.content))
+                self._sources.said(said, words)
+                for word in words:
+                    self._said.setdefault(word, len(self._said))
                 ids += [self._frame[USER], *said, *self._found(message.content)]
         return [*ids, self._frame[AGENT]]
 
-    def write(self, message: Message) -> list[int]:
+    def write(self, message: Message, later: Sequence[Message] = ()) -> list[int]:
         text = list(self._texts.write(message.content))
         calls = [token for call in message.calls for token in self._calls.write(call)]
-        ids: list[int] = []
-        for row in self._sources.cite([*text, *calls], calls=bool(calls)):
-            ids += [self._frame[CITE], *row]
+        if calls:
+            cited = self._sources.look_up([*text, *calls], self._ahead(later))
+        else:
+            cited = self._sources.speak(text)
+        ids = [token for row in cited for token in (self._frame[CITE], *row)]
         if ids and not (calls and not text):
             ids.append(self._frame[SAY])
         self._learn(message)
@@ -97,54 +102,92 @@ class CompactTranscript:
         self._learn(message)
         return message
 
-    def _shown_rows(self, content: str) -> Iterator[int]:
-        """The first row of a tool result, and of the others those that were not shown before."""
-        first, *others = rows(content) or [Row()]
-        news = [first, *(row for row in dict.fromkeys(others) if row not in self._shown)]
-        self._shown.update(news[1:])
-        text = "\n".join(row.text for row in news)
-        self._aliases.learn(text, places=_QUOTED.findall(content))
-        for number, row in enumerate(news):
-            if number:
-                yield from self._newline
-            ids = self._row(row)
-            self._sources.shown(ids)
-            self._rows[row] = plain(row.cue).split()[:1]
-            yield from ids
+    def _ahead(self, later: Sequence[Message]) -> list[set[int]]:
+        """The handles in each of the agent's next texts, as far as they are known by now."""
+        texts = [m.content for m in later if m.role == "assistant" and not m.calls]
+        return [{token for token in self._texts.write(text)} for text in texts]
 
-    def _row(self, row: Row) -> list[int]:
-        before, after = (self._texts.write_heard(part) for part in (row.before, row.after))
-        return [*before, *self._marked(row.cue), *after]
+    def _shown_rows(self, content: str) -> Iterator[int]:
+        """The first row of a tool result, and of the others those that were not shown before.
+
+        Those that the user speaks of come first, in the order in which it does.
+        """
+        first, *others = rows(content) or [Row()]
+        news = [row for row in dict.fromkeys(others) if row not in self._shown]
+        self._shown.update(news)
+        texts = [row.text for row in (first, *news)]
+        self._aliases.learn("\n".join(texts), places=_QUOTED.findall(content))
+        for row in (first, *others):
+            self._rows.pop(row, None)  # its order's status may be another now
+            self._rows[row] = _words(row)
+        yield from self._show(first)
+        for row in sorted(news, key=self._turn):
+            yield from self._newline
+            yield from self._show(row)
+
+    def _turn(self, row: Row) -> tuple[bool, float]:
+        """Where a row stands among others: first what the user has said in full, then by when it
+        said the first word.
+        """
+        words = row.cue.split()
+        in_full = bool(words) and all(map(self._is_said, words))
+        first = next(iter(plain(row.cue).split()), "")
+        return not in_full, self._said.get(first, math.inf)
+
+    def _show(self, row: Row) -> list[int]:
+        """The row's ids, marked as a whole if the user has said all that it describes."""
+        of, before, after = map(self._texts.write_heard, (row.of, row.before, row.after))
+        words = row.cue.split()
+        if words and all(map(self._is_said, words)):
+            cue = self._texts.write_heard(row.cue)
+            ids = [self._frame[SAID], *of, *before, *cue, *after]
+        else:
+            ids = [*of, *before, *self._marked(words), *after]
+        self._sources.shown(ids, self._rows[row])
+        return ids
 
     def _found(self, content: str) -> Iterator[int]:
-        """Rows shown before whose first word the user has just said, once more."""
-        said = set(_WORD.findall(plain(content)))
-        hits = [row for row, first in self._rows.items() if said.intersection(first)]
-        for row in hits[-_HITS:]:
-            ids = self._row(row)
-            self._sources.shown(ids)
-            yield from self._newline
-            yield from ids
+        """The rows shown before that have most of what the user has just said, once more.
 
-    def _marked(self, cue: str) -> Iterator[int]:
+        The first word must be said, of the row or of what contains it.
+        """
+        said = list(dict.fromkeys(_WORD.findall(plain(content))))
+        hits = {row: first for row in self._rows if (first := _first_words(row) & {*said})}
+        best = sorted(hits, key=lambda row: len(self._rows[row].intersection(said)))[-_HITS:]
+        for row in sorted(best, key=lambda row: min(map(said.index, hits[row]))):
+            yield from self._newline
+            yield from self._show(row)
+
+    def _marked(self, cue: Iterable[str]) -> Iterator[int]:
         """The words, with a mark before those that the user has said for this request."""
-        for said, words in groupby(cue.split(), self._is_said):
+        for said, words in groupby(cue, self._is_said):
             if said:
                 yield self._frame[SAID]
             yield from self._texts.write_heard(" ".join(words))
 
     def _is_said(self, word: str) -> bool:
-        return self._said.issuperset(plain(word).split())
+        return self._said.keys() >= set(plain(word).split())
 
     def _learn(self, message: Message) -> None:
         """Only after the turn: the agent cannot name by alias what it had not read."""
         if any(call.name in self._writes for call in message.calls):
-            self._sources.forget_cited()
+            self._sources.forget_request()
             self._said.clear()
         self._aliases.learn(message.content)
         for call in message.calls:
             for value in call.arguments.values():
                 self._aliases.learn(value if isinstance(value, str) else json.dumps(value))
+
+
+def _words(row: Row) -> frozenset[str]:
+    """The words that describe the row; all that are no handles if none are apart."""
+    described = f"{row.of} {row.cue}" if row.cue else row.text
+    bare = " ".join(word for word in described.split() if not is_handle(word))
+    return frozenset(_WORD.findall(plain(bare)))
+
+
+def _first_words(row: Row) -> set[str]:
+    return {word for part in (row.of, row.cue) for word in plain(part).split()[:1]}
 
 
 def _cut(ids: Sequence[int], mark: int) -> list[list[int]]:

@@ -28,7 +28,7 @@ from transformers.utils import logging
 from harness.errors import ModelError
 from harness.types import stable_id
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _CONTENT = (".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model")

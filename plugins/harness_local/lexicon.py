@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from tokenizers import Tokenizer
@@ -94,6 +95,7 @@ class Lexicon:
         return known
 
 
+@lru_cache(maxsize=16_384)
 def plain(text: str) -> str:
     """The text with words joined by underscores apart, and without capitals in words that have a
     small letter.

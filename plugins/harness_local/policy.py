@@ -114,10 +114,10 @@ def _written(
     """
     others: list[Message] = []
     spoken_to = talk.seen > 0
-    for message in messages[talk.seen :]:
+    for place, message in enumerate(messages[talk.seen :], start=talk.seen + 1):
         if message.role == "assistant" and spoken_to:
             yield talk.transcript.context(others, unfinished=talk.unfinished), False
-            yield talk.transcript.write(message), True
+            yield talk.transcript.write(message, messages[place:]), True
             others, talk.unfinished = [], False
         elif heard(message):
             others.append(message)

@@ -5,32 +5,40 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from harness.types import Json
 from harness_local.aliases import is_handle
 
+_FEW = 4
+"""A value of so many words is short enough to stand in every row that a record contains."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``before`` and ``after`` stand around the ``cue``, the words that describe something."""
+    """``before`` and ``after`` stand around the ``cue``, the words that describe something.
 
+    ``of`` are the words of what contains it, and go first. A row that has them anew is the same.
+    """
+
+    of: str = field(default="", compare=False)
     before: str = ""
     cue: str = ""
     after: str = ""
 
     @property
     def text(self) -> str:
-        return " ".join(filter(None, (self.before, self.cue, self.after)))
+        return " ".join(filter(None, (self.of, self.before, self.cue, self.after)))
 
 
 def rows(content: str) -> list[Row]:
     """The content as rows; text that is no JSON object or array is one row, as it is.
 
     Nulls and empty values are left out. A record of a list, or of a map from ids to records, is
-    one row: its flags, its words, its ids, the id of what contains it, its numbers. So whoever has
-    copied the words of a row comes at once to the ids that belong to them. A record of one word is
-    better known by what contains it, whose id then comes first. Numbers have no decimals or two.
+    one row: the words of what contains it, such as its name or status, then its own flags, words
+    and ids, the id of what contains it, its numbers. So whoever has copied the words of a row comes
+    at once to the ids that belong to them. A record of one word is better known by what contains
+    it, whose id is all that then goes before it. Numbers have no decimals or two.
     """
     try:
         value: Json = json.loads(content)
@@ -40,45 +48,54 @@ def rows(content: str) -> list[Row]:
         return [Row(after=value)]
     if not isinstance(value, dict | list):
         return [Row(after=content)]
-    lines = _list("", value) if isinstance(value, list) else _record(value)
+    lines = _list(_Holder(), value) if isinstance(value, list) else _record(value)
     return [row for row in lines if row.text]
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """What contains records: its id, or else the key that it stands under, and its few words."""
+
+    name: str = ""
+    words: str = ""
 
 
 def _record(record: Mapping[str, Json]) -> Iterator[Row]:
     """The record's own values in one row, then what it contains."""
-    owner = _own_id(record)
+    holder = _Holder(_own_id(record), " ".join(_few_words(record)))
     if _is_map(record):
-        yield from _map(owner, record)
+        yield from _map(holder, record)
         return
     yield _row(word for key, value in record.items() for word in _field(key, value))
     for key, value in record.items():
+        inner = holder if holder.name else replace(holder, name=key)
         if isinstance(value, list):
-            yield from _list(owner or key, value, name=key)
+            yield from _list(inner, value, name=key)
         elif isinstance(value, dict) and _is_map(value):
-            yield from _map(owner or key, value)
+            yield from _map(inner, value)
         elif isinstance(value, dict) and (words := list(_inline(value))):
             yield _row([_spelled(key), *words])
 
 
-def _list(owner: str, values: Sequence[Json], *, name: str = "") -> Iterator[Row]:
+def _list(holder: _Holder, values: Sequence[Json], *, name: str = "") -> Iterator[Row]:
     plain = [word for value in values for word in _field("", value)]
     if plain:
         yield _row([*([_spelled(name)] if name else []), *plain])
     for value in values:
         if isinstance(value, dict):
-            yield _of_record(value, owner)
+            yield _of_record(value, holder)
         elif isinstance(value, list):
-            yield from _list(owner, value)
+            yield from _list(holder, value)
 
 
-def _map(owner: str, records: Mapping[str, Json]) -> Iterator[Row]:
+def _map(holder: _Holder, records: Mapping[str, Json]) -> Iterator[Row]:
     for key, record in records.items():
         if isinstance(record, dict):
             named = key in record.values()
-            yield _of_record(record if named else {**record, "id": key}, owner)
+            yield _of_record(record if named else {**record, "id": key}, holder)
 
 
-def _of_record(record: Mapping[str, Json], owner: str) -> Row:
+def _of_record(record: Mapping[str, Json], holder: _Holder) -> Row:
     kept = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
     words = {k: v for k, v in kept.items() if isinstance(v, str) and not is_handle(v)}
     flags = {key: value for key, value in kept.items() if isinstance(value, bool)}
@@ -87,11 +104,20 @@ def _of_record(record: Mapping[str, Json], owner: str) -> Row:
     cue = [word for key, value in words.items() for word in _field(key, value, bare=True)]
     cue += [word for key, value in record.items() for word in _nested(key, value)]
     known = len(" ".join(cue).split()) > 1
+    owner = [holder.name] if holder.name else []
     return Row(
-        " ".join([*([] if known or not owner else [owner]), *_fields(flags)]),
-        " ".join(cue),
-        " ".join([*_fields(ids), *([owner] if known and owner else []), *_fields(numbers)]),
+        of=holder.words if known else "",
+        before=" ".join([*([] if known else owner), *_fields(flags)]),
+        cue=" ".join(cue),
+        after=" ".join([*_fields(ids), *(owner if known else []), *_fields(numbers)]),
     )
+
+
+def _few_words(record: Mapping[str, Json]) -> Iterator[str]:
+    """What a record says of itself in short: its name, its status."""
+    for key, value in record.items():
+        if isinstance(value, str) and not is_handle(value) and not _names_id(key):
+            yield from [value] if len(value.split()) <= _FEW else []
 
 
 def _row(words: Iterable[str]) -> Row:

@@ -10,7 +10,10 @@ from harness.types import Json, Tool, ToolCall
 from harness_local.aliases import Alias, Aliases
 from harness_local.codec import MALFORMED
 from harness_local.lexicon import Lexicon, plain, spelled
-from harness_local.tokenizer import ARGUMENT, CALL, CAPITAL, GLUE, IS, JSON, NEXT
+from harness_local.tokenizer import ARGUMENT, CALL, CAPITAL, GLUE, IS, JSON
+
+_Pair = tuple[str, Json]
+"""An argument and its value."""
 
 
 class TextWriter:
@@ -67,14 +70,15 @@ class TextWriter:
 class CallWriter:
     """Calls: the call token, the tool's, each argument's and its value; else JSON.
 
-    A tool or argument without a token of its own is spelled in words.
+    Each element of a list of strings has the argument's token before it. Elements of lists of equal
+    length, which belong together, take turns. A tool or argument without a token of its own is
+    spelled in words.
     """
 
     def __init__(self, texts: TextWriter, tools: Sequence[Tool]) -> None:
         self._texts = texts
         self._lexicon = texts.lexicon
         self._json = self._lexicon.frame[JSON]
-        self._next = self._lexicon.frame[NEXT]
         self._is = self._lexicon.frame[IS]
         self._openings = {self._lexicon.frame[ARGUMENT], *self._lexicon.argument_names}
         self._kinds = {tool.name: _kinds(tool.parameters) for tool in tools}
@@ -92,10 +96,9 @@ class CallWriter:
         if not all(name in kinds for name in call.arguments):
             yield from self._as_json(dict(call.arguments))
             return
-        for name, kind in kinds.items():
-            if name in call.arguments:
-                yield from self._opening(name)
-                yield from self._value(call.arguments[name], kind)
+        for name, value in _in_turns(call.arguments, kinds):
+            yield from self._opening(name)
+            yield from self._value(value, kinds[name])
 
     def read(self, ids: Sequence[int], identity: str) -> ToolCall:
         """The call in what follows a call token; what cannot be read goes to the tool as it is."""
@@ -106,8 +109,14 @@ class CallWriter:
         if body and body[0][0] == self._json:
             return self._whole(name, [token for part in body for token in part], identity)
         kinds = self._kinds.get(name, {})
-        parts = _cut_before(ids, self._openings.__contains__)[1:]
-        found = dict(self._argument(part, kinds) for part in parts)
+        found: dict[str, Json] = {}
+        for part in _cut_before(ids, self._openings.__contains__)[1:]:
+            argument, value = self._argument(part, kinds)
+            before = found.get(argument)
+            if isinstance(before, list) and isinstance(value, list):
+                before += value
+            else:
+                found[argument] = value
         return ToolCall(name=name or MALFORMED, arguments=found, id=identity)
 
     def _whole(self, name: str, ids: Sequence[int], identity: str) -> ToolCall:
@@ -134,7 +143,7 @@ class CallWriter:
         yield from self._texts.write(spelled(name))
         yield self._lexicon.frame[IS]
 
-    def _argument(self, ids: Sequence[int], kinds: Mapping[str, str]) -> tuple[str, Json]:
+    def _argument(self, ids: Sequence[int], kinds: Mapping[str, str]) -> _Pair:
         opening, *rest = ids
         if opening in self._lexicon.argument_names:
             name = self._lexicon.argument_names[opening]
@@ -148,10 +157,7 @@ class CallWriter:
         if kind == "string" and _is_text(value):
             yield from self._texts.write(value)
         elif kind == "strings" and _are_texts(value):
-            for index, element in enumerate(value):
-                if index:
-                    yield self._next
-                yield from self._texts.write(element)
+            yield from self._texts.write(value[0])
         elif kind == "number" and isinstance(value, int | float):
             yield from self._texts.write(json.dumps(value))
         else:
@@ -161,15 +167,28 @@ class CallWriter:
         if ids and ids[0] == self._json:
             text = self._texts.read(ids[1:])
             return _loads(text, otherwise=text)
-        first, *others = _cut_before(ids, self._next.__eq__)
-        elements = [self._texts.read(first), *(self._texts.read(part[1:]) for part in others)]
-        if kind == "strings" or others:
-            return list(elements)
-        return _loads(elements[0], otherwise=elements[0]) if kind == "number" else elements[0]
+        text = self._texts.read(ids)
+        if kind == "strings":
+            return [text]
+        return _loads(text, otherwise=text) if kind == "number" else text
 
     def _as_json(self, value: Json) -> Iterator[int]:
         yield self._json
         yield from self._texts.write(json.dumps(value))
+
+
+def _in_turns(arguments: Mapping[str, Json], kinds: Mapping[str, str]) -> Iterator[_Pair]:
+    """The arguments in the order of the schema, lists of strings as lists of one element each."""
+    lists = {n: v for n in kinds if kinds[n] == "strings" and _are_texts(v := arguments.get(n))}
+    told: set[str] = set()
+    for name in kinds:
+        if name in lists and name not in told:
+            together = {n: v for n, v in lists.items() if len(v) == len(lists[name])}
+            told.update(together)
+            for row in zip(*together.values(), strict=True):
+                yield from ((n, [element]) for n, element in zip(together, row, strict=True))
+        elif name in arguments and name not in lists:
+            yield name, arguments[name]
 
 
 def _kinds(parameters: Mapping[str, Json]) -> dict[str, str]:

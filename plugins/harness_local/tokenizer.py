@@ -11,17 +11,17 @@ from transformers import Qwen2Tokenizer
 PAD, END = "<|pad|>", "<|end|>"
 SYSTEM, USER, TOOL, AGENT = "<|system|>", "<|user|>", "<|tool|>", "<|agent|>"
 CALL, ARGUMENT, IS = "<|call|>", "<|arg|>", "<|is|>"
-NEXT, JSON, GLUE, CAPITAL = "<|next|>", "<|json|>", "<|glue|>", "<|capital|>"
+JSON, GLUE, CAPITAL = "<|json|>", "<|glue|>", "<|capital|>"
 CITE, SAY, SAID = "<|cite|>", "<|say|>", "<|said|>"
 CENTS = tuple(f"<|.{cents:02}|>" for cents in range(100))
 FRAME = (
-    *(PAD, END, SYSTEM, USER, TOOL, AGENT, CALL, ARGUMENT, IS, NEXT, JSON, GLUE, CAPITAL),
+    *(PAD, END, SYSTEM, USER, TOOL, AGENT, CALL, ARGUMENT, IS, JSON, GLUE, CAPITAL),
     *(CITE, SAY, SAID),
     *CENTS,
 )
-"""Padding, end of turn; the roles; a call, the name of an argument and its value; a list's next
-element, a value in JSON, no space before an alias, a capital letter after a space; a row that the
-agent cites, the end of what it cites, words in a row that the user has said; cents.
+"""Padding, end of turn; the roles; a call, the name of an argument and its value; a value in JSON,
+no space before an alias, a capital letter after a space; a row that the agent cites, the end of
+what it cites, words in a row that the user has said; cents.
 """
 
 _TEMPLATE = """\

@@ -6,13 +6,19 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from harness.chat import ChatReply, ChatRequest
-from harness.llm.providers import Provider, arguments
-from harness.types import Message, ToolCall, Usage
+from harness.llm.providers import Provider, body, reply
+from harness.types import Json, Message, Opaque, Usage
 
 if TYPE_CHECKING:
     from httpx2 import Response
     from openai import AsyncOpenAI
 
+# Servers that show a model's reasoning want it back with the calls it led to, and have no use for
+# it elsewhere: api-docs.deepseek.com/guides/thinking_mode (tool calls: refused without it);
+# docs.vllm.ai "Reasoning Outputs" and openrouter.ai "Preserving reasoning" for the other names.
+# Gemini's compatible endpoint keeps its signatures in each call's extra content.
+REASONING = ("reasoning_content", "reasoning", "reasoning_details")
+CALL = frozenset({"id", "type", "function", "index"})
 STOPS = {"stop": "end", "tool_calls": "tools", "length": "length", "content_filter": "refusal"}
 
 
@@ -26,41 +32,43 @@ async def ask(client: AsyncOpenAI, request: ChatRequest) -> Response:
     from httpx2 import Response
 
     system = [{"role": "system", "content": request.system}] if request.system else []
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [*system, *map(_plain, request.messages)],
-        "max_completion_tokens": request.max_tokens,
-        "seed": request.seed % 2**31,
-    }
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.tools:
-        body["tools"] = [tool.schema() for tool in request.tools]
-    return await client.post("/chat/completions", body=body, cast_to=Response)
+    said = body(
+        request,
+        model=request.model,
+        messages=[*system, *map(_plain, request.messages)],
+        max_completion_tokens=request.max_tokens,
+        seed=request.seed % 2**31,
+        temperature=request.temperature,
+        tools=[tool.schema() for tool in request.tools],
+    )
+    return await client.post("/chat/completions", body=said, cast_to=Response)
 
 
 def read(response: Response) -> ChatReply:
     answer = response.json()
     choice, used = answer["choices"][0], answer.get("usage") or {}
     message, reason = choice["message"], choice.get("finish_reason") or ""
-    calls = tuple(
-        ToolCall(
-            id=call["id"],
-            name=call["function"]["name"],
-            arguments=arguments(call["function"]["arguments"]),
-        )
-        for call in message.get("tool_calls") or ()
-        if call["type"] == "function"
-    )
-    return ChatReply(
-        message=Message(role="assistant", content=message.get("content") or "", calls=calls),
-        usage=Usage(
+    calls = [call for call in message.get("tool_calls") or () if call["type"] == "function"]
+    functions = [call["function"] for call in calls]
+    return reply(
+        message.get("content") or "",
+        [(c["id"], f["name"], f["arguments"]) for c, f in zip(calls, functions, strict=True)],
+        Usage(
             tokens_in=used.get("prompt_tokens") or 0,
             tokens_out=used.get("completion_tokens") or 0,
             tokens_cached=(used.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
         ),
-        stop_reason="refusal" if message.get("refusal") else STOPS.get(reason, reason),
+        "refusal" if message.get("refusal") else STOPS.get(reason, reason),
+        opaque=_reasoning(message, calls),
     )
+
+
+def _reasoning(message: dict[str, Any], calls: list[dict[str, Any]]) -> Opaque | None:
+    """What was reasoned before the calls, and what came with each of them."""
+    fields = {name: message[name] for name in REASONING if message.get(name)}
+    extras: list[Json] = [{name: call[name] for name in call.keys() - CALL} for call in calls]
+    is_wanted = calls and (fields or any(extras))
+    return Opaque(value={"message": fields, "calls": extras}) if is_wanted else None
 
 
 def _plain(message: Message) -> dict[str, Any]:
@@ -76,6 +84,11 @@ def _plain(message: Message) -> dict[str, Any]:
             }
             for call in message.calls
         ]
+    if message.opaque is not None:
+        kept: Any = message.opaque.value
+        plain |= kept["message"]
+        for call, extra in zip(plain["tool_calls"], kept["calls"], strict=True):
+            call |= extra
     return plain
 
 

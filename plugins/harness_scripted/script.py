@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from harness.protocols import AgentTurn, Domain
-from harness.types import Fact, Json, Message, Task, ToolCall, stable_seed
+from harness.types import Fact, Json, Message, Task, Tool, ToolCall, stable_seed
 from harness_scripted.phrases import AGENT, AgentPhrases
 from harness_scripted.plan import Act, Step
 from harness_scripted.slips import misread, mistaken
@@ -105,9 +105,9 @@ class Script:
 
     def _offer(self, call: ToolCall) -> str:
         """Every argument verbatim: small policies copy the call from this sentence."""
-        tool = self.tools[call.name]
-        details = [f"{tool.noun(name)} {_plain(value)}" for name, value in call.arguments.items()]
-        said = self._pick(self.phrases.offer).format(normal(call.name), ", ".join(details))
+        said = self._pick(self.phrases.offer).format(
+            normal(call.name), ", ".join(_details(call, self.tools[call.name]))
+        )
         return f"{said} {self._pick(self.phrases.confirm)} (yes/no)?"
 
     # --- calls -----------------------------------------------------------------------------------
@@ -161,9 +161,22 @@ class Script:
         return self.slips > 0 and self.rng.random() < self.slips
 
 
+def _details(call: ToolCall, tool: Tool) -> Iterator[str]:
+    """Each argument with its noun; of lists each element, and those of equal length in turns."""
+    told: set[str] = set()
+    for name, value in call.arguments.items():
+        if not isinstance(value, list):
+            yield f"{tool.noun(name)} {_plain(value)}"
+        elif name not in told:
+            lists = {
+                other: values
+                for other, values in call.arguments.items()
+                if isinstance(values, list) and len(values) == len(value)
+            }
+            told.update(lists)
+            for row in zip(*lists.values(), strict=True):
+                yield from (f"{tool.noun(n)} {_plain(v)}" for n, v in zip(lists, row, strict=True))
+
+
 def _plain(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(_plain(item) for item in value)
-    return json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.errors import MissingExtra
+from harness.extras import need
 from harness.hookspecs import Factory, hookimpl
 from harness.protocols import Settings, Trainer
 
@@ -15,11 +15,7 @@ def harness_trainers() -> Mapping[str, Factory[Trainer]]:
 
 
 def _sft(settings: Settings) -> Trainer:
-    try:
-        from harness_sft.trainer import sft
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"the trainer 'sft' needs {error.name}",
-            hint="Install it with: pip install 'errata-harness[train]'",
-        ) from error
+    need("the trainer 'sft'", "torch", "transformers", "datasets", "trl", extra="train")
+    from harness_sft.trainer import sft
+
     return sft(settings)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
-from harness.errors import NothingToLearn
+from harness.errors import HarnessError, NothingToLearn
 from harness.protocols import Conversation, Domain, TrainablePolicy
 from harness.types import Episode
+
+T = TypeVar("T")
 
 Row = dict[str, list[int]]
 """``input_ids`` and ``labels`` of one conversation; a label is -100 where nothing is learnt."""
@@ -22,6 +24,8 @@ Part = dict[str, Any]
 IGNORED = -100
 
 _IN_VAIN = 100
+_AHEAD = 4
+"""Batches that wait to be trained on."""
 
 
 def token_rows(
@@ -83,46 +87,61 @@ def deal_rows(rows: Sequence[Row], shares: int) -> list[list[Row]]:
     return dealt
 
 
-class Batches(IterableDataset[dict[str, list[list[Part]]]]):
-    """Batches of ``size`` rows for a trainer, each as ``{"shares": collated parts of each core}``.
+class Batches(IterableDataset[Sequence[Row]]):
+    """Batches of ``size`` rows; the last may be smaller. ``first`` are rows taken already."""
 
-    ``first`` are rows already taken from ``rows``. The last batch may be smaller. With ``cores`` 0
-    there is one share, of padded parts; otherwise parts are packed.
-    """
-
-    def __init__(
-        self,
-        first: Sequence[Row],
-        rows: Iterator[Row],
-        collate: Callable[[list[Row]], Part],
-        *,
-        size: int,
-        part_tokens: int,
-        cores: int,
-    ) -> None:
+    def __init__(self, first: Sequence[Row], rows: Iterator[Row], *, size: int) -> None:
         self._first = list(first)
         self._rows = rows
-        self._collate = collate
         self._size = size
-        self._part_tokens = part_tokens
-        self._cores = cores
 
     def skip(self, batches: int) -> None:
         """Pass over so many batches: those a run that goes on has trained on already."""
         for _ in range(batches):
-            rows, self._first = self._first, []
-            for _ in islice(self._rows, self._size - len(rows)):
-                pass
+            next(iter(self), None)
 
-    def __iter__(self) -> Iterator[dict[str, list[list[Part]]]]:
-        rows, self._first = self._first, []
-        while rows := [*rows, *islice(self._rows, self._size - len(rows))]:
-            yield {"shares": [self._parts(share) for share in deal_rows(rows, max(1, self._cores))]}
-            rows = []
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        while rows := [*self._first, *islice(self._rows, self._size - len(self._first))]:
+            self._first = []
+            yield rows
 
-    def _parts(self, rows: Sequence[Row]) -> list[Part]:
-        parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
-        return [self._collate(part) for part in parts]
+
+def load(batches: Batches, *, ahead: bool) -> Iterator[Sequence[Row]]:
+    """The batches; with ``ahead`` a forked process makes them while others are trained on.
+
+    What it raises is raised here as it is.
+    """
+    if not ahead:
+        yield from batches
+        return
+    for found in DataLoader(
+        _Told(batches),
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=1,
+        prefetch_factor=_AHEAD,
+        multiprocessing_context="fork",
+    ):
+        if isinstance(found, BaseException):
+            raise found
+        yield found
+
+
+class _Told(IterableDataset[Sequence[Row] | HarnessError]):
+    """Batches, and what ended them: the loader would tell an error only as a text."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Sequence[Row] | HarnessError]:
+        try:
+            yield from self._batches
+        except HarnessError as error:
+            yield error
+
+
+def _as_it_is(found: T) -> T:
+    return found
 
 
 def _length(row: Row) -> int:

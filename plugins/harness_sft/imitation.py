@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
-from harness_sft.batches import IGNORED, Batches, Part
+from harness_sft.batches import IGNORED, Part, Row, deal_rows, split_rows
 from harness_sft.packing import label_logits
 
 Gradient = list[Tensor | None]
 
 
 class ImitationTrainer(SFTTrainer):
-    """SFTTrainer whose batches come as parts, each with its own forward and backward pass.
+    """SFTTrainer that splits a batch into parts, each with its own forward and backward pass.
 
     The gradient is that of the mean loss per label over the whole batch. With ``cores`` (which asks
     for packed parts on a CPU) each core runs its share of the parts on a thread of its own, which
@@ -32,7 +32,8 @@ class ImitationTrainer(SFTTrainer):
         self,
         model: PreTrainedModel,
         *,
-        batches: Batches,
+        batches: Iterator[Sequence[Row]],
+        part_tokens: int,
         rate: Callable[[int], float],
         cores: int,
         bf16: bool,
@@ -44,6 +45,7 @@ class ImitationTrainer(SFTTrainer):
         self.last_loss = float("nan")
         self.tokens = 0
         self._batches = batches
+        self._part_tokens = part_tokens
         self._rate = rate
         self._bf16 = bf16
         self._cores = cores
@@ -54,7 +56,7 @@ class ImitationTrainer(SFTTrainer):
             torch.set_num_threads(1)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        return DataLoader(self._batches, batch_size=None)
+        return DataLoader(_Stream(self._batches), batch_size=None)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -67,7 +69,8 @@ class ImitationTrainer(SFTTrainer):
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> Tensor:
         """Set the gradient of one batch; returns its mean loss per label (nats)."""
-        shares: list[list[Part]] = inputs["shares"]
+        dealt = deal_rows(inputs["rows"], max(1, self._cores))
+        shares = [self.parts(rows) for rows in dealt]
         parts = [part for share in shares for part in share]
         labels = _count_labels(parts)
         self.tokens += sum(map(_count_tokens, parts))
@@ -78,9 +81,16 @@ class ImitationTrainer(SFTTrainer):
             self.last_loss = sum((float(step(model, part, labels)) for part in parts), 0.0)
         return torch.tensor(self.last_loss, device=self.args.device)
 
+    def parts(self, rows: Sequence[Row]) -> list[Part]:
+        """The rows as tensors, in parts of so many tokens as pass through the model at once."""
+        parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
+        collate: Callable[[list[Row]], Part] = self.data_collator
+        return [collate(part) for part in parts]
+
     @torch.no_grad()
-    def heldout_loss(self, parts: Sequence[Part]) -> float:
-        """The mean loss per label (nats) of parts that are not trained on."""
+    def heldout_loss(self, rows: Sequence[Row]) -> float:
+        """The mean loss per label (nats) of rows that are not trained on."""
+        parts = self.parts(rows)
         labels = _count_labels(parts)
         self._learner.train(False)
         if self._cores:
@@ -125,6 +135,16 @@ class ImitationTrainer(SFTTrainer):
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16, cache_enabled=False):
             logits, wanted = label_logits(model, part)
         return functional.cross_entropy(logits.float(), wanted, reduction="sum") / labels
+
+
+class _Stream(IterableDataset[dict[str, Any]]):
+    """Batches as the trainer's loop wants them: each a dictionary."""
+
+    def __init__(self, batches: Iterator[Sequence[Row]]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return ({"rows": rows} for rows in self._batches)
 
 
 def _count_labels(parts: Sequence[Part]) -> int:

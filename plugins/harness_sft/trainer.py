@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
-from dataclasses import asdict
-from itertools import islice
-
-import torch
-from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from collections.abc import Callable, Mapping
 
 from harness.config import read_options
-from harness.errors import NothingToLearn
-from harness.lending import lent
+from harness.execution import can_fork
 from harness.protocols import Settings, Trainer, TrainingJob
-from harness.snapshots import Snapshots
-from harness.types import Json, stable_id
-from harness_sft.batches import Batches, Row, split_rows, token_rows
-from harness_sft.imitation import ImitationTrainer
+from harness.types import Json
 from harness_sft.options import Options
-from harness_sft.packing import can_pack, packed
-from harness_sft.watch import Watch
-
-LOWER = "part_tokens, then batch_size or max_length, in [options.sft]"
 
 
 def sft(settings: Settings) -> Trainer:
-    return SftTrainer(read_options(Options, settings, name="sft"))
+    options, calls = read_options(Options, settings, name="sft"), settings.calls
+    return SftTrainer(options, shares_memory=lambda: calls is not None and calls.used)
 
 
 class SftTrainer:
-    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them."""
+    """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them.
+
+    ``shares_memory``: whether what makes the demonstrations changes this process (chat models share
+    a cache, limits and a budget), so that they cannot be made in another.
+    """
 
     needs = "demonstrations"
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options, *, shares_memory: Callable[[], bool] = lambda: False
+    ) -> None:
         self.options = options
+        self._shares_memory = shares_memory
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         """Train in place on the device where the model is; goes on from a snapshot in the folder.
@@ -50,91 +41,7 @@ class SftTrainer:
         Raises ``NothingToLearn`` without demonstrations, ``OutOfMemory``, and ``RunError`` for a
         snapshot that cannot be read or written.
         """
-        options, model = self.options, job.policy.model
-        rows = token_rows(job.demonstrations or (), job.policy, job.domain, options.max_length)
-        first = list(islice(rows, options.batch_size))
-        if not first:
-            raise NothingToLearn(
-                "there is no demonstration with a turn of the agent to train on",
-                hint="Check that the teacher solves tasks of this domain.",
-            )
-        heldout = list(token_rows(job.heldout, job.policy, job.domain, options.max_length))
-        snapshots = Snapshots(job.folder, _identity(options, job, first))
-        with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
-            on_cpu = model.device.type == "cpu"
-            packs = on_cpu and can_pack(model, first[0]["input_ids"])
-            bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
-            cores = threads if packs else 0
-            collate = DataCollatorForLanguageModeling(
-                _pad_id(job.policy.tokenizer), padding_free=packs
-            )
-            batches = Batches(
-                first,
-                rows,
-                collate,
-                size=options.batch_size,
-                part_tokens=options.part_tokens,
-                cores=cores,
-            )
-            batches.skip(snapshots.step)
-            looked_at = split_rows(heldout, options.part_tokens, packed=packs)
-            watch = Watch(job, options, [collate(part) for part in looked_at], snapshots)
-            trainer = ImitationTrainer(
-                model=model,
-                args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
-                train_dataset=Dataset.from_list(first[:1]),
-                processing_class=job.policy.tokenizer,
-                data_collator=collate,
-                batches=batches,
-                rate=watch.schedule.factor,
-                cores=cores,
-                bf16=bf16,
-            )
-            watch.follow(trainer)
-            with closing(trainer), packed(model) if packs else nullcontext():
-                trainer.train()
-        job.policy.weights_changed()
-        snapshots.clear()
-        return {**watch.record(), "packed": packs, "threads": threads, "bf16": bf16}
+        # TRL takes seconds to import: not before there is something to train.
+        from harness_sft.training import train
 
-
-def _identity(options: Options, job: TrainingJob, first: Sequence[Row]) -> str:
-    return stable_id("sft", asdict(options), job.seed, job.policy.checkpoint.id, first)
-
-
-def _arguments(options: Options, job: TrainingJob, *, on_cpu: bool, bf16: bool) -> SFTConfig:
-    arguments = SFTConfig(
-        output_dir=str(job.folder),
-        max_steps=options.max_steps,
-        per_device_train_batch_size=1,
-        learning_rate=options.learning_rate,
-        optim="adamw_torch_fused",
-        adam_beta2=0.95,
-        max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        gradient_checkpointing=options.gradient_checkpointing,
-        bf16=bf16,
-        use_cpu=on_cpu,
-        use_cache=job.policy.model.config.use_cache,
-        seed=job.seed,
-        report_to=[],
-        disable_tqdm=True,
-        log_level="critical",
-        logging_strategy="no",
-        save_strategy="no",
-        dataloader_pin_memory=False,
-    )
-    # Several visible GPUs would make Trainer copy the model to each of them (DataParallel).
-    arguments._n_gpu = min(1, arguments.n_gpu)
-    return arguments
-
-
-def _fast_bf16(on_cpu: bool) -> bool:
-    if on_cpu:
-        return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-
-
-def _pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
-    return next(number for number in known if number is not None)
+        return train(self.options, job, may_fork=can_fork() and not self._shares_memory())

@@ -11,7 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from harness.protocols import TrainingJob
 from harness.snapshots import GoodWeights, Snapshots
 from harness.types import Json
-from harness_sft.batches import Part
+from harness_sft.batches import Row
 from harness_sft.imitation import ImitationTrainer
 from harness_sft.options import Options
 from harness_sft.schedule import Plateau, Schedule
@@ -25,7 +25,7 @@ class Watch(TrainerCallback):
     """Told of each step by the trainer it follows; has the ``record`` when the run is over."""
 
     def __init__(
-        self, job: TrainingJob, options: Options, heldout: Sequence[Part], snapshots: Snapshots
+        self, job: TrainingJob, options: Options, heldout: Sequence[Row], snapshots: Snapshots
     ) -> None:
         self.schedule = Schedule(options.max_steps, options.seconds)
         self._job = job

@@ -12,7 +12,7 @@ from harness.metrics import (
     pass_hat_k,
     pass_table,
 )
-from harness.types import Episode, Grade, Interval, Scenario, Score, Task, Trajectory
+from harness.types import Episode, Grade, Scenario, Score, Task, Trajectory
 
 trials_of_a_task = st.lists(st.booleans(), min_size=1, max_size=6)
 full_tables = st.lists(
@@ -112,9 +112,29 @@ def test_no_results_make_an_empty_table() -> None:
     assert (table.tasks, table.trials, table.faults, dict(table.pass_)) == (0, 0, 0, {})
 
 
-def test_a_difference_between_equal_arms_is_nothing() -> None:
+def test_a_difference_between_equal_arms_is_nothing_as_far_as_so_few_tasks_can_tell() -> None:
     rows = results([[True, False], [False, False], [True, True]])
-    assert paired_difference(rows, rows) == Interval(value=0, low=0, high=0)
+    difference = paired_difference(rows, rows)
+    assert difference is not None
+    assert difference.value == 0
+    assert difference.high == -difference.low == pytest.approx(100 * (1 - 0.05 ** (1 / 3)))
+
+
+@pytest.mark.parametrize("tasks", [1, 10, 100])
+@pytest.mark.parametrize("success", [True, False])
+def test_tasks_that_all_end_alike_leave_the_doubt_of_their_number(tasks, success) -> None:
+    """The bound is where seeing no task end otherwise gets a chance of 5%."""
+    interval = pass_table(results([[success] * 2] * tasks), ks=(2,)).pass_[2]
+    assert interval.value == (100 if success else 0)
+    far = interval.low if success else 100 - interval.high
+    assert (far / 100) ** tasks == pytest.approx(0.05)
+    assert (interval.high if success else interval.low) == interval.value
+
+
+def test_a_share_that_is_the_same_in_every_task_is_not_certain() -> None:
+    interval = pass_table(results([[True, False]] * 20), ks=(1,)).pass_[1]
+    assert interval.value == 50
+    assert 50 - interval.low == interval.high - 50 == pytest.approx(50 * (1 - 0.05 ** (1 / 20)))
 
 
 def test_pairing_cancels_the_difficulty_of_tasks() -> None:

@@ -257,6 +257,18 @@ def test_an_empty_report_says_what_is_missing(form: Any) -> None:
     assert "results on held-out tasks" in text
 
 
+def test_an_evaluation_lacks_nothing_and_names_no_part_of_a_round(document: Document) -> None:
+    alone = {"arms": [arm("policy", [50.0])], "complete": True}
+    parts = {key: document[key] for key in ("policy", "simulator", "judge", "injector", "trainer")}
+    text = printed(alone | parts, 80)
+    assert "Not there" not in text
+    assert f"simulator {parts['simulator']}" in text
+    assert "judge" not in text
+    assert "trainer" not in text
+    assert "Not there" in printed(alone | parts | {"complete": False}, 80)
+    assert "judge" in printed(alone | parts | {"blame": document["blame"]}, 80)
+
+
 @pytest.mark.parametrize("form", [printed, to_html])
 @pytest.mark.parametrize("value", [None, "x", [None], [{}], {"a": None}, float("nan")])
 def test_any_part_may_be_missing_null_or_of_another_type(

@@ -89,6 +89,53 @@ def test_faults_are_counted_and_never_scored(serve, command, tmp_path) -> None:
     assert counts["usage"]["calls"] == 0
 
 
+UNLUCKY = {
+    "rate_limit": (Reply(status=429), "infrastructure_fault"),
+    "server_error": (Reply(status=500), "infrastructure_fault"),
+    "overloaded": (Reply(status=529), "infrastructure_fault"),
+    "timeout": (Reply(text="late", seconds=3), "infrastructure_fault"),
+    "connection": (Reply(text="cut short", cut=True), "infrastructure_fault"),
+    "malformed_reply": (Reply(raw=b"{"), "infrastructure_fault"),
+    "bad_request": (Reply(status=400, error="strange request"), "infrastructure_fault"),
+    "empty_reply": (Reply(), "user_fault"),
+    "refusal": (Reply(text="I cannot.", stop="refusal"), "user_fault"),
+    "context_overflow": (
+        Reply(status=400, error="prompt is too long: 3 tokens > 2 maximum"),
+        "context_overflow",
+    ),
+}
+PATIENCE = ("calls.retries=1", "calls.first_pause=0.001", "calls.call_seconds=1.5")
+
+
+@pytest.mark.parametrize("cause", UNLUCKY)
+def test_a_fault_is_of_one_conversation_and_no_score(serve, command, tmp_path, cause) -> None:
+    reply, kind = UNLUCKY[cause]
+    unlucky: list[str] = []
+
+    def answer(asked):
+        unlucky[:] = unlucky or [asked.system]
+        return reply if asked.system == unlucky[0] else customer(asked)
+
+    serve("claude", answer)
+    options = [word for option in PATIENCE for word in ("--option", option)]
+    small = ("eval", "--policy", "expert", "--tasks", 4, "--trials", 1, "--seed", 5)
+    outcome = command(*small, *options, "--simulator", "claude", "--out", "run", "--json")
+    assert outcome.status == 0, outcome.err
+    lines = (tmp_path / "run" / "evals/policy-test/episodes.jsonl").read_text().splitlines()
+    ended = sorted(json.loads(line)["trajectory"]["ended"] for line in lines)
+    assert ended == sorted([kind, *["user_stop"] * 3])
+    (arm,) = json.loads(outcome.out)["arms"]
+    assert arm["fault_kinds"] == {kind: 1}
+    scored, counted = arm["pass"]["1"]["value"], arm["pass_counted"]["1"]["value"]
+    assert counted == pytest.approx(scored * 3 / 4)
+    counts = read(tmp_path / "run" / "calls.json")["user"]
+    assert counts["faults"] == {cause: 1}
+    paid = counts["failures"].get("empty_reply", 0) + counts["failures"].get("refusal", 0)
+    failed = sum(counts["failures"].values())
+    assert counts["attempts"] == counts["usage"]["calls"] + failed - paid
+    assert failed == counts["retries"] + 1
+
+
 def test_a_spent_budget_keeps_what_is_finished_and_a_larger_one_goes_on(
     serve, command, tmp_path
 ) -> None:

@@ -41,7 +41,7 @@ from harness.types import (
     Usage,
 )
 from harness_retail.domain import RetailDomain
-from harness_retail.records import Address, Order, OrderItem, Payment, Product, User, Variant
+from harness_retail.records import Address, Order, OrderItem, Product, User, Variant, new_order
 from harness_retail.state import Database
 from harness_scripted.expert import oracle
 from harness_scripted.user import ScriptedUser
@@ -75,25 +75,8 @@ def item(name: str) -> OrderItem:
 
 def order(order_id: str, *names: str) -> Order:
     items = [item(name) for name in names]
-    total = sum(one["price"] for one in items)
-    return Order(
-        order_id=order_id,
-        user_id="ada_reed_1000",
-        address=HOME.copy(),
-        items=items,
-        status="pending",
-        fulfillments=[],
-        payment_history=[
-            Payment(transaction_type="payment", amount=total, payment_method_id="credit_card_1")
-        ],
-        cancel_reason=None,
-        exchange_items=None,
-        exchange_new_items=None,
-        exchange_payment_method_id=None,
-        exchange_price_difference=None,
-        return_items=None,
-        return_payment_method_id=None,
-    )
+    by = "credit_card_1"
+    return new_order(order_id, "ada_reed_1000", HOME, items, status="pending", paid_by=by)
 
 
 def product(name: str) -> Product:

@@ -9,7 +9,8 @@ import pytest
 from harness.chat import Allowance, ChatReply, ChatRequest
 from harness.errors import ChatFailure, ConfigError, MissingExtra
 from harness.llm.chat import Chat
-from harness.llm.providers import Clients, Provider
+from harness.llm.clients import Clients
+from harness.llm.providers import Provider
 from harness.protocols import Settings
 from harness.testing import FakeChatModel
 from harness.types import Message, ToolCall, Usage

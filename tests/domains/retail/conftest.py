@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from harness_retail.records import Address, Order, OrderItem, Payment, Product, User, Variant
+from harness_retail.records import (
+    Address,
+    Order,
+    OrderItem,
+    Product,
+    User,
+    Variant,
+    new_order,
+)
 from harness_retail.state import Database
 
 ADDRESS = Address(
@@ -15,25 +23,7 @@ ADDRESS = Address(
 
 
 def make_order(order_id: str, status: str, items: list[OrderItem], method_id: str) -> Order:
-    total = round(sum(item["price"] for item in items), 2)
-    return Order(
-        order_id=order_id,
-        user_id="ada_reed_1000",
-        address=ADDRESS.copy(),
-        items=items,
-        status=status,
-        fulfillments=[],
-        payment_history=[
-            Payment(transaction_type="payment", amount=total, payment_method_id=method_id)
-        ],
-        cancel_reason=None,
-        exchange_items=None,
-        exchange_new_items=None,
-        exchange_payment_method_id=None,
-        exchange_price_difference=None,
-        return_items=None,
-        return_payment_method_id=None,
-    )
+    return new_order(order_id, "ada_reed_1000", ADDRESS, items, status=status, paid_by=method_id)
 
 
 def make_item(item_id: str, color: str, price: float) -> OrderItem:

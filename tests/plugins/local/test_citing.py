@@ -21,7 +21,7 @@ ORDER = {
     ],
     "paid_by": [{"source": "paypal", "id": "paypal_4711"}],
 }
-LAMP = " desk lamp red<|@1|><|@0|>"
+LAMP = " pending desk lamp red<|@1|><|@0|>"
 
 
 class Reader(CompactCodec):
@@ -89,15 +89,42 @@ def test_what_the_user_named_is_not_cited(codec: Reader, talk: CompactTranscript
     assert cited(codec, talk.write(say("cancel: order #W2611340. Shall I?"))) == []
 
 
-def test_a_row_is_cited_once_for_a_request_and_again_after_its_write(
+def test_a_row_is_cited_by_each_proposal_and_by_one_look_up(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    look_up = ToolCall(name="show_item", arguments={"item_id": "1000000001"})
+    hear(talk, "Please return the desk lamp.")
+    assert cited(codec, talk.write(say("", look_up))) == [LAMP]
+    assert cited(codec, talk.write(say("", look_up))) == []
+    assert cited(codec, talk.write(say("return: item 1000000001. Shall I?"))) == [LAMP]
+    assert cited(codec, talk.write(say("I mean item 1000000001. Shall I?"))) == [LAMP]
+    assert cited(codec, talk.write(say("", look_up))) == []
+
+
+def test_what_was_said_for_one_request_is_no_reason_in_the_next(
     codec: Reader, talk: CompactTranscript
 ) -> None:
     hear(talk, "Please return the desk lamp.")
-    assert cited(codec, talk.write(say("return: item 1000000001. Shall I?"))) == [LAMP]
-    assert cited(codec, talk.write(say("I mean item 1000000001. Shall I?"))) == []
-    call = ToolCall(name="change_order", arguments={"item_ids": ["1000000001"]})
-    assert cited(codec, talk.write(say("", call))) == []
-    assert cited(codec, talk.write(say("return: item 1000000001. Shall I?"))) == [LAMP]
+    talk.write(say("", ToolCall(name="change_order", arguments={})))
+    hear(talk, "Cancel it all.", order=False)
+    assert cited(codec, talk.write(say("cancel: order #W2611340. Shall I?"))) == []
+
+
+def test_a_look_up_cites_what_the_agent_will_speak_of(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "Please return something.")
+    look_up = say("", ToolCall(name="show_order", arguments={"order_id": "#W2611340"}))
+    offer = say("return: item 1000000002. Shall I proceed?")
+    assert cited(codec, talk.write(look_up, [offer])) == [" pending kettle blue<|@2|><|@0|>"]
+
+
+def test_a_row_that_tells_of_two_ids_is_cited_for_both(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "The lamp that comes with the kettle.")
+    offer = say("return: order #W2611340, item 1000000001, item 1000000002. Shall I?")
+    assert cited(codec, talk.write(offer)) == [LAMP, " pending kettle blue<|@2|><|@0|>"]
 
 
 def test_an_amount_is_cited_by_the_row_that_has_it(codec: Reader, talk: CompactTranscript) -> None:
@@ -126,13 +153,16 @@ def test_a_citation_that_never_ends_leaves_nothing_said(
     assert talk.read(cites, number=3) == say("")
 
 
-def test_words_that_the_user_said_are_marked_in_rows(
+def test_words_that_the_user_said_are_marked_in_rows_that_come_in_its_order(
     codec: Reader, talk: CompactTranscript
 ) -> None:
-    ids = hear(talk, "The desk lamp in blue, to my PayPal account.")
-    marks = [at for at, token in enumerate(ids) if token == codec.lexicon.frame[SAID]]
-    words = [codec.words(ids[at + 1 :]).split()[0] for at in marks]
-    assert [word.partition("<")[0] for word in words] == ["desk", "blue", "paypal"]
+    text = codec.words(hear(talk, "The kettle and the desk lamp in red, to my PayPal account."))
+    rows = text.partition("<|tool|>")[2].split("\n")
+    assert [row.rpartition("<|@")[0] for row in rows[1:]] == [
+        "<|said|> pending desk lamp red<|@1|>",
+        "<|said|><|@0|> paypal",
+        " pending<|said|> kettle blue<|@2|>",
+    ]
 
 
 def test_what_was_said_before_a_write_is_not_marked_after_it(
@@ -149,5 +179,28 @@ def test_what_the_user_speaks_of_again_is_shown_again(
     hear(talk, "Please cancel #W2611340.")
     said = [Message(role="user", content="No, return the desk lamp to my PayPal account.")]
     again = codec.words(talk.context(said, unfinished=False))
-    assert "<|said|> desk lamp red<|@1|><|@0|> price 52<|.50|>" in again
+    assert "pending<|said|> desk lamp red<|@1|><|@0|> price 52<|.50|>" in again
     assert "kettle" not in again
+
+
+def test_of_many_rows_those_that_fit_best_are_shown_again(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    colors = ("red", "blue", "green", "white", "black", "grey")
+    lamps = [{"name": "Lamp", "color": c, "item_id": f"100000000{i}"} for i, c in enumerate(colors)]
+    shown = Message(role="tool", content=json.dumps({"items": lamps}), call_id="c")
+    talk.context([shown], unfinished=False)
+    said = [Message(role="user", content="The lamp in red.")]
+    again = codec.words(talk.context(said, unfinished=False))
+    assert again.count("lamp") == 5, "what was said, and four of six"
+    assert "lamp red" in again
+
+
+def test_a_row_shown_anew_with_other_words_of_its_order_is_shown_once(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "Please cancel it.")
+    after = json.dumps({**ORDER, "status": "cancelled"})
+    news = codec.words(talk.context([Message(role="tool", content=after)], unfinished=False))
+    assert "cancelled" in news
+    assert "lamp" not in news

@@ -140,6 +140,12 @@ def test_a_file_is_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         opened("model/config.json")
 
 
+@pytest.mark.parametrize("path", ["./model", "../model", "-/model"])
+def test_a_path_that_leads_nowhere_is_no_hub_id(path: str) -> None:
+    with pytest.raises(ModelError, match=f"no model folder '{path}'"):
+        opened(path)
+
+
 def test_a_hub_id_without_the_hub_is_told_at_once() -> None:
     with pytest.raises(ModelError, match="nobody/nothing, and the hub cannot be reached") as error:
         opened("nobody/nothing")

@@ -25,7 +25,7 @@ def test_each_record_is_a_row_with_the_id_of_what_contains_it() -> None:
     }
     assert texts(json.dumps(order)) == [
         "#W2611340 pending",
-        "Puzzle 1500 animals 1808611083 6245746168 #W2611340 price 294.47",
+        "pending Puzzle 1500 animals 1808611083 6245746168 #W2611340 price 294.47",
     ]
 
 
@@ -70,6 +70,13 @@ def test_text_that_is_no_json_comes_back_as_it_is() -> None:
     assert texts("12.50") == ["12.50"]
     assert texts('"plain"') == ["plain"]
     assert texts("") == [""]
+
+
+def test_a_row_has_the_few_words_of_what_contains_it() -> None:
+    kinds = '{"1000000001": {"color": "red", "size": "S"}}'
+    shop = f'{{"name": "Mug", "about": "one two three four five", "kinds": {kinds}}}'
+    assert rows(shop)[-1] == Row(cue="red S", after="1000000001 kinds")
+    assert rows(shop)[-1].of == "Mug"
 
 
 def test_lists_of_records_at_the_top_are_rows() -> None:

@@ -18,7 +18,7 @@ from harness.rollout import Job, Setting, rollout
 from harness.testing.fakes import play
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task, ToolCall
 from harness_retail.domain import RetailDomain
-from harness_retail.records import Address, Order, OrderItem, Payment, Product, User, Variant
+from harness_retail.records import Address, OrderItem, Product, User, Variant, new_order
 from harness_retail.shop import shop_of
 from harness_retail.state import Database
 from harness_scripted.expert import oracle
@@ -59,23 +59,13 @@ SHOP = Database(
         )
     },
     orders={
-        ORDER_A: Order(
-            order_id=ORDER_A,
-            user_id="ada_reed_1000",
-            address=HOME,
-            items=[item("Mug"), item("Ceramic Vase")],
+        ORDER_A: new_order(
+            ORDER_A,
+            "ada_reed_1000",
+            HOME,
+            [item("Mug"), item("Ceramic Vase")],
             status="pending",
-            fulfillments=[],
-            payment_history=[
-                Payment(transaction_type="payment", amount=40.0, payment_method_id="paypal_10002")
-            ],
-            cancel_reason=None,
-            exchange_items=None,
-            exchange_new_items=None,
-            exchange_payment_method_id=None,
-            exchange_price_difference=None,
-            return_items=None,
-            return_payment_method_id=None,
+            paid_by="paypal_10002",
         )
     },
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from typing import Any
 
@@ -11,7 +12,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Settings, TrainingJob
 from harness.registry import Registry
-from harness_sft.batches import deal_rows, split_rows, token_rows
+from harness_sft.batches import Batches, Row, deal_rows, load, split_rows, token_rows
 from harness_sft.options import Options
 from harness_sft.packing import can_pack
 from harness_sft.schedule import Plateau, Schedule
@@ -70,6 +71,37 @@ def test_cores_get_shares_of_about_equal_tokens(policy: Any, world: Any) -> None
     assert deal_rows(rows[:1], 2) == [[rows[0]], []]
 
 
+def numbered(count: int) -> Iterator[Row]:
+    yield from ({"input_ids": [number], "labels": [os.getpid()]} for number in range(count))
+    raise NothingToLearn("that was all", hint="ask for less")
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_batches_are_the_same_whether_or_not_they_are_made_ahead(ahead: bool) -> None:
+    rows = numbered(11)
+    batches = Batches(list(islice(rows, 4)), rows, size=4)
+    batches.skip(1)
+    made = load(batches, ahead=ahead)
+    batch = next(made)
+    assert [row["input_ids"] for row in batch] == [[4], [5], [6], [7]]
+    assert all((row["labels"] == [os.getpid()]) != ahead for row in batch)
+    with pytest.raises(NothingToLearn, match="that was all") as raised:
+        next(made)
+    assert raised.value.hint == "ask for less"
+
+
+def test_training_is_the_same_with_batches_made_ahead(job: Jobs, policy: Any, world: Any) -> None:
+    start = {name: value.clone() for name, value in policy.model.state_dict().items()}
+    found = []
+    for shares_memory in (True, False):
+        policy.model.load_state_dict(start)
+        options = Options(max_steps=3, batch_size=8, bf16=False, threads=2)
+        trainer = SftTrainer(options, shares_memory=lambda shares=shares_memory: shares)
+        trainer.train(job(demonstrations=world.endless_echoes()))
+        found.append(weights(policy.model))
+    assert torch.equal(*found)
+
+
 def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: Any, world: Any) -> None:
     heldout = [world.echo(letter, 3) for letter in world.letters]
     training = job(demonstrations=world.endless_echoes(), heldout=heldout)
@@ -96,7 +128,7 @@ def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
     with_packing = weights(policy.model)
 
     policy.model.load_state_dict(untouched)
-    monkeypatch.setattr("harness_sft.trainer.can_pack", lambda model, ids: False)
+    monkeypatch.setattr("harness_sft.training.can_pack", lambda model, ids: False)
     padded = train(job(demonstrations=world.endless_echoes(), heldout=heldout), part_tokens=30)
     assert (packed["packed"], padded["packed"]) == (True, False)
     assert packed["tokens"] == padded["tokens"]
