@@ -147,7 +147,7 @@ class FaissClusterer(Clusterer):
                 tried[embedding.method] = _Field(diagnoses, embedding, self)
             return tried[embedding.method]
 
-        choice = self.chooser.choose(diagnoses, lambda embedding: field(embedding).grouping.merit)
+        choice = self.chooser.choose(diagnoses, lambda embedding: field(embedding).merit())
         return field(choice.embedding), choice
 
 
@@ -201,6 +201,11 @@ class _Field:
         number = np.full(len(found.centres) + 1, NOISE)
         number[kept] = np.arange(len(kept))
         return Grouping(labels=number[labels], centres=found.centres[kept], merit=found.merit)
+
+    def merit(self) -> float:
+        """The silhouette times the share of the failures in patterns: 0 for a single pattern."""
+        inside = self.weights[self.grouping.labels != NOISE].sum() / self.weights.sum()
+        return silhouette(self.vectors, self.weights, self.grouping) * float(inside)
 
     def members(self) -> list[list[tuple[Diagnosis, Look]]]:
         """The members of each group with how they are seen, by falling nearness to its centre."""

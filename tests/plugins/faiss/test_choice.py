@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,33 @@ def test_what_was_chosen_is_in_the_method_and_in_the_quality() -> None:
     assert clusterer.method.endswith(str(quality["embedding"]))
     assert "1 kind comes again" in str(quality["embedding_chosen_by"])
     assert sorted(len(pattern.members) for pattern in patterns) == [20, 20, 20]
+
+
+class AllAlike:
+    """Stands for a sentence model that tells nothing apart but strays, each from all others."""
+
+    method = "all alike"
+    version = "0"
+
+    def learn(self, texts: Sequence[str]) -> Embed:
+        return self._embed
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        places = [1 + text.count("x") if text.startswith("stray") else 0 for text in texts]
+        return np.eye(32, dtype=np.float32)[places]
+
+
+def test_an_embedding_that_puts_all_into_one_pattern_is_not_taken() -> None:
+    given = told(90, ["other"])
+    strays = [
+        replace(d, trajectory_id=f"s{n}", kind="other", summary=f"stray {'x' * n}")
+        for n, d in enumerate(given[:30])
+    ]
+    clusterer = FaissClusterer(Options(), Chooser(sentences=AllAlike), seed=0)
+    clusterer.cluster([*given, *strays], [])
+    quality = clusterer.survey().quality
+    assert "0.00 by sentences" in str(quality["embedding_chosen_by"])
+    assert quality["embedding"] == LexicalEmbedding.method
 
 
 def test_a_configured_model_is_taken_whatever_the_kinds() -> None:
