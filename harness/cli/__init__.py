@@ -12,7 +12,17 @@ import sys
 
 import typer
 
-from harness.cli import about, discovery, evaluate, interchange, loop, report, stations, tasks
+from harness.cli import (
+    about,
+    discovery,
+    evaluate,
+    interchange,
+    loop,
+    report,
+    stations,
+    study,
+    tasks,
+)
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -22,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (loop, evaluate, discovery, stations, tasks, report, interchange, about):
+for module in (loop, evaluate, discovery, stations, tasks, report, study, interchange, about):
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does
     paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from harness.config import LoopConfig
     from harness.parts import Parts
-    from harness.protocols import Domain
+    from harness.protocols import Domain, Observer
     from harness.store import Store
     from harness.types import Json, Split, Task
 
@@ -48,18 +48,24 @@ def open_run(
         if out is not None and out != resume:
             raise typer.BadParameter("give --out or --resume, not both")
         return Store.open(resume)
-    _checked(config, splits, training=training)
+    checked(config, splits, training=training)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
     return Store.create(folder, config.plain())
 
 
 @contextmanager
-def working(store: Store, changes: Mapping[str, Json] | None = None) -> Iterator[Parts]:
+def working(
+    store: Store,
+    changes: Mapping[str, Json] | None = None,
+    *,
+    observers: tuple[Observer, ...] = (),
+    go_on: str = "",
+) -> Iterator[Parts]:
     """The run's products, with live progress on stderr and the folder locked while in use.
 
     ``changes`` (None: not given) replace settings of the run, and stay. Ctrl-C and a budget that is
-    spent leave the folder as it is and say how to go on; an error before anything was made in a new
-    folder leaves no folder.
+    spent leave the folder as it is and say how to ``go_on``; an error before anything was made in a
+    new folder leaves no folder.
     """
     from harness.cli.interrupt import interruptions
     from harness.config import parse_config
@@ -68,7 +74,7 @@ def working(store: Store, changes: Mapping[str, Json] | None = None) -> Iterator
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     with store.lock(), interruptions() as interrupts, LiveProgress() as live:
         config = store.change(given) if given else store.config
-        parts = options.make_parts(parse_config(config), (live, interrupts))
+        parts = options.make_parts(parse_config(config), (live, interrupts, *observers))
         store.warn = lambda message: parts.notify("warning", message=message)
         try:
             with counted(parts, store):
@@ -81,7 +87,8 @@ def working(store: Store, changes: Mapping[str, Json] | None = None) -> Iterator
             raise
         except KeyboardInterrupt:
             parts.notify("run_interrupted")
-            typer.echo(f"Kept; `loop` and `eval` go on with --resume {store.folder}", err=True)
+            usual = f"`loop` and `eval` go on with --resume {store.folder}"
+            typer.echo(f"Kept; {go_on or usual}", err=True)
             raise
 
 
@@ -136,7 +143,7 @@ def show_plan(
     from harness.plan import plan
     from harness.report import plan_table
 
-    parts = _checked(config, splits, training=training)
+    parts = checked(config, splits, training=training)
     planned = plan(parts, stations(parts))
     emit(planned, plan_table(planned), as_json=as_json)
 
@@ -155,7 +162,8 @@ def warn(message: str) -> None:
     typer.echo(f"warning: {message}", err=True)
 
 
-def _checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Parts:
+def checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Parts:
+    """The products of a configuration, all made and found to be in order, with enough tasks."""
     from harness.evaluation import held_out_tasks
 
     parts = options.make_parts(config)

@@ -11,8 +11,9 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 class Options:
     """How long to train, and how.
 
-    ``seconds``: time budget; None: ``max_steps`` alone. ``batch_size``: conversations a step.
-    ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
+    ``seconds``: time budget; ``cpu_seconds``: budget of CPU time, all cores together, which a busy
+    machine does not shrink; None for both: ``max_steps`` alone. ``batch_size``: conversations a
+    step. ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
     through the model at once. ``eval_every``: steps between looks at the held-out loss; after
     ``patience`` looks without a gain of 1% the learning rate begins to decay, after as many again
     training ends. A killed run goes on from the last multiple of ``save_every`` steps.
@@ -20,6 +21,7 @@ class Options:
     """
 
     seconds: PositiveFloat | None = None
+    cpu_seconds: PositiveFloat | None = None
     max_steps: PositiveInt = 1000
     batch_size: PositiveInt = 32
     learning_rate: NonNegativeFloat = 3e-3

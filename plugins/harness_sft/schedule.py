@@ -1,45 +1,53 @@
-"""Turn steps done and seconds passed into a learning rate and a decision to stop."""
+"""Turn steps done, seconds passed and CPU time used into a learning rate and a decision to stop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 
+from harness import cputime
+
 WARM_UP = 0.03
 DECAY = 0.6
 
 
 class Schedule:
-    """Warm-up, plateau and linear decay to 0 over a budget of steps, of seconds, or of both.
+    """Warm-up, plateau and linear decay to 0 over budgets of steps, of seconds and of CPU seconds.
 
-    The run is over when either budget is used up, so the learning rate follows whichever is
-    further gone. Decay takes the last 60% of the run.
+    The run is over when any budget is used up, so the learning rate follows whichever is furthest
+    gone. Decay takes the last 60% of the run.
     """
 
     def __init__(
         self,
         max_steps: int,
         seconds: float | None,
+        cpu_seconds: float | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        cpu_clock: Callable[[], float] = cputime.cpu_seconds,
     ) -> None:
         self.max_steps = max_steps
         self.seconds = seconds
+        self.cpu_seconds = cpu_seconds
         self._clock = clock
-        self._started = clock()
+        self._cpu_clock = cpu_clock
+        self._started, self._cpu_started = clock(), cpu_clock()
         self._decay_from = 1 - DECAY
         self._end = 1.0
 
     def start(self) -> None:
         """Count seconds from now."""
-        self._started = self._clock()
+        self._started, self._cpu_started = self._clock(), self._cpu_clock()
 
     def state(self) -> dict[str, float]:
-        """The seconds used, and where the decay begins and ends, to go on from."""
-        return {"elapsed": self.elapsed, "decay_from": self._decay_from, "end": self._end}
+        """The time used, and where the decay begins and ends, to go on from."""
+        used = {"elapsed": self.elapsed, "cpu": self.cpu_elapsed}
+        return {**used, "decay_from": self._decay_from, "end": self._end}
 
     def restore(self, state: Mapping[str, float]) -> None:
         self._started = self._clock() - state["elapsed"]
+        self._cpu_started = self._cpu_clock() - state["cpu"]
         self._decay_from, self._end = state["decay_from"], state["end"]
 
     @property
@@ -47,11 +55,17 @@ class Schedule:
         """Seconds since the start."""
         return self._clock() - self._started
 
+    @property
+    def cpu_elapsed(self) -> float:
+        """CPU seconds since the start, of all cores and of the processes that make batches."""
+        return self._cpu_clock() - self._cpu_started
+
     def progress(self, step: int) -> float:
         """The share of the budget that is used up after ``step`` steps, in [0, 1]."""
         of_steps = step / self.max_steps
         of_time = self.elapsed / self.seconds if self.seconds else 0.0
-        return min(1.0, max(of_steps, of_time))
+        of_cpu = self.cpu_elapsed / self.cpu_seconds if self.cpu_seconds else 0.0
+        return min(1.0, max(of_steps, of_time, of_cpu))
 
     def factor(self, step: int) -> float:
         """What to multiply the learning rate by after ``step`` steps, in [0, 1]."""
@@ -74,7 +88,10 @@ class Schedule:
         """What ended the run: a budget, or the plateau that made it shorter."""
         if self._end < 1:
             return "plateau"
-        return "max_steps" if step >= self.max_steps else "seconds"
+        if step >= self.max_steps:
+            return "max_steps"
+        is_cpu = self.cpu_seconds is not None and self.cpu_elapsed >= self.cpu_seconds
+        return "cpu_seconds" if is_cpu else "seconds"
 
     def decay_now(self, step: int) -> bool:
         """Begin the decay here and end the sooner in proportion; False if it has begun already."""

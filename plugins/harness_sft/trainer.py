@@ -34,10 +34,11 @@ class SftTrainer:
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         """Train in place on the device where the model is; goes on from a snapshot in the folder.
 
-        The record has ``steps``, ``seconds``, ``tokens``, ``tokens_per_second``; ``loss`` and
-        ``heldout_loss`` (nats per token of the policy; None without held-out demonstrations) and
-        their ``curve``; ``stopped_because`` (max_steps, seconds, plateau, "out of demonstrations"
-        or "loss not finite"); ``packed``, ``threads``, ``bf16``.
+        The record has ``steps``, ``seconds``, ``cpu_seconds`` (all cores together), ``tokens``,
+        ``tokens_per_second``; ``loss`` and ``heldout_loss`` (nats per token of the policy; None
+        without held-out demonstrations) and their ``curve``; ``stopped_because`` (max_steps,
+        seconds, cpu_seconds, plateau, "out of demonstrations" or "loss not finite"); ``packed``,
+        ``threads``, ``bf16``.
         Raises ``NothingToLearn`` without demonstrations, ``OutOfMemory``, and ``RunError`` for a
         snapshot that cannot be read or written.
         """

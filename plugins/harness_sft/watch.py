@@ -27,7 +27,7 @@ class Watch(TrainerCallback):
     def __init__(
         self, job: TrainingJob, options: Options, heldout: Sequence[Row], snapshots: Snapshots
     ) -> None:
-        self.schedule = Schedule(options.max_steps, options.seconds)
+        self.schedule = Schedule(options.max_steps, options.seconds, options.cpu_seconds)
         self._job = job
         self._options = options
         self._heldout = heldout
@@ -36,7 +36,7 @@ class Watch(TrainerCallback):
         self._plateau = Plateau(options.patience)
         self._losses: dict[int, float] = {}
         self._heldout_losses: dict[int, float] = {}
-        self._seconds = 0.0
+        self._seconds = self._cpu_seconds = 0.0
         self._stopped_because = "out of demonstrations"
 
     def follow(self, trainer: ImitationTrainer) -> None:
@@ -90,12 +90,14 @@ class Watch(TrainerCallback):
         if len(self._losses) not in self._heldout_losses:
             self._look(len(self._losses))
         self._seconds = self.schedule.elapsed
+        self._cpu_seconds = self.schedule.cpu_elapsed
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``SftTrainer.train``."""
         return {
             "steps": len(self._losses),
             "seconds": round(self._seconds, 2),
+            "cpu_seconds": round(self._cpu_seconds, 2),
             "tokens": self._trainer.tokens,
             "tokens_per_second": round(self._trainer.tokens / max(self._seconds, 1e-9), 1),
             "loss": _last(self._losses),

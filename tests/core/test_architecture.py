@@ -27,13 +27,13 @@ HEAVY = (
 )  # fmt: skip
 
 LAYERS = [
-    {"errors", "identity", "memory", "messages", "scenario", "types"},
+    {"cputime", "errors", "identity", "memory", "messages", "scenario", "types"},
     {"chat", "events", "exchange", "execution", "judging", "turns"},
     {"protocols"},
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},
     {"STATIONS"},
-    {"loop", "plan", "summary"},
+    {"loop", "plan", "study", "summary"},
     {"cli", "report", "testing"},
 ]
 """From the ground up; a module of the core that is not named is a station."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+PLUGIN = Path(__file__).parent / "plugin" / "harness_pupil.py"
 THIRD_PARTY = Path(__file__).parents[1] / "thirdparty" / "harness_weather"
 
 Harness = Callable[..., subprocess.Popen[str]]
@@ -26,14 +28,26 @@ def weather(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def harness(weather: Path) -> Harness:
+def pupil(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pupil's plugin, as pip would leave it."""
+    site = tmp_path_factory.mktemp("pupil")
+    info = site / "harness_pupil-1.0.dist-info"
+    info.mkdir()
+    shutil.copy(PLUGIN, site)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-pupil\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness]\npupil = harness_pupil\n")
+    return site
+
+
+@pytest.fixture(scope="session")
+def harness(weather: Path, pupil: Path) -> Harness:
     """Start the command with these words; its streams are pipes."""
 
     def start(*words: object) -> subprocess.Popen[str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         environment |= {
-            "PYTHONPATH": str(weather),
+            "PYTHONPATH": f"{weather}{os.pathsep}{pupil}",
             "OMP_NUM_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
             "COLUMNS": "120",

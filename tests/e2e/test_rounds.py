@@ -1,6 +1,5 @@
 """Several rounds of the loop on the weather domain, with a pupil that learns by decree."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from harness.registry import Registry
 from harness.store import Store
 from harness.types import Diagnosis, ErrorPattern
 
-PLUGIN = Path(__file__).parent / "plugin" / "harness_pupil.py"
 SIZES = {
     "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
     "targeted_tasks": 10, "heldout_demonstrations": 3,
@@ -68,14 +66,10 @@ Start = Callable[..., Run]
 
 
 @pytest.fixture
-def start(weather: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    site = tmp_path / "site"
-    info = site / "harness_pupil-1.0.dist-info"
-    info.mkdir(parents=True)
-    shutil.copy(PLUGIN, site)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-pupil\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[harness]\npupil = harness_pupil\n")
-    for folder in (weather, site):
+def start(
+    weather: Path, pupil: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Run]:
+    for folder in (weather, pupil):
         monkeypatch.syspath_prepend(str(folder))
     for name in [
         name for name in sys.modules if name.startswith(("harness_weather", "harness_pu"))

@@ -240,6 +240,20 @@ def test_the_learning_rate_follows_the_budget_that_is_further_gone() -> None:
     assert schedule.stopped_because(9) == "seconds"
 
 
+def test_a_budget_of_cpu_time_counts_on_after_a_kill_and_names_itself() -> None:
+    cpu = iter([0.0, 0.0, 30.0, 30.0])
+    killed = Schedule(1000, None, 60.0, cpu_clock=lambda: next(cpu))
+    killed.start()
+    assert killed.progress(1) == 0.5
+    state = killed.state()
+    cpu = iter([100.0, 100.0, 115.0, 130.0, 131.0])
+    resumed = Schedule(1000, None, 60.0, cpu_clock=lambda: next(cpu))
+    resumed.restore(state)
+    assert resumed.progress(2) == 0.75
+    assert resumed.is_over(3)
+    assert resumed.stopped_because(3) == "cpu_seconds"
+
+
 def test_a_decay_that_begins_early_ends_early() -> None:
     schedule = Schedule(1000, None)
     assert schedule.decay_now(200)

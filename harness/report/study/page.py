@@ -1,0 +1,144 @@
+"""A study's page in Markdown: every figure with its interval, every expectation with a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.report.figures import clean
+from harness.report.study.tables import (
+    budgets,
+    conduct_table,
+    difference_table,
+    effort_table,
+    learning_table,
+    main_table,
+    pattern_table,
+    shift_table,
+    table,
+    told,
+)
+from harness.study.analysis import Judged, judge
+from harness.study.reading import Results
+
+_METHOD = """\
+Intervals are 95% percentile intervals of {resamples} bootstrap resamples that draw seeds and,
+independently, tasks, and average over all pairs drawn (the pigeonhole bootstrap, Owen 2007);
+differences are taken within seed and task first. Where an arm has one seed, its interval is
+over tasks alone and says nothing about other seeds; with few seeds it is somewhat too narrow.
+Bold: the interval leaves out 0."""
+
+_RULES = """\
+A difference is *confirmed* if it reaches what was expected and its interval leaves out 0,
+*refuted* if the whole interval is below what was expected. That an arm is lowest, or fails
+less, is *confirmed* if the interval of its difference from each of the others is below 0,
+*refuted* if one is above. All else is *undecided*."""
+
+_PATTERNS = """\
+Failures of the test tasks per 100 conversations. A failure belongs to the round-1 pattern of
+its seed that holds most failures of the same kind with the same tool. *tasks made*: over all
+seeds, for RL on targeted tasks."""
+
+_CONDUCT = """\
+Per conversation on the test tasks, mean over seeds (lowest to highest seed). *Repeated*: with
+the name and arguments of an earlier call in the conversation. *Others' fault*: failures, over all
+seeds, that the judge blames on user, task or tool; they count in Pass^k. *Not counted*:
+conversations that ended in a fault, in no figure."""
+
+_EFFORT = """\
+CPU time of all processes, mean over seeds. *Making tasks*: conversations on validation tasks,
+their diagnoses and patterns, and the gates of new tasks; those of round 1 are shared by all.
+*Rollouts since SFT*: what the evaluated policy was trained on; *in all*: with those of earlier
+rounds whose weights it does not go on from."""
+
+
+def page(results: Results, source: str, pictures: Mapping[str, str], notes: str = "") -> str:
+    """The page. ``source`` is the file it is made from, ``pictures`` are paths by name of plot,
+    ``notes`` what people have to say, as it is.
+    """
+    sections = [
+        f"# {clean(results.study.title, 100)}",
+        _opening(results, source),
+        _expectations(results),
+        _section("Pass^k", main_table(results), _published(results), pictures, "pass"),
+        _section("Differences", difference_table(results), "", pictures, "differences"),
+        _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
+        _section("Training", "", "", pictures, "training"),
+        _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
+        _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
+        _section("Conduct", conduct_table(results), _CONDUCT, pictures, ""),
+        _section("Where the time went", effort_table(results), _effort(results), pictures, ""),
+        _voids(results),
+        notes.strip(),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def judged(results: Results) -> list[Judged]:
+    """Every expectation of the study with its verdict."""
+    return [judge(results, expectation) for expectation in results.study.expectations]
+
+
+def reason(one: Judged) -> str:
+    """The estimates that decided."""
+    if one.expectation.shows == "lowest":
+        return "; ".join(f"against `{name}` {told(e)}" for name, e in one.estimates.items())
+    return "; ".join(told(e) for e in one.estimates.values())
+
+
+def _opening(results: Results, source: str) -> str:
+    study = results.study
+    config = study.config("shared", study.seeds[0])
+    planned = study.turns()
+    had = len(results.shared) + sum(map(len, results.arms.values()))
+    had += sum(row.seed not in results.shared or row.arm != "shared" for row in results.voids)
+    so_far = "" if had >= len(planned) else f" **So far {had} of {len(planned)} turns are done.**"
+    return (
+        f"Made from `{source}` by `harness study report`; nothing here is typed in by hand but what"
+        f" is said to be a note. Domain `{config.domain}`, policy `{config.policy}`,"
+        f" {config.test_tasks} test tasks × {config.test_trials} trials at temperature"
+        f" {config.temperature:g}, {len(study.seeds)} training"
+        f" seed{'s' if len(study.seeds) > 1 else ''}. All arms of a seed begin at the same SFT"
+        f" checkpoint and meet the same test tasks with the same seeds.{so_far}\n\n"
+        + _METHOD.format(resamples=f"{study.resamples:,}")
+    )
+
+
+def _expectations(results: Results) -> str:
+    found = judged(results)
+    if not found:
+        return ""
+    rows = [[f"**{one.verdict}**", one.expectation.says, reason(one)] for one in found]
+    body = table(["", "expected before the first run", "measured"], rows)
+    return f"## What was expected\n\n{body}\n\n{_RULES}"
+
+
+def _section(title: str, body: str, note: str, pictures: Mapping[str, str], picture: str) -> str:
+    drawn = f"![{title}]({pictures[picture]})" if picture in pictures else ""
+    if not body and not drawn:
+        return ""
+    return "\n\n".join(part for part in (f"## {title}", note, body, drawn) if part)
+
+
+def _published(results: Results) -> str:
+    where = results.study.published_from
+    return f"*published*: Pass^1 / 2 / 3 / 4 of {where}." if where else ""
+
+
+def _shift_note(results: Results) -> str:
+    if not any(r.shifts for by in results.arms.values() for r in by.values()):
+        return ""
+    return (
+        "The mix of failures on validation tasks from one round's policy to the next one's:"
+        " total variation, and the p-value of a permutation test within tasks."
+    )
+
+
+def _effort(results: Results) -> str:
+    return " ".join([_EFFORT, *budgets(results)])
+
+
+def _voids(results: Results) -> str:
+    if not results.voids:
+        return ""
+    lines = [f"- `{row.arm}`, seed {row.seed}: {clean(row.void)}" for row in results.voids]
+    return "## What could not be run\n\n" + "\n".join(lines)

@@ -1,0 +1,245 @@
+"""A study's tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from harness.report.figures import UNKNOWN, bounds, clean, count, duration, number, percent, signed
+from harness.report.study.plots import (
+    curved_arms,
+    frequent_patterns,
+    learning,
+    pattern_arms,
+)
+from harness.shift import NONE
+from harness.study.analysis import (
+    KS,
+    Estimate,
+    curve_difference,
+    difference,
+    pass_estimate,
+    pattern_difference,
+    pattern_estimate,
+    targeted_patterns,
+)
+from harness.study.reading import Result, Results
+
+PARTS = ("making tasks", "training", "evaluation")
+"""What CPU time is for."""
+
+ALL = "all that tasks were made for"
+OTHER = "in no pattern of round 1"
+
+
+def main_table(results: Results) -> str:
+    """Pass^k of every arm in the shape of the published table, the published values beside it."""
+    published = results.study.published
+    head = ["arm", *(f"Pass^{k}" for k in KS), "seeds", *(["published"] if published else [])]
+    rows = []
+    for arm in results.arms:
+        found = [pass_estimate(results, arm, k) for k in KS]
+        theirs = " / ".join(percent(value) for value in published.get(arm, ()))
+        row = [_named(results, arm), *map(_cell, found), str(len(results.seeds(arm)))]
+        rows.append([*row, *([theirs or UNKNOWN] if published else [])])
+    return table(head, rows)
+
+
+def difference_table(results: Results) -> str:
+    """The paired differences that the study names; those that leave out 0 in bold."""
+    rows = []
+    for one in results.study.comparisons:
+        found = [difference(results, one.arm, one.against, k) for k in KS]
+        if found[0]:
+            name = f"`{one.arm}` − `{one.against}`"
+            rows.append([name, *map(_difference, found), str(found[0].seeds)])
+    return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
+
+
+def learning_table(results: Results) -> str:
+    """Pass^1 over rollouts of the arms whose weights were kept, and how far the first is above the
+    second at equal rollouts.
+    """
+    arms = curved_arms(results)
+    lines = {arm: learning(results, arm) for arm in arms}
+    points = {point.step: point.rollouts for line in lines.values() for point in line}
+    pair, last = arms if len(arms) == 2 else [], max(points, default=0)
+    rows = []
+    for step, rollouts in points.items():
+        found = [[p.passes for p in line if p.step == step] for line in lines.values()]
+        cells = [_cell(one[0] if one else None) for one in found]
+        if pair:
+            cells.append(_difference(_apart(results, *pair, step=step, is_last=step == last)))
+        rows.append([f"{rollouts:g}", *cells])
+    head = ["rollouts trained on", *(f"`{arm}`, Pass^1" for arm in arms)]
+    return table(head + ([" − ".join(f"`{arm}`" for arm in pair)] if pair else []), rows)
+
+
+def pattern_table(results: Results) -> str:
+    """Failures per 100 conversations by pattern: each arm's, and how the targeted one differs."""
+    arms = pattern_arms(results)
+    if "targeted" not in arms:
+        return ""
+    others = [arm for arm in arms if arm != "targeted"]
+    head = ["pattern", "seeds", "tasks made", *arms, *(f"targeted − {a}" for a in others)]
+    every = targeted_patterns(results, list(results.shared))
+    rows = []
+    none = {seed: [NONE] for seed in results.shared}
+    for name, of_seed in [(ALL, every), *frequent_patterns(results), (OTHER, none)]:
+        ids = {id for ids in of_seed.values() for id in ids}
+        made = [
+            sum(p.tasks for p in results.shared[seed].patterns if p.id in ids) for seed in of_seed
+        ]
+        cells = [_cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
+        cells += [
+            _difference(pattern_difference(results, "targeted", arm, of_seed)) for arm in others
+        ]
+        rows.append([clean(name, 60), str(len(of_seed)), count(sum(made)), *cells])
+    return table(head, rows)
+
+
+def shift_table(results: Results) -> str:
+    """From round to round: how much of the mix of failures moved, and whether that is chance."""
+    rows = [
+        [
+            f"`{arm}`",
+            str(seed),
+            f"{shift['from']} → {shift['to']}",
+            percent(100 * shift["distance"]),
+            number(shift["p"]),
+            str(shift["verdict"]),
+        ]
+        for arm, by_seed in results.arms.items()
+        for seed, result in by_seed.items()
+        for shift in result.shifts
+    ]
+    return table(["arm", "seed", "rounds", "mix moved, %", "p", ""], rows)
+
+
+def conduct_table(results: Results) -> str:
+    """How the arms go about it on the test tasks, with the lowest and highest seed."""
+    per = (
+        ("turns", "turns", 1),
+        ("tokens", "tokens", 1),
+        ("calls", "calls", 1),
+        ("repeated calls in 100", "repeated", 100),
+        ("invalid calls in 100", "invalid", 100),
+    )
+    rows = []
+    for arm, by_seed in results.arms.items():
+        cells = [
+            _spread([scale * _per_talk(result, key) for result in by_seed.values()])
+            for _, key, scale in per
+        ]
+        faults = sum(trials.count("-") for r in by_seed.values() for trials in r.outcomes)
+        others = sum(n for r in by_seed.values() for who, n in r.blame.items() if who != "agent")
+        rows.append([_named(results, arm), *cells, count(others), count(faults)])
+    return table(["arm", *(name for name, _, _ in per), "others' fault", "not counted"], rows)
+
+
+def effort_table(results: Results) -> str:
+    """What each arm cost beyond what its seed's arms share, on average over seeds."""
+    rows = []
+    for name, found in [("shared by all", list(results.shared.values())), *_by_arm(results)]:
+        if not found:
+            continue
+        cpu = [_parts(result.cpu) for result in found]
+        wall = fmean(sum(result.seconds.values()) for result in found)
+        times = [duration(fmean(one[part] for one in cpu)) for part in PARTS]
+        played = [
+            round(fmean(r.rollouts.get(key, 0) for r in found)) for key in ("since_sft", "in_all")
+        ]
+        rows.append([name, *times, duration(wall), *(count(n) if n else UNKNOWN for n in played)])
+    head = ["arm", *(f"{part}, CPU" for part in PARTS), "wall", "rollouts since SFT", "in all"]
+    return table(head, rows)
+
+
+def budgets(results: Results) -> list[str]:
+    """How near each arm with a budget of time came to what it was to have, in CPU time."""
+    said = []
+    for arm, by_seed in results.arms.items():
+        like = results.study.arms[arm].as_long_as
+        seeds = results.seeds(arm, like) if like else []
+        if seeds:
+            had = fmean(_parts(by_seed[s].cpu)["training"] for s in seeds)
+            meant = fmean(_cost(results, like, s) for s in seeds)
+            share_ = f"{100 * had / meant:.0f}%" if meant else UNKNOWN
+            said.append(
+                f"`{arm}` trained for {duration(had)} of CPU time, {share_} of what `{like}` cost"
+                f" beyond SFT ({duration(meant)})."
+            )
+    return said
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; "" without rows."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "|" + "---|" * len(head)
+    return "\n".join(["| " + " | ".join(head) + " |", rule, *lines]) if lines else ""
+
+
+def _apart(
+    results: Results, arm: str, against: str, *, step: int, is_last: bool
+) -> Estimate | None:
+    if is_last:
+        return difference(results, arm, against, 1)
+    return curve_difference(results, arm, against, step)
+
+
+def told(one: Estimate) -> str:
+    """A difference with its interval and its size: "+6.1 [2.0, 9.9], 5 seeds x 200 tasks"."""
+    seeds = f"{one.seeds} seed{'s' if one.seeds > 1 else ''}"
+    return f"{signed(one.interval.value)} {bounds(one.interval)}, {seeds} × {one.tasks} tasks"
+
+
+def _by_arm(results: Results) -> list[tuple[str, list[Result]]]:
+    return [(_named(results, arm), list(by.values())) for arm, by in results.arms.items()]
+
+
+def _named(results: Results, arm: str) -> str:
+    label = results.label(arm)
+    return f"`{arm}`" if label == arm else f"{clean(label, 60)} (`{arm}`)"
+
+
+def _cell(one: Estimate | None) -> str:
+    return UNKNOWN if one is None else f"{percent(one.interval.value)} {bounds(one.interval)}"
+
+
+def _difference(one: Estimate | None) -> str:
+    if one is None:
+        return UNKNOWN
+    text = f"{signed(one.interval.value)} {bounds(one.interval)}"
+    return f"**{text}**" if one.is_sure else text
+
+
+def _per_talk(result: Result, key: str) -> float:
+    return result.conduct.get(key, 0) / max(1, result.conduct.get("conversations", 0))
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = number(fmean(values))
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({number(min(values))} to {number(max(values))})"
+
+
+def _cost(results: Results, arm: str, seed: int) -> float:
+    """CPU seconds of making the arm's tasks and of training on them."""
+    chain = [arm]
+    while after := results.study.arms[chain[-1]].after:
+        chain.append(after)
+    own = [_parts(results.arms[name][seed].cpu) for name in chain if seed in results.arms[name]]
+    made = _parts(results.shared[seed].cpu)["making tasks"] if seed in results.shared else 0.0
+    return made + sum(one["making tasks"] + one["training"] for one in own)
+
+
+def _parts(cpu: Mapping[str, float]) -> dict[str, float]:
+    found = dict.fromkeys(PARTS, 0.0)
+    for station, seconds in cpu.items():
+        if station.endswith(" on test"):
+            found["evaluation"] += seconds
+        elif station in ("base", "sft") or station.startswith("train "):
+            found["training"] += seconds
+        else:
+            found["making tasks"] += seconds
+    return found

@@ -1,0 +1,1 @@
+"""An experiment of arms and seeds: fixed in a file, run in turns, read with intervals."""

@@ -1,0 +1,176 @@
+"""Turn results into estimates with intervals over tasks and seeds, and expectations into verdicts.
+
+Intervals are percentiles of a bootstrap that draws seeds and, independently, tasks, both with
+replacement, and takes the mean over all pairs drawn (Owen, "The pigeonhole bootstrap", 2007): a
+value of one seed and task shares its luck with all others of the seed and all others of the task.
+Differences are taken within seed and task first, so that what both arms share cancels out. Values
+are in percent or points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.metrics import CONFIDENCE
+from harness.study.plan import Expectation
+from harness.study.reading import Results, Values
+from harness.types import Interval
+
+KS = (1, 2, 3, 4)
+
+Verdict = Literal["confirmed", "refuted", "undecided", "not run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean with its interval, and over how many seeds and tasks it is."""
+
+    interval: Interval
+    seeds: int
+    tasks: int
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval.low > 0 or self.interval.high < 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An expectation, what came of it, and the estimates that decide (by what they compare)."""
+
+    expectation: Expectation
+    verdict: Verdict
+    estimates: Mapping[str, Estimate]
+
+
+def estimate(values: Values, *, seed: int, resamples: int) -> Estimate | None:
+    """The mean of values of shape (seeds, tasks), nan left out; None if there are none."""
+    there = ~np.isnan(values)
+    if not there.any():
+        return None
+    filled = np.where(there, values, 0.0)
+    rng = np.random.default_rng(seed)
+    seeds, tasks = values.shape
+    drawn_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
+    drawn_tasks = rng.multinomial(tasks, np.full(tasks, 1 / tasks), resamples)
+    totals = ((drawn_seeds @ filled) * drawn_tasks).sum(axis=1)
+    counts = ((drawn_seeds @ there.astype(float)) * drawn_tasks).sum(axis=1)
+    means = totals[counts > 0] / counts[counts > 0]
+    mean, tail = float(filled.sum() / there.sum()), (100 - CONFIDENCE) / 2
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return Estimate(
+        interval=Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean)),
+        seeds=int(there.any(axis=1).sum()),
+        tasks=int(there.any(axis=0).sum()),
+    )
+
+
+def pass_estimate(results: Results, arm: str, k: int) -> Estimate | None:
+    """An arm's Pass^k over all its seeds; None if no task has k trials."""
+    seeds = results.seeds(arm)
+    return _estimated(results, results.passes(arm, k, seeds)) if seeds else None
+
+
+def difference(results: Results, arm: str, against: str, k: int) -> Estimate | None:
+    """How far an arm's Pass^k is above another's, over the seeds that both have."""
+    seeds = results.seeds(arm, against)
+    if not seeds:
+        return None
+    return _estimated(results, results.passes(arm, k, seeds) - results.passes(against, k, seeds))
+
+
+def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:
+    """Pass^1 of the weights that an arm had after a step, over the seeds that have them."""
+    seeds = [s for s in results.seeds(arm) if step in [p.step for p in results.arms[arm][s].curve]]
+    return _estimated(results, results.curve_passes(arm, step, seeds)) if seeds else None
+
+
+def curve_difference(results: Results, arm: str, against: str, step: int) -> Estimate | None:
+    """How far an arm's Pass^1 is above another's after the same step, over the seeds that have
+    both.
+    """
+    seeds = [
+        s
+        for s in results.seeds(arm, against)
+        if all(step in [p.step for p in results.arms[a][s].curve] for a in (arm, against))
+    ]
+    if not seeds:
+        return None
+    values = [results.curve_passes(a, step, seeds) for a in (arm, against)]
+    return _estimated(results, values[0] - values[1])
+
+
+def targeted_patterns(results: Results, seeds: Sequence[int]) -> dict[int, list[str]]:
+    """The ids of the patterns that tasks were made for in round 1, by seed."""
+    return {s: [p.id for p in results.shared[s].patterns if p.tasks] for s in seeds}
+
+
+def pattern_estimate(
+    results: Results, arm: str, patterns: Mapping[int, Sequence[str]]
+) -> Estimate | None:
+    """An arm's failures of these patterns (ids by seed) per 100 conversations."""
+    here = {s: ids for s, ids in patterns.items() if s in results.seeds(arm)}
+    return _estimated(results, results.failures(arm, here)) if here else None
+
+
+def pattern_difference(
+    results: Results, arm: str, against: str, patterns: Mapping[int, Sequence[str]]
+) -> Estimate | None:
+    """How many more of them an arm has than another, over the seeds that both have."""
+    both = {s: ids for s, ids in patterns.items() if s in results.seeds(arm, against)}
+    if not both:
+        return None
+    return _estimated(results, results.failures(arm, both) - results.failures(against, both))
+
+
+def judge(results: Results, expectation: Expectation) -> Judged:
+    """Whether the results show what was expected.
+
+    A difference is confirmed if it reaches ``at_least`` and its interval leaves out 0, refuted if
+    the whole interval is below ``at_least``. That an arm is lowest (or has fewer failures of the
+    patterns) is confirmed if the interval of its difference from each other arm is below 0, refuted
+    if one is above. All else is undecided.
+    """
+    arm, k = expectation.arm, expectation.k
+    found: dict[str, Estimate | None]
+    if expectation.shows == "lowest":
+        others = [name for name in expectation.among if name != arm]
+        found = {name: difference(results, arm, name, k) for name in others}
+    elif expectation.shows == "patterns":
+        patterns = targeted_patterns(results, results.seeds(arm, expectation.against))
+        found = {
+            expectation.against: pattern_difference(results, arm, expectation.against, patterns)
+        }
+    else:
+        found = {expectation.against: difference(results, arm, expectation.against, k)}
+    known = {name: one for name, one in found.items() if one is not None}
+    if len(known) < len(found) or not found:
+        return Judged(expectation=expectation, verdict="not run", estimates=known)
+    intervals = [one.interval for one in known.values()]
+    if expectation.shows == "difference":
+        verdict = _reaches(intervals[0], expectation.at_least)
+    else:
+        verdict = _all_below(intervals)
+    return Judged(expectation=expectation, verdict=verdict, estimates=known)
+
+
+def _reaches(interval: Interval, at_least: float) -> Verdict:
+    if interval.value >= at_least and interval.low > 0:
+        return "confirmed"
+    return "refuted" if interval.high < at_least else "undecided"
+
+
+def _all_below(intervals: Sequence[Interval]) -> Verdict:
+    if all(interval.high < 0 for interval in intervals):
+        return "confirmed"
+    return "refuted" if any(interval.low > 0 for interval in intervals) else "undecided"
+
+
+def _estimated(results: Results, values: Values) -> Estimate | None:
+    study = results.study
+    return estimate(values, seed=study.bootstrap_seed, resamples=study.resamples)

@@ -1,0 +1,122 @@
+"""Turn an arm's description into its policy and that policy's conversations on the test tasks, by
+the stations of the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from harness import loop
+from harness.config import LoopConfig
+from harness.errors import NothingToLearn, RunError
+from harness.making import subject
+from harness.parts import Parts
+from harness.store import CONFIG, LOCK, Store
+from harness.study.cpu import JOURNAL
+from harness.study.plan import Arm
+
+OWN = (CONFIG, LOCK, JOURNAL, "timings.jsonl", "calls.json", "report.json")
+"""What of a run folder is not handed on to a run that goes on from it."""
+
+
+def prepare(parts: Parts, store: Store) -> None:
+    """What all arms of a seed begin from: SFT, its failures, their patterns, tasks made for them.
+
+    Raises ``NothingToLearn`` if the failures ask for no task.
+    """
+    loop.bootstrap(parts, store)
+    loop.imitate(parts, store)
+    loop.evaluate_arm(parts, store, "sft", "validation")
+    loop.discover(parts, store, 1)
+    loop.inject(parts, store, 1)
+
+
+def branch(origin: Path, folder: Path, config: LoopConfig) -> Store:
+    """A run folder in which all stations that ``origin`` has done are done, too, with settings of
+    its own. Weights are shared on disk where the file system can.
+
+    It appears as a whole or not at all; one that is there already is taken as it is, if it has the
+    same settings. Raises ``RunError`` if not.
+    """
+    if folder.exists():
+        store = Store.open(folder)
+        if (found := store.config) != config.plain():
+            differ = sorted(k for k, v in config.plain().items() if found.get(k) != v)
+            raise RunError(
+                f"{folder} was begun with other settings ({', '.join(differ)})",
+                hint="Begin in another folder, or delete that one.",
+            )
+        return store
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(
+        origin,
+        part,
+        copy_function=_handed_on,
+        ignore=lambda inside, names: OWN if Path(inside) == origin else (),
+    )
+    Store(part).write_json(CONFIG, config.plain())
+    part.rename(folder)
+    return Store.open(folder)
+
+
+def run_arm(parts: Parts, store: Store, arm: Arm, curve_trials: int = 1) -> str:
+    """Train the arm in its run folder and evaluate it on the test tasks; returns its checkpoint.
+
+    Weights kept on the way are evaluated too, with ``curve_trials`` trials. Raises
+    ``NothingToLearn`` if there is nothing to train on.
+    """
+    checkpoint = train_arm(parts, store, arm)
+    loop.evaluate_arm(parts, store, checkpoint, "test")
+    fewer = parts.changed(test_trials=curve_trials)
+    for name in kept_weights(store, checkpoint):
+        loop.evaluate_arm(fewer, store, name, "test")
+    return checkpoint
+
+
+def train_arm(parts: Parts, store: Store, arm: Arm) -> str:
+    """The name of the checkpoint that the arm's training leaves in its run folder."""
+    if arm.trains == "nothing":
+        return arm.start
+    if arm.trains == "demonstrations":
+        loop.imitate(parts, store, "continued", arm.start)
+        return "continued"
+    if arm.trains == "untargeted":
+        if not store.is_done("inject 1"):
+            raise NothingToLearn("there are no targeted tasks to have as many untargeted ones as")
+        loop.train_control(parts, store, 1)
+        return "control-1"
+    for number in range(1, parts.config.rounds + 1):
+        try:
+            loop.evaluate_arm(parts, store, subject(number), "validation")
+            loop.discover(parts, store, number)
+            loop.inject(parts, store, number)
+            loop.train(parts, store, number)
+        except NothingToLearn as done:
+            if number == 1:
+                raise
+            parts.notify("warning", message=f"round {number} ended early: {done}")
+            return subject(number)
+    return f"rl-{parts.config.rounds}"
+
+
+def kept_weights(store: Store, checkpoint: str) -> list[str]:
+    """The names of the weights kept on the way to a checkpoint, by step."""
+    found = (store.folder / "checkpoints" / checkpoint).glob("step-*/checkpoint.json")
+    steps = sorted(int(path.parent.name.partition("-")[2]) for path in found)
+    return [f"{checkpoint}/step-{step}" for step in steps]
+
+
+def _handed_on(source: str, target: str) -> str:
+    """Weights are never written again once their station is done: a second name for the file is
+    enough.
+    """
+    if "checkpoints" in Path(source).parts:
+        try:
+            os.link(source, target)
+            return target
+        except OSError:
+            pass
+    return shutil.copy2(source, target)

@@ -1,0 +1,164 @@
+"""The study folder: what is fixed, the runs of each seed, and the rows of what is finished.
+
+study.json               the study as it was begun
+runs/SEED/shared/        what all arms of the seed begin from: a run folder
+runs/SEED/ARM/           the arm's run folder
+rows/SEED/ARM.json       the arm's row of results: it is finished
+logs/SEED/ARM.log        what a turn in a process of its own said
+results.json             the study and all rows: what the report is made from
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.config import LoopConfig
+from harness.errors import RunError
+from harness.store import Store, disk_errors
+from harness.study.arms import branch
+from harness.study.cpu import cpu_seconds
+from harness.study.plan import SHARED, Study, Turn, parse_study
+from harness.types import Json
+
+PLAN = "study.json"
+RESULTS = "results.json"
+
+
+class StudyFolder:
+    """A study and its folder."""
+
+    def __init__(self, folder: Path, study: Study) -> None:
+        self.folder = folder
+        self.study = study
+        self._files = Store(folder)
+
+    @classmethod
+    def begin(cls, folder: Path, study: Study) -> StudyFolder:
+        """The folder, new or to be gone on with. Arms and seeds may have been added since.
+
+        Raises ``RunError`` if anything else of the study has changed since it was begun.
+        """
+        opened = cls(folder, study)
+        if (folder / PLAN).exists():
+            _refuse_changes(folder, cls.open(folder).study.plain(), study.plain())
+        elif folder.exists() and any(folder.iterdir()):
+            raise RunError(f"{folder} holds something else", hint="Choose another --out.")
+        opened._files.write_json(PLAN, study.plain())
+        return opened
+
+    @classmethod
+    def open(cls, folder: Path) -> StudyFolder:
+        """A folder that was begun. Raises ``RunError`` if it is none."""
+        if not (folder / PLAN).is_file():
+            raise RunError(
+                f"{folder} is no study: it has no {PLAN}",
+                hint="Give the folder that `harness study run --out` made.",
+            )
+        table = Store(folder).read_json(PLAN)
+        return cls(folder, parse_study(table, str(folder / PLAN)))
+
+    def is_done(self, turn: Turn) -> bool:
+        return self._files.has(_row(turn))
+
+    def row(self, turn: Turn) -> dict[str, Any]:
+        found: dict[str, Any] = self._files.read_json(_row(turn))
+        return found
+
+    def finish(self, turn: Turn, row: Mapping[str, Json]) -> None:
+        """Keep the turn's row; with it the turn is done."""
+        self._files.write_json(_row(turn), {"seed": turn.seed, "arm": turn.arm, **row})
+
+    def run_folder(self, turn: Turn) -> Path:
+        return self.folder / "runs" / str(turn.seed) / turn.arm
+
+    def log(self, turn: Turn) -> Path:
+        """Where a turn in a process of its own says what it does."""
+        path = self.folder / "logs" / str(turn.seed) / f"{turn.arm}.log"
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def open_run(self, turn: Turn) -> Store:
+        """The turn's run folder, made if there is none yet. What it needs must be done."""
+        target = self.run_folder(turn)
+        config = self.study.config(turn.arm, turn.seed)
+        if turn.arm == SHARED:
+            return Store.open(target) if target.exists() else Store.create(target, config.plain())
+        if target.exists():
+            return Store.open(target)
+        arm = self.study.arms[turn.arm]
+        origin = Turn(seed=turn.seed, arm=arm.after or SHARED)
+        if arm.as_long_as:
+            seconds = self.cpu_seconds(Turn(seed=turn.seed, arm=arm.as_long_as))
+            config = _with_option(config, arm.budget, round(max(seconds, 1.0), 1))
+        return branch(self.run_folder(origin), target, config)
+
+    def cpu_seconds(self, turn: Turn) -> float:
+        """What the arm cost beyond SFT: all that it took to make its tasks and to train on them,
+        but for conversations on test tasks.
+        """
+        arms = [turn.arm]
+        while after := self.study.arms[arms[-1]].after:
+            arms.append(after)
+        spent = [
+            cpu_seconds(Store(self.run_folder(Turn(seed=turn.seed, arm=name))))
+            for name in (*arms, SHARED)
+        ]
+        return sum(
+            seconds
+            for stations in spent
+            for name, seconds in stations.items()
+            if name not in ("base", "sft") and not name.endswith(" on test")
+        )
+
+    def results(self) -> Path:
+        """Write all rows there are into one file, a line each."""
+        turns = [turn for turn in self.study.turns() if self.is_done(turn)]
+        lines = [json.dumps(self.row(turn), separators=(",", ":")) for turn in turns]
+        study = json.dumps(self.study.plain(), separators=(",", ":"))
+        text = f'{{"study":{study},\n"rows":[\n' + ",\n".join(lines) + "\n]}\n"
+        path = self.folder / RESULTS
+        with disk_errors(path):
+            part = path.with_name(path.name + ".part")
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        return path
+
+
+def _row(turn: Turn) -> str:
+    return f"rows/{turn.seed}/{turn.arm}.json"
+
+
+def _with_option(config: LoopConfig, option: str, value: Json) -> LoopConfig:
+    table, _, key = option.partition(".")
+    options = {**config.options, table: {**config.options.get(table, {}), key: value}}
+    return replace(config, options=options)
+
+
+def _refuse_changes(folder: Path, begun: dict[str, Json], now: dict[str, Json]) -> None:
+    arms, others = begun.pop("arms"), now.pop("arms")
+    seeds, more = begun.pop("seeds"), now.pop("seeds")
+    assert isinstance(arms, dict)
+    assert isinstance(others, dict)
+    changed = [key for key in begun if _plain(begun[key]) != _plain(now[key])]
+    changed += [f"arms.{name}" for name in arms if _plain(arms[name]) != _plain(others.get(name))]
+    if tuple(_items(seeds)) != tuple(_items(more))[: len(_items(seeds))]:
+        changed.append("seeds")
+    now.update(arms=others, seeds=more)
+    if changed:
+        raise RunError(
+            f"{folder} was begun with another study: {', '.join(changed)} differ",
+            hint="A study is fixed before it runs; begin another one in another folder.",
+        )
+
+
+def _items(value: Json) -> list[Json]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _plain(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)

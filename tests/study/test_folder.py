@@ -1,0 +1,121 @@
+"""The study folder: fixed once begun, and what arms hand on to each other."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import RunError
+from harness.protocols import Event
+from harness.store import Store
+from harness.study.cpu import Meter, cpu_seconds
+from harness.study.folder import StudyFolder
+from harness.study.plan import SHARED, Study, Turn, parse_study
+
+TABLE: dict[str, Any] = {
+    "title": "t",
+    "seeds": [0, 1],
+    "settings": {"preset": "quick", "domain": "weather"},
+    "arms": {
+        "sft": {},
+        "targeted": {"trains": "targeted"},
+        "longer": {"trains": "targeted", "after": "targeted", "settings": {"rounds": 2}},
+        "continued": {
+            "trains": "demonstrations",
+            "as_long_as": "longer",
+            "budget": "sft.cpu_seconds",
+        },
+    },
+}
+
+
+def study(**changes: Any) -> Study:
+    return parse_study({**TABLE, **changes}, "study.toml")
+
+
+def spend(store: Store, station: str, seconds: float) -> None:
+    store.append("cpu.jsonl", {"station": station, "seconds": seconds, "process": station})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    begun = StudyFolder.begin(tmp_path / "study", study())
+    shared = begun.open_run(Turn(seed=0, arm=SHARED))
+    model = shared.folder / "checkpoints" / "sft" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    shared.finish("sft", 1.0)
+    return begun
+
+
+def test_arms_and_seeds_may_be_added_and_nothing_else_changed(tmp_path: Path) -> None:
+    StudyFolder.begin(tmp_path, study())
+    StudyFolder.begin(tmp_path, study(seeds=[0, 1, 2], arms={**TABLE["arms"], "more": {}}))
+    for changes, named in (
+        ({"seeds": [0]}, "arms.more, seeds"),
+        ({"settings": {"preset": "default", "domain": "weather"}}, "settings"),
+        ({"expectations": [{"says": "so", "arm": "sft"}]}, "expectations"),
+        ({"arms": {**TABLE["arms"], "sft": {"label": "SFT"}}}, "arms.sft"),
+    ):
+        with pytest.raises(RunError, match=named):
+            StudyFolder.begin(tmp_path, study(**changes))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("")
+    with pytest.raises(RunError, match="holds something else"):
+        StudyFolder.begin(tmp_path, study())
+    with pytest.raises(RunError, match="is no study"):
+        StudyFolder.open(tmp_path)
+
+
+def test_an_arm_begins_with_what_is_shared_and_settings_of_its_own(folder: StudyFolder) -> None:
+    targeted = folder.open_run(Turn(seed=0, arm="targeted"))
+    assert targeted.is_done("sft")
+    kept = "checkpoints/sft/model/config.json"
+    shared = folder.run_folder(Turn(seed=0, arm=SHARED))
+    assert os.path.samefile(targeted.folder / kept, shared / kept)
+    assert not targeted.has("timings.jsonl")
+    targeted.finish("train rl-1", 1.0)
+    longer = folder.open_run(Turn(seed=0, arm="longer"))
+    assert longer.is_done("train rl-1")
+    assert longer.config["rounds"] == 2
+    assert targeted.config["rounds"] == 1
+
+
+def test_a_copy_that_was_cut_off_is_begun_again(folder: StudyFolder) -> None:
+    part = folder.folder / "runs" / "0" / "targeted.part"
+    part.mkdir()
+    (part / "rubbish").write_text("")
+    store = folder.open_run(Turn(seed=0, arm="targeted"))
+    assert not store.has("rubbish")
+    assert not part.exists()
+
+
+def test_equal_time_is_all_that_the_other_arm_cost_beyond_sft(folder: StudyFolder) -> None:
+    spend(folder.open_run(Turn(seed=0, arm=SHARED)), "sft", 1000)
+    spend(folder.open_run(Turn(seed=0, arm=SHARED)), "inject 1", 7)
+    spend(folder.open_run(Turn(seed=0, arm="targeted")), "train rl-1", 20)
+    spend(folder.open_run(Turn(seed=0, arm="targeted")), "evaluate rl-1 on test", 500)
+    spend(folder.open_run(Turn(seed=0, arm="longer")), "evaluate rl-1 on validation", 3)
+    continued = folder.open_run(Turn(seed=0, arm="continued"))
+    assert continued.config["options"]["sft"]["cpu_seconds"] == 30
+
+
+def test_time_of_interrupted_tries_counts(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "run", {})
+    for process, seconds in (("a", 2.0), ("a", 5.0), ("b", 4.0)):
+        store.append("cpu.jsonl", {"station": "sft", "seconds": seconds, "process": process})
+    assert cpu_seconds(store) == {"sft": 9.0}
+
+
+def test_the_meter_measures_this_process_station_by_station(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "run", {})
+    meter = Meter(store)
+    for station, work in (("idle", 0), ("busy", 3_000_000)):
+        meter.notify(Event(name="station_started", data={"station": station}))
+        sum(range(work))
+        meter.notify(Event(name="station_finished", data={"station": station}))
+    found = cpu_seconds(store)
+    assert found["busy"] > found["idle"]

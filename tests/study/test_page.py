@@ -1,0 +1,125 @@
+"""The page and its plots: all that was measured, well formed, and without colour."""
+
+import io
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from harness.report.study.page import page
+from harness.report.study.plots import plots
+from harness.report.study.summary import summary_table, summary_values
+from harness.study.reading import Results, parse_results
+
+RATES = {
+    "base": -1.0, "sft": 0.5, "targeted": 0.65, "untargeted": 0.5, "continued": 0.5,
+    "three-rounds": 0.6, "no-repeat-penalty": 0.5, "success-only": 0.3, "no-action-checks": 0.5,
+}  # fmt: skip
+PLOTS = {"pass", "differences", "rollouts", "training", "patterns", "rounds"}
+
+
+@pytest.fixture(scope="module")
+def results(made_up: Any) -> Results:
+    return parse_results(made_up(RATES), "made up")
+
+
+def made(results: Results, **more: Any) -> str:
+    return page(results, "results.json", {name: f"{name}.svg" for name in PLOTS}, **more)
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_table_has_as_many_cells_in_each_row(results: Results) -> None:
+    for title in re.findall(r"^## (.+)$", made(results), flags=re.MULTILINE):
+        widths = {len(row) for row in rows(section(made(results), title))}
+        assert len(widths) <= 1, title
+
+
+def test_the_main_table_has_all_arms_with_intervals_beside_what_was_published(
+    results: Results,
+) -> None:
+    table = rows(section(made(results), "Pass^k"))[2:]
+    assert len(table) == len(RATES)
+    targeted = next(row for row in table if "`targeted`" in row[0])
+    assert all(re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", cell) for cell in targeted[1:5])
+    assert targeted[5:] == ["5", "82.5 / 73.0 / 66.2 / 61.4"]
+    assert table[0][1] == "0 [0, 0]"
+
+
+def test_every_expectation_has_its_verdict_and_why(results: Results) -> None:
+    table = rows(section(made(results), "What was expected"))[2:]
+    said = {row[1]: (row[0], row[2]) for row in table}
+    expected = results.study.expectations
+    assert set(said) == {one.says for one in expected}
+    verdict, measured = said[expected[0].says]
+    assert verdict == "**confirmed**"
+    assert re.match(r"\+1\d\.\d \[.+\], 5 seeds × 40 tasks", measured)
+
+
+def test_an_arm_that_was_not_run_is_not_judged(made_up: Any) -> None:
+    text = made(parse_results(made_up({"sft": 0.5}, seeds=2), "made up"))
+    assert {row[0] for row in rows(section(text, "What was expected"))[2:]} == {"**not run**"}
+    assert "So far 4 of 50 turns are done" in text
+
+
+def test_the_budget_of_time_is_held_against_what_it_was_to_be(results: Results) -> None:
+    said = section(made(results), "Where the time went")
+    assert "`continued` trained for 7 min 30 s of CPU time, 80% of what `targeted` cost" in said
+
+
+def test_voids_and_notes_are_told(made_up: Any) -> None:
+    document = made_up({"sft": 0.5}, seeds=1)
+    document["rows"].append({"seed": 0, "arm": "targeted", "void": "no failure is the agent's"})
+    text = made(parse_results(document, "made up"), notes="## Why\n\nBecause.\n")
+    assert "- `targeted`, seed 0: no failure is the agent's" in text
+    assert text.endswith("## Why\n\nBecause.\n")
+
+
+def test_all_plots_are_drawn_well_formed_and_in_black_and_white(results: Results) -> None:
+    drawn = plots(results)
+    assert set(drawn) == PLOTS
+    for name, text in drawn.items():
+        root = ElementTree.fromstring(text)
+        width, height = map(float, root.attrib["viewBox"].split()[2:])
+        for colour in re.findall(r"#[0-9a-fA-F]{3,6}", text):
+            digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+            assert digits[:2] == digits[2:4] == digits[4:], f"{colour} in {name}"
+        for shape in root.iter():
+            for axis, most in (("x", width), ("cx", width), ("y", height), ("cy", height)):
+                assert 0 <= float(shape.attrib.get(axis, 0)) <= most, name
+
+
+def test_a_study_that_has_hardly_begun_has_a_page_and_the_plots_it_can(made_up: Any) -> None:
+    results = parse_results(made_up({"base": -1.0}, seeds=1, tasks=2), "made up")
+    assert set(plots(results)) == {"pass"}
+    assert "# Error-driven RL" in page(results, "results.json", {})
+    nothing = parse_results(made_up({}, seeds=0), "made up")
+    assert plots(nothing) == {}
+    assert "So far 0 of 50" in page(nothing, "results.json", {})
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_summary_fits_the_terminal(results: Results, width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(summary_table(results))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert all(arm in text for arm in RATES)
+    assert ("Pass^2" in text) == (width == 140)
+    assert "confirmed" in text
+
+
+def test_the_summary_as_values_has_what_the_page_says(results: Results) -> None:
+    found: Any = summary_values(results)
+    assert found["arms"]["base"]["pass"]["1"]["value"] == 0
+    assert found["expectations"][0]["verdict"] == "confirmed"
+    assert len(found["differences"]) == len(results.study.comparisons)

@@ -1,0 +1,83 @@
+"""What of a conversation goes into a row of results."""
+
+from dataclasses import replace
+
+from harness.study.results import assigned, conduct, repeated_calls
+from harness.types import (
+    Diagnosis,
+    Episode,
+    Grade,
+    Message,
+    Scenario,
+    Score,
+    Task,
+    ToolCall,
+    Trajectory,
+    Usage,
+)
+
+
+def call(name: str, **arguments: str) -> ToolCall:
+    return ToolCall(id="c", name=name, arguments=arguments)
+
+
+def trajectory(*calls: ToolCall, errors: int = 0) -> Trajectory:
+    said = [Message(role="assistant", content="", calls=(one,)) for one in calls]
+    results = [
+        Message(role="tool", content="", is_error=n < errors, requestor="agent")
+        for n in range(len(calls))
+    ]
+    return Trajectory(
+        id="t",
+        task_id="a",
+        trial=0,
+        policy="p",
+        seed=0,
+        messages=(*said, *results),
+        ended="user_stop",
+        usage={"agent": Usage(tokens_out=30)},
+    )
+
+
+def episode(found: Trajectory) -> Episode:
+    task = Task(id="a", domain="d", split="test", scenario=Scenario(reason=""), world={})
+    return Episode(
+        task=task, trajectory=found, grade=Grade(success=True), score=Score(success=True)
+    )
+
+
+def diagnosis(kind: str, tool: str = "", id: str = "t") -> Diagnosis:
+    return Diagnosis(
+        trajectory_id=id, task_id="a", blame="agent", kind=kind, turn=0, summary="", tool=tool
+    )
+
+
+def test_a_call_is_repeated_if_name_and_arguments_are() -> None:
+    found = trajectory(call("get", id="1"), call("get", id="2"), call("get", id="1"), call("put"))
+    assert repeated_calls(found) == 1
+
+
+def test_conduct_counts_conversations_without_faults() -> None:
+    good = trajectory(call("get", id="1"), call("get", id="1"), errors=1)
+    fault = replace(good, ended="infrastructure_fault")
+    assert conduct([episode(good), episode(fault)]) == {
+        "conversations": 1,
+        "turns": 2,
+        "tokens": 30,
+        "calls": 2,
+        "repeated": 1,
+        "invalid": 1,
+    }
+
+
+def test_a_failure_goes_to_the_pattern_of_most_failures_like_it() -> None:
+    known = [
+        (diagnosis("wrong", "get"), "p"),
+        (diagnosis("wrong", "put"), "q"),
+        (diagnosis("wrong", "put"), "q"),
+        (diagnosis("missing"), "r"),
+    ]
+    assert assigned(known, diagnosis("wrong", "get")) == "p"
+    assert assigned(known, diagnosis("wrong", "other")) == "q"
+    assert assigned(known, diagnosis("missing", "get")) == "r"
+    assert assigned(known, diagnosis("new")) == ""
