@@ -33,7 +33,7 @@ from harness.protocols import Clusterer, Domain, Settings, SurveyingClusterer
 from harness.registry import Registry
 from harness.shift import compare
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Recipe
-from harness_faiss.embedding import AUTO, LEXICAL, find_embedding
+from harness_faiss.embedding import AUTO, LEXICAL, MINILM, packaged_embedding
 from harness_scripted.mistakes import Choice
 
 STRAYS = 0.02
@@ -154,9 +154,11 @@ def strays(count: int, seed: int) -> list[Case]:
 
 
 def clustering_table(cases: Sequence[Case], seed: int) -> list[Row]:
-    """Each embedding on the rules' explanations, on others' words, and on words without a kind."""
+    """What the data choose and each embedding, on the rules' explanations, on others' words, and
+    on words without a kind.
+    """
     rows: list[Row] = []
-    models = [AUTO, LEXICAL] if find_embedding(AUTO).method != _LEXICAL else [LEXICAL]
+    models = [AUTO, LEXICAL, *([MINILM] if packaged_embedding() else [])]
     for model in models:
         for explanations in ("of the rules", "reworded", "reworded, kind hidden"):
             rows.append(_clustering(cases, model, explanations, seed))
@@ -184,7 +186,9 @@ def _clustering(cases: Sequence[Case], model: str, explanations: str, seed: int)
     synthesised = sum(1 for k, f in zip(truth, found, strict=True) if k == "stray" and f != "noise")
     stability = quality["stability"]
     return {
+        "model": model,
         "embedding": quality["embedding"],
+        "chosen_by": quality["embedding_chosen_by"],
         "explanations": explanations,
         "patterns": len(patterns),
         "kinds": len(set(truth)) - 1,
@@ -307,9 +311,6 @@ def _gap(pattern: ErrorPattern) -> Json:
     return None if gap is None else [round(b, 2) for b in (gap.value, gap.low, gap.high)]
 
 
-_LEXICAL = find_embedding(LEXICAL).method
-
-
 def print_tables(found: Mapping[str, Json]) -> None:
     """The figures for a reader."""
     from rich.console import Console
@@ -335,8 +336,8 @@ def print_tables(found: Mapping[str, Json]) -> None:
 _SHOWN = {
     "parties": ("party", "guilty", "blamed", "precision", "precision_interval", "recall",
                 "recall_interval"),
-    "clusterings": ("embedding", "explanations", "patterns", "v_measure", "purity", "noise",
-                    "strays_in_patterns", "silhouette", "stability", "cpu_seconds"),
+    "clusterings": ("model", "embedding", "explanations", "patterns", "v_measure", "purity",
+                    "noise", "strays_in_patterns", "silhouette", "stability", "cpu_seconds"),
     "patterns": ("name", "family", "share", "coverage", "gap"),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, get_args
 from harness.messages import Json, Message, Tool
 from harness.types import Usage
 
-ChatRole = Literal["user", "judge", "injector", "agent"]
+ChatRole = Literal["user", "judge", "namer", "injector", "agent"]
 """Who speaks through a chat model."""
 
 Cause = Literal[

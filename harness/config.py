@@ -47,6 +47,10 @@ class LoopConfig:
     over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that takes
     longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
+    ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
+    "terms": none, names are distinctive terms.
+    ``blame_tests``: have the judge read whose fault failures on test tasks were, too.
+    ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
     """
 
     domain: str = ""
@@ -55,6 +59,7 @@ class LoopConfig:
     teacher: str = ""
     judge: str = ""
     clusterer: str = ""
+    namer: str = "judge"
     injector: str = ""
     sft_trainer: str = ""
     trainer: str = ""
@@ -79,6 +84,8 @@ class LoopConfig:
     conversation_seconds: float | None = None
     min_coverage: float = 0.01
     min_gap: float = 0.0
+    blame_tests: bool = True
+    keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: float | None = None
     budget_tokens: int | None = None
@@ -94,7 +101,7 @@ class LoopConfig:
         """The names of all products this configuration uses."""
         single = [
             self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
-            self.injector, self.sft_trainer, self.trainer, self.executor,
+            self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
         ]  # fmt: skip
         names = [*single, *self.observers, *self.rewards]
         return {name.partition(":")[0] for name in names} | OWN_TABLES

@@ -22,30 +22,39 @@ def diagnose(
 ) -> list[Diagnosis]:
     """The diagnoses of the failures, in their order.
 
-    A failure on which the judge has no usable verdict (it raises ``RolloutFault``) gets none.
-    Raises ``RunError`` if that is so for every one of them.
+    A failure on which the judge has no usable verdict gets none. Raises ``RunError`` if that is so
+    for every one of them.
     """
-    faults: list[RolloutFault] = []
-
-    async def one(episode: Episode) -> Diagnosis | None:
-        try:
-            with blame("judge", f"diagnosis of {episode.trajectory.id}"):
-                return await judge.diagnose(episode, domain)
-        except RolloutFault as fault:
-            faults.append(fault)
-            return None
-
-    async def all_of_them() -> list[Diagnosis | None]:
-        found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
-        return [found[index] for index in range(len(failed))]
-
-    diagnoses = [found for found in eventloop.run(all_of_them()) if found is not None]
+    diagnoses, faults = read_failures(failed, judge, domain, executor)
     if faults and not diagnoses:
         raise RunError(
             f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
             hint="Choose another judge or model, or try again with --resume.",
         )
     return diagnoses
+
+
+def read_failures(
+    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+) -> tuple[list[Diagnosis], list[str]]:
+    """The diagnoses of the failures, in their order, and the judge's faults in words: it raises
+    ``RolloutFault`` where it has no usable verdict.
+    """
+
+    async def one(episode: Episode) -> Diagnosis | str:
+        try:
+            with blame("judge", f"diagnosis of {episode.trajectory.id}"):
+                return await judge.diagnose(episode, domain)
+        except RolloutFault as fault:
+            return str(fault)
+
+    async def all_of_them() -> list[Diagnosis | str]:
+        found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
+        return [found[index] for index in range(len(failed))]
+
+    told = eventloop.run(all_of_them())
+    diagnoses = [one for one in told if isinstance(one, Diagnosis)]
+    return diagnoses, [one for one in told if isinstance(one, str)]
 
 
 def account(

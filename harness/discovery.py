@@ -10,6 +10,7 @@ from harness.contrast import Thresholds, contrasted, read_signs, split
 from harness.diagnosis import account, diagnose, failures
 from harness.errors import NothingToLearn
 from harness.families import with_families
+from harness.naming import name_patterns
 from harness.parts import Parts
 from harness.patterns import find_patterns
 from harness.protocols import SurveyingClusterer
@@ -57,6 +58,7 @@ def survey_patterns(
 ) -> Discovery:
     """The same from diagnoses that are there already."""
     found = with_families(find_patterns(diagnoses, parts.clusterer, previous), parts.domain.tools)
+    found, naming = name_patterns(parts, found, diagnoses, previous)
     found, compared = _contrast(parts, episodes, diagnoses, found)
     thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
     patterns, aside = split(found, thresholds)
@@ -72,6 +74,7 @@ def survey_patterns(
         "method": clusterer.method,
         **account(failures(episodes), diagnoses, parts.judge),
         "families": dict(_families(found)),
+        **({"names": dict(naming)} if naming else {}),
         "quality": dict(survey.quality),
         "noise": list(survey.noise),
         "thresholds": {"min_coverage": thresholds.coverage, "min_gap": thresholds.gap},

@@ -16,9 +16,11 @@ from harness.types import Episode, Split, Task, stable_seed
 VINTAGE = "vintage.json"
 
 
-def evaluate_policy(parts: Parts, store: Store, policy: Policy, arm: str, split: Split) -> None:
-    """Have the missing conversations of an evaluation and leave all of them in order of task and
-    trial.
+def evaluate_policy(
+    parts: Parts, store: Store, policy: Policy, arm: str, split: Split
+) -> list[Episode]:
+    """Have the missing conversations of an evaluation, and leave and return all of them in order of
+    task and trial.
     """
     config, name = parts.config, f"{arm}-{split}"
     stamp_vintage(store, parts.domain.vintage)
@@ -44,7 +46,9 @@ def evaluate_policy(parts: Parts, store: Store, policy: Policy, arm: str, split:
 
     for episode in run_rollouts(missing, policy, parts.setting, parts.executor, finished=finished):
         done[episode.task.id, episode.trajectory.trial] = episode
-    store.write_episodes(name, [done[task.id, t] for task in tasks for t in range(trials)])
+    episodes = [done[task.id, trial] for task in tasks for trial in range(trials)]
+    store.write_episodes(name, episodes)
+    return episodes
 
 
 def stamp_vintage(store: Store, vintage: str) -> None:

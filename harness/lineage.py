@@ -1,19 +1,22 @@
-"""Turn an id into the chain it is in: failure, diagnosis, pattern, targeted tasks, recovery."""
+"""Turn an id into the chain it is in: failure, diagnosis, pattern, targeted tasks, the rollouts
+that were trained on, recovery.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.discovery import round_patterns
 from harness.errors import RunError
-from harness.rounds import round_numbers
+from harness.practised import Practised, practised
+from harness.rounds import round_numbers, shifts
 from harness.store import Store
-from harness.types import Diagnosis, ErrorPattern, Json, Origin, Task
+from harness.types import Diagnosis, ErrorPattern, Interval, Json, Origin, Task
 
-What = Literal["failure", "pattern", "task"]
+What = Literal["failure", "pattern", "task", "rollout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +58,36 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """A pattern's failures in a round and in the next, and the difference in 100 conversations:
+    each task is compared with itself.
+    """
+
+    pattern_id: str
+    before_round: int
+    after_round: int
+    before: int
+    after: int
+    difference: Interval
+    status: str
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """All links of the chain that the asked id is in, in the order of the chain."""
+    """All links of the chain that the asked id is in, in the order of the chain.
+
+    ``practised`` are the groups of training rollouts on the tasks; of a rollout, its own alone.
+    """
 
     asked: str
     what: What
     failures: Sequence[Found] = ()
     patterns: Sequence[Seen] = ()
     tasks: Sequence[Made] = ()
+    practised: Sequence[Practised] = ()
     tried: Sequence[Tried] = ()
+    recovered: Sequence[Recovered] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +98,8 @@ class _Record:
     patterns: dict[str, list[Seen]] = field(default_factory=dict)
     tasks: dict[str, Made] = field(default_factory=dict)
     tried: dict[str, list[Tried]] = field(default_factory=dict)
+    practised: dict[str, list[Practised]] = field(default_factory=dict)
+    recovered: list[Recovered] = field(default_factory=list)
 
     def known(self, id: str) -> tuple[What, str] | None:
         """What the id, or the only one that begins so, is the id of."""
@@ -81,15 +107,25 @@ class _Record:
             ("failure", [*self.failures]),
             ("pattern", [*self.patterns]),
             ("task", [*dict.fromkeys([*self.tasks, *self.tried])]),
+            ("rollout", [id for g in self._groups for id in g.trajectories]),
         )
         exact = [(what, id) for what, ids in kinds if id in ids]
         begun = [(what, one) for what, ids in kinds for one in ids if one.startswith(id)]
         found = exact or (begun if len(begun) == 1 and id else [])
         return found[0] if found else None
 
+    @property
+    def _groups(self) -> Iterator[Practised]:
+        return (group for groups in self.practised.values() for group in groups)
+
+    def group(self, rollout: str) -> Practised:
+        """The group a training rollout was in."""
+        return next(group for group in self._groups if rollout in group.trajectories)
+
 
 def lineage(store: Store, id: str) -> Lineage:
-    """The chain of a failure (a trajectory), a pattern or a task, walked both ways.
+    """The chain of a failure (a trajectory), a pattern, a task or a rollout that was trained on,
+    walked both ways.
 
     An id may be cut short as long as it is the only one that begins so. Raises ``RunError`` if the
     run knows no such id.
@@ -98,13 +134,20 @@ def lineage(store: Store, id: str) -> Lineage:
     known = record.known(id)
     if known is None:
         raise RunError(
-            f"{store.folder} knows no failure, pattern or task {id!r}",
+            f"{store.folder} knows no failure, pattern, task or training rollout {id!r}",
             hint="`harness discover RUN` lists patterns; rounds/N/diagnoses.jsonl the failures.",
         )
     what, asked = known
-    if what == "failure":
-        return _of_failure(record, asked)
-    return _of_pattern(record, asked) if what == "pattern" else _of_task(record, asked)
+    if what == "rollout":
+        group = record.group(asked)
+        found = replace(_of_task(record, group.task_id), asked=asked, what=what, practised=[group])
+    else:
+        of = {"failure": _of_failure, "pattern": _of_pattern, "task": _of_task}[what]
+        found = of(record, asked)
+        groups = [g for made in found.tasks for g in record.practised.get(made.task_id, [])]
+        found = replace(found, practised=groups)
+    ids = {seen.pattern.id for seen in found.patterns}
+    return replace(found, recovered=[r for r in record.recovered if r.pattern_id in ids])
 
 
 def _of_failure(record: _Record, id: str) -> Lineage:
@@ -196,7 +239,25 @@ def _read(store: Store) -> _Record:
                 evaluation=evaluation, task_id=task_id, successes=wins[task_id], trials=count
             )
             record.tried.setdefault(task_id, []).append(tried)
+    for group in practised(store):
+        record.practised.setdefault(group.task_id, []).append(group)
+    record.recovered.extend(_recovered(store))
     return record
+
+
+def _recovered(store: Store) -> Iterator[Recovered]:
+    for before, after, shift in shifts(store, round_numbers(store)):
+        for change in shift.changes:
+            yield Recovered(
+                pattern_id=change.pattern_id,
+                before_round=before,
+                after_round=after,
+                before=change.before,
+                after=change.after,
+                difference=change.difference,
+                status=change.status,
+                sure=change.sure,
+            )
 
 
 def _read_round(store: Store, number: int, record: _Record) -> None:

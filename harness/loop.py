@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from harness.admission import Book, admission_options, pass_gates
+from harness.blaming import blame_failures
 from harness.discovery import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
@@ -23,11 +24,11 @@ from harness.gates import Known, cheap_gates
 from harness.making import chosen_pattern, make_tasks, subject
 from harness.parts import Parts
 from harness.pool import pool_of
-from harness.protocols import Policy, TrainingJob
-from harness.rollout import Job, run_rollouts
+from harness.protocols import TrainingJob
 from harness.samples import demonstrations
 from harness.store import Store
 from harness.summary import summarise
+from harness.training import Practice
 from harness.types import (
     Checkpoint,
     Diagnosis,
@@ -189,13 +190,16 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
 
 
 def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
-    """Conversations of an arm's policy on held-out tasks; those already on disk are not had
-    again.
+    """Conversations of an arm's policy on held-out tasks; those already on disk are not had again.
+
+    On test tasks it is also read whose fault each failure was: nobody discovers anything there.
     """
     with _station(parts, store, f"evaluate {arm} on {split}", unit="rollouts") as work:
         if work:
             policy = parts.policy(store.read_checkpoint(arm))
-            evaluate_policy(parts, store, policy, arm, split)
+            episodes = evaluate_policy(parts, store, policy, arm, split)
+            if split == "test" and parts.config.blame_tests:
+                blame_failures(parts, store, f"{arm}-{split}", episodes)
 
 
 def evaluate_once(parts: Parts, store: Store, split: Split) -> None:
@@ -308,6 +312,7 @@ def _train(
     learner = parts.trainable(parent)
     folder = store.folder / "checkpoints"
     station, keep = _training(arm), parts.config.keep_every if tasks else 0
+    practice = Practice(parts, store, arm)
 
     def keep_as(name: str, record: Mapping[str, Json]) -> None:
         learner.save(folder / name / "model")
@@ -324,23 +329,16 @@ def _train(
         )
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        practice.finish(step)
         if keep and step % keep == 0 and step < steps:
             keep_as(f"{arm}/step-{step}", {"step": step})
         known = {"station": station, "step": step, "steps": steps}
         parts.notify("train_step", **{**metrics, **known})
 
-    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
-        # One task, one user: what differs within a group is the policy's doing.
-        listed = [
-            Job(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
-            for task, trial, seed in jobs
-        ]
-        return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
-
     job = TrainingJob(
         policy=learner,
         domain=parts.domain,
-        rollouts=rollouts,
+        rollouts=practice.run,
         seed=seed,
         folder=folder / arm / "scratch",
         progress=progress,

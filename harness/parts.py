@@ -33,6 +33,10 @@ from harness.types import Checkpoint
 
 if TYPE_CHECKING:
     from harness.llm.calls import Calls
+    from harness.llm.namer import LLMNamer
+
+OF_THE_JUDGE, BY_TERMS = "judge", "terms"
+"""Settings of ``namer`` that are no chat model's name."""
 
 
 class Parts:
@@ -66,6 +70,7 @@ class Parts:
             ("user simulator", config.simulator),
             ("judge", config.judge),
             ("clusterer", config.clusterer),
+            *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
             ("task injector", config.injector),
             ("trainer", config.sft_trainer),
             ("trainer", config.trainer),
@@ -84,7 +89,7 @@ class Parts:
             if kind == "policy" and self.registry.speaks(kind, name):
                 self.calls.chat("agent", name)
         if training:
-            self.judge, self.clusterer, self.injector  # noqa: B018
+            self.judge, self.clusterer, self.namer, self.injector  # noqa: B018
             self.trainer(self.config.sft_trainer)
             self.trainer(self.config.trainer)
 
@@ -112,6 +117,20 @@ class Parts:
         return self.registry.make("clusterer", name, self._settings("clusterer", name, domain=True))
 
     @cached_property
+    def namer(self) -> LLMNamer | None:
+        """The chat model that names patterns; None where none is configured."""
+        name = self.config.namer
+        if name == OF_THE_JUDGE:
+            name = self.config.judge
+            if not self.registry.speaks("judge", name):
+                return None
+        if name == BY_TERMS:
+            return None
+        from harness.llm.namer import LLMNamer
+
+        return LLMNamer(self.calls.chat("namer", name))
+
+    @cached_property
     def injector(self) -> TaskInjector:
         name = self.config.injector
         return self.registry.make(
@@ -130,6 +149,7 @@ class Parts:
             WeightedTerm(
                 name=name,
                 weight=weight,
+                plugin=self.registry.find("reward term", name)[0].plugin,
                 term=self.registry.make(
                     "reward term", name, self._settings("reward term", name, domain=True)
                 ),

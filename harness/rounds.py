@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from harness.discovery import round_landscape, round_patterns
+from harness.discovery import Discovery, round_landscape, round_patterns
 from harness.shift import Shift, compare
 from harness.store import Store
 from harness.types import Diagnosis, ErrorPattern, Interval, Json
@@ -15,7 +16,9 @@ Row = dict[str, Json]
 
 PARTIES = ("agent", "user_simulator", "task", "tool", "infrastructure")
 
-_KEPT = ("method", "quality", "families", "thresholds", "compared", "suspects", "agreement")
+_KEPT = (
+    "method", "quality", "families", "names", "thresholds", "compared", "suspects", "agreement",
+)  # fmt: skip
 
 
 def round_numbers(store: Store) -> list[int]:
@@ -66,15 +69,18 @@ def pattern_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
 
 def shift_rows(store: Store, rounds: Sequence[int]) -> list[Json]:
     """What changed from each round to the next."""
-    rows: list[Json] = []
+    found = shifts(store, rounds)
+    return [{"from": before, "to": after, **shift_row(shift)} for before, after, shift in found]
+
+
+def shifts(store: Store, rounds: Sequence[int]) -> Iterator[tuple[int, int, Shift]]:
+    """Each round, the next one, and how the mix of failures moved between them."""
     seen: list[str] = []
     for before, after in pairwise(rounds):
         one, other = round_landscape(store, before), round_landscape(store, after)
         if one is not None and other is not None:
-            shift = compare(one, other, earlier=seen)
-            rows.append({"from": before, "to": after, **shift_row(shift)})
+            yield before, after, compare(one, other, earlier=seen)
         seen += [pattern.id for pattern in round_patterns(store, before)]
-    return rows
 
 
 def shift_row(shift: Shift) -> Row:
@@ -97,6 +103,48 @@ def shift_row(shift: Shift) -> Row:
             for change in shift.changes
         ],
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureMap:
+    """Where the failures lie: places, (x, y) in [0, 1], and explanations are by trajectory id."""
+
+    places: Mapping[str, Sequence[float]]
+    patterns: Sequence[ErrorPattern]
+    explanations: Mapping[str, str]
+
+
+def failure_map(store: Store, number: int) -> FailureMap:
+    """The map of a round's failures; without places if the round has none."""
+    name = f"rounds/{number}/map.json"
+    diagnoses = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+    return FailureMap(
+        places=store.read_json(name) if store.has(name) else {},
+        patterns=round_patterns(store, number),
+        explanations=_said(diagnoses),
+    )
+
+
+def failure_maps(store: Store) -> dict[int, FailureMap]:
+    """The maps of all rounds that have one, by round."""
+    return {
+        number: failure_map(store, number)
+        for number in round_numbers(store)
+        if store.has(f"rounds/{number}/map.json")
+    }
+
+
+def map_of(found: Discovery) -> FailureMap:
+    """The map of a discovery that is of no round."""
+    return FailureMap(
+        places=found.survey.places,
+        patterns=[*found.patterns, *found.aside],
+        explanations=_said(found.diagnoses),
+    )
+
+
+def _said(diagnoses: Sequence[Diagnosis]) -> dict[str, str]:
+    return {diagnosis.trajectory_id: diagnosis.summary for diagnosis in diagnoses}
 
 
 def interval_row(interval: Interval) -> Row:

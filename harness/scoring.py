@@ -9,32 +9,46 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from harness.protocols import Domain, RewardTerm, World
-from harness.types import Changes, Grade, Score, Task, Trajectory
+from harness.registry import blame
+from harness.types import Changes, Grade, Score, Task, TermScore, Trajectory
 
 _GOLD: WeakKeyDictionary[Domain, dict[str, tuple[Task, Changes]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedTerm:
-    """A reward term with its weight (unitless) and the name it has in the config."""
+    """A reward term with its weight (unitless), the name it has in the config, and the plugin that
+    offers it.
+    """
 
     name: str
     weight: float
     term: RewardTerm
+    plugin: str = ""
 
 
 def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[WeightedTerm]) -> Score:
     """Each term's view and their weighted sum.
 
     A fault has no terms and total 0: it is not to be trained on. What is not judged to its end is
-    no success.
+    no success. Raises ``PluginFailed``, which names term and trajectory, for a term that raises or
+    whose value is no number in [-1, 1].
     """
     if trajectory.is_fault:
         return Score(success=False)
-    scores = tuple(weighted.term(trajectory, grade, task) for weighted in terms)
+    scores = tuple(_view(weighted, trajectory, grade, task) for weighted in terms)
     total = sum(weighted.weight * s.value for weighted, s in zip(terms, scores, strict=True))
     success = grade.success and grade.is_decided
     return Score(success=success, terms=scores, total=total)
+
+
+def _view(weighted: WeightedTerm, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
+    where = f"reward term {weighted.name!r} on trajectory {trajectory.id} of task {task.id}"
+    with blame(weighted.plugin or weighted.name, where):
+        found = weighted.term(trajectory, grade, task)
+        if not -1 <= found.value <= 1:  # NaN is not, either
+            raise ValueError(f"its value is {found.value}, expected a number in [-1, 1]")
+    return found
 
 
 def gold_changes(domain: Domain, task: Task) -> Changes:

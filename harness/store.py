@@ -3,7 +3,8 @@ run skips it.
 
 config.json            the resolved settings
 tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
-checkpoints/ARM/       checkpoint.json and the model folder
+checkpoints/ARM/       checkpoint.json and the model folder; rollouts.jsonl, one line per
+                       conversation that reinforcement learned from (see ``harness.training``)
 evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; of an imported one also
                        originals.jsonl, diagnoses.jsonl and about.json: what its file held
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl, with what ``harness.making``
@@ -148,9 +149,12 @@ class Store:
 
     def write_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
         """Frozen dataclasses, one JSON line each."""
-        adapter = _adapter(shape)
-        lines = [adapter.dump_json(value).decode() + "\n" for value in values]
-        self._write_text(name, "".join(lines))
+        self._write_text(name, _lines_of(shape, values))
+
+    def append_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
+        """The same at the end of a file, on disk when this returns."""
+        if values:
+            self._append_text(name, _lines_of(shape, values))
 
     def read_values(self, name: str, shape: type[T]) -> list[T]:
         """What ``write_values`` wrote; [] if there is no such file. Raises ``RunError`` naming the
@@ -236,8 +240,7 @@ class Store:
 
     def append(self, name: str, row: Mapping[str, object]) -> None:
         """One JSON line at the end of a file, on disk when this returns."""
-        with self._writing(name) as path, path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        self._append_text(name, json.dumps(row) + "\n")
 
     def read_rows(self, name: str) -> list[dict[str, Json]]:
         """The JSON lines of a file; [] if there is none. A torn last line is left out with a
@@ -282,6 +285,10 @@ class Store:
                 f"{self.folder / name} does not fit this version: {first['loc']}: {first['msg']}",
                 hint="Start a new run, or use the version that made this one.",
             ) from None
+
+    def _append_text(self, name: str, text: str) -> None:
+        with self._writing(name) as path, path.open("a") as file:
+            file.write(text)
 
     def _write_text(self, name: str, text: str) -> None:
         with self._writing(name) as path:
@@ -334,6 +341,11 @@ def _episode_row(episode: Episode) -> dict[str, object]:
         "grade": _adapter(Grade).dump_python(episode.grade, mode="json"),
         "score": _adapter(Score).dump_python(episode.score, mode="json"),
     }
+
+
+def _lines_of(shape: type[T], values: Sequence[T]) -> str:
+    adapter = _adapter(shape)
+    return "".join(adapter.dump_json(value).decode() + "\n" for value in values)
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from harness.blaming import blame_of, blamed
 from harness.metrics import Outcome, PassTable, paired_difference, pass_table
 from harness.quarantine import counted, excluded, quarantine
 from harness.rounds import (
@@ -83,7 +84,7 @@ def _arms(store: Store, split: str, seconds: Mapping[str, float]) -> list[Json]:
         for path in (store.folder / "evals").glob(f"*-{split}")
     }
     outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
-    held = _quarantined(store)
+    held = _quarantined(store, found.values())
     reference = outcomes.get("sft")
     arms: list[Json] = []
     for arm, by_id in outcomes.items():
@@ -93,14 +94,20 @@ def _arms(store: Store, split: str, seconds: Mapping[str, float]) -> list[Json]:
         row = _arm(arm, split, rows, seconds.get(f"evaluate {arm} on {split}", 0.0))
         if reference and arm not in ("sft", "base") and split == "test":
             baseline = excluded(reference, held)
-            row["differences"] = {"against": "sft", "pass": _differences(rows, baseline)}
+            row["differences"] = {
+                "against": "sft",
+                "pass": _differences(rows, baseline),
+                "pass_counted": _differences(_counted(rows), _counted(baseline)),
+            }
+        if blame := blame_of(store, found[arm]):
+            row["blame"] = blame["blame"]
         arms.append(row)
     return arms
 
 
 def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Report:
     table: PassTable = pass_table(rows)
-    strict = pass_table(counted(rows, never=(NOT_GRADEABLE,)))
+    strict = pass_table(_counted(rows))
     kinds = Counter(row.fault for row in rows if row.fault)
     not_gradeable = kinds.pop(NOT_GRADEABLE, 0)
     return {
@@ -115,6 +122,10 @@ def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Repor
         "not_gradeable": not_gradeable,
         "seconds": seconds,
     }
+
+
+def _counted(rows: Sequence[Outcome]) -> list[Outcome]:
+    return counted(rows, never=(NOT_GRADEABLE,))
 
 
 def _differences(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> Report:
@@ -145,12 +156,13 @@ def _outcomes(store: Store, evaluation: str) -> dict[str, Outcome]:
     return rows
 
 
-def _quarantined(store: Store) -> dict[str, Blame]:
-    """Whose fault it was, by trajectory id, for failures that a round found not to be the agent's.
+def _quarantined(store: Store, evaluations: Iterable[str]) -> dict[str, Blame]:
+    """Whose fault it was, by trajectory id, for failures that were found not to be the agent's, by
+    a round or on test tasks.
 
     Of several rounds that read one evaluation the last counts.
     """
-    held: dict[str, Blame] = {}
+    held = {id: blame for name in evaluations for id, blame in blamed(store, name).items()}
     for number in round_numbers(store):
         found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
         again = {diagnosis.trajectory_id for diagnosis in found}

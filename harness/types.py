@@ -127,8 +127,9 @@ class Recipe:
 
     Weights are relative (unitless, >= 0); ``required`` features are in every task. ``requests`` is
     how many things the customer wants (0: as it comes); ``plain``: nothing makes the task harder
-    but what is required; ``about`` are names in the records that it is best about: a domain may
-    leave these three out of account. An empty recipe is the domain's default mix.
+    but what is required; ``without`` are features that it is best without, as far as the records
+    allow; ``about`` are names in the records that it is best about: a domain may leave these four
+    out of account. An empty recipe is the domain's default mix.
     """
 
     split: Split = "train"
@@ -136,6 +137,7 @@ class Recipe:
     required: tuple[str, ...] = ()
     requests: int = 0
     plain: bool = False
+    without: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
 
 
@@ -315,6 +317,8 @@ class ErrorPattern:
     patterns it belongs to. ``coverage`` is the share in [0, 1] of the agent's failures that show
     its signs, ``gap`` how much more often they do than successes, in percentage points; None where
     that was not looked at. ``typical`` are explanations by which a clusterer knows it again.
+    ``named_by`` is the chat model that wrote name and description, "" where they are made of
+    distinctive terms.
     """
 
     id: str
@@ -328,6 +332,7 @@ class ErrorPattern:
     coverage: float | None = None
     gap: Interval | None = None
     typical: tuple[str, ...] = ()
+    named_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,15 @@
-"""What tests of several folders install: a distribution that offers the file format `plain`."""
+"""What tests of several folders share: one profile of hypothesis, and a distribution that offers
+the file format `plain`.
+"""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline is of the clock, which on a busy machine says nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SOURCE = """
 from harness.hookspecs import hookimpl

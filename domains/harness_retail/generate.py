@@ -71,15 +71,22 @@ def _make_task(
 ) -> Task | None:
     """A task after the plan for the first customer who fits, relaxing the plan twice.
 
-    Customers who have one of the products it is best about come first.
+    Customers who have one of the products it is best about come first. What the plan avoids is in a
+    task only if all that fit have it.
     """
     users = list(shop.users.values())
     for draft in (_as_wished, _as_must_be, _of_any_kind):
+        second: tuple[Customer, list[Draft]] | None = None
         for user in _those_first(rng.sample(users, len(users)), shop, about):
             customer = Customer(shop, user, rng, about=about)
             drafts = _draft_all(customer, plan, draft)
-            if drafts and _holds(RetailWorld(shop, compat), drafts):
+            if not drafts or not _holds(RetailWorld(shop, compat), drafts):
+                continue
+            if not any(plan.avoided & one.features for one in drafts):
                 return _assemble(customer, plan, drafts)
+            second = second or (customer, drafts)
+        if second is not None:
+            return _assemble(second[0], plan, second[1])
     return None
 
 

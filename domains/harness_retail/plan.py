@@ -49,16 +49,20 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One task to be made: its requests in order, and the features of the talk as a whole."""
+    """One task to be made: its requests in order, and the features of the talk as a whole.
+
+    ``avoided`` are features that it better has not, such as come of the records unasked.
+    """
 
     slots: tuple[Slot, ...]
     failing_lookup: bool
     must: frozenset[str]
+    avoided: frozenset[str] = frozenset()
 
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise ``ConfigError`` if a recipe names unknown features or ones that cannot go together."""
-    for name in (*recipe.required, *recipe.weights):
+    for name in (*recipe.required, *recipe.weights, *recipe.without):
         if name not in NAMES:
             raise ConfigError(
                 f"retail has no feature {name!r}", hint=f"Known: {', '.join(sorted(NAMES))}."
@@ -100,14 +104,20 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
     rng.shuffle(slots)
     slots.sort(key=_rank)
     if recipe.plain:
-        return Plan(slots=tuple(slots), failing_lookup="failing_lookup" in must, must=must)
-    slots = [replace(slot, wishes=_wishes(slot, rng)) for slot in slots]
+        return Plan(
+            slots=tuple(slots),
+            failing_lookup="failing_lookup" in must,
+            must=must,
+            avoided=frozenset(recipe.without) - must,
+        )
+    slots = [replace(slot, wishes=_wishes(slot, rng) - set(recipe.without)) for slot in slots]
     if _may_ask_amount(slots) and rng.random() < _AMOUNT:
         slots[-1] = replace(slots[-1], wishes=slots[-1].wishes | {"amount"})
     return Plan(
         slots=tuple(slots),
         failing_lookup="failing_lookup" in must or rng.random() < _FAILING_LOOKUP,
         must=must,
+        avoided=frozenset(recipe.without) - must,
     )
 
 

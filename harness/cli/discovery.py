@@ -16,7 +16,7 @@ from harness.errors import RunError
 if TYPE_CHECKING:
     from harness.comparison import Side
     from harness.store import Store
-    from harness.types import Diagnosis, ErrorPattern, Json
+    from harness.types import Json
 
 MAP = "map.svg"
 
@@ -43,6 +43,7 @@ def discover(
     out: Annotated[
         Path | None, typer.Option(help="The folder for a file's run, or for a comparison.")
     ] = None,
+    namer: options.Namer = None,
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -52,11 +53,11 @@ def discover(
     together and compared with the first.
     """
     if len(sources) > 1:
-        _compare(sources, evaluation, again, map_, out, option, as_json)
+        _compare(sources, evaluation, again, map_, out, namer, option, as_json)
         return
     store = _opened(sources[0], out, option)
-    found = _discovered(store, number, evaluation, again)
-    path = _draw_round(store, number)
+    found = _discovered(store, number, evaluation, again or namer is not None, namer)
+    path = draw_round(store, number)
     if map_ is not None:
         _write(map_, path.read_text(encoding="utf-8"))
     from harness.report import patterns_table
@@ -72,14 +73,17 @@ def discover(
 
 def why(
     id: Annotated[
-        str, typer.Argument(metavar="FAILURE|PATTERN|TASK", help="Its id, or how it begins.")
+        str,
+        typer.Argument(metavar="FAILURE|PATTERN|TASK|ROLLOUT", help="Its id, or how it begins."),
     ],
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="A run folder; default: the newest.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Walk from a failure to what was made of it, or from a targeted task back to its failure."""
+    """Walk from a failure to what was made of it and came of it, or from a targeted task or a
+    rollout that was trained on back to its failure.
+    """
     from harness.lineage import lineage
     from harness.report.why import why_tree, why_values
     from harness.store import Store
@@ -113,40 +117,35 @@ def _is_empty(source: Path) -> bool:
     return source.is_dir() and not any(source.iterdir())
 
 
-def _discovered(store: Store, number: int, evaluation: str, again: bool) -> Mapping[str, Json]:
+def _discovered(
+    store: Store, number: int, evaluation: str, again: bool, namer: str | None = None
+) -> Mapping[str, Json]:
     """The report after the station."""
     from harness import loop
 
-    with working(store) as parts:
+    with working(store, {"namer": namer}) as parts:
         if again:
             store.reopen(f"discover {number}")
         loop.discover(parts, store, number, evaluation or loop.studied(store, number))
         return loop.write_report(parts, store, complete=False)
 
 
-def _draw_round(store: Store, number: int) -> Path:
-    from harness.discovery import round_patterns
-    from harness.types import Diagnosis
+def draw_rounds(store: Store) -> list[Path]:
+    """The files of the pictures of all rounds' failures."""
+    from harness.rounds import failure_maps
 
-    name = f"rounds/{number}"
-    places = store.read_json(f"{name}/map.json") if store.has(f"{name}/map.json") else {}
-    diagnoses = store.read_values(f"{name}/diagnoses.jsonl", Diagnosis)
-    title = f"{store.folder.name}, round {number}: the agent's failures"
-    path = store.folder / name / MAP
-    _write(path, _map(places, round_patterns(store, number), diagnoses, title))
-    return path
+    return [draw_round(store, number) for number in failure_maps(store)]
 
 
-def _map(
-    places: Mapping[str, Sequence[float]],
-    patterns: Sequence[ErrorPattern],
-    diagnoses: Sequence[Diagnosis],
-    title: str,
-) -> str:
+def draw_round(store: Store, number: int) -> Path:
+    """The file of the picture of a round's failures."""
     from harness.report.map import map_svg
+    from harness.rounds import failure_map
 
-    said = {d.trajectory_id: d.summary for d in diagnoses}
-    return map_svg(places, patterns, said, title)
+    path = store.folder / f"rounds/{number}" / MAP
+    title = f"{store.folder.name}, round {number}: the agent's failures"
+    _write(path, map_svg(failure_map(store, number), title))
+    return path
 
 
 def _write(path: Path, text: str) -> None:
@@ -166,11 +165,14 @@ def _compare(
     again: bool,
     map_: Path | None,
     out: Path | None,
+    namer: str | None,
     option: list[str] | None,
     as_json: bool,
 ) -> None:
     from harness.comparison import compare_sides
     from harness.report.comparison import comparison_table, comparison_values
+    from harness.report.map import map_svg
+    from harness.rounds import map_of
 
     folder = out or Path("runs") / time.strftime("comparison-%Y%m%d-%H%M%S")
     stores = [
@@ -186,12 +188,11 @@ def _compare(
         _side(name, store, evaluation, again)
         for name, store in zip(_names(sources), stores, strict=True)
     ]
-    with working(stores[0]) as parts:
+    with working(stores[0], {"namer": namer}) as parts:
         found = compare_sides(parts, sides)
     path = map_ or folder / MAP
-    patterns = [*found.found.patterns, *found.found.aside]
     title = f"the agents' failures: {' and '.join(side.name for side in sides)}"
-    _write(path, _map(found.found.survey.places, patterns, found.found.diagnoses, title))
+    _write(path, map_svg(map_of(found.found), title))
     values = comparison_values(found)
     _write(folder / "comparison.json", _json(values))
     emit({**values, "map": str(path)}, comparison_table(found), as_json=as_json)

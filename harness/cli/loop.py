@@ -28,6 +28,7 @@ def loop(
     teacher: options.Teacher = None,
     judge: Annotated[str | None, typer.Option(help="Who reads failures.")] = None,
     clusterer: Annotated[str | None, typer.Option(help="What groups them.")] = None,
+    namer: options.Namer = None,
     injector: Annotated[str | None, typer.Option(help="What makes targeted tasks.")] = None,
     sft_trainer: options.SftTrainer = None,
     trainer: Annotated[str | None, typer.Option(help="What trains on targeted tasks.")] = None,
@@ -60,6 +61,7 @@ def loop(
     as_json: options.AsJson = False,
 ) -> None:
     """Evaluate, explain failures, make targeted tasks, train; repeat. Ends with the report."""
+    from harness.cli.discovery import draw_rounds
     from harness.loop import run_loop, stations
 
     settings = options.asked(context, resume=resume)
@@ -69,7 +71,10 @@ def loop(
     store = open_run(settings, out, resume)
     with working(store, options.spending(context)) as parts:
         finished = run_loop(parts, store)
+        maps = draw_rounds(store)
     show(finished, as_json=as_json)
+    for path in maps:
+        typer.echo(f"Map: {path}", err=True)
 
 
 def sft(

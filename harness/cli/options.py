@@ -21,6 +21,10 @@ Policy = Annotated[
     typer.Option(help="The agent: a name, NAME:ARGUMENT, a model folder or a hub id."),
 ]
 Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
+Namer = Annotated[
+    str | None,
+    typer.Option(help="The chat model that names patterns; judge: the judge's own; terms: none."),
+]
 Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
 SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
 Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]

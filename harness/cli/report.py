@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +24,14 @@ def report(
 ) -> None:
     """Show the report of a run, finished or not."""
     from harness.report import to_html, to_svg
+    from harness.rounds import failure_maps
     from harness.store import Store, disk_errors
     from harness.summary import summarise
 
     store = Store.open(run, warn=lambda message: typer.echo(f"warning: {message}", err=True))
     complete = store.has("report.json") and bool(store.read_json("report.json")["complete"])
     found = summarise(store, complete=complete)
-    for path, make in ((svg, to_svg), (html, to_html)):
+    for path, make in ((svg, to_svg), (html, partial(to_html, maps=failure_maps(store)))):
         if path is not None:
             with disk_errors(path):
                 path.write_text(make(found), encoding="utf-8")

@@ -33,8 +33,8 @@ STOPS = {
 """Causes that would be the same for every call, so that the run stops, and what can be done."""
 
 OWN_FAULTS = {"user": "user_fault", "agent": "agent_fault"}
-"""The fault of a role that refuses or says nothing; a judge and an injector have none of their
-own.
+"""The fault of a role that refuses or says nothing; a judge, a namer and an injector have none of
+their own.
 """
 
 EMPTY_TRIES = 3

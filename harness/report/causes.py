@@ -10,18 +10,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.discovered import discovered
-from harness.report.figures import UNKNOWN, bar, bounds, count, share, signed
+from harness.report.discovered import contrast, discovered
+from harness.report.figures import UNKNOWN, bar, count, share
 from harness.report.layout import LABEL_WIDTH, heading, plain_table, tally
-from harness.report.view import Pattern, Report, Share
+from harness.report.view import Pattern, Report, Share, by_family, together
 
 _BAR_WIDTH = 8
 _ROUND_WIDTH = _BAR_WIDTH + 13
 _CHANGE_WIDTH = 9
 _LEAST_NAME_WIDTH = 26
 _POOL_ROUNDS = 5
-
-ASIDE = "Set aside: as frequent in successes, or too rare; no tasks are made for these"
 
 
 def patterns(report: Report) -> Iterator[RenderableType]:
@@ -57,18 +55,17 @@ class _Patterns:
         longest = max(len(pattern.name) for pattern in self.patterns)
         name_width = max(min(longest, room - _ROUND_WIDTH * len(shown) - 2), _LEAST_NAME_WIDTH) + 2
         yield self._header(name_width, shown)
-        for family, members in _families(self.patterns, self.rounds[-1:]):
+        for family, members in by_family(self.patterns, self.rounds[-1:]):
             if family:
                 yield self._family(family, members)
             for pattern in members:
                 yield self._line(pattern, name_width, shown)
-                for words in (pattern.description, _contrast(pattern)):
+                for words in (pattern.description, contrast(pattern)):
                     if words:
                         yield Padding(Text(words, "dim"), (0, 0, 0, 2), expand=False)
 
     def _family(self, family: str, members: Sequence[Pattern]) -> Text:
-        newest = (member.rounds.get(self.rounds[-1]) for member in members)
-        whole = sum(seen.fraction for seen in newest if seen)
+        whole = together(members, self.rounds[-1])
         return Text.assemble((family, "bold magenta"), (f"  {share(whole)}", "dim"))
 
     def _header(self, name_width: int, shown: Sequence[int]) -> Text:
@@ -97,32 +94,6 @@ class _Patterns:
         if points == 0:
             return Text("=", "dim")
         return Text(f"▼ {-points}", "green") if points < 0 else Text(f"▲ {points}", "red")
-
-
-def _families(
-    patterns: Sequence[Pattern], newest: Sequence[int]
-) -> list[tuple[str, list[Pattern]]]:
-    """The patterns by family, the families by what they amount to in the newest round.
-
-    What is set aside comes last, as a family of its own.
-    """
-    found: dict[str, list[Pattern]] = {}
-    for pattern in patterns:
-        found.setdefault(ASIDE if pattern.aside else pattern.family, []).append(pattern)
-
-    def amount(family: str) -> tuple[bool, float]:
-        shares = (p.rounds.get(n) for p in found[family] for n in newest)
-        return family == ASIDE, -sum(share.fraction for share in shares if share)
-
-    return [(family, found[family]) for family in sorted(found, key=amount)]
-
-
-def _contrast(pattern: Pattern) -> str:
-    """The id, by which `harness why` knows it, and how it compares with successes."""
-    if pattern.coverage is None or pattern.gap is None:
-        return pattern.id
-    gap = f"{signed(pattern.gap.value)} points {bounds(pattern.gap)}"
-    return f"{pattern.id}: seen in {share(pattern.coverage)} of them, {gap} against successes"
 
 
 def _share(seen: Share | None, greatest: float) -> Text:

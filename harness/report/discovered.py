@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.report.figures import bounds, count, number, share, signed
 from harness.report.layout import joined
-from harness.report.view import Discovered, Report, Shifted
+from harness.report.view import Discovered, Pattern, Report, Shifted
 
 SUSPECTS = 5
 """Suspect tasks that are listed one by one."""
@@ -29,18 +29,56 @@ def discovered(report: Report) -> Iterator[RenderableType]:
         yield from _shift(report, shift)
 
 
-def _quality(found: Discovered) -> Iterator[RenderableType]:
-    told = [("found by", f"{found.method} {found.embedding_version}".strip())]
+def contrast(pattern: Pattern) -> str:
+    """The id, by which `harness why` knows it, and how it compares with successes."""
+    if pattern.coverage is None or pattern.gap is None:
+        return pattern.id
+    gap = f"{signed(pattern.gap.value)} points {bounds(pattern.gap)}"
+    return f"{pattern.id}: seen in {share(pattern.coverage)} of them, {gap} against successes"
+
+
+def quality(found: Discovered) -> dict[str, str]:
+    """How patterns were found and how far to trust them, by name; what is not known is left out."""
+    told = {
+        "found by": f"{found.method} {found.embedding_version}".strip(),
+        "because": found.chosen_by,
+        "named by": found.named_by,
+    }
     if found.stability is not None:
         low, high = number(found.stability.low), number(found.stability.high)
-        told.append(("stability", f"{number(found.stability.value)} [{low}, {high}]"))
+        told["stability"] = f"{number(found.stability.value)} [{low}, {high}]"
     if found.silhouette is not None:
-        told.append(("silhouette", number(found.silhouette)))
+        told["silhouette"] = number(found.silhouette)
     if found.coverage is not None:
-        told.append(("in patterns", share(found.coverage)))
-        told.append(("noise", count(found.noise)))
+        told["in patterns"] = share(found.coverage)
+        told["noise"] = count(found.noise)
+    return {name: words for name, words in told.items() if words}
+
+
+def changes(report: Report, shift: Shifted) -> Iterator[tuple[str, str, str]]:
+    """Status, pattern and difference of each change that is sure or of kind new, gone or back."""
+    for change in shift.changes:
+        if change.sure or change.status in ("new", "gone", "back"):
+            sure = "" if change.sure else ", which may be chance"
+            told = f"{signed(change.per_100.value)} {bounds(change.per_100)} in 100 talks{sure}"
+            yield change.status, report.pattern_name(change.pattern_id), told
+
+
+def moved(shift: Shifted) -> str:
+    """How far the mix moved."""
+    return f"{share(shift.distance)} of the mix moved, p = {number(shift.p)}"
+
+
+def verdict(shift: Shifted) -> Text:
+    """What a shift means, in words."""
+    words, style = _VERDICTS.get(shift.verdict, (shift.verdict, ""))
+    return Text(words, style)
+
+
+def _quality(found: Discovered) -> Iterator[RenderableType]:
+    told = quality(found)
     yield Text()
-    yield joined([Text.assemble((f"{name} ", "dim"), words) for name, words in told], "   ")
+    yield joined([Text.assemble((f"{name} ", "dim"), words) for name, words in told.items()], "   ")
 
 
 def _suspects(found: Discovered) -> Iterator[RenderableType]:
@@ -60,32 +98,22 @@ def _suspects(found: Discovered) -> Iterator[RenderableType]:
 
 
 def _shift(report: Report, shift: Shifted) -> Iterator[RenderableType]:
-    told = f"{share(shift.distance)} of the mix moved, p = {number(shift.p)}"
     yield Text()
     yield Text.assemble(
-        (f"Round {shift.before} to {shift.after}", "bold"), f"  {told}: ", _VERDICTS[shift.verdict]
+        (f"Round {shift.before} to {shift.after}", "bold"), f"  {moved(shift)}: ", verdict(shift)
     )
-    listed = [c for c in shift.changes if c.sure or c.status in ("new", "gone", "back")]
-    for change in listed[:CHANGES]:
-        sure = "" if change.sure else ", which may be chance"
-        line = Text.assemble(
-            (
-                change.status.ljust(5),
-                "yellow" if change.status in ("new", "back", "more") else "green",
-            ),
-            f" {report.pattern_name(change.pattern_id)}  ",
-            (f"{signed(change.per_100.value)} {bounds(change.per_100)} in 100 talks{sure}", "dim"),
-        )
+    for status, name, told in list(changes(report, shift))[:CHANGES]:
+        style = "yellow" if status in ("new", "back", "more") else "green"
+        line = Text.assemble((status.ljust(5), style), f" {name}  ", (told, "dim"))
         yield Padding(line, (0, 0, 0, 2), expand=False)
 
 
 _VERDICTS = {
-    "shifting": Text("the error distribution is still shifting", "green"),
-    "settled": Text(
+    "shifting": ("the error distribution is still shifting", "green"),
+    "settled": (
         "the error distribution has stopped shifting: a ceiling, not a gap in the curriculum; "
         "more rounds like these will not help",
         "yellow",
     ),
-    "too few failures": Text("too few failures to tell whether it shifts", "dim"),
-    "": Text(),
+    "too few failures": ("too few failures to tell whether it shifts", "dim"),
 }

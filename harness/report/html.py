@@ -8,10 +8,8 @@ from importlib.resources import files
 from harness.report.charts import (
     Line,
     arm_class,
-    hue_class,
     line_chart,
     pass_chart,
-    share_chart,
 )
 from harness.report.effort import CURVES
 from harness.report.figures import (
@@ -28,13 +26,18 @@ from harness.report.figures import (
     weight,
 )
 from harness.report.markup import Markup, tag, together
+from harness.report.page import facts, listed, section, table
+from harness.report.page_patterns import patterns
 from harness.report.reading import Document, read_report
-from harness.report.view import Arm, Pattern, Report, Reward, TermRow, arm_label, term_rows
+from harness.report.view import Arm, Report, Reward, TermRow, arm_label, term_rows
+from harness.rounds import FailureMap
 from harness.types import Interval
 
 
-def to_html(document: Document) -> str:
-    """The page. Parts the document lacks are left out and named at the end."""
+def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) -> str:
+    """The page. Parts the document lacks are left out and named at the end; ``maps`` of the
+    failures are by round.
+    """
     report = read_report(document)
     style = Markup(files("harness.report").joinpath("page.css").read_text(encoding="utf-8"))
     head = tag(
@@ -44,79 +47,74 @@ def to_html(document: Document) -> str:
         tag("title", f"{report.run} · report"),
         tag("style", style),
     )
-    parts = (_results, _validation, _patterns, _pool, _rewards, _training, _time, _missing)
-    body = [piece for part in parts for piece in part(report)]
+    after = (_pool, _rewards, _training, _time, _missing)
+    body = [piece for part in (_results, _validation) for piece in part(report)]
+    body += patterns(report, maps or {})
+    body += [piece for part in after for piece in part(report)]
     page = tag("html", head, tag("body", tag("main", _header(report), *body)), lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
 def _header(report: Report) -> Markup:
     state = "complete" if report.complete else "not finished"
-    facts = {"domain": report.domain, "data": version(report.vintage), **report.setting}
-    facts |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
-    listed = [tag("div", tag("dt", k), tag("dd", v)) for k, v in facts.items() if v]
+    told = {"domain": report.domain, "data": version(report.vintage), **report.setting}
+    told |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
     title = tag("h1", report.run, " ", tag("small", state, class_=state.partition(" ")[0]))
-    return tag("header", title, tag("dl", *listed))
-
-
-def _section(title: str, note: str, *content: str) -> Markup:
-    return tag("section", tag("h2", title, " ", tag("small", note)), *content)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> Markup:
-    """A table whose first ``text_columns`` are text and the rest numbers."""
-    heads = [tag("th", h, class_=None if i < text_columns else "n") for i, h in enumerate(header)]
-    lines = [
-        tag(
-            "tr", *(tag("td", c, class_=None if i < text_columns else "n") for i, c in enumerate(r))
-        )
-        for r in rows
-    ]
-    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines))
-    return tag("div", table, class_="wide")
+    return tag("header", title, facts(told))
 
 
 def _results(report: Report) -> Iterator[Markup]:
     if not report.arms:
         return
-    pieces = [_arm_table(report.arms)]
+    pieces = [_arms(report.arms)]
     if any(arm.passes for arm in report.arms):
         pieces.append(tag("figure", pass_chart(report.arms), _legend(report.arms)))
     note = "Pass^k in percent [95% interval]; below, the paired difference"
-    yield _section(report.tested, note, *pieces)
+    yield section(report.tested, note, *pieces)
 
 
 def _validation(report: Report) -> Iterator[Markup]:
     if report.validation:
-        yield _section("Validation", "where failures are read from", _arm_table(report.validation))
+        yield section("Validation", "where failures are read from", _arms(report.validation))
 
 
-def _arm_table(arms: Sequence[Arm]) -> Markup:
+def _arms(arms: Sequence[Arm]) -> Markup:
     ks = sorted({k for arm in arms for k in arm.passes})
-    rows = [
-        [
-            tag("b", arm.label, class_=arm_class(arm.name)),
-            *(_passed(arm, k) for k in ks),
-            arm.size,
-            tag("span", str(arm.faults), title=_listed(arm.fault_kinds) or None),
-        ]
-        for arm in arms
-    ]
+    undecided = any(arm.not_gradeable for arm in arms)
+    rows: list[list[str]] = []
+    for arm in arms:
+        rows.append(
+            [
+                tag("b", arm.label, class_=arm_class(arm.name)),
+                *(_passed(arm, k) for k in ks),
+                arm.size,
+                str(arm.faults),
+                *([str(arm.not_gradeable)] if undecided else []),
+            ]
+        )
+        if arm.strict:
+            strict = [_value(arm.strict.get(k)) for k in ks]
+            rows.append([tag("i", "strict"), *strict, *[""] * (3 if undecided else 2)])
     header = ["", *(f"Pass^{k}" for k in ks), "tasks × trials", "faults"]
-    if any(arm.not_gradeable for arm in arms):
-        header.append("not gradeable")
-        rows = [[*row, str(arm.not_gradeable)] for row, arm in zip(rows, arms, strict=True)]
-    return _table(header, rows)
+    made = table([*header, *(["not gradeable"] if undecided else [])], rows)
+    faulty = [f"{arm.label}: {listed(arm.fault_kinds)}" for arm in arms if arm.fault_kinds]
+    if not faulty:
+        return made
+    note = "Faults, left out of Pass^k, failures in the strict one. "
+    return together(made, tag("p", note, "; ".join(faulty), ".", class_="note"))
 
 
 def _passed(arm: Arm, k: int) -> Markup:
-    found, difference = arm.passes.get(k), arm.differences.get(k)
-    if found is None:
-        return together(UNKNOWN)
-    value = together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
+    value, difference = _value(arm.passes.get(k)), arm.differences.get(k)
     if difference is None:
         return value
     return together(value, tag("br"), _difference(difference, arm))
+
+
+def _value(found: Interval | None) -> Markup:
+    if found is None:
+        return together(UNKNOWN)
+    return together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
 
 
 def _difference(difference: Interval, arm: Arm) -> Markup:
@@ -129,34 +127,6 @@ def _difference(difference: Interval, arm: Arm) -> Markup:
 def _legend(arms: Sequence[Arm]) -> Markup:
     names = [tag("span", arm.label, class_=f"key {arm_class(arm.name)}") for arm in arms]
     return tag("figcaption", *names)
-
-
-def _patterns(report: Report) -> Iterator[Markup]:
-    if not report.patterns:
-        return
-    rounds = report.rounds
-    rows = [
-        [_described(pattern, hue), *(_share(pattern, number_) for number_ in rounds)]
-        for hue, pattern in enumerate(report.patterns)
-    ]
-    pieces = [_table(["", *(f"round {n}" for n in rounds)], rows)]
-    if any(pattern.rounds for pattern in report.patterns):
-        pieces.insert(0, tag("figure", share_chart(report)))
-    pieces += [tag("p", f"Round {n}: failures by {_listed(c)}.") for n, c in report.blame.items()]
-    yield _section("Error patterns", "share of the agent's failures, round by round", *pieces)
-
-
-def _described(pattern: Pattern, hue: int) -> Markup:
-    kinds = f" ({_listed(pattern.kinds)})" if pattern.kinds else ""
-    name = tag("b", pattern.name, class_=f"key {hue_class(hue)}")
-    return together(name, tag("br"), tag("small", pattern.description + kinds))
-
-
-def _share(pattern: Pattern, number_: int) -> Markup:
-    seen = pattern.rounds.get(number_)
-    if seen is None:
-        return together(UNKNOWN)
-    return together(tag("b", share(seen.fraction)), " ", tag("i", f"×{count(seen.count)}"))
 
 
 def _pool(report: Report) -> Iterator[Markup]:
@@ -172,8 +142,8 @@ def _pool(report: Report) -> Iterator[Markup]:
         cells = [row.refused.get(reason, 0) for row in report.pool]
         label = tag("i", f"refused: {reason.replace('_', ' ')}")
         rows.append([label, *(count(n) if n else UNKNOWN for n in cells)])
-    table = _table(["", *(f"round {row.round}" for row in report.pool)], rows)
-    yield _section("Task pool", "tasks added in each round, by the pattern they provoke", table)
+    made = table(["", *(f"round {row.round}" for row in report.pool)], rows)
+    yield section("Task pool", "tasks added in each round, by the pattern they provoke", made)
 
 
 def _rewards(report: Report) -> Iterator[Markup]:
@@ -184,8 +154,8 @@ def _rewards(report: Report) -> Iterator[Markup]:
     header = ["", "weight", *(arm_label(reward.arm) for reward in arms)]
     charts = [chart for metric in CURVES for chart in _curve(metric, report.rewards)]
     pieces = [tag("div", *charts, class_="pair")] if charts else []
-    pieces += [_table(header, rows)] if rows else []
-    yield _section(
+    pieces += [table(header, rows)] if rows else []
+    yield section(
         "Reward terms",
         "mean over the first and last quarter of training, before weighting",
         *pieces,
@@ -239,7 +209,7 @@ def _training(report: Report) -> Iterator[Markup]:
         if run.arm not in rewarded and (losses := run.curves.get("loss"))
     ]
     pair = tag("div", *charts, class_="pair") if charts else together()
-    yield _section("Training", "", _table(header, rows, text_columns=2), pair)
+    yield section("Training", "", table(header, rows, text_columns=2), pair)
 
 
 def _time(report: Report) -> Iterator[Markup]:
@@ -255,17 +225,12 @@ def _time(report: Report) -> Iterator[Markup]:
         ]
         for station, seconds in report.seconds.items()
     ]
-    table = _table(["", "", "", ""], rows, text_columns=2)
-    yield _section(
-        "Time", f"{duration(report.total_seconds)} in all", tag("div", table, class_="time")
+    made = table(["", "", "", ""], rows, text_columns=2)
+    yield section(
+        "Time", f"{duration(report.total_seconds)} in all", tag("div", made, class_="time")
     )
 
 
 def _missing(report: Report) -> Iterator[Markup]:
     if report.missing:
         yield tag("p", f"Not there: {', '.join(report.missing)}.", class_="missing")
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    ranked = sorted(counts.items(), key=lambda item: -item[1])
-    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in ranked)

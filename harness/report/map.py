@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.report.figures import clean, share
 from harness.report.markup import Markup, tag
+from harness.rounds import FailureMap
 from harness.types import ErrorPattern
 
 SIDE, MARGIN = 720, 28
@@ -37,23 +38,14 @@ class Dot:
     says: str
 
 
-def map_svg(
-    places: Mapping[str, Sequence[float]],
-    patterns: Sequence[ErrorPattern],
-    explanations: Mapping[str, str],
-    title: str,
-) -> str:
-    """The map. places and explanations are by trajectory id; what is in no pattern is grey.
+def map_svg(found: FailureMap, title: str) -> str:
+    """The map as a picture of its own; what is in no pattern is grey.
 
     It loads nothing; equal values give equal bytes.
     """
-    of = {member: n for n, pattern in enumerate(patterns) for member in pattern.members}
-    dots = [
-        (of.get(id, -1), Dot(x=place[0], y=place[1], says=explanations.get(id, id)))
-        for id, place in places.items()
-    ]
+    dots, patterns = dots_of(found), found.patterns
     listed = patterns[:MOST_LISTED]
-    legend = list(_legend(listed, explanations, len(patterns) - len(listed)))
+    legend = list(_legend(listed, found.explanations, len(patterns) - len(listed)))
     height = max(SIDE + 2 * MARGIN + 30, MARGIN + 40 + LINE * sum(lines for _, lines in legend))
     width = SIDE + TEXT_WIDTH + 3 * MARGIN
     body: list[Markup] = [
@@ -75,6 +67,15 @@ def map_svg(
         viewBox=f"0 0 {width} {height}",
         role="img",
     )
+
+
+def dots_of(found: FailureMap) -> list[tuple[int, Dot]]:
+    """Each failure that has a place, with its pattern's place in the list, -1 for none."""
+    of = {member: n for n, pattern in enumerate(found.patterns) for member in pattern.members}
+    return [
+        (of.get(id, -1), Dot(x=place[0], y=place[1], says=found.explanations.get(id, id)))
+        for id, place in found.places.items()
+    ]
 
 
 def _dots(dots: Sequence[tuple[int, Dot]]) -> Iterator[Markup]:

@@ -17,6 +17,9 @@ from harness.types import Interval
 _SCALE = 51
 """Cells of the scale from 0 to 100: two points each."""
 
+_STRICT = "  strict"
+"""The row of Pass^k with every fault counted as a failure."""
+
 _TICKS = (0, 20, 40, 60, 80, 100)
 
 
@@ -45,6 +48,8 @@ def _wide(arms: Sequence[Arm]) -> Table:
     for arm in arms:
         cells = [_beside(arm.passes.get(k)) for k in ks]
         table.add_row(Text(arm.label, "bold"), *cells, Text(arm.size), _fault_count(arm))
+        if arm.strict:
+            table.add_row(Text(_STRICT, "dim"), *(_beside(arm.strict.get(k)) for k in ks))
         if arm.differences:
             differences = [_beside(arm.differences.get(k), difference=True) for k in ks]
             table.add_row(_against(arm), *differences)
@@ -58,6 +63,8 @@ def _narrow(arms: Sequence[Arm]) -> Table:
         cells = [_stacked(arm.passes.get(k)) for k in ks]
         faults = Text("faults ", "dim") + _fault_count(arm)
         table.add_row(Text(arm.label, "bold"), *cells, Text("\n").join([Text(arm.size), faults]))
+        if arm.strict:
+            table.add_row(Text(_STRICT, "dim"), *(_stacked(arm.strict.get(k)) for k in ks))
         if arm.differences:
             differences = [_stacked(arm.differences.get(k), difference=True) for k in ks]
             table.add_row(_against(arm), *differences)
@@ -152,7 +159,8 @@ def _faults(arms: Sequence[Arm]) -> Iterator[RenderableType]:
         _of(arm, Text(str(arm.not_gradeable), "bold")) for arm in arms if arm.not_gradeable
     ]
     if faulty:
-        yield Text.assemble(("Faults, counted and never scored: ", "dim"), joined(faulty, "; "))
+        note = "Faults, left out of Pass^k, failures in the strict one: "
+        yield Text.assemble((note, "dim"), joined(faulty, "; "))
     else:
         yield Text("No faults." if undecided else "No faults: every rollout was scored.", "dim")
     if undecided:

@@ -126,6 +126,8 @@ def _discovered(row: Document) -> Discovered:
     return _read(
         Discovered,
         {**quality, **row},
+        chosen_by=_text(quality, "embedding_chosen_by"),
+        named_by=_text(_mapping(row, "names"), "by"),
         coverage=_float(quality, "coverage"),
         stability=_bounds(_mapping(quality, "stability"), "adjusted_rand"),
         suspects=tuple(_read(Suspect, found) for found in _rows(row, "suspects")),

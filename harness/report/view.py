@@ -17,7 +17,7 @@ class Arm:
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
-    ``passes_counted`` count every fault as a failure.
+    ``passes_counted`` count every fault as a failure: they are shown as ``strict``.
 
     ``differences`` are paired by task, against the arm named ``against`` ("" if none was computed).
     """
@@ -41,6 +41,11 @@ class Arm:
     @property
     def size(self) -> str:
         return f"{self.tasks} × {self.trials}"
+
+    @property
+    def strict(self) -> Mapping[int, Interval]:
+        """``passes_counted`` where they can differ from ``passes``: {} without faults."""
+        return self.passes_counted if self.faults else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,32 @@ class Pattern:
     aside: bool = False
 
 
+ASIDE = "Set aside: as frequent in successes, or too rare; no tasks are made for these"
+
+
+def by_family(
+    patterns: Sequence[Pattern], newest: Sequence[int]
+) -> list[tuple[str, list[Pattern]]]:
+    """The patterns by family, the families by what they amount to in the newest round.
+
+    What is set aside comes last, as a family of its own.
+    """
+    found: dict[str, list[Pattern]] = {}
+    for pattern in patterns:
+        found.setdefault(ASIDE if pattern.aside else pattern.family, []).append(pattern)
+
+    def amount(family: str) -> tuple[bool, float]:
+        return family == ASIDE, -sum(together(found[family], number) for number in newest)
+
+    return [(family, found[family]) for family in sorted(found, key=amount)]
+
+
+def together(patterns: Sequence[Pattern], number: int) -> float:
+    """The share of the agent's failures in a round that the patterns have together."""
+    seen = (pattern.rounds.get(number) for pattern in patterns)
+    return sum(share.fraction for share in seen if share)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
     """A task whose own fault failures were, how often, and why."""
@@ -84,6 +115,7 @@ class Suspect:
 class Discovered:
     """How a round's patterns were found; numbers are None where they were not computed.
 
+    ``chosen_by`` is why this embedding, ``named_by`` the chat model that named patterns ("": none).
     ``stability`` is a mean adjusted Rand index, ``silhouette`` and ``coverage`` are in [0, 1],
     ``noise`` counts failures in no pattern.
     """
@@ -96,6 +128,8 @@ class Discovered:
     coverage: float | None
     stability: Interval | None
     suspects: tuple[Suspect, ...]
+    chosen_by: str = ""
+    named_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

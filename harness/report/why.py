@@ -9,9 +9,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from harness.lineage import Found, Lineage, Made, Seen, Tried, recovery
-from harness.report.figures import clean, count, share
+from harness.lineage import Found, Lineage, Made, Recovered, Seen, Tried, recovery
+from harness.practised import Course, Practised, courses
+from harness.report.figures import UNKNOWN, bounds, clean, count, number, percent, share, signed
 from harness.types import Json
+
+GROUPS = 8
+"""Groups of training rollouts that are drawn one by one."""
 
 SHOWN = 5
 """Links of one kind that are drawn."""
@@ -23,8 +27,11 @@ def why_tree(found: Lineage) -> RenderableType:
     _branch(tree, "failed", [_failure(one) for one in found.failures], "no failure")
     _branch(tree, "error pattern", [_pattern(one) for one in found.patterns], _no_pattern(found))
     _branch(tree, "targeted tasks", [_task(one) for one in found.tasks], "none were made")
+    _branch(tree, "trained on", _practised(found), "no rollout", limit=20)
     rows = recovery(found.tried) if len({t.task_id for t in found.tried}) > 1 else found.tried
     _branch(tree, "tried on", [_tried(one) for one in rows], "no evaluation", limit=20)
+    changes = [_recovered(one) for one in found.recovered]
+    _branch(tree, "failures by the pattern", changes, "no later round to compare with")
     return Group(tree)
 
 
@@ -92,6 +99,42 @@ def _task(one: Made) -> Text:
     )
     words.append(f"; trained on by {', '.join(one.trained)}" if one.trained else "", "dim")
     return words
+
+
+def _practised(found: Lineage) -> list[Text]:
+    """Each group of the training rollouts; where there are many, what they come to by arm."""
+    if len(found.practised) <= GROUPS:
+        return [_group(group) for group in found.practised]
+    return [_course(course) for course in courses(found.practised)]
+
+
+def _group(one: Practised) -> Text:
+    solved = f"{one.successes} of {one.trials} succeeded"
+    style = "green" if one.successes == one.trials else "red" if not one.successes else "yellow"
+    words = Text.assemble(
+        f"{one.arm}, step {one.step}, group {one.group}, task ",
+        (one.task_id, "cyan"),
+        ": ",
+        (solved, style),
+        f", reward {number(one.total)}",
+    )
+    terms = ", ".join(f"{name.replace('_', ' ')} {number(v)}" for name, v in one.terms.items() if v)
+    words.append(f"\n{terms}" if terms else "", "dim")
+    words.append(f"\n{one.uncounted} more ended in a fault" if one.uncounted else "", "yellow")
+    return words
+
+
+def _course(one: Course) -> Text:
+    halves = " → ".join(UNKNOWN if v is None else f"{percent(v)}%" for v in (one.first, one.second))
+    told = f"{count(one.groups)} groups on {count(one.tasks)} tasks, {count(one.trials)} rollouts; "
+    return Text.assemble(f"{one.arm}: {told}success by halves of the training ", (halves, "bold"))
+
+
+def _recovered(one: Recovered) -> Text:
+    where = f"round {one.before_round} to {one.after_round}: "
+    sure = "" if one.sure or one.status == "same" else ", which may be chance"
+    told = f"{signed(one.difference.value)} {bounds(one.difference)} in 100 talks{sure}"
+    return Text.assemble(where, (one.status, "bold"), f", {told}")
 
 
 def _tried(one: Tried) -> Text:

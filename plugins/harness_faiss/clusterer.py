@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, sin, sqrt
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from harness.llm.cache import default_file
 from harness.protocols import Clusterer, Progress, Settings
 from harness.types import Diagnosis, ErrorPattern, Json, Survey
 from harness_faiss.cache import VectorCache
-from harness_faiss.embedding import AUTO, Embedding, find_embedding
-from harness_faiss.grouping import NOISE, SAME, Grouping, Rule, distances, group
+from harness_faiss.choice import Choice, Chooser
+from harness_faiss.embedding import AUTO, Embedding, find_embedding, packaged_embedding
+from harness_faiss.grouping import NOISE, SAME, Grouping, Rule, distances, faiss_threads, group
 from harness_faiss.identity import keep_ids
 from harness_faiss.layout import places
 from harness_faiss.naming import describe, name_groups
@@ -37,8 +38,9 @@ STEP, GOLDEN = 0.006, 2.399963
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``model``: see ``find_embedding``. ``max_patterns``: the most groups that are tried.
+    """``model``: "auto" (see ``choice.Chooser``) or as in ``find_embedding``.
 
+    ``max_patterns``: the most groups that are tried.
     ``min_size`` and ``min_share``: a group with fewer failures, or a smaller share of them, is
     noise, unless none is larger; so is a failure with fewer than ``min_size`` within reach, itself
     included. ``exemplars``: how many members stand for a pattern. ``threads``: of FAISS; one makes
@@ -70,8 +72,10 @@ def faiss_clusterer(settings: Settings) -> Clusterer:
             f"option min_share of faiss is {options.min_share}, expected a share in [0, 1)",
             hint="Correct it under [options.faiss].",
         )
-    embedding = find_embedding(options.model, _cache(options.cache))
-    return FaissClusterer(options, embedding, seed=settings.seed, progress=settings.progress)
+    cache = _cache(options.cache)
+    fixed = None if options.model == AUTO else find_embedding(options.model, cache)
+    chooser = Chooser(fixed, lambda: packaged_embedding(cache))
+    return FaissClusterer(options, chooser, seed=settings.seed, progress=settings.progress)
 
 
 class FaissClusterer(Clusterer):
@@ -83,16 +87,16 @@ class FaissClusterer(Clusterer):
     def __init__(
         self,
         options: Options,
-        embedding: Embedding,
+        chooser: Chooser,
         *,
         seed: int,
         progress: Progress | None = None,
     ) -> None:
         self.options = options
-        self.embedding = embedding
+        self.chooser = chooser
         self.seed = seed
         self.progress = progress
-        self.method = f"FAISS k-means and average linkage on {embedding.method}"
+        self.method = _method(chooser.fixed.method if chooser.fixed else "what suits the failures")
         self._survey = Survey()
 
     def survey(self) -> Survey:
@@ -108,7 +112,8 @@ class FaissClusterer(Clusterer):
                 "there are no diagnoses to find patterns in",
                 hint="Evaluate on more or harder tasks, or with more trials.",
             )
-        field = _Field(diagnoses, self)
+        field, choice = self._field(diagnoses)
+        self.method = _method(choice.embedding.method)
         members = field.members()
         place = {id(d): index for index, d in enumerate(diagnoses)}
         names = name_groups([[d for d, _ in group] for group in members])
@@ -128,18 +133,37 @@ class FaissClusterer(Clusterer):
             )
             for name, group in zip(names, members, strict=True)
         ]
-        self._survey = field.survey()
+        found = field.survey()
+        self._survey = replace(found, quality={"embedding_chosen_by": choice.why, **found.quality})
         patterns.sort(key=lambda pattern: (-pattern.share, pattern.name))
-        return keep_ids(patterns, previous, self.embedding)
+        return keep_ids(patterns, previous, choice.embedding)
+
+    def _field(self, diagnoses: Sequence[Diagnosis]) -> tuple[_Field, Choice]:
+        """The diagnoses, grouped by the embedding that suits them; each is tried at most once."""
+        tried: dict[str, _Field] = {}
+
+        def field(embedding: Embedding) -> _Field:
+            if embedding.method not in tried:
+                tried[embedding.method] = _Field(diagnoses, embedding, self)
+            return tried[embedding.method]
+
+        choice = self.chooser.choose(diagnoses, lambda embedding: field(embedding).merit())
+        return field(choice.embedding), choice
+
+
+def _method(embedding: str) -> str:
+    return f"FAISS k-means and average linkage on {embedding}"
 
 
 class _Field:
     """All diagnoses of one clustering, as weighted vectors, grouped."""
 
-    def __init__(self, diagnoses: Sequence[Diagnosis], clusterer: FaissClusterer) -> None:
+    def __init__(
+        self, diagnoses: Sequence[Diagnosis], embedding: Embedding, clusterer: FaissClusterer
+    ) -> None:
         self.total = len(diagnoses)
         self.options = clusterer.options
-        self.embedding = clusterer.embedding
+        self.embedding = embedding
         self.seed = clusterer.seed
         self.alike: dict[Look, list[Diagnosis]] = {}
         for diagnosis in sorted(diagnoses, key=lambda d: d.trajectory_id):
@@ -159,13 +183,14 @@ class _Field:
     def _group(self) -> Grouping:
         found = group(self.vectors, self.weights, self.rule, seed=self.seed)
         labels = found.labels.copy()
-        close = crowded(
-            self.vectors,
-            self.weights,
-            radius=SAME,
-            least=min(self.options.min_size, self.total),
-            seed=self.seed,
-        )
+        with faiss_threads(self.options.threads):
+            close = crowded(
+                self.vectors,
+                self.weights,
+                radius=SAME,
+                least=min(self.options.min_size, self.total),
+                seed=self.seed,
+            )
         alone = ~close | self.strange
         if not alone.all():
             labels[alone] = NOISE
@@ -176,6 +201,11 @@ class _Field:
         number = np.full(len(found.centres) + 1, NOISE)
         number[kept] = np.arange(len(kept))
         return Grouping(labels=number[labels], centres=found.centres[kept], merit=found.merit)
+
+    def merit(self) -> float:
+        """The silhouette times the share of the failures in patterns: 0 for a single pattern."""
+        inside = self.weights[self.grouping.labels != NOISE].sum() / self.weights.sum()
+        return silhouette(self.vectors, self.weights, self.grouping) * float(inside)
 
     def members(self) -> list[list[tuple[Diagnosis, Look]]]:
         """The members of each group with how they are seen, by falling nearness to its centre."""

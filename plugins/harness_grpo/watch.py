@@ -87,6 +87,8 @@ class Watch(TrainerCallback):
         point = self._point(logs)
         self._curve.append(point)
         self._keep_best()
+        # Before the snapshot: what a run goes on after must have been told.
+        self._job.progress(len(self._curve), self._options.steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
             self._job.policy.model.load_state_dict(self._best[1])
@@ -94,7 +96,6 @@ class Watch(TrainerCallback):
             self._stop(control, "seconds")
         elif len(self._curve) % self._options.save_every == 0:
             self._snapshots.save(self._trainer, self._state())
-        self._job.progress(len(self._curve), self._options.steps, point)
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``GrpoTrainer.train``."""

@@ -7,17 +7,21 @@ not earn. Each factory below says which hack its term guards against.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from harness.conduct import (
+    agent_tokens,
+    made_calls,
+    matched,
+    passing_failures,
+    repeats,
+    write_names,
+)
 from harness.config import read_options
 from harness.errors import ConfigError
 from harness.protocols import Domain, RewardTerm, Settings
 from harness.types import Grade, Task, TermScore, ToolCall, Trajectory
-from harness_rewards.calls import call_key, made_calls, matched, write_names
 from harness_rewards.confirmation import ACCEPTS, REFUSES, Reply, was_confirmed
-
-CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,19 +99,24 @@ def gold_writes(settings: Settings) -> RewardTerm:
 
 
 def invalid_calls(settings: Settings) -> RewardTerm:
-    """Minus the failed calls, as a share of ``cap``; one that the gold calls contain is free.
+    """Minus the failed calls, as a share of ``cap``.
+
+    Free are those that the gold calls contain, and those that went well when made again.
 
     Guards against guessing: trying ids and arguments until one is accepted, which costs an
     outcome reward nothing.
     """
     options = read_options(CallOptions, settings, name="invalid_calls")
     _positive("invalid_calls", options.cap)
+    writes = write_names(_domain(settings, "invalid_calls"))
 
     def term(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
-        made = [m for m in made_calls(trajectory, frozenset()) if m.by == "agent"]
-        failed = [m.call for m in made if m.failed]
+        made = made_calls(trajectory, writes)
+        passed = passing_failures(made)
+        own = [(at, m) for at, m in enumerate(made) if m.by == "agent"]
+        failed = [m.call for at, m in own if m.failed and at not in passed]
         count = len(failed) - matched(failed, task.gold)
-        note = f"{count} of {len(made)} calls failed that should not have"
+        note = f"{count} of {len(own)} calls failed that should not have"
         return _penalty("invalid_calls", count, options.cap, note)
 
     return term
@@ -165,16 +174,8 @@ def repeated_calls(settings: Settings) -> RewardTerm:
     writes = write_names(_domain(settings, "repeated_calls"))
 
     def term(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
-        count, total = 0, 0
-        seen: set[str] = set()
-        for made in made_calls(trajectory, writes):
-            if made.by == "agent":
-                key = call_key(made.call)
-                count += key in seen
-                total += 1
-                seen.add(key)
-            if made.writes and not made.failed:
-                seen.clear()
+        made = made_calls(trajectory, writes)
+        count, total = repeats(made), sum(m.by == "agent" for m in made)
         note = f"{count} of {total} calls repeated an earlier one"
         return _penalty("repeated_calls", count, options.cap, note)
 
@@ -195,7 +196,7 @@ def length(settings: Settings) -> RewardTerm:
         )
 
     def term(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
-        tokens = _agent_tokens(trajectory)
+        tokens = agent_tokens(trajectory)
         over = max(0, tokens - options.budget)
         note = f"{tokens} tokens, {over} over the budget of {options.budget}"
         return _penalty("length", over, options.limit - options.budget, note)
@@ -214,15 +215,6 @@ def _wanted(task: Task, writes: frozenset[str]) -> list[ToolCall]:
 def _written(trajectory: Trajectory, writes: frozenset[str]) -> list[ToolCall]:
     made = made_calls(trajectory, writes)
     return [m.call for m in made if m.by == "agent" and m.writes and not m.failed]
-
-
-def _agent_tokens(trajectory: Trajectory) -> int:
-    usage = trajectory.usage.get("agent")
-    if usage is not None and usage.tokens_out:
-        return usage.tokens_out
-    written = [m.content for m in trajectory.messages[1:] if m.role == "assistant"]
-    called = [f"{call.name}{json.dumps(dict(call.arguments))}" for call in trajectory.calls]
-    return sum(map(len, [*written, *called])) // CHARACTERS_PER_TOKEN
 
 
 def _domain(settings: Settings, name: str) -> Domain:

@@ -30,7 +30,7 @@ from harness.types import (
     stable_seed,
 )
 
-VERSION = "template-2"
+VERSION = "template-3"
 """Of the way candidates are made, for their lineage."""
 
 LEVELS = ("plain", "alone", "as it failed")
@@ -101,7 +101,8 @@ class TemplateInjector:
         ordered = sorted(members, key=lambda member: member[0].trajectory.id)
         names = leading_features(pattern, ordered, domain, self.options)
         own = stable_seed("inject", pattern.id, round, seed)
-        streams = {name: _Stream(domain, name, ordered, own) for name in names}
+        others = _beside(pattern, ordered, domain, self.options)
+        streams = {name: _Stream(domain, name, others, own) for name in names}
         exemplars = pattern.exemplars or tuple(m.trajectory.id for m, _ in ordered[:EXEMPLARS])
         parents = {name: cycle(_those_with(name, ordered)) for name in names}
         reason: ConfigError | CannotInject | None = None
@@ -140,12 +141,14 @@ class TemplateInjector:
 class _Stream:
     """Tasks with one feature, each after a failure: by the generator, or woven in, in turn."""
 
-    def __init__(self, domain: Domain, feature: str, members: Members, seed: int) -> None:
+    def __init__(self, domain: Domain, feature: str, others: Sequence[str], seed: int) -> None:
+        """``others``: features that would invite other mistakes than the pattern's."""
         self.domain, self.feature, self.seed = domain, feature, seed
         named = {feature.name for feature in domain.features}
         # One that is itself a kind of request would bring a second one along with the failed kind.
         asked = {r.kind for task in domain.tasks("train") for r in task.scenario.requests}
         self.kinds = set() if feature in asked else named
+        self.without = tuple(name for name in others if name not in (feature, *asked))
         self.weaves = feature in domain.twists
         self.numbers = count()
         self.generators: dict[str, Iterator[Task]] = {}
@@ -172,7 +175,13 @@ class _Stream:
         request = failed_request(parent)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
         length = max(2, len(parent[0].task.scenario.requests)) if level == LEVELS[-1] else 1
-        recipe = Recipe(requests=length, plain=level == LEVELS[0], about=_about(request))
+        plain = level == LEVELS[0]
+        recipe = Recipe(
+            requests=length,
+            plain=plain,
+            without=self.without if plain else (),
+            about=_about(request),
+        )
         base = replace(recipe, required=(kind,) if kind else ())
         if number % 2 == 0 and (woven := self._woven(base, number)) is not None:
             return woven
@@ -247,6 +256,12 @@ def leading_features(
             "is more frequent among its failures than elsewhere"
         )
     return names
+
+
+def _beside(pattern: ErrorPattern, members: Members, domain: Domain, options: Options) -> list[str]:
+    """The features that provoke none of the pattern's typical mistakes."""
+    kinds = set(_dominant(pattern, members, options.dominant))
+    return [feature.name for feature in domain.features if not kinds & set(feature.provokes)]
 
 
 def failed_request(member: Member) -> Request | None:

@@ -66,7 +66,7 @@ def test_the_lineage_is_walked_from_each_of_its_links(cli: Cli, run: Path) -> No
 def test_an_id_that_nothing_has_is_an_error(cli: Cli, run: Path) -> None:
     outcome = cli("why", "nothing", run)
     assert outcome.status == 1
-    assert "knows no failure, pattern or task 'nothing'" in outcome.err
+    assert "knows no failure, pattern, task or training rollout 'nothing'" in outcome.err
     assert "no run in runs/" in cli("why", "nothing").err
 
 

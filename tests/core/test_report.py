@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -27,6 +28,8 @@ from harness.report.figures import (
     sparkline,
 )
 from harness.report.reading import read_report
+from harness.rounds import FailureMap
+from harness.types import ErrorPattern
 
 Document = dict[str, Any]
 
@@ -340,6 +343,63 @@ def test_the_page_holds_the_values_and_four_kinds_of_chart(document: Document) -
         assert title in page.values
 
 
+def test_the_page_has_families_quality_suspects_and_shifts(document: Document) -> None:
+    document["patterns"][0] |= {"family": "Multi-order reasoning", "coverage": 0.4}
+    document["patterns"][1] |= {"family": "Execution control"}
+    document["discovery"] = [
+        {
+            "round": 2,
+            "method": "FAISS on words",
+            "noise": 7,
+            "quality": {
+                "silhouette": 0.51,
+                "coverage": 0.9,
+                "embedding_chosen_by": "2 kinds come again, in 95% of the failures",
+                "stability": {"adjusted_rand": 0.87, "low": 0.6, "high": 0.99},
+            },
+            "names": {"by": "openai:one"},
+            "suspects": [{"task_id": "t9", "times": 3, "summary": "The gold call fails."}],
+        }
+    ]
+    change = {"id": "p1", "status": "less", "sure": True}
+    change["per_100"] = {"value": -4.0, "low": -6.0, "high": -2.0}
+    document["shifts"] = [
+        {"from": 1, "to": 2, "distance": 0.3, "p": 0.01, "verdict": "odd", "changes": [change]}
+    ]
+    for text in (Page(to_html(document)).text, " ".join(printed(document).split())):
+        for words in (
+            "Multi-order reasoning",
+            "0.87 [0.60, 0.99]",
+            "because",
+            "in 95% of the failures",
+            "openai:one",
+            "The gold call fails.",
+            "30% of the mix moved, p = 0.01",
+            "−4.0 [−6.0, −2.0] in 100 talks",
+        ):
+            assert words in text, words
+    text = Page(to_html(document)).text
+    assert text.index("Multi-order reasoning") < text.index("1 Picks the wrong order")
+
+
+def test_the_page_has_a_map_with_a_dot_for_each_failure(document: Document) -> None:
+    assert 'class="dot ' not in to_html(document)
+    patterns = [
+        ErrorPattern(id=id, name=id, description="", members=(f"{id}-a", f"{id}-b"), share=0.4)
+        for id in ("p1", "p2")
+    ]
+    places = {"p1-a": (0, 0), "p1-b": (0.1, 0), "p2-a": (1, 1), "p2-b": (1, 0.9), "z": (0.5, 0.5)}
+    said = {"p1-a": "Took <b>the vase</b>'s order.", "z": "Like no other."}
+    found = FailureMap(places=places, patterns=patterns, explanations=said)
+    page = to_html(document | {"arms": []}, {2: found})
+    assert page.count('class="dot ') == 5
+    assert page.count('class="dot hue0"') == page.count('class="dot hue1"') == 2
+    assert page.count('class="dot noise"') == 1
+    assert "Took &lt;b&gt;the vase&lt;/b&gt;" in page
+    assert "Map of the agent&#x27;s failures in round 2" in page
+    assert "Map of" not in to_html(document, {1: replace(found, places={})})
+
+
 @pytest.mark.parametrize("form", [to_html, to_svg])
 def test_pages_and_pictures_load_nothing(document: Document, form: Any) -> None:
     text = form(document).replace("http://www.w3.org/2000/svg", "")
@@ -438,6 +498,17 @@ def test_what_nobody_could_grade_is_shown_apart_from_faults(document: Document) 
     document["arms"][0]["not_gradeable"] = 13
     assert "Not gradeable without a judge, never scored: base: 13" in printed(document)
     assert "not gradeable" in Page(to_html(document)).text
+
+
+def test_both_conventions_are_shown_where_there_are_faults(document: Document) -> None:
+    assert "41.3" not in printed(document)
+    document["arms"][1]["pass_counted"] = arm("sft", [41.3, 29.9])["pass"]
+    assert "strict" in (text := printed(document))
+    assert "41.3" in text
+    assert "failures in the strict one: SFT: context overflow 2" in " ".join(text.split())
+    page = Page(to_html(document)).text
+    assert "41.3" in page
+    assert "SFT: context overflow 2." in page
 
 
 def test_ungraded_rollouts_are_not_claimed_to_be_scored(document: Document) -> None:

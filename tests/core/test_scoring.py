@@ -1,5 +1,6 @@
 import pytest
 
+from harness.errors import PluginFailed
 from harness.protocols import Domain
 from harness.scoring import WeightedTerm, gold_changes, grade_by_changes, score
 from harness.testing import play
@@ -158,3 +159,18 @@ def test_a_fault_is_never_scored() -> None:
     terms = [WeightedTerm(name="explosive", weight=1.0, term=explode)]
     result = score(talk(ended="context_overflow"), Grade(success=True), task(), terms)
     assert (result.success, result.terms, result.total) == (False, (), 0.0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.5, -2.0])
+def test_a_term_out_of_range_is_named_with_the_trajectory(value: float) -> None:
+    with pytest.raises(PluginFailed, match=r"'wild' on trajectory x of task t.*\[-1, 1\]"):
+        score(talk(), Grade(success=True), task(), [term("wild", value, 0.5)])
+
+
+def test_a_term_that_raises_is_named_with_its_plugin() -> None:
+    def broken(*_: object) -> TermScore:
+        raise KeyError("oops")
+
+    weighted = WeightedTerm(name="wild", weight=1.0, term=broken, plugin="zoo")
+    with pytest.raises(PluginFailed, match="plugin zoo failed in its reward term 'wild'"):
+        score(talk(), Grade(success=True), task(), [weighted])

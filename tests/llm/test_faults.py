@@ -93,6 +93,7 @@ def test_a_pause_that_is_too_long_is_not_waited_for(serve, calls) -> None:
         ("agent", "agent_fault"),
         ("judge", "infrastructure_fault"),
         ("injector", "infrastructure_fault"),
+        ("namer", "infrastructure_fault"),
     ],
 )
 def test_a_refusal_is_the_fault_of_the_role_and_is_not_tried_again(

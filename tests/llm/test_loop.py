@@ -37,6 +37,8 @@ def provider(asked):
     """Plays every part: by what it is told, and by the form that it is to fill in."""
     if asked.tools == ("verdict",):
         return Reply(calls=(call("verdict", VERDICT),))
+    if asked.tools == ("label",):
+        return Reply(calls=(call("label", LABEL),))
     if asked.tools == ("task",):
         return Reply(calls=(call("task", draft(asked.turns)),))
     if asked.system.startswith("You play a customer"):
@@ -48,6 +50,10 @@ VERDICT = {
     "blame": "agent", "turn": 1, "kind": "wrong_state", "tool": "", "severity": "major",
     "summary": "The agent did not do what the customer wanted.", "evidence": [],
 }  # fmt: skip
+LABEL = {
+    "name": "leaves the address as it was",
+    "description": "Talks of the change of address and does not make it.",
+}
 MOVED = {
     "address1": "", "address2": "", "city": "Reno", "state": "NV", "country": "USA",
     "zip": "89501",
@@ -105,10 +111,12 @@ def test_the_loop_runs_from_end_to_end(serve, command, differing, tmp_path, wire
     assert first.status == 0, first.err
     report = json.loads(first.out)
     assert report["patterns"]
+    assert LABEL["name"] in [pattern["name"] for pattern in report["patterns"]]
     assert (tmp_path / "one" / "rounds" / "1" / "tasks.jsonl").read_text().count("\n") == 4
+    assert (tmp_path / "one" / "rounds" / "1" / "map.svg").exists()
     assert (tmp_path / "one" / "checkpoints" / "rl-1" / "checkpoint.json").exists()
     counts = json.loads((tmp_path / "one" / "calls.json").read_text())
-    assert set(counts) == {"user", "judge", "injector"}
+    assert set(counts) == {"user", "judge", "namer", "injector"}
     assert sum(role["attempts"] for role in counts.values()) == len(server.asked)
 
     asked = len(server.asked)

@@ -29,6 +29,10 @@ VERDICT: Mapping[str, Json] = {
     "blame": "agent", "turn": 1, "kind": "wrong_address", "tool": "", "evidence": [],
     "summary": "The wrong address was changed.", "severity": "major",
 }  # fmt: skip
+LABEL: Mapping[str, Json] = {
+    "name": "changes the wrong address",
+    "description": "Changes another address than the one that the customer means.",
+}
 ROUND = ("diagnoses.jsonl", "patterns.jsonl", "tasks.jsonl", "refused.json", "discovery.json")
 
 
@@ -55,6 +59,8 @@ class Provider:
         turn = sum(role == "assistant" for role, _ in question.turns)
         if question.tools == ("verdict",):
             return self.judge(told)
+        if question.tools == ("label",):
+            return calling("label", LABEL)
         if question.tools == ("task",):
             return self.write(told)
         return self.explore(told, turn, question.turns[-1][1])

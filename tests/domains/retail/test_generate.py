@@ -428,3 +428,24 @@ def test_what_is_refused_for_somebody_else_is_somebody_elses() -> None:
 def test_an_exchange_is_not_refused_where_a_modification_would_do() -> None:
     for kind in ("exchange", "modify_items"):
         assert OPERATIONS[kind].wrong_statuses == ("processed",)
+
+
+@pytest.mark.parametrize("feature", ["same_but", "several_items", "exchange"])
+@pytest.mark.parametrize("plain", [True, False])
+def test_tasks_are_without_what_they_are_best_without_unless_it_is_required(
+    feature: str, plain: bool
+) -> None:
+    usual = {"required": (feature,), "requests": 1, "plain": plain}
+    unwanted = ("payment_choice", "withheld")
+    spared = [t for t in make(60, **usual, without=unwanted) if {*unwanted} & set(t.tags)]
+    often = [t for t in make(60, **usual) if {*unwanted} & set(t.tags)]
+    assert len(often) > 4 * len(spared)
+    assert not (plain and spared)
+    asked = {**usual, "required": (feature, "payment_choice")}
+    both = make(20, **asked, without=("payment_choice",))
+    assert all("payment_choice" in task.tags for task in both)
+
+
+def test_a_feature_that_is_not_there_cannot_be_left_out() -> None:
+    with pytest.raises(ConfigError, match="no feature 'nonsense'"):
+        make(1, without=("nonsense",))

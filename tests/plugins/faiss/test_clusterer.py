@@ -3,6 +3,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from harness.errors import ConfigError, MissingExtra, NothingToLearn
 from harness.protocols import Clusterer, Settings
 from harness.types import Diagnosis, ErrorPattern, Json
-from harness_faiss import harness_clusterers
+from harness_faiss import clusterer as clusterer_module
+from harness_faiss import harness_clusterers, neighbours
 from harness_faiss.clusterer import faiss_clusterer
 
 STORIES = {
@@ -236,6 +238,24 @@ def test_faiss_has_its_threads_back_afterwards() -> None:
     patterns(failures(wrong_order=5, wrong_item=5))
     assert faiss.omp_get_max_threads() == 2
     faiss.omp_set_num_threads(1)
+
+
+def test_neighbours_are_looked_for_with_no_more_threads_than_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import faiss
+
+    used: list[int] = []
+
+    def crowded(*given: Any, **more: Any) -> Any:
+        used.append(faiss.omp_get_max_threads())
+        return neighbours.crowded(*given, **more)
+
+    monkeypatch.setattr(clusterer_module, "crowded", crowded)
+    faiss.omp_set_num_threads(2)
+    patterns(failures(wrong_order=5, wrong_item=5))
+    faiss.omp_set_num_threads(1)
+    assert used == [1]
 
 
 def test_without_faiss_the_install_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

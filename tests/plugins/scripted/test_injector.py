@@ -11,7 +11,9 @@ import pytest
 
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings
+from harness.testing import fakes
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
+from harness_retail.domain import RetailDomain
 from harness_scripted.expert import expert, noop
 from harness_scripted.injector import template_injector
 
@@ -151,3 +153,17 @@ def test_a_pattern_without_members_is_refused(weather: Domain) -> None:
 def test_a_threshold_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigError, match="lift"):
         template_injector(Settings(options={"lift": "high"}))
+
+
+def test_what_would_invite_another_mistake_is_left_out_of_the_easiest_tasks() -> None:
+    retail = RetailDomain()
+    tasks = [t for t in retail.tasks("train") if {"same_but", "payment_choice"} <= {*t.tags}][:4]
+
+    def played(policy: object, tasks: Sequence[Task]) -> list[Episode]:
+        return [fakes.play(retail, task) for task in tasks]
+
+    for kind, has_choice in (("wrong_variant", False), ("wrong_payment_method", True)):
+        made = inject(pattern(**{kind: 4}), failures(played, tasks, kind), retail, 12)
+        plain = [task for task in made if task.origin and task.origin.level == "plain"]
+        assert len(plain) > 6
+        assert any("payment_choice" in task.tags for task in plain) is has_choice

@@ -1,0 +1,200 @@
+"""Turn a conversation into the calls made in it, and into counts of how the agent behaved."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.protocols import Domain
+from harness.types import Requestor, ToolCall, Trajectory
+
+CHARACTERS_PER_TOKEN = 4
+"""Where a policy reports no tokens, they are guessed from what it wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeCall:
+    """One call as it went.
+
+    ``turn`` is the index of its message, ``answer`` what came back ("" if nothing did), ``writes``
+    whether its tool changes records.
+    """
+
+    call: ToolCall
+    by: Requestor
+    turn: int
+    failed: bool
+    answer: str
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """How the agent behaved in one conversation: counts of its messages, tokens and calls.
+
+    ``invalid`` calls failed, and not only at first; ``repeated`` are as in ``repeats``; ``writes``
+    succeeded. ``refused``: it said that it cannot and wrote nothing; ``transferred``: it handed the
+    user over.
+    """
+
+    turns: int
+    tokens: int
+    calls: int
+    invalid: int
+    repeated: int
+    writes: int
+    refused: bool
+    transferred: bool
+
+
+def conduct(trajectory: Trajectory, domain: Domain) -> Conduct:
+    """The counts of a conversation."""
+    made = made_calls(trajectory, write_names(domain))
+    own = [m for m in made if m.by == "agent"]
+    said = [m for m in trajectory.messages[1:] if m.role == "assistant"]
+    writes = sum(m.writes and not m.failed for m in own)
+    return Conduct(
+        turns=len(said),
+        tokens=agent_tokens(trajectory),
+        calls=len(own),
+        invalid=sum(m.failed for m in own) - len(passing_failures(made)),
+        repeated=repeats(made),
+        writes=writes,
+        refused=not writes and any(_REFUSES.search(m.content.lower()) for m in said),
+        transferred=trajectory.ended == "transfer",
+    )
+
+
+def made_calls(trajectory: Trajectory, writes: frozenset[str]) -> list[MadeCall]:
+    """All calls of agent and user in order. One whose result is missing counts as failed.
+
+    writes: the names of the tools that change records.
+    """
+    answers: dict[Requestor, Iterator[tuple[bool, str]]] = {
+        by: iter(
+            [
+                (m.is_error, m.content)
+                for m in trajectory.messages
+                if m.role == "tool" and m.requestor == by
+            ]
+        )
+        for by in _REQUESTORS
+    }
+    made = []
+    for turn, message in enumerate(trajectory.messages):
+        by: Requestor = "user" if message.role == "user" else "agent"
+        for call in message.calls:
+            failed, answer = next(answers[by], (True, ""))
+            made.append(
+                MadeCall(
+                    call=call,
+                    by=by,
+                    turn=turn,
+                    failed=failed,
+                    answer=answer,
+                    writes=call.name in writes,
+                )
+            )
+    return made
+
+
+def repeats(made: Sequence[MadeCall]) -> int:
+    """How many of the agent's calls repeat an earlier one and bring nothing new.
+
+    A look-up repeats one that got the same answer, unless something was written in between. A write
+    repeats an equal one whenever that was made, and then does not count as something written: to
+    undo and redo is a cycle. Failures that passed are free.
+    """
+    count = 0
+    written: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    free = passing_failures(made)
+    for at, one in enumerate(made):
+        key = call_key(one.call)
+        again = key in written
+        if one.by == "agent" and at not in free:
+            count += again or (key, one.answer) in seen
+            seen.add((key, one.answer))
+        if one.writes and not one.failed:
+            if one.by == "user" or not again:
+                seen.clear()
+            if one.by == "agent":
+                written.add(key)
+    return count
+
+
+def passing_failures(made: Sequence[MadeCall]) -> set[int]:
+    """The places of the agent's failed calls that went well when made again, though nothing was
+    written in between: the fault was the tool's.
+    """
+    found: set[int] = set()
+    failed: dict[str, list[int]] = {}
+    for at, one in enumerate(made):
+        if one.by == "agent" and one.failed:
+            failed.setdefault(call_key(one.call), []).append(at)
+        elif one.by == "agent":
+            found.update(failed.pop(call_key(one.call), ()))
+        if one.writes and not one.failed:
+            failed.clear()
+    return found
+
+
+def agent_tokens(trajectory: Trajectory) -> int:
+    """The tokens the policy reported, or a quarter of the characters it wrote if it reported
+    none.
+    """
+    usage = trajectory.usage.get("agent")
+    if usage is not None and usage.tokens_out:
+        return usage.tokens_out
+    written = [m.content for m in trajectory.messages[1:] if m.role == "assistant"]
+    called = [f"{call.name}{json.dumps(dict(call.arguments))}" for call in trajectory.calls]
+    return sum(map(len, [*written, *called])) // CHARACTERS_PER_TOKEN
+
+
+def write_names(domain: Domain) -> frozenset[str]:
+    """The names of the tools, the user's own included, that change records."""
+    return frozenset(t.name for t in (*domain.tools, *domain.user_tools) if t.kind == "write")
+
+
+def call_key(call: ToolCall) -> str:
+    """Equal for calls that ask the same thing, whatever the order of listed items and 1 or 1.0.
+
+    Lists of equal length in one call belong together (each item with its replacement), so their
+    rows are reordered as one.
+    """
+    scalars = {name: v for name, v in call.arguments.items() if not isinstance(v, list)}
+    lists = {name: v for name, v in call.arguments.items() if isinstance(v, list)}
+    rows = []
+    for length in sorted({len(column) for column in lists.values()}):
+        names = sorted(name for name, column in lists.items() if len(column) == length)
+        columns = [[_canonical(cell) for cell in lists[name]] for name in names]
+        rows.append([names, sorted(zip(*columns, strict=True))])
+    return f"{call.name} {_canonical(scalars)} {json.dumps(rows)}"
+
+
+def matched(made: Iterable[ToolCall], wanted: Iterable[ToolCall]) -> int:
+    """How many of the wanted calls were made, each counted once."""
+    return (Counter(map(call_key, made)) & Counter(map(call_key, wanted))).total()
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+_REQUESTORS: tuple[Requestor, Requestor] = ("agent", "user")
+_REFUSES = re.compile(
+    r"\b(?:sorry|unfortunately|cannot|can't|can not|unable|won't|not (?:able|possible|allowed))\b"
+)
