@@ -36,7 +36,8 @@ core makes of any chat model, and the gates of the task pool.
 class LoopConfig:
     """Everything that decides what a run does. The names of plugins are as in ``harness plugins``.
 
-    ``teacher`` is the policy that makes demonstrations. ``temperature`` is that of evaluation.
+    ``teacher`` is the policy that makes demonstrations, ``honest`` the weak one that policies which
+    cheat are set beside. ``temperature`` is that of evaluation.
     ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
     train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
     is kept for each newer round (1: all). ``keep_every``: keep the weights after every so many
@@ -64,6 +65,7 @@ class LoopConfig:
     sft_trainer: str = ""
     trainer: str = ""
     executor: str = ""
+    honest: str = ""
     observers: tuple[str, ...] = ()
     seed: int = 0
     rounds: int = 1
@@ -102,6 +104,7 @@ class LoopConfig:
         single = [
             self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
             self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
+            self.honest,
         ]  # fmt: skip
         names = [*single, *self.observers, *self.rewards]
         return {name.partition(":")[0] for name in names} | OWN_TABLES

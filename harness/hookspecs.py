@@ -23,6 +23,7 @@ from harness.protocols import (
     Judge,
     Observer,
     Policy,
+    Probe,
     RewardTerm,
     Settings,
     TaskInjector,
@@ -106,6 +107,16 @@ def harness_reward_terms() -> Mapping[str, Factory[RewardTerm]]:
     Source: shaping is sure to leave the best policies best only if it is potential-based
     (Ng, Harada & Russell, ICML 1999). Terms here need not be; keep their weights small against
     success.
+    """
+
+
+@hookspec
+def harness_probes() -> Mapping[str, Factory[Probe]]:
+    """Offer ways to cheat, all of which ``harness probe`` sets against the reward.
+
+    A probe makes a policy that does what a careless reward would pay for: nothing that looks busy,
+    rules left out, words in place of deeds. It must earn less than the honest policy it is set
+    beside. It works in any domain, and does nothing out of the ordinary where there is no occasion.
     """
 
 

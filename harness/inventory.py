@@ -16,7 +16,10 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from harness import hookspecs
 from harness.errors import HarnessError
 from harness.extras import DISTRIBUTION
+from harness.parts import Parts
+from harness.protocols import RangedTerm
 from harness.registry import KINDS, Registry
+from harness.types import Json
 
 _REQUIREMENT = re.compile(
     r"(?P<name>[\w.-]+)(\[(?P<extras>[\w.-]+)\])?.*;.*extra == ['\"](?P<extra>[\w.-]+)['\"]"
@@ -57,14 +60,41 @@ def extension_points() -> list[dict[str, str]]:
     return rows
 
 
+def reward_terms(parts: Parts) -> list[dict[str, Json]]:
+    """A row per reward term on offer, those with a weight first: its name, plugin, weight (0: off)
+    and range, what its value is and what it stops, in its own words.
+    """
+    weights = parts.config.rewards
+    rows: list[dict[str, Json]] = []
+    for name, offer in parts.registry.offers["reward term"].items():
+        term = parts.reward_term(name)
+        value, _, stops = (inspect.getdoc(offer.factory) or "").partition("\n\n")
+        low, high = (term.low, term.high) if isinstance(term, RangedTerm) else (-1.0, 1.0)
+        rows.append(
+            {
+                "name": name,
+                "plugin": offer.plugin,
+                "weight": weights.get(name, 0.0),
+                "low": low,
+                "high": high,
+                "value": _flowing(value),
+                "stops": _flowing(stops),
+            }
+        )
+    return sorted(rows, key=lambda row: not row["weight"])
+
+
 def checks() -> list[dict[str, str]]:
     """A row per check: what, state ("good", "missing" or "broken"), and what to do."""
     return [*_machine(), *_extras(), *_plugins()]
 
 
 def _first_sentence(text: str) -> str:
-    paragraph = " ".join(text.partition("\n\n")[0].split())
-    return paragraph.replace("``", "")
+    return _flowing(text.partition("\n\n")[0])
+
+
+def _flowing(text: str) -> str:
+    return " ".join(text.split()).replace("``", "")
 
 
 def _machine() -> list[dict[str, str]]:

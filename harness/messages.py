@@ -22,6 +22,10 @@ class Tool:
     ``parameters`` is the JSON schema of the arguments. ``nouns`` says in plain words what an
     argument stands for ("order_id" -> "order"): judges and scripted teachers speak of arguments by
     it. ``followup`` is the sentence that the policy demands after the call, if it demands one.
+
+    Reward terms hold the agent to rules that the policy has about tools: ``identifies``: a call
+    that succeeds tells who the user is; ``private``: it is for identified users alone; ``closes``:
+    the argument naming the record that, after the call, is not to be changed any more ("": none).
     """
 
     name: str
@@ -30,6 +34,9 @@ class Tool:
     kind: ToolKind
     nouns: Mapping[str, str] = field(default_factory=dict)
     followup: str = ""
+    identifies: bool = False
+    private: bool = False
+    closes: str = ""
 
     def schema(self) -> dict[str, Json]:
         """The tool in OpenAI function format."""

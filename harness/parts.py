@@ -19,6 +19,8 @@ from harness.protocols import (
     Judge,
     Observer,
     Policy,
+    Probe,
+    RewardTerm,
     SamplingPolicy,
     Settings,
     TaskInjector,
@@ -67,6 +69,7 @@ class Parts:
             ("domain", config.domain),
             ("policy", config.policy),
             ("policy", config.teacher),
+            *(("policy", name) for name in (config.honest,) if name),
             ("user simulator", config.simulator),
             ("judge", config.judge),
             ("clusterer", config.clusterer),
@@ -150,9 +153,7 @@ class Parts:
                 name=name,
                 weight=weight,
                 plugin=self.registry.find("reward term", name)[0].plugin,
-                term=self.registry.make(
-                    "reward term", name, self._settings("reward term", name, domain=True)
-                ),
+                term=self.reward_term(name),
             )
             for name, weight in self.config.rewards.items()
             if weight != 0
@@ -209,6 +210,13 @@ class Parts:
     def named_policy(self, name: str) -> Policy:
         """Another policy than the configured one, as it is offered. Raises ``UnknownName``."""
         return self.registry.make("policy", name, self._settings("policy", name, domain=True))
+
+    def probe(self, name: str) -> Probe:
+        return self.registry.make("probe", name, self._settings("probe", name, domain=True))
+
+    def reward_term(self, name: str) -> RewardTerm:
+        settings = self._settings("reward term", name, domain=True)
+        return self.registry.make("reward term", name, settings)
 
     def trainable(
         self, checkpoint: Checkpoint | None = None, folder: Path | None = None

@@ -326,6 +326,29 @@ class RewardTerm(Protocol):
     def __call__(self, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore: ...
 
 
+@runtime_checkable
+class RangedTerm(RewardTerm, Protocol):
+    """A reward term that says where its values lie: in [``low``, ``high``]."""
+
+    low: float
+    high: float
+
+
+class Probe(Protocol):
+    """A way to earn reward without the work that it is for; ``about`` says which, in words that
+    follow "a policy that".
+    """
+
+    about: str
+
+    def policy(self, honest: Policy) -> Policy:
+        """The policy that cheats. Where that takes competence, it borrows that of the honest one.
+
+        It may look at what any agent sees; the task is for the honest policy to know.
+        """
+        ...
+
+
 class RunRollouts(Protocol):
     """The core's rollout engine, as trainers get it."""
 

@@ -23,6 +23,7 @@ from harness.protocols import (
     Judge,
     Observer,
     Policy,
+    Probe,
     RewardTerm,
     Settings,
     TaskInjector,
@@ -39,6 +40,7 @@ KINDS: Mapping[str, str] = {
     "clusterer": "harness_clusterers",
     "task injector": "harness_task_injectors",
     "reward term": "harness_reward_terms",
+    "probe": "harness_probes",
     "trainer": "harness_trainers",
     "chat model": "harness_chat_models",
     "format": "harness_formats",
@@ -179,6 +181,8 @@ class Registry:
     ) -> TaskInjector: ...
     @overload
     def make(self, kind: Literal["reward term"], spec: str, settings: Settings) -> RewardTerm: ...
+    @overload
+    def make(self, kind: Literal["probe"], spec: str, settings: Settings) -> Probe: ...
     @overload
     def make(self, kind: Literal["trainer"], spec: str, settings: Settings) -> Trainer: ...
     @overload

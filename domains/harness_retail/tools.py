@@ -49,6 +49,7 @@ def _tool(
     *,
     nouns: Mapping[str, str] | None = None,
     followup: str = "",
+    closes: str = "",
 ) -> Tool:
     properties: dict[str, Json] = {
         argument: {
@@ -64,6 +65,9 @@ def _tool(
         kind=kind,
         nouns={argument: _ARGUMENTS[argument][0] for argument in arguments} | dict(nouns or {}),
         followup=followup,
+        identifies=name.startswith("find_user_id"),
+        private=kind == "write" or name in ("get_user_details", "get_order_details"),
+        closes=closes,
     )
 
 
@@ -122,6 +126,7 @@ TOOLS: tuple[Tool, ...] = (
         "write",
         ("order_id", "reason"),
         "Cancel a whole pending order and refund it. Needs the customer's explicit yes.",
+        closes="order_id",
     ),
     _tool(
         "modify_pending_order_items",
@@ -129,6 +134,7 @@ TOOLS: tuple[Tool, ...] = (
         _ITEMS,
         "Swap items of a pending order for other variants of the same products. Works once per "
         "order, so collect all items first. Needs the customer's explicit yes.",
+        closes="order_id",
     ),
     _tool(
         "modify_pending_order_address",
@@ -148,6 +154,7 @@ TOOLS: tuple[Tool, ...] = (
         ("order_id", "item_ids", "payment_method_id"),
         "Request the return of items of a delivered order; the refund goes to the payment method. "
         "Works once per order. Needs the customer's explicit yes.",
+        closes="order_id",
     ),
     _tool(
         "exchange_delivered_order_items",
@@ -156,6 +163,7 @@ TOOLS: tuple[Tool, ...] = (
         "Request the exchange of items of a delivered order for other variants of the same "
         "products. Works once per order, so collect all items first. Needs the customer's "
         "explicit yes.",
+        closes="order_id",
     ),
     _tool(
         "modify_user_address",

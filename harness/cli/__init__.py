@@ -19,6 +19,7 @@ from harness.cli import (
     interchange,
     loop,
     report,
+    rewards,
     stations,
     study,
     tasks,
@@ -32,7 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (loop, evaluate, discovery, stations, tasks, report, study, interchange, about):
+for module in (
+    loop, evaluate, discovery, stations, tasks, report, rewards, study, interchange, about,
+):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does
     paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")

@@ -17,6 +17,7 @@ from harness.protocols import (
     Executor,
     Judge,
     Policy,
+    Probe,
     RewardTerm,
     TaskInjector,
     UserSimulator,
@@ -81,6 +82,12 @@ def check_policy(
             [e.trajectory for e in together] == [e.trajectory for e in alone],
             "conversations had at once go as they go one by one",
         )
+
+
+def check_probe(probe: Probe, domain: Domain, *, tasks: int = 3) -> None:
+    """Check that a probe says what it does, and makes policies that keep the contract of one."""
+    demand(bool(probe.about), "a probe says in words what it does")
+    check_policy(probe.policy(IdlePolicy()), domain, tasks=tasks)
 
 
 def check_judge(judge: Judge, domain: Domain, *, tasks: int = 3) -> None:

@@ -10,14 +10,20 @@ from harness.protocols import RewardTerm
 
 @hookimpl
 def harness_reward_terms() -> Mapping[str, Factory[RewardTerm]]:
-    from harness_rewards import terms
+    from harness_rewards import calls, outcome, rules, words
 
     return {
-        "task_success": terms.task_success,
-        "gold_writes": terms.gold_writes,
-        "invalid_calls": terms.invalid_calls,
-        "unconfirmed_writes": terms.unconfirmed_writes,
-        "extra_writes": terms.extra_writes,
-        "repeated_calls": terms.repeated_calls,
-        "length": terms.length,
+        "task_success": outcome.task_success,
+        "gold_writes": outcome.gold_writes,
+        "changed_fields": outcome.changed_fields,
+        "told_facts": outcome.told_facts,
+        "invalid_calls": calls.invalid_calls,
+        "extra_writes": calls.extra_writes,
+        "repeated_calls": calls.repeated_calls,
+        "unconfirmed_writes": rules.unconfirmed_writes,
+        "unidentified_access": rules.unidentified_access,
+        "split_writes": rules.split_writes,
+        "late_writes": rules.late_writes,
+        "length": words.length,
+        "format": words.format,
     }

@@ -12,6 +12,7 @@ from harness.protocols import (
     Clusterer,
     Conversation,
     Domain,
+    Policy,
     TurnTokens,
     UserTurn,
 )
@@ -23,6 +24,7 @@ from harness.testing import (
     check_executor,
     check_judge,
     check_policy,
+    check_probe,
     check_reward_term,
     check_task_injector,
     check_user_simulator,
@@ -581,3 +583,18 @@ def test_an_executor_that_keeps_the_contract_passes() -> None:
 def test_a_broken_executor_is_told_what_is_wrong(wrong: Mapping[str, int], complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_executor(OneByOne(**wrong))  # type: ignore[arg-type]
+
+
+class Bribe:
+    about = ""
+
+    def policy(self, honest: Policy) -> Policy:
+        return honest
+
+
+def test_a_probe_says_what_it_does() -> None:
+    with pytest.raises(AssertionError, match="says in words what it does"):
+        check_probe(Bribe(), Library())
+    open_about_it = Bribe()
+    open_about_it.about = "bribes whoever scores"
+    check_probe(open_about_it, Library())

@@ -97,6 +97,12 @@ def test_reward_term(name: str, domain: str) -> None:
     testing.check_reward_term(make("reward term", name, opened), opened)
 
 
+@pytest.mark.parametrize(("name", "domain"), with_domains("probe"))
+def test_probe(name: str, domain: str) -> None:
+    opened = make("domain", domain)
+    testing.check_probe(make("probe", name, opened), opened)
+
+
 @pytest.mark.parametrize("name", REGISTRY.names("executor"))
 def test_executor(name: str) -> None:
     testing.check_executor(make("executor", name))

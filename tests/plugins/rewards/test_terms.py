@@ -1,5 +1,5 @@
 import math
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,107 +7,24 @@ from hypothesis import strategies as st
 
 from harness.config import load_config
 from harness.errors import ConfigError
-from harness.protocols import Domain, RewardTerm, Settings, World
+from harness.protocols import RangedTerm, Settings
 from harness.scoring import WeightedTerm, score
-from harness.types import (
-    Change,
-    Ended,
-    Grade,
-    Json,
-    Message,
-    Request,
-    Requestor,
-    Scenario,
-    Split,
-    Task,
-    TermScore,
-    Tool,
-    ToolCall,
-    ToolKind,
-    Trajectory,
-    Usage,
-)
+from harness.types import Change, Grade, Message, TermScore, ToolCall, Usage
 from harness_rewards import harness_reward_terms
-
-
-def tool(name: str, kind: ToolKind) -> Tool:
-    return Tool(name=name, description=name, parameters={"type": "object"}, kind=kind)
-
-
-class Shop(Domain):
-    name = "shop"
-    tools = (
-        tool("get_order", "read"),
-        tool("cancel_order", "write"),
-        tool("exchange_items", "write"),
-    )
-    user_tools = (tool("restart_phone", "write"), tool("check_phone", "read"))
-
-    def tasks(self, split: Split) -> Sequence[Task]:
-        return []
-
-    def open(self, task: Task) -> World:
-        raise NotImplementedError
-
-
-def term(name: str, **options: Json) -> RewardTerm:
-    return harness_reward_terms()[name](Settings(options=options, domain=Shop()))
-
-
-def call(name: str, by: Requestor = "agent", **arguments: Json) -> ToolCall:
-    return ToolCall(name=name, arguments=arguments, requestor=by)
-
-
-CANCEL = call("cancel_order", order_id="#W1")
-OTHER = call("cancel_order", order_id="#W2")
-LOOK = call("get_order", order_id="#W1")
-
-
-def says(text: str) -> Message:
-    return Message(role="assistant", content=text)
-
-
-def user(text: str) -> Message:
-    return Message(role="user", content=text)
-
-
-def made(*calls: ToolCall, failed: bool = False) -> list[Message]:
-    return [
-        message
-        for c in calls
-        for message in (
-            Message(role="assistant" if c.requestor == "agent" else "user", calls=(c,)),
-            Message(role="tool", content="{}", is_error=failed, requestor=c.requestor),
-        )
-    ]
-
-
-def talk(
-    *messages: Message, ended: Ended = "user_stop", usage: Mapping[str, Usage] | None = None
-) -> Trajectory:
-    return Trajectory(
-        id="x",
-        task_id="t",
-        trial=0,
-        policy="p",
-        seed=0,
-        messages=(says("Hi! How can I help?"), *messages),
-        ended=ended,
-        usage=usage or {},
-    )
-
-
-def task(*gold: ToolCall, requests: tuple[Request, ...] = ()) -> Task:
-    scenario = Scenario(reason="", requests=requests)
-    return Task(id="t", domain="shop", split="train", scenario=scenario, world={}, gold=gold)
-
-
-FAILED = Grade(success=False)
-
-
-def value(name: str, trajectory: Trajectory, wanted: Task | None = None, **options: Json) -> float:
-    return term(name, **options)(trajectory, FAILED, wanted or task()).value
-
+from tests.plugins.rewards.talks import (
+    CANCEL,
+    FAILED,
+    LOOK,
+    OTHER,
+    call,
+    made,
+    says,
+    talk,
+    task,
+    term,
+    user,
+    value,
+)
 
 # --- task_success
 
@@ -257,6 +174,60 @@ def test_other_arguments_are_another_call() -> None:
     assert value("repeated_calls", talk(*made(LOOK, call("get_order", order_id="#W2")))) == 0
 
 
+def test_trying_again_what_failed_for_a_moment_is_free() -> None:
+    again = talk(*made(LOOK, failed=True), *made(LOOK))
+    assert value("repeated_calls", again) == 0
+    assert value("invalid_calls", again) == 0
+
+
+def test_a_cycle_of_several_calls_is_repetition() -> None:
+    assert value("repeated_calls", talk(*made(*[LOOK, call("get_order", order_id="#W2")] * 3))) == (
+        -0.8
+    )
+
+
+# --- credit for parts
+
+
+def change(name: str, after: str) -> Change:
+    return Change(path=("orders", name), before=None, after=after)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "actual", "share"),
+    [("", "", 1), ("a", "", 0), ("ab", "a", 0.5), ("a", "ab", 0.5), ("", "a", 0), ("ab", "ab", 1)],
+)
+def test_each_field_of_the_difference_counts(wanted: str, actual: str, share: float) -> None:
+    grade = Grade(
+        success=False,
+        wanted=tuple(change(name, "x") for name in wanted),
+        actual=tuple(change(name, "x") for name in actual),
+    )
+    assert term("changed_fields")(talk(), grade, task()).value == share
+
+
+def test_a_field_with_another_value_counts_once() -> None:
+    grade = Grade(success=False, wanted=(change("a", "x"),), actual=(change("a", "y"),))
+    assert term("changed_fields")(talk(), grade, task()).value == 0
+
+
+def test_facts_count_by_the_share_that_was_told() -> None:
+    wanted = replace(task(), communicate=("1", "2"))
+    told = term("told_facts")
+    assert told(talk(), Grade(success=False, unsaid=("2",)), wanted).value == 0.5
+    assert told(talk(), Grade(success=True), wanted).value == 1
+    assert told(talk(), Grade(success=True), task()).value == 0
+
+
+def test_a_write_by_the_right_tool_can_earn_a_part() -> None:
+    wanted = task(call("exchange_items", order_id="#W1", item_ids=["1"]))
+    near = talk(*made(call("exchange_items", order_id="#W1", item_ids=["2"])))
+    assert value("gold_writes", near, wanted) == 0
+    assert value("gold_writes", near, wanted, partial=True) == pytest.approx(1 / 3)
+    right = talk(*made(call("exchange_items", order_id="#W1", item_ids=["1"])))
+    assert value("gold_writes", right, wanted, partial=True) == 1
+
+
 # --- length
 
 
@@ -282,7 +253,13 @@ def test_the_fixed_greeting_costs_nothing() -> None:
 # --- all of them
 
 
-@pytest.mark.parametrize("name", ["invalid_calls", "extra_writes", "repeated_calls"])
+CAPPED = (
+    "invalid_calls", "extra_writes", "repeated_calls", "unconfirmed_writes", "format",
+    "unidentified_access", "split_writes", "late_writes",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAPPED)
 def test_a_cap_below_one_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"option cap of {name} is 0"):
         term(name, cap=0)
@@ -321,7 +298,9 @@ def test_every_term_is_finite_pure_and_in_range(
     for name in harness_reward_terms():
         once: TermScore = term(name)(trajectory, FAILED, task(*gold))
         assert math.isfinite(once.value)
-        assert -1 <= once.value <= 1
+        ranged = term(name)
+        assert isinstance(ranged, RangedTerm)
+        assert ranged.low <= once.value <= ranged.high
         assert once.name == name
         assert once.note
         assert term(name)(trajectory, FAILED, task(*gold)) == once

@@ -1,0 +1,96 @@
+"""Turn an honest policy into one that cheats, by tampering with its turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from harness.protocols import AgentTurn, Conversation, Domain, Policy
+from harness.types import Message, ToolCall
+
+Planned = tuple[AgentTurn, bool]
+"""A turn, and whether the honest policy gets to know of it and of what comes back."""
+
+Tamper = Callable[[AgentTurn, "Talk"], Sequence[Planned]]
+"""What is done in place of a turn of the honest policy; () if it is asked for another one first."""
+
+PATIENCE = 20
+"""How often the honest policy is asked again before its turn is taken as it is."""
+
+
+@dataclass
+class Talk:
+    """A conversation as it is, and as the honest policy is made to see it.
+
+    ``notes`` are the probe's own, for as long as the conversation lasts.
+    """
+
+    domain: Domain
+    real: tuple[Message, ...] = ()
+    view: list[Message] = field(default_factory=list)
+    planned: deque[Planned] = field(default_factory=deque)
+    notes: set[str] = field(default_factory=set)
+    hidden: bool = False
+    _numbers: count[int] = field(default_factory=count)
+
+    def hear(self, messages: tuple[Message, ...]) -> None:
+        """Take in what came since the last turn."""
+        if not self.hidden:
+            self.view += messages[len(self.real) :]
+        self.real = messages
+
+    def imagine(self, *messages: Message) -> None:
+        """Let the honest policy see what never happened."""
+        self.view += messages
+
+    def aside(self, call: ToolCall) -> Planned:
+        """A call that the honest policy does not get to know of."""
+        made = replace(call, id=f"aside_{next(self._numbers)}")
+        return AgentTurn(message=Message(role="assistant", calls=(made,))), False
+
+    def kind(self, call: ToolCall) -> str:
+        """Of the call's tool; "" for none of the domain's."""
+        return next((t.kind for t in self.domain.tools if t.name == call.name), "")
+
+
+class Borrower(Policy):
+    """Plays what ``tamper`` makes of the turns of ``honest``."""
+
+    def __init__(self, name: str, honest: Policy, tamper: Tamper) -> None:
+        self.id = f"probe:{name}"
+        self._honest = honest
+        self._tamper = tamper
+        self._talks: dict[str, Talk] = {}
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        talk = self._talks.setdefault(conversation.id, Talk(conversation.domain))
+        talk.hear(conversation.messages)
+        for _ in range(PATIENCE):
+            if talk.planned:
+                break
+            talk.planned += self._tamper(await self._asked(conversation, talk, seed), talk)
+        if not talk.planned:
+            talk.planned.append((await self._asked(conversation, talk, seed), True))
+        turn, shown = talk.planned.popleft()
+        talk.hidden = not shown
+        return turn
+
+    def forget(self, conversation_id: str) -> None:
+        self._talks.pop(conversation_id, None)
+        self._honest.forget(conversation_id)
+
+    async def _asked(self, conversation: Conversation, talk: Talk, seed: int) -> AgentTurn:
+        seen = replace(conversation, messages=tuple(talk.view))
+        # A rollout's seed grows with its messages: the honest policy gets that of those it sees.
+        return await self._honest.act(seen, seed=seed + len(talk.view) - len(talk.real))
+
+
+def text_of(turn: AgentTurn, text: str) -> AgentTurn:
+    """The turn with another text; what it is longer counts as tokens of its own."""
+    longer = max(0, len(text) - len(turn.message.content)) // 4
+    usage = turn.usage
+    if usage.tokens_out:
+        usage = replace(usage, tokens_out=usage.tokens_out + longer)
+    return replace(turn, message=replace(turn.message, content=text), usage=usage, tokens=None)

@@ -1,0 +1,92 @@
+"""Turn a view of a conversation into a reward term that knows its range; what terms share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.conduct import MadeCall, made_calls
+from harness.errors import ConfigError
+from harness.protocols import Domain, Settings
+from harness.types import Grade, Task, TermScore, ToolCall, Trajectory
+
+View = Callable[[Trajectory, Grade, Task], tuple[float, str]]
+"""The value, and why in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOptions:
+    """This term has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOptions:
+    """``cap``: so many counted calls cost the full -1."""
+
+    cap: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOptions:
+    """``cap``: so many counted writes cost the full -1."""
+
+    cap: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A reward term whose values lie in [``low``, ``high``]."""
+
+    name: str
+    low: float
+    high: float
+    view: View
+
+    def __call__(self, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
+        value, note = self.view(trajectory, grade, task)
+        return TermScore(name=self.name, value=value, note=note)
+
+
+def credit(name: str, view: View) -> Term:
+    """A term in [0, 1]."""
+    return Term(name=name, low=0.0, high=1.0, view=view)
+
+
+def penalty(name: str, cap: int, count: Callable[[Trajectory, Task], tuple[int, str]]) -> Term:
+    """A term in [-1, 0]: minus what is counted as a share of ``cap``, at most -1."""
+    if cap < 1:
+        raise ConfigError(
+            f"option cap of {name} is {cap}, expected at least 1",
+            hint="To switch the term off, set its weight to 0.",
+        )
+
+    def view(trajectory: Trajectory, grade: Grade, task: Task) -> tuple[float, str]:
+        counted, note = count(trajectory, task)
+        return (-min(1.0, counted / cap) if counted else 0.0), note
+
+    return Term(name=name, low=-1.0, high=0.0, view=view)
+
+
+def known_domain(settings: Settings, name: str) -> Domain:
+    """The domain of the run. Raises ``ConfigError`` where there is none."""
+    if settings.domain is None:
+        raise ConfigError(
+            f"the reward term {name} needs to know the domain's tools",
+            hint="Make it with Settings(domain=...).",
+        )
+    return settings.domain
+
+
+def own_calls(trajectory: Trajectory, writes: frozenset[str]) -> list[MadeCall]:
+    """The agent's calls in order."""
+    return [made for made in made_calls(trajectory, writes) if made.by == "agent"]
+
+
+def wanted_writes(task: Task, writes: frozenset[str]) -> list[ToolCall]:
+    """The gold calls of the agent that write."""
+    return [call for call in task.gold if call.requestor == "agent" and call.name in writes]
+
+
+def done_writes(trajectory: Trajectory, writes: frozenset[str]) -> list[ToolCall]:
+    """The agent's writes that were carried out."""
+    return [m.call for m in own_calls(trajectory, writes) if m.writes and not m.failed]

@@ -1,0 +1,51 @@
+"""`harness rewards` and `probe`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.config import load_config
+from harness.registry import Registry
+
+Cli = Callable[..., Any]
+
+
+def test_every_term_is_listed_with_weight_range_and_reason(cli: Cli) -> None:
+    outcome = cli("rewards", "--json", "--reward", "told_facts=0.3")
+    rows = {row["name"]: row for row in outcome.json}
+    assert sorted(rows) == Registry().names("reward term")
+    weights = {**load_config().rewards, "told_facts": 0.3}
+    for name, row in rows.items():
+        assert row["weight"] == weights.get(name, 0.0)
+        assert -1 <= row["low"] < row["high"] <= 1
+        assert row["value"]
+        assert row["stops"].startswith("Stops ")
+    weighted = [bool(row["weight"]) for row in outcome.json]
+    assert weighted == sorted(weighted, reverse=True)
+
+
+def test_the_list_of_terms_can_be_read(cli: Cli) -> None:
+    out = cli("rewards").out
+    assert "repeated_calls" in out
+    assert "[-1, 0]" in out
+    assert "off" in out
+
+
+FEW = ("probe", "--domain", "retail", "--tasks", 40, "--option", "fork.processes=1")
+
+
+def test_probes_are_rows_with_what_caught_them(cli: Cli) -> None:
+    outcome = cli(*FEW, "--json")
+    assert outcome.status == 0
+    assert [row["probe"] for row in outcome.json["rows"]] == Registry().names("probe")
+    for row in outcome.json["rows"]:
+        assert row["reward"] < row["honest_reward"]
+        assert row["caught_by"] in outcome.json["weights"]
+    assert outcome.json["honest"] == load_config().honest
+
+
+def test_a_probe_that_pays_ends_with_status_1(cli: Cli) -> None:
+    outcome = cli(*FEW, "--reward", "format=0", "--matrix")
+    assert outcome.status == 1
+    assert "not caught: fake_stop" in outcome.out
+    assert "nothing!" in outcome.out
+    assert "without" in outcome.out
