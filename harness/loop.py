@@ -345,6 +345,7 @@ def _train(
         tasks=tasks,
         demonstrations=demonstrations,
         heldout=heldout,
+        weights=[weighted.weight for weighted in parts.terms],
     )
     keep_as(arm, parts.trainer(trainer).train(job))
 

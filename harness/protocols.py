@@ -25,6 +25,8 @@ from harness.judging import Judge as Judge
 from harness.judging import ReviewedJudge as ReviewedJudge
 from harness.judging import SignReader as SignReader
 from harness.judging import SurveyingClusterer as SurveyingClusterer
+from harness.terms import RangedTerm as RangedTerm
+from harness.terms import RewardTerm as RewardTerm
 from harness.turns import AgentTurn as AgentTurn
 from harness.turns import TurnTokens as TurnTokens
 from harness.turns import UserTurn as UserTurn
@@ -41,7 +43,6 @@ from harness.types import (
     Recipe,
     Split,
     Task,
-    TermScore,
     TokenTrace,
     Tool,
     ToolCall,
@@ -320,20 +321,6 @@ class AttentiveInjector(Protocol):
 # --- who scores and trains ------------------------------------------------------------------------
 
 
-class RewardTerm(Protocol):
-    """One view of a finished conversation. Pure and cheap: called for each rollout of training."""
-
-    def __call__(self, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore: ...
-
-
-@runtime_checkable
-class RangedTerm(RewardTerm, Protocol):
-    """A reward term that says where its values lie: in [``low``, ``high``]."""
-
-    low: float
-    high: float
-
-
 class Probe(Protocol):
     """A way to earn reward without the work that it is for; ``about`` says which, in words that
     follow "a policy that".
@@ -365,8 +352,8 @@ class TrainingJob:
 
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
     ``tasks`` (for reinforcement) are the task pool. ``heldout`` are demonstrations never trained
-    on. ``progress(step, steps, metrics)`` is called after each step; ``folder`` is the trainer's to
-    use.
+    on. ``weights`` are those of the reward terms, in the order of ``Score.terms``.
+    ``progress(step, steps, metrics)`` is called after each step; ``folder`` is the trainer's.
     """
 
     policy: TrainablePolicy
@@ -378,6 +365,7 @@ class TrainingJob:
     tasks: Sequence[Task] = ()
     demonstrations: Iterator[Episode] | None = None
     heldout: Sequence[Episode] = ()
+    weights: Sequence[float] = ()
 
 
 class Trainer(Protocol):

@@ -77,7 +77,6 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
         _refuse_settings(context, given)
         return parse_config(Store.open(resume).config)
     settings = {f.name: given[f.name] for f in fields(LoopConfig) if f.name in given}
-    weights = _pairs(given.get("reward"), "--reward", number=True)
     return load_config(
         preset=settings.pop("preset", None),
         file=given.get("config"),
@@ -85,7 +84,7 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
             **settings,
             **sizes,
             "observers": given.get("observer"),
-            "rewards": {name: float(value) for name, value in weights} or None,
+            "rewards": weights(given.get("reward")) or None,
             "options": option_tables(given.get("option")) or None,
         },
     )
@@ -103,6 +102,11 @@ def _refuse_settings(context: typer.Context, given: Collection[str]) -> None:
             raise typer.BadParameter(
                 "a resumed run keeps its settings; give no others", param_hint=flag.opts[0]
             )
+
+
+def weights(given: Sequence[str] | None) -> dict[str, float]:
+    """The weights of ``--reward``, by term."""
+    return {name: float(value) for name, value in _pairs(given, "--reward", number=True)}
 
 
 def refuse_unused(tables: Iterable[str], used: Sequence[str]) -> None:

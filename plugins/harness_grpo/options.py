@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from harness.advantages import Normalise, Scale
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -26,10 +28,12 @@ class Options:
     ``loss`` is the name in TRL; "gspo" has one ratio for the whole conversation. ``scale_rewards``
     divides advantages by the deviation of their group, or of the batch, plus ``scale_offset`` (in
     the unit of rewards), which keeps groups of little spread from being blown up; with "none" they
-    are the plain differences from the group's mean. ``clip_low`` and ``clip_high`` bound the ratio
-    to the sampler's probability to [1 - clip_low, 1 + clip_high]; "cispo" has the upper bound
-    alone. ``beta`` weighs the distance (KL, nats) to the weights at the start; ``track_kl`` logs
-    it where ``beta`` is 0. ``max_completion_length`` only normalises "dr_grpo".
+    are the plain differences from the group's mean. ``normalise``: "sum" does this to the weighted
+    sum of the reward terms, "terms" to each term by itself, and sums then. ``clip_low`` and
+    ``clip_high`` bound the ratio to the sampler's probability to [1 - clip_low, 1 + clip_high];
+    "cispo" has the upper bound alone. ``beta`` weighs the distance (KL, nats) to the weights at the
+    start; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only normalises
+    "dr_grpo".
 
     ``part_tokens``: tokens that pass through the model at once. ``threads``: None: as many as
     torch uses.
@@ -48,7 +52,8 @@ class Options:
     sampling_floor: Annotated[float, Field(gt=0, le=0.25)] = 0.02
     resamples: NonNegativeInt = 0
     loss: Literal["dapo", "grpo", "dr_grpo", "gspo", "cispo"] = "dapo"
-    scale_rewards: Literal["group", "batch", "none"] = "group"
+    scale_rewards: Scale = "group"
+    normalise: Normalise = "sum"
     scale_offset: PositiveFloat = 0.2
     clip_low: Annotated[float, Field(gt=0, lt=1)] = 0.2
     clip_high: PositiveFloat = 0.28

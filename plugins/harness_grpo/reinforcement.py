@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -13,8 +12,8 @@ from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from harness.advantages import term_advantages
 from harness.types import Episode
-from harness_grpo.advantages import group_advantages
 from harness_grpo.options import Options
 from harness_grpo.readings import Readings
 from harness_grpo.sampling import Sampler, reward
@@ -102,9 +101,11 @@ class ReinforcementTrainer(GRPOTrainer):
         batch: Batch = super()._generate_and_score_completions(inputs)
         options = self._options
         self.beta = options.beta
-        rewards = np.array([reward(one) for one in self._sampler.episodes], dtype=np.float32)
-        advantages = group_advantages(
-            rewards.reshape(-1, options.group_size),
+        values, weights = self._sampler.term_values()
+        advantages = term_advantages(
+            values.reshape(-1, options.group_size, len(weights)),
+            weights,
+            normalise=options.normalise,
             scale=options.scale_rewards,
             offset=options.scale_offset,
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.protocols import TrainingJob
 from harness.types import Episode, Task, TokenTrace, stable_seed
@@ -70,6 +71,19 @@ class Sampler:
         self.episodes = [episode for group in kept for episode in group]
         self.seconds = time.monotonic() - started
         return token_columns(self.episodes)
+
+    def term_values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the terms made of the episodes to train on, (episodes, terms), and their weights.
+
+        An episode not to be trained on is NaN. A job that knows no weights has one term, the total.
+        """
+        weights = np.asarray(self._job.weights or [1.0])
+        values = np.full((len(self.episodes), len(weights)), np.nan)
+        for row, episode in enumerate(self.episodes):
+            if (total := reward(episode)) is not None:
+                terms = [term.value for term in episode.score.terms]
+                values[row] = terms if self._job.weights else [total]
+        return values, weights
 
     def state(self) -> dict[str, Any]:
         """What counts on when a run goes on."""

@@ -24,7 +24,7 @@ GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
-    "export", "rescore", "rewards", "probe", "plugins", "hooks", "doctor", "why",
+    "export", "rescore", "rewards", "probe", "ablate", "plugins", "hooks", "doctor", "why",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 

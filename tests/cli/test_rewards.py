@@ -49,3 +49,30 @@ def test_a_probe_that_pays_ends_with_status_1(cli: Cli) -> None:
     assert "not caught: fake_stop" in outcome.out
     assert "nothing!" in outcome.out
     assert "without" in outcome.out
+
+
+def test_a_run_is_ablated_without_training(cli: Cli) -> None:
+    cli("eval", "--domain", "retail", "--policy", "noisy:0.5", "--tasks", 10, "--trials", 4,
+        "--out", "run")  # fmt: skip
+    found = cli("ablate", "run", "--json").json
+    names = [row["name"] for row in found["rows"]]
+    terms = list(load_config().rewards)
+    assert names == [f"{how} {name}" for how in ("without", "only") for name in terms]
+    assert found["rollouts"] == 40
+    without = {row["name"]: row for row in found["rows"]}["without format"]
+    assert without["moved"][0] == 0
+    assert without["agreement"][0] == 1
+    assert "rank agreement" in cli("ablate", "run").out
+
+
+def test_weights_are_tried_on_a_grid(cli: Cli) -> None:
+    cli("eval", "--domain", "retail", "--policy", "noisy:0.5", "--tasks", 4, "--trials", 3,
+        "--out", "run")  # fmt: skip
+    found = cli("ablate", "run", "--grid", "length=0,1", "--reward", "format=0", "--json").json
+    assert [row["name"] for row in found["rows"]] == ["length=0", "length=1"]
+    assert "format" not in found["weights"]
+    assert cli("ablate", "run", "--grid", "length").status == 2
+    outcome = cli("ablate", "run", "--grid", "lengths=1")
+    assert outcome.status == 1
+    assert "no values of the term 'lengths'" in outcome.err
+    assert "'length'" in outcome.err

@@ -28,7 +28,7 @@ HEAVY = (
 
 LAYERS = [
     {"cputime", "errors", "identity", "memory", "messages", "scenario", "types"},
-    {"chat", "events", "exchange", "execution", "judging", "turns"},
+    {"chat", "events", "exchange", "execution", "judging", "terms", "turns"},
     {"protocols"},
     {"hookspecs"},
     {"config", "metrics", "plugins", "registry"},

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from harness.advantages import group_advantages
 from harness.errors import ConfigError, NothingToLearn
 from harness.protocols import Settings, TrainingJob
 from harness.registry import Registry
 from harness.types import Episode, Score, TermScore, TokenTrace
-from harness_grpo.advantages import group_advantages
 from harness_grpo.options import Options
 from harness_grpo.sampling import token_columns
 from harness_grpo.trainer import GrpoTrainer
@@ -355,6 +355,7 @@ def test_without_tasks_there_is_nothing_to_learn(job: Jobs) -> None:
     [
         ("loss", "ppo"),
         ("scale_rewards", "median"),
+        ("normalise", "both"),
         ("sampling", "hardest"),
         ("steps", 0),
         ("group_size", 1),

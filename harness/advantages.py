@@ -7,11 +7,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Scale = Literal["group", "batch", "none"]
+"""By which deviation differences from the mean are divided."""
+
+Normalise = Literal["sum", "terms"]
+"""Whether the weighted sum of the terms is made into advantages, or each term and then summed."""
+
 
 def group_advantages(
     rewards: NDArray[np.float32],
     *,
-    scale: Literal["group", "batch", "none"] = "group",
+    scale: Scale = "group",
     offset: float = 0.2,
 ) -> NDArray[np.float32]:
     """Rewards minus their group's mean, over the deviation of the group or batch plus ``offset``.
@@ -32,3 +38,27 @@ def group_advantages(
     elif scale == "batch" and known.any():
         centred = centred / (rewards[known].std() + offset)
     return np.where(np.abs(centred) < 1e-6, 0.0, centred).astype(np.float32)
+
+
+def term_advantages(
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    *,
+    normalise: Normalise = "sum",
+    scale: Scale = "group",
+    offset: float = 0.2,
+) -> NDArray[np.float32]:
+    """The advantages of rollouts by the values of their reward terms, as ``group_advantages``.
+
+    ``values``: (groups, rollouts, terms), NaN for a rollout not to be trained on; ``weights``:
+    (terms,). "sum": the weighted sum is the reward. "terms": each term's own advantages, without
+    its weight, are weighted and summed, so that a term counts by its weight and not by its spread,
+    and what is rare and small is not drowned (Liu et al., "GDPO", arXiv:2601.05242).
+    """
+    if normalise == "sum":
+        return group_advantages((values @ weights).astype(np.float32), scale=scale, offset=offset)
+    summed = np.zeros(values.shape[:2], dtype=np.float32)
+    for at, weight in enumerate(weights):
+        of_term = values[:, :, at].astype(np.float32)
+        summed += np.float32(weight) * group_advantages(of_term, scale=scale, offset=offset)
+    return summed
