@@ -346,6 +346,7 @@ def _train(
         demonstrations=demonstrations,
         heldout=heldout,
         weights=[weighted.weight for weighted in parts.terms],
+        warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
     )
     keep_as(arm, parts.trainer(trainer).train(job))
 

@@ -353,7 +353,8 @@ class TrainingJob:
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
     ``tasks`` (for reinforcement) are the task pool. ``heldout`` are demonstrations never trained
     on. ``weights`` are those of the reward terms, in the order of ``Score.terms``.
-    ``progress(step, steps, metrics)`` is called after each step; ``folder`` is the trainer's.
+    ``progress(step, steps, metrics)`` is called after each step, ``warn`` told what the user should
+    know at once; ``folder`` is the trainer's.
     """
 
     policy: TrainablePolicy
@@ -366,6 +367,7 @@ class TrainingJob:
     demonstrations: Iterator[Episode] | None = None
     heldout: Sequence[Episode] = ()
     weights: Sequence[float] = ()
+    warn: Callable[[str], None] = lambda message: None
 
 
 class Trainer(Protocol):
@@ -378,6 +380,7 @@ class Trainer(Protocol):
 
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
-        ``success`` and ``term/NAME`` (means over the step's rollouts) for reinforcement.
+        ``success``, ``term/NAME`` and ``conduct/NAME`` (means over the step's rollouts) for
+        reinforcement; and ``signs``: what speaks for a gamed reward, in words, by name.
         """
         ...

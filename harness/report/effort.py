@@ -37,6 +37,7 @@ def effort(report: Report) -> Iterator[RenderableType]:
     if report.training:
         yield from heading("Training")
         yield _training(report.training)
+        yield from _signs(report.training)
     if report.seconds:
         yield from heading("Time", f"{duration(report.total_seconds)} in all")
         yield _time(report)
@@ -111,6 +112,14 @@ def _training(runs: Sequence[Training]) -> Table:
             Text(run.stopped_because, "dim"),
         )
     return table
+
+
+def _signs(runs: Sequence[Training]) -> Iterator[RenderableType]:
+    """A line for each sign that an arm gamed its reward."""
+    for run in runs:
+        for name, said in run.signs.items():
+            arm = arm_label(run.arm)
+            yield Text.assemble((f"! {arm}: ", "yellow"), f"{said}", (f" ({name})", "dim"))
 
 
 def _time(report: Report) -> Table:

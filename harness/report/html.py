@@ -209,7 +209,12 @@ def _training(report: Report) -> Iterator[Markup]:
         if run.arm not in rewarded and (losses := run.curves.get("loss"))
     ]
     pair = tag("div", *charts, class_="pair") if charts else together()
-    yield section("Training", "", table(header, rows, text_columns=2), pair)
+    signs = [
+        tag("p", tag("b", f"{arm_label(run.arm)}: "), f"{said} ({name})")
+        for run in report.training
+        for name, said in run.signs.items()
+    ]
+    yield section("Training", "", table(header, rows, text_columns=2), *signs, pair)
 
 
 def _time(report: Report) -> Iterator[Markup]:

@@ -163,7 +163,8 @@ def _reward(row: Document) -> Reward:
 
 
 def _training(row: Document) -> Training:
-    return _read(Training, row, curves=_curves(row))
+    signs = {clean(name): clean(said) for name, said in _mapping(row, "signs").items()}
+    return _read(Training, row, curves=_curves(row), signs=signs)
 
 
 def _read(shape: type[T], row: Document, **others: object) -> T:

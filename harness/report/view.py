@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.types import Interval
 
@@ -198,7 +198,10 @@ class TermRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """What training one arm took; None where the trainer did not report it."""
+    """What training one arm took; None where the trainer did not report it.
+
+    ``signs`` speak for a gamed reward, in words, by name.
+    """
 
     arm: str
     steps: int
@@ -208,6 +211,7 @@ class Training:
     loss_last: float | None
     stopped_because: str
     curves: Mapping[str, Series]
+    signs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

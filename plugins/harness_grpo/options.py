@@ -17,7 +17,8 @@ class Options:
     A step plays ``tasks_per_step`` tasks ``group_size`` times each at ``temperature`` and makes
     ``updates_per_step`` updates with what came of it. ``steps`` or ``seconds`` (None: no limit)
     end the run, whichever comes first; so does a collapse, unless ``guard`` is off (see
-    ``harness_grpo.collapse``), upon which the best weights seen come back. ``warmup_steps``: the
+    ``harness_grpo.collapse``), upon which the best weights seen come back. ``gaming``: what to do
+    about signs that the reward is gamed (see ``harness_grpo.signs``). ``warmup_steps``: the
     learning rate rises evenly over so many steps. A killed run goes on from the last multiple of
     ``save_every`` steps.
 
@@ -61,6 +62,7 @@ class Options:
     track_kl: bool = True
     max_completion_length: PositiveInt = 2048
     guard: bool = True
+    gaming: Literal["off", "warn", "stop"] = "warn"
     save_every: PositiveInt = 5
     part_tokens: PositiveInt = 4096
     threads: PositiveInt | None = None

@@ -17,10 +17,14 @@ from harness_grpo.collapse import FIRST, has_collapsed, rate_and_error
 from harness_grpo.options import Options
 from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler, has_spread, is_trainable
+from harness_grpo.signs import Step, gaming, read_step
 
 Point = dict[str, float]
 
 NOT_FINITE = "loss not finite"
+
+CONDUCT = ("repeats", "invalid", "refusals", "transfers", "tokens", "turns")
+"""What of the policy's conduct is in the curve: see ``harness_grpo.signs.read_step``."""
 
 
 class Watch(TrainerCallback):
@@ -37,6 +41,8 @@ class Watch(TrainerCallback):
         self._sampled_with: dict[str, torch.Tensor] = {}
         self._best: tuple[float, dict[str, torch.Tensor]] = (-1.0, {})
         self._curve: list[Point] = []
+        self._steps: list[Step] = []
+        self._signs: dict[str, str] = {}
         self._step_started = time.monotonic()
         self._stopped_because = "steps"
 
@@ -50,6 +56,7 @@ class Watch(TrainerCallback):
         kept = self._snapshots.restore(self._trainer)
         if kept is not None:
             self._curve = list(kept["curve"])
+            self._steps, self._signs = list(kept["steps"]), dict(kept["signs"])
             self._best = kept["best"]
             self._sampler.restore(kept["sampler"])
 
@@ -92,6 +99,9 @@ class Watch(TrainerCallback):
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
             self._job.policy.model.load_state_dict(self._best[1])
+        elif self._is_gamed():
+            self._stop(control, "gaming")
+            self._job.policy.model.load_state_dict(self._best[1])
         elif self._options.seconds and self._seconds() >= self._options.seconds:
             self._stop(control, "seconds")
         elif len(self._curve) % self._options.save_every == 0:
@@ -108,11 +118,14 @@ class Watch(TrainerCallback):
             "curve": curve,
             "final": curve[-1] if curve else None,
             "stopped_because": self._stopped_because,
+            "signs": dict(self._signs),
         }
 
     def _point(self, logs: Mapping[str, Any]) -> Point:
         sampler = self._sampler
         groups = [[one for one in group if is_trainable(one)] for group in sampler.groups]
+        readings = self._trainer.readings.take()
+        self._steps.append(read_step(groups, self._job.domain, readings.get("entropy")))
         judged = [episode for group in groups for episode in group]
         rates = [fmean(one.score.success for one in group) for group in groups if group]
         success, error = rate_and_error(rates)
@@ -129,12 +142,24 @@ class Watch(TrainerCallback):
             "rollouts": played,
             "rollouts_trained_on": self._trainer.trained_on,
             "groups_without_spread": fmean(not has_spread(group) for group in sampler.groups),
-            **self._trainer.readings.take(),
+            **{f"conduct/{k}": self._steps[-1][k][0] for k in CONDUCT if k in self._steps[-1]},
+            **readings,
             "clipped": clipped or 0.0,
             "grad_norm": float(logs.get("grad_norm") or 0.0),
             "seconds_sampling": sampler.seconds,
             "seconds_training": seconds - sampler.seconds,
         }
+
+    def _is_gamed(self) -> bool:
+        """Whether to stop for a sign that the reward is gamed; each new one is told at once."""
+        if self._options.gaming == "off":
+            return False
+        new = [sign for sign in gaming(self._steps) if sign.name not in self._signs]
+        for sign in new:
+            said = f"step {len(self._curve)}: {sign.evidence}"
+            self._signs[sign.name] = said
+            self._job.warn(f"the reward may be gamed ({sign.name}): {said}")
+        return bool(new) and self._options.gaming == "stop"
 
     def _begins_step(self, update: int) -> bool:
         return update % self._options.updates_per_step == 0
@@ -144,11 +169,18 @@ class Watch(TrainerCallback):
 
     def _keep_best(self) -> None:
         recent = fmean(point["success"] for point in self._curve[-FIRST:])
-        if self._options.guard and recent >= self._best[0]:
+        restores = self._options.guard or self._options.gaming == "stop"
+        if restores and recent >= self._best[0]:
             self._best = recent, self._sampled_with
 
     def _state(self) -> dict[str, Any]:
-        return {"curve": self._curve, "best": self._best, "sampler": self._sampler.state()}
+        return {
+            "curve": self._curve,
+            "steps": [dict(step) for step in self._steps],
+            "signs": self._signs,
+            "best": self._best,
+            "sampler": self._sampler.state(),
+        }
 
     def _seconds(self) -> float:
         return sum(point["seconds_sampling"] + point["seconds_training"] for point in self._curve)

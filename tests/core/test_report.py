@@ -113,6 +113,7 @@ def document() -> Document:
                 "loss_first": 3.41,
                 "loss_last": 0.08,
                 "stopped_because": "held-out success passed 40%",
+                "signs": {"repeats": "step 9: calls that repeat rose from 3% to 21%"},
                 "curve": [{"step": n, "loss": 3 / n} for n in range(1, 20)],
             }
         ],
@@ -186,6 +187,7 @@ def test_every_part_of_the_report_is_printed(document: Document) -> None:
         "0.42 → 0.66",
         "−0.12 → −0.03",
         "held-out success passed 40%",
+        "step 9: calls that repeat rose from 3% to 21%",
         "1.8M",
         "2 min 21 s",
     ):

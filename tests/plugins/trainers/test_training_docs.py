@@ -39,6 +39,6 @@ def test_all_that_is_logged_stands_in_the_guide(job: Callable[..., TrainingJob])
     options = GrpoOptions(steps=1, tasks_per_step=2, group_size=4)
     final = GrpoTrainer(options).train(job())["final"]
     assert isinstance(final, dict)
-    logged = {re.sub("^term/.*", "term/NAME", key) for key in final} - {"step"}
+    logged = {re.sub("^(term|conduct)/.*", r"\1/NAME", key) for key in final} - {"step"}
     listed = set(re.findall(r"`([\w/]+)`(?=[,\s`\w/]*\|)", GUIDE.partition("What is logged")[2]))
     assert logged <= listed
