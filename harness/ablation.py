@@ -126,15 +126,15 @@ def advantages(groups: Groups, weights: Mapping[str, float], rule: Rule) -> NDAr
     )
 
 
-def dropped(weights: Mapping[str, float]) -> Iterator[Variant]:
-    """The reward without each of its terms."""
-    for name in weights:
+def dropped(weights: Mapping[str, float], names: Sequence[str] = ()) -> Iterator[Variant]:
+    """The reward without each of its terms, or of those named."""
+    for name in names or weights:
         yield Variant(name=f"without {name}", weights={**weights, name: 0.0})
 
 
-def alone(weights: Mapping[str, float]) -> Iterator[Variant]:
-    """Each of its terms and no other."""
-    for name in weights:
+def alone(weights: Mapping[str, float], names: Sequence[str] = ()) -> Iterator[Variant]:
+    """Each of its terms, or of those named, and no other."""
+    for name in names or weights:
         yield Variant(name=f"only {name}", weights={name: weights[name]})
 
 

@@ -13,6 +13,7 @@ import sys
 import typer
 
 from harness.cli import (
+    ablate,
     about,
     discovery,
     evaluate,
@@ -34,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for module in (
-    loop, evaluate, discovery, stations, tasks, report, rewards, study, interchange, about,
+    loop, evaluate, discovery, stations, tasks, report, study, rewards, ablate, interchange, about
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does

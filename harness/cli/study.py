@@ -51,8 +51,6 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """Run what is not done yet of a study. Stopped anywhere, the same command goes on."""
-    from harness.report.study.progress import said
-    from harness.study import schedule
     from harness.study.folder import StudyFolder
     from harness.study.plan import read_study
 
@@ -62,6 +60,15 @@ def run(
         _show(StudyFolder(out, study), turns, as_json)
         return
     folder = StudyFolder.begin(out, study)
+    carry_on(folder, turns, minutes, jobs)
+    _show(folder, turns, as_json)
+
+
+def carry_on(folder: StudyFolder, turns: list[Turn], minutes: float | None, jobs: int) -> None:
+    """Run those of the turns that are not done, as far as there is time, and write the results."""
+    from harness.report.study.progress import said
+    from harness.study import schedule
+
     _check(folder)
     clock = schedule.Clock(minutes)
     typer.echo(said(folder, turns), err=True)
@@ -74,7 +81,6 @@ def run(
             )
     finally:
         folder.results()
-    _show(folder, turns, as_json)
 
 
 def report(

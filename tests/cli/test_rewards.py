@@ -74,5 +74,5 @@ def test_weights_are_tried_on_a_grid(cli: Cli) -> None:
     assert cli("ablate", "run", "--grid", "length").status == 2
     outcome = cli("ablate", "run", "--grid", "lengths=1")
     assert outcome.status == 1
-    assert "no values of the term 'lengths'" in outcome.err
+    assert "no term 'lengths' here" in outcome.err
     assert "'length'" in outcome.err
