@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.protocols import Domain
-from harness.types import Requestor, ToolCall, Trajectory
+from harness.types import Message, Requestor, ToolCall, Trajectory
 
 CHARACTERS_PER_TOKEN = 4
 """Where a policy reports no tokens, they are guessed from what it wrote."""
@@ -74,13 +74,7 @@ def made_calls(trajectory: Trajectory, writes: frozenset[str]) -> list[MadeCall]
     writes: the names of the tools that change records.
     """
     answers: dict[Requestor, Iterator[tuple[bool, str]]] = {
-        by: iter(
-            [
-                (m.is_error, m.content)
-                for m in trajectory.messages
-                if m.role == "tool" and m.requestor == by
-            ]
-        )
+        by: iter([(m.is_error, m.content) for m in trajectory.messages if _is_answer(m, by)])
         for by in _REQUESTORS
     }
     made = []
@@ -109,8 +103,8 @@ def repeats(made: Sequence[MadeCall]) -> int:
     undo and redo is a cycle. Failures that passed are free.
     """
     count = 0
-    written: set[str] = set()
-    seen: set[tuple[str, str]] = set()
+    written: set[Hashable] = set()
+    seen: set[tuple[Hashable, str]] = set()
     free = passing_failures(made)
     for at, one in enumerate(made):
         key = call_key(one.call)
@@ -131,7 +125,9 @@ def passing_failures(made: Sequence[MadeCall]) -> set[int]:
     written in between: the fault was the tool's.
     """
     found: set[int] = set()
-    failed: dict[str, list[int]] = {}
+    if not any(one.failed for one in made):
+        return found
+    failed: dict[Hashable, list[int]] = {}
     for at, one in enumerate(made):
         if one.by == "agent" and one.failed:
             failed.setdefault(call_key(one.call), []).append(at)
@@ -159,20 +155,22 @@ def write_names(domain: Domain) -> frozenset[str]:
     return frozenset(t.name for t in (*domain.tools, *domain.user_tools) if t.kind == "write")
 
 
-def call_key(call: ToolCall) -> str:
+def call_key(call: ToolCall) -> Hashable:
     """Equal for calls that ask the same thing, whatever the order of listed items and 1 or 1.0.
 
     Lists of equal length in one call belong together (each item with its replacement), so their
     rows are reordered as one.
     """
-    scalars = {name: v for name, v in call.arguments.items() if not isinstance(v, list)}
     lists = {name: v for name, v in call.arguments.items() if isinstance(v, list)}
+    if not lists:
+        return call.name, _frozen(call.arguments)
+    scalars = {name: v for name, v in call.arguments.items() if name not in lists}
     rows = []
     for length in sorted({len(column) for column in lists.values()}):
         names = sorted(name for name, column in lists.items() if len(column) == length)
-        columns = [[_canonical(cell) for cell in lists[name]] for name in names]
-        rows.append([names, sorted(zip(*columns, strict=True))])
-    return f"{call.name} {_canonical(scalars)} {json.dumps(rows)}"
+        columns = [[_frozen(cell) for cell in lists[name]] for name in names]
+        rows.append((tuple(names), tuple(sorted(zip(*columns, strict=True), key=repr))))
+    return call.name, _frozen(scalars), tuple(rows)
 
 
 def matched(made: Iterable[ToolCall], wanted: Iterable[ToolCall]) -> int:
@@ -180,18 +178,21 @@ def matched(made: Iterable[ToolCall], wanted: Iterable[ToolCall]) -> int:
     return (Counter(map(call_key, made)) & Counter(map(call_key, wanted))).total()
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(_plain(value), sort_keys=True)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+def _frozen(value: object) -> Hashable:
+    """A JSON value that can be hashed; equal numbers are equal, and none equals a truth value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "{}", tuple((name, _frozen(value[name])) for name in sorted(value))
     if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+        return "[]", tuple(map(_frozen, value))
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else repr(value), "number"
+    return (value, "truth") if isinstance(value, bool) else (value, "number")
+
+
+def _is_answer(message: Message, to: Requestor) -> bool:
+    return message.role == "tool" and message.requestor == to
 
 
 _REQUESTORS: tuple[Requestor, Requestor] = ("agent", "user")

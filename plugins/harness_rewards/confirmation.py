@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.types import Json, Message, Task, ToolCall
 
@@ -82,6 +83,11 @@ def _texts(value: Json) -> list[str]:
 
 
 def _first(words: Sequence[str], text: str) -> int | None:
-    pattern = "|".join(re.escape(word.casefold()) for word in words)
-    found = re.search(rf"(?<!\w)(?:{pattern})(?!\w)", text) if words else None
+    found = _any_of(tuple(words)).search(text) if words else None
     return found.start() if found else None
+
+
+@lru_cache(maxsize=64)
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
+    pattern = "|".join(re.escape(word.casefold()) for word in words)
+    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")
