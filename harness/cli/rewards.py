@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rewards(
+    context: typer.Context,
     domain: options.Domain = None,
     preset: options.Preset = None,
     config: options.ConfigFile = None,
@@ -27,14 +28,13 @@ def rewards(
     from harness.inventory import reward_terms
     from harness.report.rewards import terms_table
 
-    settings = options.read_config(
-        preset=preset, file=config, rewards=reward, options=option, domain=domain
-    )
+    settings = options.asked(context)
     found = reward_terms(options.make_parts(settings))
     emit(found, terms_table(found), as_json=as_json)
 
 
 def probe(
+    context: typer.Context,
     domain: options.Domain = None,
     tasks: Annotated[int, typer.Option(min=2, help="How many fresh tasks.")] = 500,
     honest: Annotated[
@@ -56,16 +56,7 @@ def probe(
     from harness.report.live import LiveProgress
     from harness.report.rewards import probes_table, probes_values
 
-    settings = options.read_config(
-        preset=preset,
-        file=config,
-        rewards=reward,
-        options=option,
-        domain=domain,
-        simulator=simulator,
-        honest=honest,
-        seed=seed,
-    )
+    settings = options.asked(context)
     with LiveProgress() as live:
         found = probe_reward(options.make_parts(settings, (live,)), tasks)
     emit(probes_values(found), probes_table(found, matrix=matrix), as_json=as_json)
