@@ -143,7 +143,7 @@ def draw_round(store: Store, number: int) -> Path:
     from harness.rounds import failure_map
 
     path = store.folder / f"rounds/{number}" / MAP
-    title = f"{store.folder.name}, round {number}: the agent's failures"
+    title = f"Round {number}: the agent's failures"
     _write(path, map_svg(failure_map(store, number), title))
     return path
 
