@@ -8,12 +8,14 @@ this way, whatever it thought itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness_local.lexicon import Lexicon
 
 _Ids = tuple[int, ...]
+_Ahead = Sequence[Collection[int]]
+"""The handles in each of the next things that the agent says."""
 
 _FADING = 0.6
 """What a word weighs that the user said one turn ago, beside one just said."""
@@ -76,7 +78,7 @@ class Sources:
         self._cited.clear()
         self._spoken.clear()
 
-    def look_up(self, turn: Sequence[int], ahead: Sequence[Collection[int]]) -> Iterator[_Ids]:
+    def look_up(self, turn: Sequence[int], ahead: Callable[[], _Ahead]) -> Iterator[_Ids]:
         """The rows for the handles of a turn that calls a tool, in its order.
 
         Only for those that were neither named by the user, nor spoken of or cited since the request
@@ -88,7 +90,8 @@ class Sources:
             if handle in self._named | self._spoken or self._any_cited(rows):
                 continue
             rows = [row for row in rows if row.tells_of(handle, _LOOK_UP_WORDS)]
-            scores = {row: (*_soon(row, handle, ahead), self._relevance(row)) for row in rows}
+            named = ahead() if rows else ()
+            scores = {row: (*_soon(row, handle, named), self._relevance(row)) for row in rows}
             best = max(reversed(rows), key=scores.__getitem__, default=None)
             if best and any(scores[best][1:]):
                 yield self._cite(best).description
@@ -147,7 +150,7 @@ class Sources:
         return float(sum(_FADING ** (self._turns - turn) for turn in turns))
 
 
-def _soon(row: _Row, handle: int, ahead: Sequence[Collection[int]]) -> tuple[int, int]:
+def _soon(row: _Row, handle: int, ahead: _Ahead) -> tuple[int, int]:
     """How soon the row's other handles will be spoken of, 0 at once, and how many then."""
     counts = [len(set(row.handles).difference([handle]).intersection(named)) for named in ahead]
     place = next((at for at, count in enumerate(counts) if count), len(counts))

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from transformers import PreTrainedTokenizerBase
@@ -80,7 +81,7 @@ class CompactTranscript:
         text = list(self._texts.write(message.content))
         calls = [token for call in message.calls for token in self._calls.write(call)]
         if calls:
-            cited = self._sources.look_up([*text, *calls], self._ahead(later))
+            cited = self._sources.look_up([*text, *calls], partial(self._ahead, later))
         else:
             cited = self._sources.speak(text)
         ids = [token for row in cited for token in (self._frame[CITE], *row)]
