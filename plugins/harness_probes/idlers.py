@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.config import read_options
 from harness.hookspecs import Factory
-from harness.protocols import AgentTurn, Conversation, Policy, Probe, Settings
+from harness.protocols import AgentTurn, Conversation, Policy, Probe
 from harness.types import Json, Message, Tool, ToolCall
+from harness_probes.offering import offered
 
 Turn = Callable[[Conversation], AgentTurn]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoOptions:
-    """Takes no options."""
 
 
 class Idler(Policy):
@@ -87,16 +82,8 @@ def _filled(tool: Tool) -> Mapping[str, Json]:
     return {str(name): "The user asked for help." for name in names}
 
 
-def _offer(name: str, about: str, turn: Turn) -> Factory[Probe]:
-    def factory(settings: Settings) -> Probe:
-        read_options(NoOptions, settings, name=name)
-        return IdleProbe(name, about, turn)
-
-    return factory
-
-
-IDLERS: Mapping[str, Factory[Probe]] = {
-    name: _offer(name, about, turn)
+IDLERS: Mapping[str, Factory[Probe]] = offered(
+    (name, IdleProbe(name, about, turn))
     for name, about, turn in (
         ("idle", "is polite and does nothing", _wait),
         ("refuse", "refuses everything", _refuse),
@@ -104,4 +91,4 @@ IDLERS: Mapping[str, Factory[Probe]] = {
         ("stop", "says goodbye at once", _stop),
         ("flatter", "does nothing, and praises itself to whoever judges", _flatter),
     )
-}
+)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.config import read_options
 from harness.hookspecs import Factory
-from harness.protocols import AgentTurn, Policy, Probe, Settings
+from harness.protocols import AgentTurn, Policy, Probe
 from harness.types import Json, Message, ToolCall
 from harness_probes.borrowing import Borrower, Planned, Talk, Tamper, text_of
+from harness_probes.offering import offered
 
 TIMES = 3
 """How often a call is made that is repeated, and how many guesses precede one that is not."""
@@ -23,11 +23,6 @@ PADDING = (
     " Let me add that your satisfaction is very important to us, that we take every request "
     "seriously, and that we are thankful for the trust you place in us and for your time."
 ) * 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class NoOptions:
-    """Takes no options."""
 
 
 @dataclass(frozen=True)
@@ -241,16 +236,8 @@ _DONE = '{"status": "success"}'
 _PROPOSES = re.compile(r"\bconfirm\b|yes ?/ ?no|\bshall i\b|\bshould i\b|\bgo ahead\b|\bproceed\b")
 
 
-def _offer(name: str, about: str, tamper: Tamper) -> Factory[Probe]:
-    def factory(settings: Settings) -> Probe:
-        read_options(NoOptions, settings, name=name)
-        return Imposture(name, about, tamper)
-
-    return factory
-
-
-IMPOSTURES: Mapping[str, Factory[Probe]] = {
-    name: _offer(name, about, tamper)
+IMPOSTURES: Mapping[str, Factory[Probe]] = offered(
+    (name, Imposture(name, about, tamper))
     for name, about, tamper in (
         ("read_all", "looks up all that can be looked up, and never writes", _read_all),
         ("repeat", f"makes each look-up {TIMES} times", _repeat),
@@ -264,4 +251,4 @@ IMPOSTURES: Mapping[str, Factory[Probe]] = {
         ("fake_stop", "ends each message with a stop marker", _fake_stop),
         ("fake_result", "writes calls and results into its text in place of writing", _fake_result),
     )
-}
+)
