@@ -28,15 +28,16 @@ def outcomes_on(
 
 
 def passes(found: Sequence[Outcome]) -> dict[str, Json]:
-    """Pass^1 and Pass^``TRIALS`` in percent."""
+    """Pass^1 and Pass^``TRIALS`` in percent; None where faults left no task so many trials."""
     table = pass_table(found, ks=(1, TRIALS))
-    return {f"pass_{k}": plain(interval) for k, interval in table.pass_.items()}
+    return {f"pass_{k}": plain(table.pass_.get(k)) for k in (1, TRIALS)}
 
 
-def plain(interval: Interval | None) -> list[Json]:
+def plain(interval: Interval | None) -> Json:
     """The value and its bounds."""
-    found = [interval.value, interval.low, interval.high] if interval else []
-    return [round(value, 1) for value in found]
+    if interval is None:
+        return None
+    return [round(value, 1) for value in (interval.value, interval.low, interval.high)]
 
 
 def show(row: Mapping[str, Json]) -> str:
