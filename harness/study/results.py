@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from harness.conduct import conduct
 from harness.diagnosis import by_blame, diagnose, failures
 from harness.discovery import round_patterns
 from harness.evaluation import read_evaluation
 from harness.parts import Parts
 from harness.pool import rounds_of, tasks_of_round
+from harness.protocols import Domain
 from harness.rounds import pattern_rows, round_numbers, shift_rows
 from harness.shift import NONE
 from harness.store import Store
 from harness.study.arms import kept_weights
 from harness.study.cpu import cpu_seconds
-from harness.types import Diagnosis, Episode, Json, Trajectory, Usage
+from harness.types import Diagnosis, Episode, Json
 
 Row = dict[str, Json]
 
@@ -61,7 +63,7 @@ def arm_row(parts: Parts, store: Store, checkpoint: str) -> Row:
         "failures": _by_pattern(store, episodes, diagnoses),
         "kinds": dict(Counter(d.kind for d in diagnoses if d.blame == "agent").most_common()),
         "blame": dict(by_blame(diagnoses)),
-        "conduct": conduct(episodes),
+        "conduct": conduct_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
         "rollouts": rollouts(store, checkpoint),
         "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
@@ -85,23 +87,17 @@ def rollouts(store: Store, checkpoint: str) -> Row:
     return {"since_sft": since, "in_all": sum(played.values())}
 
 
-def conduct(episodes: Sequence[Episode]) -> Row:
+def conduct_row(episodes: Sequence[Episode], domain: Domain) -> Row:
     """How the agent went about it, in totals over conversations without a fault."""
-    talks = [e.trajectory for e in episodes if not e.uncounted]
+    counts = [conduct(e.trajectory, domain) for e in episodes if not e.uncounted]
     return {
-        "conversations": len(talks),
-        "turns": sum(m.role == "assistant" for t in talks for m in t.messages),
-        "tokens": sum(t.usage.get("agent", Usage()).tokens_out for t in talks),
-        "calls": sum(len(t.calls) for t in talks),
-        "repeated": sum(map(repeated_calls, talks)),
-        "invalid": sum(result.is_error for t in talks for result in t.results),
+        "conversations": len(counts),
+        "turns": sum(c.turns for c in counts),
+        "tokens": sum(c.tokens for c in counts),
+        "calls": sum(c.calls for c in counts),
+        "repeated": sum(c.repeated for c in counts),
+        "invalid": sum(c.invalid for c in counts),
     }
-
-
-def repeated_calls(trajectory: Trajectory) -> int:
-    """How many calls have the name and arguments of an earlier one in the conversation."""
-    made = [(call.name, repr(sorted(call.arguments.items()))) for call in trajectory.calls]
-    return len(made) - len(set(made))
 
 
 def assigned(known: Sequence[tuple[Diagnosis, str]], diagnosis: Diagnosis) -> str:

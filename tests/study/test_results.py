@@ -1,8 +1,10 @@
 """What of a conversation goes into a row of results."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.study.results import assigned, conduct, repeated_calls
+from harness.protocols import Domain, World
+from harness.study.results import assigned, conduct_row
 from harness.types import (
     Diagnosis,
     Episode,
@@ -10,11 +12,24 @@ from harness.types import (
     Message,
     Scenario,
     Score,
+    Split,
     Task,
+    Tool,
     ToolCall,
     Trajectory,
     Usage,
 )
+
+
+class Desk(Domain):
+    name = "desk"
+    tools = (Tool(name="get", description="", parameters={}, kind="read"),)
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        return []
+
+    def open(self, task: Task) -> World:
+        raise NotImplementedError
 
 
 def call(name: str, **arguments: str) -> ToolCall:
@@ -24,7 +39,7 @@ def call(name: str, **arguments: str) -> ToolCall:
 def trajectory(*calls: ToolCall, errors: int = 0) -> Trajectory:
     said = [Message(role="assistant", content="", calls=(one,)) for one in calls]
     results = [
-        Message(role="tool", content="", is_error=n < errors, requestor="agent")
+        Message(role="tool", content="", is_error=n >= len(calls) - errors, requestor="agent")
         for n in range(len(calls))
     ]
     return Trajectory(
@@ -33,7 +48,7 @@ def trajectory(*calls: ToolCall, errors: int = 0) -> Trajectory:
         trial=0,
         policy="p",
         seed=0,
-        messages=(*said, *results),
+        messages=(Message(role="assistant", content="Hello"), *said, *results),
         ended="user_stop",
         usage={"agent": Usage(tokens_out=30)},
     )
@@ -52,19 +67,14 @@ def diagnosis(kind: str, tool: str = "", id: str = "t") -> Diagnosis:
     )
 
 
-def test_a_call_is_repeated_if_name_and_arguments_are() -> None:
-    found = trajectory(call("get", id="1"), call("get", id="2"), call("get", id="1"), call("put"))
-    assert repeated_calls(found) == 1
-
-
 def test_conduct_counts_conversations_without_faults() -> None:
-    good = trajectory(call("get", id="1"), call("get", id="1"), errors=1)
+    good = trajectory(call("get", id="1"), call("get", id="1"), call("get", id="2"), errors=1)
     fault = replace(good, ended="infrastructure_fault")
-    assert conduct([episode(good), episode(fault)]) == {
+    assert conduct_row([episode(good), episode(fault)], Desk()) == {
         "conversations": 1,
-        "turns": 2,
+        "turns": 3,
         "tokens": 30,
-        "calls": 2,
+        "calls": 3,
         "repeated": 1,
         "invalid": 1,
     }
