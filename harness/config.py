@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from annotated_types import Ge, Le
 
 from harness.errors import ConfigError
 from harness.types import Json
@@ -38,6 +40,9 @@ class LoopConfig:
 
     ``teacher`` is the policy that makes demonstrations, ``honest`` the weak one that policies which
     cheat are set beside. ``temperature`` is that of evaluation.
+    ``demonstrations``: how many different ones SFT gets, which come again and again (None: as many
+    as it trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing
+    makes harder.
     ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
     train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
     is kept for each newer round (1: all). ``keep_every``: keep the weights after every so many
@@ -79,6 +84,8 @@ class LoopConfig:
     test_tasks: int = 100
     test_trials: int = 4
     targeted_tasks: int = 200
+    demonstrations: Annotated[int, Ge(1)] | None = None
+    easy_demonstrations: Annotated[float, Ge(0), Le(1)] = 0.0
     heldout_demonstrations: int = 64
     temperature: float = 0.7
     max_steps: int = 80

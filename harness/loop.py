@@ -25,7 +25,7 @@ from harness.making import chosen_pattern, make_tasks, subject
 from harness.parts import Parts
 from harness.pool import pool_of
 from harness.protocols import TrainingJob
-from harness.samples import demonstrations
+from harness.samples import demonstrations, over_again
 from harness.store import Store
 from harness.summary import summarise
 from harness.training import Practice
@@ -107,12 +107,19 @@ def bootstrap(parts: Parts, store: Store) -> None:
 
 
 def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -> None:
-    """SFT of an arm on fresh demonstrations of the teacher, from a checkpoint there is."""
+    """SFT of an arm on demonstrations of the teacher, from a checkpoint there is.
+
+    They are fresh for each arm, unless their number is limited: then all arms have the same.
+    """
     config = parts.config
     with _station(parts, store, _training(arm), unit="steps") as work:
         if work:
             seed = stable_seed(config.seed, arm)
-            stream = _demonstrations(parts, seed)
+            if config.demonstrations is None:
+                stream = _demonstrations(parts, seed)
+            else:
+                known = _demonstrations(parts, stable_seed(config.seed, "sft"))
+                stream = over_again(known, config.demonstrations, seed=seed)
             heldout = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
             _train(
                 parts,
@@ -259,7 +266,8 @@ def _members(
 
 
 def _demonstrations(parts: Parts, seed: int) -> Iterator[Episode]:
-    return demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed)
+    easy = parts.config.easy_demonstrations
+    return demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy)
 
 
 def _untargeted(parts: Parts, count: int) -> list[Task]:

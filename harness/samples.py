@@ -1,16 +1,18 @@
-"""Turn tasks into demonstrations: conversations of the teacher that succeeded, endless and
-fresh.
-"""
+"""Turn tasks into demonstrations: conversations of the teacher that succeeded, without end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from random import Random
+from typing import TypeVar
 
 from harness.errors import NothingToLearn
-from harness.protocols import Executor, Policy
+from harness.protocols import Domain, Executor, Policy
 from harness.rollout import Job, Setting, run_rollouts
-from harness.types import Episode, Recipe, stable_seed
+from harness.types import Episode, Recipe, Task, stable_seed
+
+T = TypeVar("T")
 
 CHUNK = 32
 """Conversations had at once."""
@@ -20,14 +22,16 @@ IN_VAIN = 64
 
 
 def demonstrations(
-    teacher: Policy, setting: Setting, executor: Executor, *, seed: int
+    teacher: Policy, setting: Setting, executor: Executor, *, seed: int, easy: float = 0.0
 ) -> Iterator[Episode]:
-    """Successful episodes of the teacher on generated train tasks, determined by the seed.
+    """Successful episodes of the teacher on generated train tasks, determined by the seed: no task
+    comes twice.
 
+    easy: the share of them, in [0, 1], on tasks that nothing makes harder (``Recipe.plain``).
     Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or the domain has no
     tasks.
     """
-    tasks = setting.domain.generate(seed, Recipe(split="train"))
+    tasks = _train_tasks(setting.domain, seed, easy)
     failed: list[Episode] = []
     while True:
         chunk = list(islice(tasks, CHUNK))
@@ -47,3 +51,25 @@ def demonstrations(
                 hint="See how it fails with `harness eval`, with the teacher as --policy.",
             )
         yield from good
+
+
+def over_again(episodes: Iterator[T], count: int, *, seed: int) -> Iterator[T]:
+    """The first ``count`` episodes, then the same again in shuffled rounds, without end."""
+    first = []
+    for episode in islice(episodes, count):
+        first.append(episode)
+        yield episode
+    random = Random(seed)
+    while first:
+        yield from random.sample(first, len(first))
+
+
+def _train_tasks(domain: Domain, seed: int, easy: float) -> Iterator[Task]:
+    mixed = domain.generate(seed, Recipe(split="train"))
+    if not easy:
+        yield from mixed
+        return
+    plain = domain.generate(stable_seed("easy", seed), Recipe(split="train", plain=True))
+    random = Random(seed)
+    while task := next(plain if random.random() < easy else mixed, None):
+        yield task

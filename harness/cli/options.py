@@ -26,6 +26,10 @@ Namer = Annotated[
     typer.Option(help="The chat model that names patterns; judge: the judge's own; terms: none."),
 ]
 Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
+Demonstrations = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many different ones SFT gets; without: never one twice."),
+]
 SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
 Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]
 Listener = Annotated[

@@ -1,0 +1,63 @@
+"""Which demonstrations SFT gets, and in which order."""
+
+from itertools import islice
+
+import pytest
+
+from harness.config import load_config
+from harness.parts import Parts
+from harness.registry import Registry
+from harness.samples import demonstrations, over_again
+from harness.types import Episode
+
+HARDER = {"two_orders", "withheld", "several_items", "amount", "same_but", "change_of_mind"}
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return Parts(load_config(preset="quick", flags={"domain": "retail"}), Registry())
+
+
+def shown(parts: Parts, count: int, *, seed: int = 0, easy: float = 0.0) -> list[Episode]:
+    found = demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy)
+    return list(islice(found, count))
+
+
+def ids(episodes: list[Episode]) -> list[str]:
+    return [episode.task.id for episode in episodes]
+
+
+def is_harder(episode: Episode) -> bool:
+    return bool(HARDER & set(episode.task.tags))
+
+
+def test_no_task_is_demonstrated_twice(parts: Parts) -> None:
+    for easy in (0.0, 0.5):
+        found = ids(shown(parts, 100, easy=easy))
+        assert len(set(found)) == len(found)
+
+
+def test_the_seed_determines_demonstrations(parts: Parts) -> None:
+    assert ids(shown(parts, 40, easy=0.5)) == ids(shown(parts, 40, easy=0.5))
+    assert not set(ids(shown(parts, 40))) & set(ids(shown(parts, 40, seed=1)))
+
+
+@pytest.mark.parametrize(("easy", "low", "high"), [(0.0, 0.6, 1.0), (0.5, 0.2, 0.6), (1.0, 0, 0)])
+def test_easy_demonstrations_have_nothing_that_makes_them_harder(
+    parts: Parts, easy: float, low: float, high: float
+) -> None:
+    found = shown(parts, 100, easy=easy)
+    assert low <= sum(map(is_harder, found)) / len(found) <= high
+
+
+def test_a_limited_number_comes_again_in_another_order(parts: Parts) -> None:
+    fresh = demonstrations(parts.teacher, parts.setting, parts.executor, seed=0)
+    found = ids(list(islice(over_again(fresh, 20, seed=1), 60)))
+    rounds = [found[:20], found[20:40], found[40:]]
+    assert all(set(ids_) == set(rounds[0]) and len(set(ids_)) == 20 for ids_ in rounds)
+    assert rounds[0] != rounds[1] != rounds[2]
+
+
+def test_fewer_demonstrations_than_the_limit_come_again_too() -> None:
+    assert list(islice(over_again(iter([]), 3, seed=0), 5)) == []
+    assert len(list(islice(over_again(iter(["one"]), 3, seed=0), 5))) == 5
