@@ -71,4 +71,4 @@ def test_reinforcement_is_measured_beside_its_start(folder: Path) -> None:
     start, *rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert start["start"] == str(folder)
     assert [row["groups"] for row in rows] == ["1x2", "2x2"]
-    assert all(row["steps"] == 1 and "gain_1" in row for row in rows)
+    assert all(row["steps"] == 1 and len(row["gain_1"]) == 3 for row in rows)
