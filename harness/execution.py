@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,12 @@ class Executor(Protocol):
 
 def can_fork() -> bool:
     """Whether forked copies of this process are safe: macOS has libraries that do not survive it,
-    and a copy that a trainer feeds on has none of its own.
+    CUDA does not once it was used, and a copy that a trainer feeds on has none of its own.
     """
     offered = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
-    return offered and not multiprocessing.current_process().daemon
+    return offered and not _uses_cuda() and not multiprocessing.current_process().daemon
+
+
+def _uses_cuda() -> bool:
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())

@@ -157,12 +157,12 @@ def _random_state() -> dict[str, Any]:
     import torch
 
     kind, keys, *rest = np.random.get_state(legacy=True)
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    cuda: Any = torch.cuda
     return {
         "python": random.getstate(),
         "numpy": (kind, np.asarray(keys).tolist(), *rest),
         "torch": torch.get_rng_state(),
-        "cuda": cuda,
+        "cuda": cuda.get_rng_state_all() if cuda.is_initialized() else [],
     }
 
 

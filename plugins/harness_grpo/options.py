@@ -37,7 +37,7 @@ class Options:
     "dr_grpo".
 
     ``part_tokens``: tokens that pass through the model at once. ``threads``: None: as many as
-    torch uses.
+    torch uses. ``bf16``: None: on a GPU that can.
     """
 
     steps: PositiveInt = 30
@@ -66,5 +66,5 @@ class Options:
     save_every: PositiveInt = 5
     part_tokens: PositiveInt = 4096
     threads: PositiveInt | None = None
-    bf16: bool = False
+    bf16: bool | None = None
     gradient_checkpointing: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
 
+import torch
 from datasets import Dataset
 from transformers import PreTrainedModel
 from trl.trainer.grpo_config import GRPOConfig
@@ -91,7 +92,7 @@ def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
         mask_truncated_completions=False,
         disable_dropout=True,
         gradient_checkpointing=options.gradient_checkpointing,
-        bf16=options.bf16,
+        bf16=_fast_bf16(job.policy.model) if options.bf16 is None else options.bf16,
         use_cpu=job.policy.model.device.type == "cpu",
         use_cache=job.policy.model.config.use_cache,
         seed=job.seed,
@@ -106,3 +107,7 @@ def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
     # Several visible GPUs would make Trainer copy the model to each of them (DataParallel).
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
+
+
+def _fast_bf16(model: PreTrainedModel) -> bool:
+    return model.device.type == "cuda" and torch.cuda.is_bf16_supported()

@@ -1,56 +1,22 @@
-"""Keep keys and values of many conversations in slots, and attend to each at its own length."""
+"""Keep keys and values of many conversations in slots, each filled to a length of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import torch
-from torch import Tensor, nn
-from transformers import AttentionInterface
+from torch import Tensor
 from transformers.cache_utils import Cache
 
-SLOTS = "harness_slots"
-"""The name of the attention that a model must be set to while it is given a ``SlotCache``."""
+from harness_local.window import Window
 
 _GROWTH = 256
 """Slots grow in length by multiples of this many tokens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The rows of one forward pass, packed one after the other into a batch of one.
-
-    Row ``i`` brings ``counts[i]`` new tokens, which go into slot ``slots[i]`` from position
-    ``starts[i]`` on. Pass it to the model as ``window``.
-    """
-
-    slots: Sequence[int]
-    starts: Sequence[int]
-    counts: Sequence[int]
-    masks: dict[tuple[int, int], Tensor] = field(default_factory=dict)
-
-    def positions(self) -> Tensor:
-        """(tokens,): where in its slot each token goes."""
-        counts = torch.tensor(self.counts)
-        before = counts.cumsum(0) - counts
-        shift = (torch.tensor(self.starts) - before).repeat_interleave(counts)
-        return torch.arange(len(shift)) + shift
-
-    def mask(self, start: int, count: int, device: torch.device) -> Tensor | None:
-        """(count, start + count), -inf where a new token may not look; None: it may anywhere."""
-        if count == 1:
-            return None
-        if (start, count) not in self.masks:
-            hidden = torch.full((count, start + count), -torch.inf, device=device)
-            self.masks[start, count] = hidden.triu_(start + 1)
-        return self.masks[start, count]
-
-
 class SlotCache(Cache):
     """A transformers cache of slots, each of its own length; ``update`` returns them all.
 
-    Call ``look_at`` before each forward pass. Only the attention ``SLOTS`` knows what to read.
+    Call ``look_at`` before each forward pass. Only the attention ``SLOTS`` knows what to read. What
+    was never written is 0: padding may cover it, and what is not a number would spoil sums there.
     """
 
     def __init__(self, *, dtype: torch.dtype, device: torch.device) -> None:
@@ -111,7 +77,7 @@ class SlotCache(Cache):
             max(slots, 1 << (self._size[0] - 1).bit_length()),
             max(length, -(-self._size[1] // _GROWTH) * _GROWTH),
         )
-        grown = store.new_empty(wanted[0], heads, wanted[1], dim)
+        grown = store.new_zeros(wanted[0], heads, wanted[1], dim)
         grown[:slots, :, :length] = store
         return grown
 
@@ -122,41 +88,3 @@ class SlotCache(Cache):
             target = (self._slot * heads + head) * length + self._position
             self._targets[heads, length] = target.reshape(-1)
         return self._targets[heads, length]
-
-
-def attend_to_slots(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    window: Window,
-    scaling: float | None = None,
-    **kwargs: object,
-) -> tuple[Tensor, None]:
-    """Each row's queries against the filled part of its slot: no padding is computed or read.
-
-    query: (1, heads, tokens, dim). key, value: whole stores of a ``SlotCache``. Returns
-    (1, tokens, heads, dim) and no weights, as transformers wants it.
-    """
-    read: list[Tensor] = []
-    offset = 0
-    grouped = query.shape[1] != key.shape[1]
-    for slot, start, count in zip(window.slots, window.starts, window.counts, strict=True):
-        end = start + count
-        read.append(
-            nn.functional.scaled_dot_product_attention(
-                query[:, :, offset : offset + count],
-                key[slot : slot + 1, :, :end],
-                value[slot : slot + 1, :, :end],
-                attn_mask=window.mask(start, count, query.device),
-                scale=scaling,
-                enable_gqa=grouped,
-            )
-        )
-        offset += count
-    return torch.cat(read, dim=2).transpose(1, 2).contiguous(), None
-
-
-AttentionInterface.register(SLOTS, attend_to_slots)

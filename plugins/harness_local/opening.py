@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class TinyOptions(Options):
-    """The same, and what the model starts from.
+    """The same on the CPU, which serves a model of this size better, and what it starts from.
 
     ``base``: "bundled", "untrained", or the folder of a base that ``make base-model`` wrote. A base
     learns at most ``words`` words of the domain, of which it reads so many ``tasks``; the other
@@ -56,6 +56,7 @@ class TinyOptions(Options):
     """
 
     max_new_tokens: int = 256
+    device: str = "cpu"
     base: str = BUNDLED
     words: int = 640
     tasks: int = Shape.tasks

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice
 
@@ -15,9 +15,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from harness.errors import RolloutFault
-from harness_local.cache import SLOTS, SlotCache, Window
+from harness_local.attention import SLOTS
+from harness_local.cache import SlotCache
 from harness_local.draw import draw, uniforms
 from harness_local.guesses import Guesses
+from harness_local.window import Window
 
 _PASS_TOKENS = 8192
 """At most this many new tokens in one pass, unless a single row has more."""
@@ -86,6 +88,7 @@ class Sampler:
         self.top_p = top_p
         self.limits = limits
         self._ends = ends
+        self._dtype = model.dtype
         self._cache = SlotCache(dtype=model.dtype, device=model.device)
         self._guesses = Guesses()
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
@@ -268,11 +271,15 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
+        """A trainer may have widened the weights: what they compute keeps its width."""
         training, attention = self.model.training, self.model.config._attn_implementation
+        widened = self.model.dtype != self._dtype
+        narrow = torch.autocast(self.model.device.type, self._dtype) if widened else nullcontext()
         self.model.train(False)
         self.model.set_attn_implementation(SLOTS)
         try:
-            yield
+            with narrow:
+                yield
         finally:
             self.model.set_attn_implementation(attention)
             self.model.train(training)

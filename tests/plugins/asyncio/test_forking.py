@@ -96,3 +96,8 @@ def test_no_process_outlives_a_consumer_that_stops_early() -> None:
     pid = asyncio.run(first())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_nothing_is_forked_once_cuda_was_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    assert set(pids(ForkExecutor(processes=2, concurrency=4, least=1), 12)) == {os.getpid()}

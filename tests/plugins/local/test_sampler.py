@@ -105,6 +105,17 @@ def test_logprobs_are_those_of_one_pass_over_the_conversation(
         np.testing.assert_allclose(sampled, plain_logprobs(model, had), atol=1e-4)
 
 
+def test_widened_weights_are_sampled_with_the_width_they_had() -> None:
+    model = make("qwen2").to(torch.bfloat16)
+    engine = sampler(model, temperature=0.0)
+    narrow = converse_all(engine, [1, 2, 3])
+    model.float()
+    wide = converse_all(engine, [1, 2, 3])
+    first = [[had[0][1].logprobs[0] for had in run] for run in (narrow, wide)]
+    np.testing.assert_allclose(*first, atol=0.05)
+    assert model.dtype == torch.float32
+
+
 def test_a_seed_gives_the_same_turn_whoever_shares_the_batch(model: PreTrainedModel) -> None:
     alone = converse_all(sampler(model), [5])[0]
     crowd = converse_all(sampler(model), [5, *range(100, 120)])[0]

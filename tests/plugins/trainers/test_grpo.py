@@ -64,6 +64,21 @@ def test_each_loss_moves_the_weights(job: Jobs, policy: Any, loss: str) -> None:
     assert not torch.equal(before, weights(policy.model))
 
 
+def test_narrow_weights_are_wide_while_they_are_trained(job: Jobs, policy: Any) -> None:
+    policy.model.to(torch.bfloat16)
+    before, seen = weights(policy.model), set()
+    training = job()
+
+    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+        seen.add(policy.model.dtype)
+        return list(training.rollouts(policy, jobs))
+
+    train(replace(training, rollouts=rollouts), steps=3)
+    assert seen == {torch.float32}
+    assert policy.model.dtype == torch.bfloat16
+    assert not torch.equal(before, weights(policy.model))
+
+
 @pytest.mark.parametrize("loss", ["dapo", "grpo", "gspo", "dr_grpo", "cispo"])
 def test_a_batch_in_many_parts_gives_the_update_of_the_whole(
     job: Jobs, world: Any, loss: str
