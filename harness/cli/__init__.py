@@ -29,7 +29,6 @@ from harness.errors import HarnessError
 
 app = typer.Typer(
     name="harness",
-    help="Make a tool-use agent better by training it on its own mistakes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -1,8 +1,11 @@
-"""`harness plugins`, `hooks`, `doctor`: what is installed, what can be extended, what is
-missing.
+"""`harness --version`, `plugins`, `hooks`, `doctor`: what is installed, what can be extended, and
+what is missing.
 """
 
 from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -11,9 +14,26 @@ from harness.cli.running import emit
 
 
 def register(app: typer.Typer) -> None:
+    app.callback()(about)
     app.command()(plugins)
     app.command()(hooks)
     app.command()(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"errata-harness {version('errata-harness')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Show it and exit."),
+]
+
+
+def about(version: Version = False) -> None:
+    """Make a tool-use agent better by training it on its own mistakes."""
 
 
 def plugins(as_json: options.AsJson = False) -> None:

@@ -83,7 +83,7 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
     settings = {f.name: given[f.name] for f in fields(LoopConfig) if f.name in given}
     return load_config(
         preset=settings.pop("preset", None),
-        file=given.get("config"),
+        file=Path(given["config"]) if "config" in given else None,  # some Typers leave a string
         flags={
             **settings,
             **sizes,

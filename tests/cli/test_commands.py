@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,10 @@ def test_help_lists_every_command(cli: Cli) -> None:
     assert outcome.status == 0
     assert outcome.err == ""
     assert all(f"│ {command} " in outcome.out for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
+    assert cli("--version").out == f"errata-harness {version('errata-harness')}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
