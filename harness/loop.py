@@ -120,7 +120,6 @@ def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -
             else:
                 known = _demonstrations(parts, stable_seed(config.seed, "sft"))
                 stream = over_again(known, config.demonstrations, seed=seed)
-            heldout = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
             _train(
                 parts,
                 store,
@@ -130,7 +129,7 @@ def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -
                 trained_on=f"demonstrations of {config.teacher}",
                 seed=seed,
                 demonstrations=stream,
-                heldout=list(islice(heldout, config.heldout_demonstrations)),
+                heldout=_heldout(parts),
             )
 
 
@@ -171,15 +170,15 @@ def inject(
 
 
 def train(parts: Parts, store: Store, number: int) -> None:
-    """GRPO on the pool: from the SFT checkpoint on all rounds' tasks, unless configured
-    otherwise.
+    """Training on the pool, by default with GRPO: from the SFT checkpoint on all rounds' tasks,
+    unless configured otherwise.
     """
     config = parts.config
     with _station(parts, store, f"train rl-{number}", unit="steps") as work:
         if work:
             pool = training_pool(parts, store, number)
             start = subject(number) if config.restart == "previous" else "sft"
-            _reinforce(parts, store, f"rl-{number}", start, pool, f"{len(pool)} targeted tasks")
+            _practise(parts, store, f"rl-{number}", start, pool, f"{len(pool)} targeted tasks")
 
 
 def train_control(parts: Parts, store: Store, number: int) -> None:
@@ -193,7 +192,7 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
             earlier = f"control-{number - 1}" if number > 1 else "sft"
             start = earlier if config.restart == "previous" else "sft"
             tasks = _untargeted(parts, count)
-            _reinforce(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
+            _practise(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
 
 
 def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
@@ -265,9 +264,19 @@ def _members(
     }
 
 
-def _demonstrations(parts: Parts, seed: int) -> Iterator[Episode]:
+def _demonstrations(
+    parts: Parts, seed: int, tasks: Sequence[Task] | None = None
+) -> Iterator[Episode]:
     easy = parts.config.easy_demonstrations
-    return demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy)
+    return demonstrations(
+        parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy, tasks=tasks
+    )
+
+
+def _heldout(parts: Parts) -> list[Episode]:
+    config = parts.config
+    shown = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
+    return list(islice(shown, config.heldout_demonstrations))
 
 
 def _untargeted(parts: Parts, count: int) -> list[Task]:
@@ -287,19 +296,24 @@ def _untargeted(parts: Parts, count: int) -> list[Task]:
 # --- training -------------------------------------------------------------------------------------
 
 
-def _reinforce(
+def _practise(
     parts: Parts, store: Store, arm: str, start: str, tasks: Sequence[Task], trained_on: str
 ) -> None:
-    config = parts.config
+    """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
+    seed = stable_seed(parts.config.seed, "reinforce")
+    imitates = parts.trainer(parts.config.trainer).needs == "demonstrations"
+    shown = _demonstrations(parts, seed, tasks) if imitates else None
     _train(
         parts,
         store,
         arm=arm,
         start=start,
-        trainer=config.trainer,
-        trained_on=trained_on,
-        seed=stable_seed(config.seed, "reinforce"),
+        trainer=parts.config.trainer,
+        trained_on=f"demonstrations on {trained_on}" if imitates else trained_on,
+        seed=seed,
         tasks=tasks,
+        demonstrations=None if shown is None else over_again(shown, len(tasks), seed=seed),
+        heldout=_heldout(parts) if imitates else (),
     )
 
 

@@ -1,8 +1,8 @@
-"""Turn tasks into demonstrations: conversations of the teacher that succeeded, without end."""
+"""Turn tasks into demonstrations: conversations of the teacher that succeeded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from random import Random
 from typing import TypeVar
@@ -22,26 +22,35 @@ IN_VAIN = 64
 
 
 def demonstrations(
-    teacher: Policy, setting: Setting, executor: Executor, *, seed: int, easy: float = 0.0
+    teacher: Policy,
+    setting: Setting,
+    executor: Executor,
+    *,
+    seed: int,
+    easy: float = 0.0,
+    tasks: Iterable[Task] | None = None,
 ) -> Iterator[Episode]:
-    """Successful episodes of the teacher on generated train tasks, determined by the seed: no task
-    comes twice.
+    """Successful episodes of the teacher, determined by the seed: no task comes twice.
 
-    easy: the share of them, in [0, 1], on tasks that nothing makes harder (``Recipe.plain``).
-    Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or the domain has no
-    tasks.
+    ``tasks``: what on, in their order; None: train tasks of the domain, generated without end.
+    easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``).
+    Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
-    tasks = _train_tasks(setting.domain, seed, easy)
+    left = iter(_train_tasks(setting.domain, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []
+    solved = False
     while True:
-        chunk = list(islice(tasks, CHUNK))
+        chunk = list(islice(left, CHUNK))
         jobs = [
             Job(task=task, trial=0, seed=stable_seed(seed, "demonstration", task.id))
             for task in chunk
         ]
         episodes = run_rollouts(jobs, teacher, setting, executor)
         good = [episode for episode in episodes if episode.score.success]
+        solved = solved or bool(good)
         failed = [] if good else [*failed, *episodes]
+        if solved and not chunk:
+            return
         if not chunk or len(failed) >= IN_VAIN:
             faults = [e.trajectory.fault for e in failed if e.trajectory.is_fault]
             raise NothingToLearn(

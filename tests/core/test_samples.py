@@ -5,10 +5,12 @@ from itertools import islice
 import pytest
 
 from harness.config import load_config
+from harness.errors import NothingToLearn
 from harness.parts import Parts
+from harness.protocols import Settings
 from harness.registry import Registry
 from harness.samples import demonstrations, over_again
-from harness.types import Episode
+from harness.types import Episode, Recipe
 
 HARDER = {"two_orders", "withheld", "several_items", "amount", "same_but", "change_of_mind"}
 
@@ -61,3 +63,16 @@ def test_a_limited_number_comes_again_in_another_order(parts: Parts) -> None:
 def test_fewer_demonstrations_than_the_limit_come_again_too() -> None:
     assert list(islice(over_again(iter([]), 3, seed=0), 5)) == []
     assert len(list(islice(over_again(iter(["one"]), 3, seed=0), 5))) == 5
+
+
+def test_given_tasks_are_demonstrated_once_each_in_their_order(parts: Parts) -> None:
+    tasks = list(islice(parts.domain.generate(3, Recipe()), 40))
+    found = demonstrations(parts.teacher, parts.setting, parts.executor, seed=0, tasks=tasks)
+    assert ids(list(found)) == [task.id for task in tasks]
+
+
+def test_a_teacher_that_solves_no_given_task_is_told(parts: Parts) -> None:
+    idle = parts.registry.make("policy", "noop", Settings(domain=parts.domain))
+    tasks = [t for t in islice(parts.domain.generate(3, Recipe()), 20) if t.gold]
+    with pytest.raises(NothingToLearn, match="solved none of"):
+        list(demonstrations(idle, parts.setting, parts.executor, seed=0, tasks=tasks))

@@ -111,6 +111,17 @@ def test_the_control_gets_the_same_budget_of_untargeted_tasks(start: Start, rest
     assert run.trained("control-2").parent == run.trained(parent).id
 
 
+def test_a_trainer_that_imitates_gets_demonstrations_on_the_same_tasks(start: Start) -> None:
+    run = start(control=True, trainer="lessons")
+    arms = [arm["name"] for arm in run.report["arms"]]
+    assert arms == ["base", "sft", "rl-1", "control-1"]
+    assert set(run.trained("rl-1").record["tasks"]) <= set(run.pool(1))
+    assert not set(run.trained("control-1").record["tasks"]) & set(run.pool(1))
+    count = len(run.pool(1))
+    assert run.trained("rl-1").trained_on == f"demonstrations on {count} targeted tasks"
+    assert run.trained("control-1").trained_on == f"demonstrations on {count} untargeted tasks"
+
+
 def test_each_round_studies_the_newest_policy(start: Start) -> None:
     run = start(rounds=2)
     found = [run.store.read_json(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
