@@ -122,8 +122,10 @@ def load_config(
     preset: str | None = None,
     file: Path | None = None,
     flags: Mapping[str, object] | None = None,
+    common: Mapping[str, object] | None = None,
 ) -> LoopConfig:
-    """The preset, overridden by the file, overridden by flags (None: not given).
+    """The preset, overridden by what is common to several configurations (whose tables may be for
+    plugins of another one), overridden by the file, overridden by flags (None: not given).
 
     A file may name its preset; ``preset`` wins over it, and without either it is "default".
     Raises ``ConfigError`` for an unknown preset or key, a value of the wrong type, an option table
@@ -133,7 +135,7 @@ def load_config(
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     preset = preset or str(written.get("preset", "default"))
     table = _preset(preset)
-    for layer in (written, given):
+    for layer in (common or {}, written, given):
         table = merged(table, layer)
     config = parse_config({**table, "preset": preset})
     user_tables = {*_tables(written), *_tables(given)}

@@ -13,19 +13,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 
-from harness.admission import Book, admission_options, pass_gates
 from harness.blaming import blame_failures
 from harness.discovery import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation import evaluate_policy, read_evaluation
-from harness.gates import Known, cheap_gates
+from harness.lessons import heldout, shown, shown_on, untargeted
 from harness.making import chosen_pattern, make_tasks, subject
 from harness.parts import Parts
 from harness.pool import pool_of
 from harness.protocols import TrainingJob
-from harness.samples import demonstrations, over_again
 from harness.store import Store
 from harness.summary import summarise
 from harness.training import Practice
@@ -35,7 +32,6 @@ from harness.types import (
     Episode,
     ErrorPattern,
     Json,
-    Recipe,
     Split,
     Task,
     stable_id,
@@ -115,11 +111,6 @@ def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -
     with _station(parts, store, _training(arm), unit="steps") as work:
         if work:
             seed = stable_seed(config.seed, arm)
-            if config.demonstrations is None:
-                stream = _demonstrations(parts, seed)
-            else:
-                known = _demonstrations(parts, stable_seed(config.seed, "sft"))
-                stream = over_again(known, config.demonstrations, seed=seed)
             _train(
                 parts,
                 store,
@@ -128,8 +119,8 @@ def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -
                 trainer=config.sft_trainer,
                 trained_on=f"demonstrations of {config.teacher}",
                 seed=seed,
-                demonstrations=stream,
-                heldout=_heldout(parts),
+                demonstrations=shown(parts, seed),
+                heldout=heldout(parts),
             )
 
 
@@ -191,7 +182,7 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
             count = len(training_pool(parts, store, number))
             earlier = f"control-{number - 1}" if number > 1 else "sft"
             start = earlier if config.restart == "previous" else "sft"
-            tasks = _untargeted(parts, count)
+            tasks = untargeted(parts, count)
             _practise(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
 
 
@@ -264,35 +255,6 @@ def _members(
     }
 
 
-def _demonstrations(
-    parts: Parts, seed: int, tasks: Sequence[Task] | None = None
-) -> Iterator[Episode]:
-    easy = parts.config.easy_demonstrations
-    return demonstrations(
-        parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy, tasks=tasks
-    )
-
-
-def _heldout(parts: Parts) -> list[Episode]:
-    config = parts.config
-    shown = _demonstrations(parts, stable_seed(config.seed, "held-out demonstrations"))
-    return list(islice(shown, config.heldout_demonstrations))
-
-
-def _untargeted(parts: Parts, count: int) -> list[Task]:
-    """Tasks of the domain's default mix, never a held-out one."""
-    known, book = Known(parts.domain, []), Book()
-    gates = cheap_gates(parts.domain, known, admission_options(parts.config.options))
-    tasks: list[Task] = []
-    for task in parts.domain.generate(stable_seed(parts.config.seed, "control"), Recipe()):
-        if len(tasks) == count:
-            break
-        if pass_gates(gates, task, book) is not None:
-            known.add(task)
-            tasks.append(task)
-    return tasks
-
-
 # --- training -------------------------------------------------------------------------------------
 
 
@@ -300,20 +262,20 @@ def _practise(
     parts: Parts, store: Store, arm: str, start: str, tasks: Sequence[Task], trained_on: str
 ) -> None:
     """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
-    seed = stable_seed(parts.config.seed, "reinforce")
-    imitates = parts.trainer(parts.config.trainer).needs == "demonstrations"
-    shown = _demonstrations(parts, seed, tasks) if imitates else None
+    config = parts.config
+    seed = stable_seed(config.seed, "reinforce")
+    imitates = parts.trainer(config.trainer).needs == "demonstrations"
     _train(
         parts,
         store,
         arm=arm,
         start=start,
-        trainer=parts.config.trainer,
+        trainer=config.trainer,
         trained_on=f"demonstrations on {trained_on}" if imitates else trained_on,
         seed=seed,
         tasks=tasks,
-        demonstrations=None if shown is None else over_again(shown, len(tasks), seed=seed),
-        heldout=_heldout(parts) if imitates else (),
+        demonstrations=shown_on(parts, tasks, seed) if imitates else None,
+        heldout=heldout(parts) if imitates else (),
     )
 
 

@@ -62,7 +62,7 @@ def demonstrations(
         yield from good
 
 
-def over_again(episodes: Iterator[T], count: int, *, seed: int) -> Iterator[T]:
+def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
     """The first ``count`` episodes, then the same again in shuffled rounds, without end."""
     first = []
     for episode in islice(episodes, count):

@@ -101,8 +101,11 @@ class Study:
     def config(self, name: str, seed: int) -> LoopConfig:
         """The settings of an arm, or of what is shared, for a seed. Raises ``ConfigError``."""
         own = {} if name == SHARED else self.arms[name].settings
-        flags = merged(merged(self.settings, own), {"seed": seed, "control": False})
-        return load_config(preset=str(flags.pop("preset", "default")), flags=flags)
+        fixed = {"seed": seed, "control": False}
+        preset = str(merged(self.settings, own).get("preset", "default"))
+        if name == SHARED:
+            return load_config(preset=preset, flags=merged(self.settings, fixed))
+        return load_config(preset=preset, common=self.settings, flags=merged(own, fixed))
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
         return self.seeds if name == SHARED else self.seeds[: self.arms[name].seeds]

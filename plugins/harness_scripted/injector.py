@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, cycle
+from typing import Literal
 
 from harness.config import read_options
 from harness.errors import CannotInject, ConfigError, NothingToLearn
@@ -48,17 +49,19 @@ EXEMPLARS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """When a mistake kind, or a task's tag, counts as typical of a pattern.
+    """When a mistake kind, or a task's tag, counts as typical of a pattern, and how hard to begin.
 
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach.
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
-    is the share of the members with it times the logarithm of its lift.
+    is the share of the members with it times the logarithm of its lift. ``level``: of the first
+    candidates, one of ``LEVELS``.
     """
 
     dominant: float = 0.25
     lift: float = 1.5
     telling: float = 0.5
+    level: Literal["plain", "alone", "as it failed"] = "as it failed"
 
 
 Member = tuple[Episode, Diagnosis]
@@ -76,7 +79,7 @@ class TemplateInjector:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._levels: Counter[tuple[str, str]] = Counter()
+        self._levels: dict[tuple[str, str], int] = {}
 
     def hear(self, task: Task, *, too_hard: bool) -> None:
         """One level down for what is too hard, one up for what is too easy."""
@@ -84,8 +87,11 @@ class TemplateInjector:
         if origin is None or (too_hard and origin.mutation):
             return
         key = (origin.pattern_id, origin.feature)
-        level = self._levels[key] + (-1 if too_hard else 1)
+        level = self._level(*key) + (-1 if too_hard else 1)
         self._levels[key] = min(max(level, 0), len(LEVELS) - 1)
+
+    def _level(self, pattern: str, feature: str) -> int:
+        return self._levels.get((pattern, feature), LEVELS.index(self.options.level))
 
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
@@ -110,7 +116,7 @@ class TemplateInjector:
             for name in list(streams):
                 parent = next(parents[name])
                 try:
-                    level = self._levels[pattern.id, name]
+                    level = self._level(pattern.id, name)
                     task = streams[name].after(parent, LEVELS[level])
                 except (ConfigError, CannotInject) as error:
                     reason = error
@@ -174,7 +180,7 @@ class _Stream:
     def _made_after(self, parent: Member, level: str, number: int) -> Task | None:
         request = failed_request(parent)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
-        length = max(2, len(parent[0].task.scenario.requests)) if level == LEVELS[-1] else 1
+        length = len(parent[0].task.scenario.requests) if level == LEVELS[-1] else 1
         plain = level == LEVELS[0]
         recipe = Recipe(
             requests=length,

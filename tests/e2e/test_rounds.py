@@ -111,13 +111,17 @@ def test_the_control_gets_the_same_budget_of_untargeted_tasks(start: Start, rest
     assert run.trained("control-2").parent == run.trained(parent).id
 
 
-def test_a_trainer_that_imitates_gets_demonstrations_on_the_same_tasks(start: Start) -> None:
+def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
+    start: Start,
+) -> None:
     run = start(control=True, trainer="lessons")
     arms = [arm["name"] for arm in run.report["arms"]]
     assert arms == ["base", "sft", "rl-1", "control-1"]
-    assert set(run.trained("rl-1").record["tasks"]) <= set(run.pool(1))
-    assert not set(run.trained("control-1").record["tasks"]) & set(run.pool(1))
-    count = len(run.pool(1))
+    targeted, untargeted = (list(run.trained(arm).record["tasks"]) for arm in ("rl-1", "control-1"))
+    count, known = len(run.pool(1)), list(run.trained("sft").record["tasks"])
+    assert targeted[:count] == run.pool(1)
+    assert not set(untargeted[:count]) & {*run.pool(1), *known}
+    assert targeted[count : 2 * count] == untargeted[count : 2 * count] == known[:count]
     assert run.trained("rl-1").trained_on == f"demonstrations on {count} targeted tasks"
     assert run.trained("control-1").trained_on == f"demonstrations on {count} untargeted tasks"
 

@@ -44,13 +44,18 @@ def failures(play: Play, tasks: Sequence[Task], kind: str, tool: str = "") -> Me
 
 
 def inject(
-    error: ErrorPattern, members: Members, domain: Domain, count: int = 24, seed: int = 4
+    error: ErrorPattern,
+    members: Members,
+    domain: Domain,
+    count: int = 24,
+    seed: int = 4,
+    **options: str,
 ) -> list[Task]:
+    injector = template_injector(Settings(options=options))
+
     async def first() -> list[Task]:
         found: list[Task] = []
-        async for task in template_injector(Settings()).inject(
-            error, members, domain, round=2, seed=seed
-        ):
+        async for task in injector.inject(error, members, domain, round=2, seed=seed):
             found.append(task)
             if len(found) == count:
                 break
@@ -155,15 +160,43 @@ def test_a_threshold_of_the_wrong_type_is_refused() -> None:
         template_injector(Settings(options={"lift": "high"}))
 
 
-def test_what_would_invite_another_mistake_is_left_out_of_the_easiest_tasks() -> None:
+def retail_failures(tasks: Sequence[Task], kind: str) -> Members:
     retail = RetailDomain()
-    tasks = [t for t in retail.tasks("train") if {"same_but", "payment_choice"} <= {*t.tags}][:4]
 
     def played(policy: object, tasks: Sequence[Task]) -> list[Episode]:
         return [fakes.play(retail, task) for task in tasks]
 
+    return failures(played, tasks, kind)
+
+
+def test_what_would_invite_another_mistake_is_left_out_of_the_easiest_tasks() -> None:
+    retail = RetailDomain()
+    tasks = [t for t in retail.tasks("train") if {"same_but", "payment_choice"} <= {*t.tags}][:4]
     for kind, has_choice in (("wrong_variant", False), ("wrong_payment_method", True)):
-        made = inject(pattern(**{kind: 4}), failures(played, tasks, kind), retail, 12)
+        members = retail_failures(tasks, kind)
+        made = inject(pattern(**{kind: 4}), members, retail, 12, level="plain")
         plain = [task for task in made if task.origin and task.origin.level == "plain"]
         assert len(plain) > 6
         assert any("payment_choice" in task.tags for task in plain) is has_choice
+
+
+def test_tasks_ask_for_as_much_as_the_failure_unless_they_are_to_be_easier() -> None:
+    retail = RetailDomain()
+    long = [t for t in retail.tasks("train") if "same_but" in t.tags]
+    long = [task for task in long if len(task.scenario.requests) == 3][:4]
+    members = retail_failures(long, "wrong_variant")
+    counts = {
+        level: Counter(
+            len(task.scenario.requests)
+            for task in inject(pattern(wrong_variant=4), members, retail, 12, level=level)
+        )
+        for level in ("plain", "alone", "as it failed")
+    }
+    assert counts["as it failed"][3] >= 10
+    assert counts["alone"][1] >= 10
+    assert counts["plain"][1] >= 10
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ConfigError, match="level"):
+        template_injector(Settings(options={"level": "hard"}))
