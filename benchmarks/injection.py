@@ -34,7 +34,7 @@ from harness_asyncio.executor import asyncio_executor
 from harness_faiss.clusterer import faiss_clusterer
 from harness_retail.domain import RetailDomain
 from harness_scripted.expert import oracle
-from harness_scripted.injector import template_injector
+from harness_scripted.injector import LEVELS, template_injector
 from harness_scripted.judge import rule_judge
 from harness_scripted.user import scripted_user
 
@@ -88,11 +88,11 @@ def pattern_of(weakness: str, tasks: Sequence[Task], seed: int) -> tuple[ErrorPa
     return pattern, members
 
 
-def workshop(pool: Sequence[Task] = ()) -> Workshop:
-    """All gates but those that hold conversations."""
+def workshop(pool: Sequence[Task] = (), level: str = "plain") -> Workshop:
+    """All gates but those that hold conversations, and an injector that begins at the level."""
     known, options = Known(DOMAIN, pool), Options()
     return Workshop(
-        injector=template_injector(Settings()),
+        injector=template_injector(Settings(options={"level": level})),
         domain=DOMAIN,
         gates=cheap_gates(DOMAIN, known, options),
         known=known,
@@ -160,7 +160,9 @@ class Report:
     variety: Variety
 
 
-def run(seed: int, *, tasks: int, untargeted: int, many: int, leaks: int) -> Report:
+def run(
+    seed: int, *, tasks: int, untargeted: int, many: int, leaks: int, level: str = "plain"
+) -> Report:
     """The whole measurement. tasks: per weakness; many: for the yield, the speed and variety."""
     plain = list(islice(DOMAIN.generate(seed, Recipe()), untargeted))
     study = list(islice(DOMAIN.generate(seed + 1, Recipe()), max(untargeted, STUDIED)))
@@ -168,12 +170,11 @@ def run(seed: int, *, tasks: int, untargeted: int, many: int, leaks: int) -> Rep
     patterns = {name: pattern_of(name, study, seed) for name in WEAKNESSES}
     columns = []
     for name, (pattern, members) in patterns.items():
-        made = inject_tasks(
-            [pattern], {pattern.id: members}, workshop(), count=tasks, round=1, seed=seed
-        )
+        shop = workshop(level=level)
+        made = inject_tasks([pattern], {pattern.id: members}, shop, count=tasks, round=1, seed=seed)
         columns.append(column(name, made.tasks, plain, usual, seed))
         _say(f"{name}: {len(made.tasks)} tasks, {columns[-1].ratio(name):.1f} times as often")
-    pool, book, seconds, cpu = _many(patterns, many, seed)
+    pool, book, seconds, cpu = _many(patterns, many, seed, level)
     solved = len(pool) - sum(failed(oracle(Settings()), pool, seed).values())
     planted = planted_leaks(DOMAIN, pool, seed, leaks)
     let_in = {kind: _let_in(found, pool) for kind, found in planted.items()}
@@ -196,14 +197,14 @@ def run(seed: int, *, tasks: int, untargeted: int, many: int, leaks: int) -> Rep
 
 
 def _many(
-    patterns: Mapping[str, tuple[ErrorPattern, Members]], count: int, seed: int
+    patterns: Mapping[str, tuple[ErrorPattern, Members]], count: int, seed: int, level: str
 ) -> tuple[list[Task], Book, float, float]:
     """Tasks for all patterns at once, as many for each, and what making them took."""
     named = {
         f"{name}": (_renamed(pattern, name, len(patterns)), members)
         for name, (pattern, members) in patterns.items()
     }
-    shop = workshop()
+    shop = workshop(level=level)
     clock, cpu = time.perf_counter(), time.process_time()
     made = inject_tasks(
         [pattern for pattern, _ in named.values()],
@@ -315,6 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--untargeted", type=int, default=400, help="untargeted tasks")
     parser.add_argument("--many", type=int, default=1000, help="tasks for yield and speed")
     parser.add_argument("--leaks", type=int, default=40, help="planted leaks of each kind")
+    parser.add_argument("--level", choices=LEVELS, default="plain", help="of the candidates")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--markdown", action="store_true", help="also write docs/injection.md")
     options = parser.parse_args(arguments)
@@ -325,10 +327,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             untargeted=options.untargeted,
             many=options.many,
             leaks=options.leaks,
+            level=options.level,
         )
     except HarnessError as error:
         sys.exit(f"{error}\n{error.hint}")
     sizes = f"--tasks {options.tasks} --untargeted {options.untargeted} --leaks {options.leaks}"
+    if options.level != "plain":
+        sizes += f' --level "{options.level}"'
     text = markdown(report, f"python benchmarks/injection.py --seed {options.seed} {sizes}")
     print(json.dumps(asdict(report), indent=2) if options.json else text)
     if options.markdown:

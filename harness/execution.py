@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+_PR_SET_PDEATHSIG = 1
+"""Of ``linux/prctl.h``: the signal that this process gets when its parent dies."""
 
 
 class Executor(Protocol):
@@ -34,3 +38,9 @@ def can_fork() -> bool:
 def _uses_cuda() -> bool:
     torch: Any = sys.modules.get("torch")
     return torch is not None and bool(torch.cuda.is_initialized())
+
+
+def end_with_parent() -> None:
+    """On Linux: if the parent is killed, this process is too, rather than to wait for a reader."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

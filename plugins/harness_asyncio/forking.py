@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -19,14 +17,12 @@ from typing import TypeVar
 
 from harness.config import read_options
 from harness.errors import RunError
-from harness.execution import can_fork
+from harness.execution import can_fork, end_with_parent
 from harness.protocols import Executor, Settings
 from harness_asyncio.executor import AsyncioExecutor
 
 T = TypeVar("T")
 R = TypeVar("R")
-_PR_SET_PDEATHSIG = 1
-"""Of ``linux/prctl.h``: the signal that this process gets when its parent dies."""
 _ENDED = """\
 If memory ran out: lower processes under [options.fork], or choose the executor "asyncio"."""
 Found = tuple[int, object]
@@ -139,7 +135,7 @@ def _serve(
     out: Connection,
 ) -> None:
     """In a forked process: the results of its share, then the error that ended it, or None."""
-    _end_with_parent()
+    end_with_parent()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)  # its threads were not forked along
 
@@ -159,12 +155,6 @@ def _serve(
         out.send((-1, error))
     except (pickle.PicklingError, TypeError, AttributeError):
         out.send((-1, RunError(f"{type(error).__name__}: {error}")))
-
-
-def _end_with_parent() -> None:
-    """On Linux: if the parent is killed, this process is too, rather than to wait for a reader."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _listen(reader: Connection, tell: Callable[[Found], None]) -> None:

@@ -61,7 +61,7 @@ class Options:
     dominant: float = 0.25
     lift: float = 1.5
     telling: float = 0.5
-    level: Literal["plain", "alone", "as it failed"] = "as it failed"
+    level: Literal["plain", "alone", "as it failed"] = "alone"
 
 
 Member = tuple[Episode, Diagnosis]
@@ -164,24 +164,24 @@ class _Stream:
     def after(self, parent: Member, level: str) -> Task | None:
         """A task after the failure; None if the generator has no more.
 
-        It is of a higher level where this one has said all it can say. Raises ``CannotInject`` or
-        ``ConfigError`` if there is none with the feature.
+        It is of a higher level where this one has said all it can say, or asks for one thing more.
+        Raises ``CannotInject`` or ``ConfigError`` if there is none with the feature.
         """
         number = next(self.numbers)
+        failed = len(parent[0].task.scenario.requests)
+        lengths = [(1, True), (1, False), (failed, False), (failed + 1, False)]
         task = None
-        for higher in LEVELS[LEVELS.index(level) :]:
-            task = self._made_after(parent, higher, number)
+        for length, plain in lengths[LEVELS.index(level) :]:
+            task = self._made_after(parent, length, plain, number)
             said = "" if task is None else stable_id([r.says for r in task.scenario.requests])
             if task is None or said not in self.said:
                 self.said.add(said)
                 return task
         return task
 
-    def _made_after(self, parent: Member, level: str, number: int) -> Task | None:
+    def _made_after(self, parent: Member, length: int, plain: bool, number: int) -> Task | None:
         request = failed_request(parent)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
-        length = len(parent[0].task.scenario.requests) if level == LEVELS[-1] else 1
-        plain = level == LEVELS[0]
         recipe = Recipe(
             requests=length,
             plain=plain,

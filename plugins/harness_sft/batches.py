@@ -10,6 +10,7 @@ import numpy as np
 from torch.utils.data import DataLoader, IterableDataset
 
 from harness.errors import HarnessError, NothingToLearn
+from harness.execution import end_with_parent
 from harness.protocols import Conversation, Domain, TrainablePolicy
 from harness.types import Episode
 
@@ -138,6 +139,7 @@ def load(batches: Batches, *, ahead: bool) -> Iterator[Sequence[Row]]:
         num_workers=1,
         prefetch_factor=_AHEAD,
         multiprocessing_context="fork",
+        worker_init_fn=lambda _: end_with_parent(),
     ):
         if isinstance(found, BaseException):
             raise found

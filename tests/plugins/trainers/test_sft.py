@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +104,33 @@ def test_batches_are_the_same_whether_or_not_they_are_made_ahead(ahead: bool) ->
     with pytest.raises(NothingToLearn, match="that was all") as raised:
         next(made)
     assert raised.value.hint == "ask for less"
+
+
+LEARNER = """
+import os, time
+from itertools import count
+from harness_sft.batches import Batches, load
+rows = ({"input_ids": [n] * 100_000, "labels": [os.getpid()]} for n in count())
+made = load(Batches([next(rows)], rows, size=1), ahead=True)
+print([next(made), next(made)][1][0]["labels"][0], flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_no_process_that_makes_batches_outlives_a_killed_learner() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", LEARNER], stdout=subprocess.PIPE, text=True
+    ) as learner:
+        assert learner.stdout is not None
+        maker = int(learner.stdout.readline())
+        assert maker != learner.pid
+        learner.kill()
+    gone = Path(f"/proc/{maker}")
+    ends = time.monotonic() + 20
+    while gone.exists() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not gone.exists()
 
 
 def test_training_is_the_same_with_batches_made_ahead(job: Jobs, policy: Any, world: Any) -> None:
