@@ -31,9 +31,10 @@ def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterato
     attributes, config = dict(vars(model)), dict(vars(model.config))
     training, before = model.training, torch.get_num_threads()
     dtype = next(model.parameters()).dtype
+    narrow = dtype.itemsize < torch.float32.itemsize
     torch.set_num_threads(threads or before)
     try:
-        if dtype.itemsize < torch.float32.itemsize:
+        if narrow:
             model.float()
         with _quiet():
             yield threads or before
@@ -47,7 +48,8 @@ def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterato
         vars(model).clear()
         vars(model).update(attributes)
         vars(model.config).update(config)
-        model.to(dtype)
+        if narrow:
+            model.to(dtype)
         model.train(training)
 
 

@@ -102,7 +102,7 @@ class Study:
         """The settings of an arm, or of what is shared, for a seed. Raises ``ConfigError``."""
         own = {} if name == SHARED else self.arms[name].settings
         fixed = {"seed": seed, "control": False}
-        preset = str(merged(self.settings, own).get("preset", "default"))
+        preset = str(own.get("preset", self.settings.get("preset", "default")))
         if name == SHARED:
             return load_config(preset=preset, flags=merged(self.settings, fixed))
         return load_config(preset=preset, common=self.settings, flags=merged(own, fixed))

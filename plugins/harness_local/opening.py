@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class TinyOptions(Options):
-    """The same on the CPU, which serves a model of this size better, and what it starts from.
+    """The same on the CPU, which is enough for a model of this size, and what it starts from.
 
     ``base``: "bundled", "untrained", or the folder of a base that ``make base-model`` wrote. A base
     learns at most ``words`` words of the domain, of which it reads so many ``tasks``; the other

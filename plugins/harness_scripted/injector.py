@@ -31,7 +31,7 @@ from harness.types import (
     stable_seed,
 )
 
-VERSION = "template-3"
+VERSION = "template-4"
 """Of the way candidates are made, for their lineage."""
 
 LEVELS = ("plain", "alone", "as it failed")
