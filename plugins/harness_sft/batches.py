@@ -27,7 +27,7 @@ IGNORED = -100
 _IN_VAIN = 100
 _AHEAD = 4
 """Batches that wait to be trained on."""
-_ROW_STEP, _PART_STEP = 32, 256
+_ROW_STEP, _PART_STEP = 32, 128
 """Of these many tokens the lengths of conversations and of packed parts are multiples."""
 _NO_ROW: Row = {"input_ids": [], "labels": []}
 
@@ -86,7 +86,7 @@ def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
     None becomes longer than ``longest``, which the model's positions may end at.
 
     For each shape of a matrix product that it meets for the first time oneDNN compiles a kernel,
-    which takes longer than the product of matrices as small as these.
+    which takes about as long as the product of matrices as small as these.
     """
     lengths = [min(longest, _length(row) + -_length(row) % _ROW_STEP) for row in rows]
     filled = [_filled(row, n - _length(row), pad) for row, n in zip(rows, lengths, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -74,11 +75,12 @@ class ImitationTrainer(SFTTrainer):
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> Tensor:
         """Set the gradient of one batch; returns its mean loss per label (nats)."""
-        dealt = deal_rows(inputs["rows"], max(1, self._cores))
+        rows: Sequence[Row] = inputs["batch"].rows
+        dealt = deal_rows(rows, max(1, self._cores))
         shares = [self.parts(rows) for rows in dealt]
         parts = [part for share in shares for part in share]
         labels = _count_labels(parts)
-        self.tokens += sum(len(row["input_ids"]) for row in inputs["rows"])
+        self.tokens += sum(len(row["input_ids"]) for row in rows)
         if self._cores:
             self.last_loss = self._step_on_cores(model, shares, labels)
         else:
@@ -144,14 +146,21 @@ class ImitationTrainer(SFTTrainer):
         return functional.cross_entropy(logits.float(), wanted, reduction="sum") / labels
 
 
-class _Stream(IterableDataset[dict[str, Any]]):
-    """Batches as the trainer's loop wants them: each a dictionary."""
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows that libraries pass on as they are: in a list they would look at each number."""
+
+    rows: Sequence[Row]
+
+
+class _Stream(IterableDataset[dict[str, _Batch]]):
+    """Batches as the trainer's loop wants them: each in a dictionary."""
 
     def __init__(self, batches: Iterator[Sequence[Row]]) -> None:
         self._batches = batches
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return ({"rows": rows} for rows in self._batches)
+    def __iter__(self) -> Iterator[dict[str, _Batch]]:
+        return ({"batch": _Batch(rows)} for rows in self._batches)
 
 
 def _count_labels(parts: Sequence[Part]) -> int:

@@ -22,6 +22,8 @@ validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
 heldout_demonstrations = 3
+[options.admission]
+rollouts_per_task = 8
 """
 
 

@@ -21,6 +21,7 @@ SIZES = {
     "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
     "targeted_tasks": 10, "heldout_demonstrations": 3,
 }  # fmt: skip
+PROOFS = {"admission": {"rollouts_per_task": 8}}
 NAMES = {
     "domain": "weather", "policy": "pupil", "sft_trainer": "lessons", "trainer": "drill",
 }  # fmt: skip
@@ -44,7 +45,8 @@ class Run:
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder, self.ear = folder, Ear()
-        config = load_config(preset="quick", flags={**NAMES, **SIZES, **settings})
+        flags = {**NAMES, **SIZES, "options": PROOFS, **settings}
+        config = load_config(preset="quick", flags=flags)
         self.store = Store.create(folder, config.plain())
         self.parts = Parts(config, Registry(), (self.ear,))
         self.report: Any = run_loop(self.parts, self.store)
@@ -160,7 +162,7 @@ def test_every_targeted_task_leads_back_to_the_failure_it_was_made_for(start: St
 
 
 def test_a_policy_that_no_longer_fails_ends_the_run_early_and_well(start: Start) -> None:
-    run = start(rounds=3, options={"drill": {"gain": 1.0}})
+    run = start(rounds=3, options={**PROOFS, "drill": {"gain": 1.0}})
     assert [arm["name"] for arm in run.report["arms"]] == ["base", "sft", "rl-1"]
     assert run.report["arms"][-1]["pass"]["1"]["value"] == 100.0
     assert run.report["complete"] is True

@@ -28,6 +28,8 @@ validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
 heldout_demonstrations = 3
+[settings.options.admission]
+rollouts_per_task = 8
 [arms.base]
 start = "base"
 [arms.sft]
