@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.metrics import CONFIDENCE
 from harness.study.plan import Expectation
-from harness.study.reading import Results, Values
+from harness.study.reading import Mask, Results, Values
 from harness.types import Interval
 
 KS = (1, 2, 3, 4)
@@ -76,12 +76,17 @@ def pass_estimate(results: Results, arm: str, k: int) -> Estimate | None:
     return _estimated(results, results.passes(arm, k, seeds)) if seeds else None
 
 
-def difference(results: Results, arm: str, against: str, k: int) -> Estimate | None:
-    """How far an arm's Pass^k is above another's, over the seeds that both have."""
+def difference(
+    results: Results, arm: str, against: str, k: int, *, among: Mask | None = None
+) -> Estimate | None:
+    """How far an arm's Pass^k is above another's, over the seeds that both have, ``among`` all or
+    some of the tasks.
+    """
     seeds = results.seeds(arm, against)
     if not seeds:
         return None
-    return _estimated(results, results.passes(arm, k, seeds) - results.passes(against, k, seeds))
+    apart = results.passes(arm, k, seeds) - results.passes(against, k, seeds)
+    return _estimated(results, apart if among is None else np.where(among, apart, np.nan))
 
 
 def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:

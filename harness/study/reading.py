@@ -18,6 +18,7 @@ from harness.study.results import UNCOUNTED
 from harness.types import Json
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Result:
     checkpoint: str = ""
     tasks: Sequence[str] = ()
     outcomes: Sequence[str] = ()
+    tags: Mapping[str, Sequence[int]] = field(default_factory=dict)
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     blame: Mapping[str, int] = field(default_factory=dict)
     conduct: Mapping[str, int] = field(default_factory=dict)
@@ -111,6 +113,16 @@ class Results:
         found = [self.arms[arm][seed] for seed in patterns]
         rows = [_rates(r, ids) for r, ids in zip(found, patterns.values(), strict=True)]
         return _aligned([r.tasks for r in found], rows, self._tasks())
+
+    def tags(self) -> dict[str, Mask]:
+        """Which tasks carry a tag, shape (tasks,), by tag; that of most tasks first."""
+        column = {task: n for n, task in enumerate(self._tasks())}
+        found: dict[str, Mask] = {}
+        for result in (r for by in self.arms.values() for r in by.values()):
+            for tag, places in result.tags.items():
+                mask = found.setdefault(tag, np.zeros(len(column), dtype=bool))
+                mask[[column[result.tasks[place]] for place in places]] = True
+        return dict(sorted(found.items(), key=lambda item: (-int(item[1].sum()), item[0])))
 
     def _tasks(self) -> list[str]:
         every = [task for by in self.arms.values() for r in by.values() for task in r.tasks]

@@ -50,8 +50,9 @@ def shared_row(store: Store) -> Row:
 def arm_row(parts: Parts, store: Store, checkpoint: str) -> Row:
     """Outcomes of the arm on the test tasks, its failures by pattern, and what it cost.
 
-    ``outcomes`` has a string for each of ``tasks``, a character for each trial. ``failures`` counts
-    the agent's failures by pattern of round 1 and by place of the task; those in none under "".
+    ``outcomes`` has a string for each of ``tasks``, a character for each trial. ``tags`` has the
+    places of tasks that carry a tag. ``failures`` counts the agent's failures by pattern of round 1
+    and by place of the task; those in none under "".
     """
     episodes = read_evaluation(parts, store, f"{checkpoint}-test")
     diagnoses = diagnose(failures(episodes), parts.judge, parts.domain, parts.executor)
@@ -60,6 +61,7 @@ def arm_row(parts: Parts, store: Store, checkpoint: str) -> Row:
         "checkpoint": checkpoint,
         "trained_on": store.read_checkpoint(checkpoint).trained_on,
         **_outcomes(episodes),
+        "tags": tag_row(episodes),
         "failures": _by_pattern(store, episodes, diagnoses),
         "kinds": dict(Counter(d.kind for d in diagnoses if d.blame == "agent").most_common()),
         "blame": dict(by_blame(diagnoses)),
@@ -98,6 +100,16 @@ def conduct_row(episodes: Sequence[Episode], domain: Domain) -> Row:
         "repeated": sum(c.repeated for c in counts),
         "invalid": sum(c.invalid for c in counts),
     }
+
+
+def tag_row(episodes: Sequence[Episode]) -> Row:
+    """The places of the tasks that carry a tag, by tag."""
+    places: dict[str, list[Json]] = {}
+    tags = {episode.task.id: episode.task.tags for episode in episodes}
+    for place, task_id in enumerate(tags):
+        for tag in tags[task_id]:
+            places.setdefault(tag, []).append(place)
+    return {tag: places[tag] for tag in sorted(places)}
 
 
 def assigned(known: Sequence[tuple[Diagnosis, str]], diagnosis: Diagnosis) -> str:

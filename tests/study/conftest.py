@@ -69,6 +69,7 @@ def row(arm: str, seed: int, chances: Any, rng: np.random.Generator) -> dict[str
         "checkpoint": "rl-1",
         "tasks": [f"task-{n}" for n in range(len(chances))],
         "outcomes": ["".join(str(int(one)) for one in trials) for trials in won],
+        "tags": {"two_orders": list(range(0, len(chances), 2)), "question": [1], "none": []},
         "failures": lost,
         "blame": {"agent": int((~won).sum())},
         "conduct": {

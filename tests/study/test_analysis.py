@@ -69,6 +69,19 @@ def test_a_difference_is_taken_within_seed_and_task() -> None:
     assert (same.interval.low, same.interval.high) == (0, 0)
 
 
+def test_a_difference_among_some_tasks_leaves_the_others_out() -> None:
+    found = by_hand({"a": [["1111", "1100", "0000"]] * 2, "b": [["0000"] * 3] * 2})
+    found["rows"][0]["tags"] = {"two_orders": [1, 2], "question": [0]}
+    read = results(found)
+    assert list(read.tags()) == ["two_orders", "question"]
+    one = difference(read, "a", "b", 1, among=read.tags()["two_orders"])
+    other = difference(read, "a", "b", 1, among=~read.tags()["two_orders"])
+    assert one
+    assert other
+    assert (one.interval.value, one.tasks) == (25, 2)
+    assert (other.interval.value, other.tasks) == (100, 1)
+
+
 def test_only_seeds_that_both_arms_have_are_compared() -> None:
     found = results(by_hand({"a": [["1111"] * 3], "b": [["0000"] * 3, ["1111"] * 3]}))
     one = difference(found, "a", "b", 1)

@@ -55,6 +55,14 @@ def test_the_main_table_has_all_arms_with_intervals_beside_what_was_published(
     assert table[0][1] == "0 [0, 0]"
 
 
+def test_differences_are_told_by_what_tasks_ask_for(results: Results) -> None:
+    table = rows(section(made(results), "By what tasks ask for"))
+    assert [row[:2] for row in table[2:]] == [["two_orders", "20"], ["not two_orders", "20"]]
+    assert table[0][2:] == [
+        "`targeted` − `sft`", "`targeted` − `continued`", "`targeted` − `untargeted`",
+    ]  # fmt: skip
+
+
 def test_every_expectation_has_its_verdict_and_why(results: Results) -> None:
     table = rows(section(made(results), "What was expected"))[2:]
     said = {row[1]: (row[0], row[2]) for row in table}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.protocols import Domain, World
-from harness.study.results import assigned, conduct_row
+from harness.study.results import assigned, conduct_row, tag_row
 from harness.types import (
     Diagnosis,
     Episode,
@@ -78,6 +78,13 @@ def test_conduct_counts_conversations_without_faults() -> None:
         "repeated": 1,
         "invalid": 1,
     }
+
+
+def test_tags_have_the_places_of_their_tasks_whatever_the_trials() -> None:
+    first = episode(trajectory())
+    other = replace(first, task=replace(first.task, id="b", tags=("two_orders", "amount")))
+    third = replace(first, task=replace(first.task, id="c", tags=("two_orders",)))
+    assert tag_row([first, other, third, first, other]) == {"amount": [1], "two_orders": [1, 2]}
 
 
 def test_a_failure_goes_to_the_pattern_of_most_failures_like_it() -> None:

@@ -14,6 +14,7 @@ from harness.report.study.tables import (
     main_table,
     pattern_table,
     shift_table,
+    sort_table,
     table,
     told,
 )
@@ -32,6 +33,10 @@ A difference is *confirmed* if it reaches what was expected and its interval lea
 *refuted* if the whole interval is below what was expected. That an arm is lowest, or fails
 less, is *confirmed* if the interval of its difference from each of the others is below 0,
 *refuted* if one is above. All else is *undecided*."""
+
+_SORTS = """\
+Differences of Pass^1 on the test tasks that carry a tag of the domain, or do not. The intervals
+are not corrected for their number: one in twenty leaves out 0 by chance."""
 
 _PATTERNS = """\
 Failures of the test tasks per 100 conversations. A failure belongs to the round-1 pattern of
@@ -61,6 +66,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _expectations(results),
         _section("Pass^k", main_table(results), _published(results), pictures, "pass"),
         _section("Differences", difference_table(results), "", pictures, "differences"),
+        _section("By what tasks ask for", sort_table(results), _SORTS, pictures, ""),
         _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
         _section("Training", "", "", pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),

@@ -28,6 +28,10 @@ from harness.study.reading import Result, Results
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""
 
+RARE, EVEN = 0.1, 1 / 3
+"""Tags of a smaller share of the tasks are left out; from this share on the others are a sort, too.
+"""
+
 ALL = "all that tasks were made for"
 OTHER = "in no pattern of round 1"
 
@@ -54,6 +58,30 @@ def difference_table(results: Results) -> str:
             name = f"`{one.arm}` − `{one.against}`"
             rows.append([name, *map(_difference, found), str(found[0].seeds)])
     return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
+
+
+def sort_table(results: Results) -> str:
+    """Where on the test tasks the differences are that something was expected of: by tag, and for
+    tags that about half of the tasks carry, on the other tasks as well.
+    """
+    expected = [one for one in results.study.expectations if one.shows == "difference"]
+    pairs = list(dict.fromkeys((one.arm, one.against) for one in expected))
+    pairs = [(arm, against) for arm, against in pairs if results.seeds(arm, against)]
+    sorts = []
+    for tag, mask in results.tags().items():
+        if mask.mean() >= RARE:
+            sorts.append((tag, mask))
+        if EVEN <= mask.mean() <= 1 - EVEN:
+            sorts.append((f"not {tag}", ~mask))
+    rows = [
+        [
+            clean(name, 60),
+            count(int(mask.sum())),
+            *(_difference(difference(results, *pair, 1, among=mask)) for pair in pairs),
+        ]
+        for name, mask in sorts
+    ]
+    return table(["tag", "tasks", *(f"`{a}` − `{b}`" for a, b in pairs)], rows if pairs else [])
 
 
 def learning_table(results: Results) -> str:
