@@ -27,6 +27,12 @@ from harness.store import Store
 from harness.tryout import Trial, Tryout, read_trials
 from harness.types import ErrorPattern, Json, Split, Task, stable_seed
 
+MADE = (
+    "tasks.jsonl", "proofs.jsonl", "refused.jsonl", "refused.json", "injections.json",
+    "trials.jsonl",
+)  # fmt: skip
+"""What of a round's folder is about its tasks."""
+
 SPLITS: tuple[Split, ...] = ("validation", "test")
 
 
@@ -158,6 +164,13 @@ def _reference(parts: Parts, options: Options) -> Tryout | None:
         judge=parts.judge,
         seed=stable_seed(parts.config.seed, "reference"),
     )
+
+
+def forget_tasks(store: Store, number: int) -> None:
+    """Let the round have made no tasks yet; its patterns stay."""
+    store.reopen(f"inject {number}")
+    for name in MADE:
+        store.remove(f"rounds/{number}/{name}")
 
 
 def _keep(

@@ -238,6 +238,9 @@ class Store:
         except ValueError as error:
             raise RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.") from None
 
+    def remove(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+
     def append(self, name: str, row: Mapping[str, object]) -> None:
         """One JSON line at the end of a file, on disk when this returns."""
         self._append_text(name, json.dumps(row) + "\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import loop
 from harness.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
-from harness.making import subject
+from harness.making import forget_tasks, subject
 from harness.parts import Parts
 from harness.store import CONFIG, LOCK, Store
 from harness.study.cpu import JOURNAL
@@ -33,9 +33,10 @@ def prepare(parts: Parts, store: Store) -> None:
     loop.inject(parts, store, 1)
 
 
-def branch(origin: Path, folder: Path, config: LoopConfig) -> Store:
+def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = False) -> Store:
     """A run folder in which all stations that ``origin`` has done are done, too, with settings of
-    its own. Weights are shared on disk where the file system can.
+    its own; with ``own_tasks`` it has no targeted tasks yet. Weights are shared on disk where the
+    file system can.
 
     It appears as a whole or not at all; one that is there already is taken as it is, if it has the
     same settings. Raises ``RunError`` if not.
@@ -57,7 +58,10 @@ def branch(origin: Path, folder: Path, config: LoopConfig) -> Store:
         copy_function=_handed_on,
         ignore=lambda inside, names: OWN if Path(inside) == origin else (),
     )
-    Store(part).write_json(CONFIG, config.plain())
+    begun = Store(part)
+    begun.write_json(CONFIG, config.plain())
+    if own_tasks:
+        forget_tasks(begun, 1)
     part.rename(folder)
     return Store.open(folder)
 

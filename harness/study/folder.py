@@ -38,7 +38,8 @@ class StudyFolder:
 
     @classmethod
     def begin(cls, folder: Path, study: Study) -> StudyFolder:
-        """The folder, new or to be gone on with. Arms and seeds may have been added since.
+        """The folder, new or to be gone on with. Arms, comparisons and seeds may have been added
+        since.
 
         Raises ``RunError`` if anything else of the study has changed since it was begun.
         """
@@ -95,7 +96,7 @@ class StudyFolder:
         if arm.as_long_as:
             seconds = self.cpu_seconds(Turn(seed=turn.seed, arm=arm.as_long_as))
             config = _with_option(config, arm.budget, round(max(seconds, 1.0), 1))
-        return branch(self.run_folder(origin), target, config)
+        return branch(self.run_folder(origin), target, config, own_tasks=arm.own_tasks)
 
     def cpu_seconds(self, turn: Turn) -> float:
         """What the arm cost beyond SFT: all that it took to make its tasks and to train on them,
@@ -141,6 +142,7 @@ def _with_option(config: LoopConfig, option: str, value: Json) -> LoopConfig:
 
 def _refuse_changes(folder: Path, begun: dict[str, Json], now: dict[str, Json]) -> None:
     arms, others = begun.pop("arms"), now.pop("arms")
+    compared, more_compared = begun.pop("comparisons"), now.pop("comparisons")
     seeds, more = begun.pop("seeds"), now.pop("seeds")
     assert isinstance(arms, dict)
     assert isinstance(others, dict)
@@ -148,7 +150,9 @@ def _refuse_changes(folder: Path, begun: dict[str, Json], now: dict[str, Json]) 
     changed += [f"arms.{name}" for name in arms if _plain(arms[name]) != _plain(others.get(name))]
     if tuple(_items(seeds)) != tuple(_items(more))[: len(_items(seeds))]:
         changed.append("seeds")
-    now.update(arms=others, seeds=more)
+    if not set(map(_plain, _items(compared))) <= set(map(_plain, _items(more_compared))):
+        changed.append("comparisons")
+    now.update(arms=others, comparisons=more_compared, seeds=more)
     if changed:
         raise RunError(
             f"{folder} was begun with another study: {', '.join(changed)} differ",

@@ -25,7 +25,8 @@ class Arm:
 
     ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
     nothing is trained. ``settings`` replace those of the study (``rewards``, ``options``,
-    ``rounds``, ``restart``, ``pool``, ``recency``). ``after``: the arm whose run it goes on from.
+    ``rounds``, ``restart``, ``pool``, ``recency``). ``own_tasks``: its targeted tasks are made anew
+    from the shared patterns, by its settings. ``after``: the arm whose run it goes on from.
     ``as_long_as``: the arm whose CPU time it may use, all cores together, set in seconds as the
     option ``budget`` ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the
     study's seeds; None: all. Arms of the group "main" run before others.
@@ -35,6 +36,7 @@ class Arm:
     trains: Trains = "nothing"
     start: Literal["base", "sft"] = "sft"
     settings: dict[str, Any] = field(default_factory=dict)
+    own_tasks: bool = False
     after: str = ""
     as_long_as: str = ""
     budget: str = ""
@@ -194,6 +196,12 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
         raise ConfigError(
             f"[arms.{name}] in {where}: RL begins at the SFT checkpoint, found {arm.start!r}",
             hint="Leave `start` out.",
+        )
+    if arm.own_tasks and (arm.trains != "targeted" or arm.after):
+        raise ConfigError(
+            f"[arms.{name}] in {where}: own_tasks is for an arm that trains on targeted tasks from "
+            "the shared patterns on",
+            hint='Set trains = "targeted" and leave `after` out, or leave `own_tasks` out.',
         )
     rounds = study.config(name, study.seeds[0]).rounds
     if rounds > 1 and arm.trains == "untargeted":

@@ -37,6 +37,9 @@ VERSION = "template-4"
 LEVELS = ("plain", "alone", "as it failed")
 """How hard a candidate is: the feature and nothing else; one request as they come; as many."""
 
+MIXED = ("alone", "as it failed")
+"""The levels that candidates begin at in turn where none is chosen."""
+
 IN_VAIN = 60
 """Tasks of a generator in a row without the wanted feature that show that it does not make it."""
 
@@ -55,13 +58,13 @@ class Options:
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
     is the share of the members with it times the logarithm of its lift. ``level``: of the first
-    candidates, one of ``LEVELS``.
+    candidates, one of ``LEVELS``; "mixed": as many of each of ``MIXED``.
     """
 
     dominant: float = 0.25
     lift: float = 1.5
     telling: float = 0.5
-    level: Literal["plain", "alone", "as it failed"] = "alone"
+    level: Literal["plain", "alone", "as it failed", "mixed"] = "alone"
 
 
 Member = tuple[Episode, Diagnosis]
@@ -79,6 +82,8 @@ class TemplateInjector:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        first = MIXED if options.level == "mixed" else (options.level,)
+        self._first = [LEVELS.index(level) for level in first]
         self._levels: dict[tuple[str, str], int] = {}
 
     def hear(self, task: Task, *, too_hard: bool) -> None:
@@ -87,11 +92,13 @@ class TemplateInjector:
         if origin is None or (too_hard and origin.mutation):
             return
         key = (origin.pattern_id, origin.feature)
-        level = self._level(*key) + (-1 if too_hard else 1)
+        level = self._levels.get(key, LEVELS.index(origin.level)) + (-1 if too_hard else 1)
         self._levels[key] = min(max(level, 0), len(LEVELS) - 1)
 
-    def _level(self, pattern: str, feature: str) -> int:
-        return self._levels.get((pattern, feature), LEVELS.index(self.options.level))
+    def _level(self, pattern: str, feature: str, lap: int) -> int:
+        # Every other candidate is woven, so levels change after two.
+        first = self._first[lap // 2 % len(self._first)]
+        return self._levels.get((pattern, feature), first)
 
     async def inject(
         self, pattern: ErrorPattern, members: Members, domain: Domain, *, round: int, seed: int
@@ -112,11 +119,13 @@ class TemplateInjector:
         exemplars = pattern.exemplars or tuple(m.trajectory.id for m, _ in ordered[:EXEMPLARS])
         parents = {name: cycle(_those_with(name, ordered)) for name in names}
         reason: ConfigError | CannotInject | None = None
+        laps = count()
         while streams:
+            lap = next(laps)
             for name in list(streams):
                 parent = next(parents[name])
                 try:
-                    level = self._level(pattern.id, name)
+                    level = self._level(pattern.id, name, lap)
                     task = streams[name].after(parent, LEVELS[level])
                 except (ConfigError, CannotInject) as error:
                     reason = error

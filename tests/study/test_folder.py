@@ -20,6 +20,7 @@ TABLE: dict[str, Any] = {
     "arms": {
         "sft": {},
         "targeted": {"trains": "targeted"},
+        "own": {"trains": "targeted", "own_tasks": True},
         "longer": {"trains": "targeted", "after": "targeted", "settings": {"rounds": 2}},
         "continued": {
             "trains": "demonstrations",
@@ -49,10 +50,13 @@ def folder(tmp_path: Path) -> StudyFolder:
     return begun
 
 
-def test_arms_and_seeds_may_be_added_and_nothing_else_changed(tmp_path: Path) -> None:
-    StudyFolder.begin(tmp_path, study())
-    StudyFolder.begin(tmp_path, study(seeds=[0, 1, 2], arms={**TABLE["arms"], "more": {}}))
+def test_arms_seeds_and_comparisons_may_be_added_and_nothing_else_changed(tmp_path: Path) -> None:
+    pairs = [{"arm": "targeted", "against": "sft"}, {"arm": "longer", "against": "sft"}]
+    StudyFolder.begin(tmp_path, study(comparisons=pairs[:1]))
+    more = {"arms": {**TABLE["arms"], "more": {}}, "comparisons": pairs}
+    StudyFolder.begin(tmp_path, study(seeds=[0, 1, 2], **more))
     for changes, named in (
+        ({"comparisons": pairs[1:]}, "comparisons"),
         ({"seeds": [0]}, "arms.more, seeds"),
         ({"settings": {"preset": "default", "domain": "weather"}}, "settings"),
         ({"expectations": [{"says": "so", "arm": "sft"}]}, "expectations"),
@@ -82,6 +86,25 @@ def test_an_arm_begins_with_what_is_shared_and_settings_of_its_own(folder: Study
     assert longer.is_done("train rl-1")
     assert longer.config["rounds"] == 2
     assert targeted.config["rounds"] == 1
+
+
+def test_an_arm_that_makes_its_own_tasks_begins_with_the_patterns_and_no_task(
+    folder: StudyFolder,
+) -> None:
+    shared = folder.open_run(Turn(seed=0, arm=SHARED))
+    for name in ("patterns.jsonl", "tasks.jsonl", "proofs.jsonl"):
+        shared.append(f"rounds/1/{name}", {})
+    for station in ("discover 1", "inject 1"):
+        shared.finish(station, 1.0)
+    own = folder.open_run(Turn(seed=0, arm="own"))
+    other = folder.open_run(Turn(seed=0, arm="targeted"))
+    assert own.is_done("discover 1")
+    assert own.has("rounds/1/patterns.jsonl")
+    assert not own.is_done("inject 1")
+    assert not any(own.has(f"rounds/1/{name}.jsonl") for name in ("tasks", "proofs"))
+    for kept in (shared, other):
+        assert kept.is_done("inject 1")
+        assert kept.has("rounds/1/tasks.jsonl")
 
 
 def test_a_copy_that_was_cut_off_is_begun_again(folder: StudyFolder) -> None:

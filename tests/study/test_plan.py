@@ -95,6 +95,7 @@ def test_what_an_arm_has_no_use_for_is_left_out_of_its_settings() -> None:
         ({"arms": arms(last={"after": "plain", "group": "ablation"})}, "more seeds"),
         ({"arms": arms(rl={"trains": "targeted", "start": "base"})}, "begins at the SFT"),
         ({"arms": arms(c={"trains": "untargeted", "settings": {"rounds": 2}})}, "no rounds"),
+        ({"arms": arms(c={"trains": "untargeted", "own_tasks": True})}, "own_tasks is for"),
         ({"comparisons": [{"arm": "targetd", "against": "sft"}]}, "no arm 'targetd'"),
     ],
 )

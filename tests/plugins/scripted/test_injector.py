@@ -190,8 +190,9 @@ def test_tasks_ask_for_as_much_as_the_failure_unless_they_are_to_be_easier() -> 
             len(task.scenario.requests)
             for task in inject(pattern(wrong_variant=4), members, retail, 12, level=level)
         )
-        for level in ("plain", "alone", "as it failed")
+        for level in ("plain", "alone", "as it failed", "mixed")
     }
+    assert min(counts["mixed"][1], counts["mixed"][3]) >= 4
     assert counts["as it failed"][3] >= 10
     assert counts["alone"][1] >= 10
     assert counts["plain"][1] >= 10
