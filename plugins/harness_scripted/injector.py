@@ -31,11 +31,13 @@ from harness.types import (
     stable_seed,
 )
 
-VERSION = "template-4"
+VERSION = "template-5"
 """Of the way candidates are made, for their lineage."""
 
-LEVELS = ("plain", "alone", "as it failed")
-"""How hard a candidate is: the feature and nothing else; one request as they come; as many."""
+LEVELS = ("plain", "alone", "as it failed", "longer")
+"""How hard a candidate is: the feature and nothing else; one request as they come; as many as in
+the failure; one more.
+"""
 
 MIXED = ("alone", "as it failed")
 """The levels that candidates begin at in turn where none is chosen."""
@@ -57,8 +59,8 @@ class Options:
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach.
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
-    is the share of the members with it times the logarithm of its lift. ``level``: of the first
-    candidates, one of ``LEVELS``; "mixed": as many of each of ``MIXED``.
+    is the share of the members with it times the logarithm of its lift. ``level``: where
+    candidates begin, one of ``LEVELS``; "mixed": as often at each of ``MIXED``.
     """
 
     dominant: float = 0.25
@@ -125,8 +127,8 @@ class TemplateInjector:
             for name in list(streams):
                 parent = next(parents[name])
                 try:
-                    level = self._level(pattern.id, name, lap)
-                    task = streams[name].after(parent, LEVELS[level])
+                    first = self._level(pattern.id, name, lap)
+                    task, level = streams[name].after(parent, first)
                 except (ConfigError, CannotInject) as error:
                     reason = error
                     del streams[name]
@@ -170,23 +172,24 @@ class _Stream:
         self.said: set[str] = set()
         self.impossible: dict[str, ConfigError] = {}
 
-    def after(self, parent: Member, level: str) -> Task | None:
-        """A task after the failure; None if the generator has no more.
+    def after(self, parent: Member, first: int) -> tuple[Task | None, int]:
+        """A task after the failure (None if the generator has no more) and its level, by place.
 
-        It is of a higher level where this one has said all it can say, or asks for one thing more.
-        Raises ``CannotInject`` or ``ConfigError`` if there is none with the feature.
+        That is a higher one than the ``first`` where this has said all it can say. Raises
+        ``CannotInject`` or ``ConfigError`` if there is none with the feature.
         """
         number = next(self.numbers)
         failed = len(parent[0].task.scenario.requests)
-        lengths = [(1, True), (1, False), (failed, False), (failed + 1, False)]
-        task = None
-        for length, plain in lengths[LEVELS.index(level) :]:
-            task = self._made_after(parent, length, plain, number)
+        lengths = (1, 1, failed, failed + 1)
+        task, level = None, first
+        for level in range(first, len(LEVELS)):
+            plain = LEVELS[level] == "plain"
+            task = self._made_after(parent, lengths[level], plain, number)
             said = "" if task is None else stable_id([r.says for r in task.scenario.requests])
             if task is None or said not in self.said:
                 self.said.add(said)
-                return task
-        return task
+                break
+        return task, level
 
     def _made_after(self, parent: Member, length: int, plain: bool, number: int) -> Task | None:
         request = failed_request(parent)

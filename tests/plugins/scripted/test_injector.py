@@ -193,6 +193,10 @@ def test_tasks_ask_for_as_much_as_the_failure_unless_they_are_to_be_easier() -> 
         for level in ("plain", "alone", "as it failed", "mixed")
     }
     assert min(counts["mixed"][1], counts["mixed"][3]) >= 4
+    made = inject(pattern(wrong_variant=4), members, retail, 12, level="alone")
+    for task in made:
+        assert task.origin
+        assert (task.origin.level == "alone") is (len(task.scenario.requests) == 1)
     assert counts["as it failed"][3] >= 10
     assert counts["alone"][1] >= 10
     assert counts["plain"][1] >= 10
