@@ -261,11 +261,11 @@ class Report:
 
 
 def arm_label(name: str) -> str:
-    """What readers call an arm: "SFT", "RL round 1", "control 1"; unknown names as they are."""
+    """What readers call an arm: "SFT", "round 1", "control 1"; unknown names as they are."""
     known = {"base": "base", "sft": "SFT"}
     kind, _, number = name.partition("-")
     if number.isdecimal() and kind in ("rl", "control"):
-        return f"{'RL round' if kind == 'rl' else kind} {number}"
+        return f"{'round' if kind == 'rl' else kind} {number}"
     return known.get(name, name)
 
 

@@ -159,9 +159,9 @@ class Page(HTMLParser):
 
 def test_the_main_table_has_a_row_per_arm_with_intervals_on_one_line(document: Document) -> None:
     lines = printed(document).splitlines()
-    row = next(line for line in lines if line.startswith("RL round 1"))
+    row = next(line for line in lines if line.startswith("round 1"))
     assert re.split(r"\s{2,}", row.strip()) == [
-        "RL round 1",
+        "round 1",
         "55.6 [47.8, 62.8]",
         "44.9 [37.1, 52.1]",
         "38.8 [31.0, 46.0]",
@@ -229,8 +229,8 @@ def test_no_line_is_wider_than_the_console_and_no_interval_is_torn(
 
 def test_a_narrow_console_stacks_the_interval_under_its_value(document: Document) -> None:
     lines = printed(document, 80).splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("RL round 1"))
-    assert lines[at].split()[3:7] == ["55.6", "44.9", "38.8", "33.1"]
+    at = next(i for i, line in enumerate(lines) if line.startswith("round 1"))
+    assert lines[at].split()[2:6] == ["55.6", "44.9", "38.8", "33.1"]
     assert lines[at + 1].index("[47.8, 62.8]") == lines[at].index("55.6")
 
 
@@ -427,7 +427,7 @@ def test_stations_can_show_patterns_or_the_pool_alone(document: Document) -> Non
 def test_rounds_and_intervals_are_read_into_types(document: Document) -> None:
     report = read_report(document)
     assert report.rounds == (1, 2)
-    assert report.arms[2].label == "RL round 1"
+    assert report.arms[2].label == "round 1"
     assert report.arms[2].differences[4].low == 7.6
     assert report.training[0].curves["loss"][1] == (2.0, 1.5)
     assert report.missing == ()

@@ -51,7 +51,7 @@ def finished(harness: Harness, finish: Finish, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("weather")
     status, out, err = finish(loop(harness, written(folder, sft="seconds = 20"), folder / "run"))
     assert status == 0, err
-    assert "RL round 1" in out
+    assert "round 1" in out
     return folder / "run"
 
 
