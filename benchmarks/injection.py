@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 from variety import Variety, measure
 from weak_agents import WEAKNESSES, WeakAgent
@@ -34,7 +35,7 @@ from harness_asyncio.executor import asyncio_executor
 from harness_faiss.clusterer import faiss_clusterer
 from harness_retail.domain import RetailDomain
 from harness_scripted.expert import oracle
-from harness_scripted.injector import LEVELS, template_injector
+from harness_scripted.injector import First, template_injector
 from harness_scripted.judge import rule_judge
 from harness_scripted.user import scripted_user
 
@@ -316,7 +317,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--untargeted", type=int, default=400, help="untargeted tasks")
     parser.add_argument("--many", type=int, default=1000, help="tasks for yield and speed")
     parser.add_argument("--leaks", type=int, default=40, help="planted leaks of each kind")
-    parser.add_argument("--level", choices=LEVELS, default="plain", help="of the candidates")
+    levels = get_args(First)
+    parser.add_argument("--level", choices=levels, default="plain", help="of the candidates")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--markdown", action="store_true", help="also write docs/injection.md")
     options = parser.parse_args(arguments)

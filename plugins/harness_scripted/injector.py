@@ -39,8 +39,11 @@ LEVELS = ("plain", "alone", "as it failed", "longer")
 the failure; one more.
 """
 
+First = Literal["plain", "alone", "as it failed", "mixed"]
+"""Where candidates may begin."""
+
 MIXED = ("alone", "as it failed")
-"""The levels that candidates begin at in turn where none is chosen."""
+"""The levels that candidates begin at in turn where they are to be "mixed"."""
 
 IN_VAIN = 60
 """Tasks of a generator in a row without the wanted feature that show that it does not make it."""
@@ -60,13 +63,13 @@ class Options:
     ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
     is the share of the members with it times the logarithm of its lift. ``level``: where
-    candidates begin, one of ``LEVELS``; "mixed": as often at each of ``MIXED``.
+    candidates begin, one of ``LEVELS``, or "mixed": as often at each of ``MIXED``.
     """
 
     dominant: float = 0.25
     lift: float = 1.5
     telling: float = 0.5
-    level: Literal["plain", "alone", "as it failed", "mixed"] = "alone"
+    level: First = "alone"
 
 
 Member = tuple[Episode, Diagnosis]
