@@ -69,7 +69,7 @@ class Options:
     dominant: float = 0.25
     lift: float = 1.5
     telling: float = 0.5
-    level: First = "alone"
+    level: First = "mixed"
 
 
 Member = tuple[Episode, Diagnosis]

@@ -35,8 +35,9 @@ less, is *confirmed* if the interval of its difference from each of the others i
 *refuted* if one is above. All else is *undecided*."""
 
 _SORTS = """\
-Differences of Pass^1 on the test tasks that carry a tag of the domain, or do not. The intervals
-are not corrected for their number: one in twenty leaves out 0 by chance."""
+Differences of Pass^1 on the test tasks that carry a tag of the domain, and on those that do not,
+for tags that about half of them carry. The intervals are not corrected for their number: one in
+twenty leaves out 0 by chance."""
 
 _PATTERNS = """\
 Failures of the test tasks per 100 conversations. A failure belongs to the round-1 pattern of

@@ -28,9 +28,8 @@ from harness.study.reading import Result, Results
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""
 
-RARE, EVEN = 0.1, 1 / 3
-"""Tags of a smaller share of the tasks are left out; from this share on the others are a sort, too.
-"""
+EVEN = 1 / 3
+"""A tag that a smaller share of the tasks carries, or lacks, splits off too few."""
 
 ALL = "all that tasks were made for"
 OTHER = "in no pattern of round 1"
@@ -61,27 +60,20 @@ def difference_table(results: Results) -> str:
 
 
 def sort_table(results: Results) -> str:
-    """Where on the test tasks the differences are that something was expected of: by tag, and for
-    tags that about half of the tasks carry, on the other tasks as well.
+    """Where the differences that the study names are: on test tasks with and without a tag, for the
+    tags that about half of the tasks carry.
     """
-    expected = [one for one in results.study.expectations if one.shows == "difference"]
-    pairs = list(dict.fromkeys((one.arm, one.against) for one in expected))
-    pairs = [(arm, against) for arm, against in pairs if results.seeds(arm, against)]
-    sorts = []
+    head, masks = [""], []
     for tag, mask in results.tags().items():
-        if mask.mean() >= RARE:
-            sorts.append((tag, mask))
         if EVEN <= mask.mean() <= 1 - EVEN:
-            sorts.append((f"not {tag}", ~mask))
-    rows = [
-        [
-            clean(name, 60),
-            count(int(mask.sum())),
-            *(_difference(difference(results, *pair, 1, among=mask)) for pair in pairs),
-        ]
-        for name, mask in sorts
-    ]
-    return table(["tag", "tasks", *(f"`{a}` − `{b}`" for a, b in pairs)], rows if pairs else [])
+            head += [f"`{clean(tag, 30)}` ({mask.sum()})", f"not ({(~mask).sum()})"]
+            masks += [mask, ~mask]
+    rows = []
+    for one in results.study.comparisons:
+        if masks and results.seeds(one.arm, one.against):
+            among = [difference(results, one.arm, one.against, 1, among=mask) for mask in masks]
+            rows.append([f"`{one.arm}` − `{one.against}`", *map(_difference, among)])
+    return table(head, rows)
 
 
 def learning_table(results: Results) -> str:
