@@ -35,6 +35,9 @@ WIDTH = 980.0
 NAMES = 300.0
 """Pixels for names at the left, and for a legend at the right."""
 
+FITTING = 38
+"""Characters of a label that have room there."""
+
 MOST_PATTERNS = 10
 
 
@@ -75,7 +78,7 @@ def pass_plot(results: Results) -> str:
         points = [(frame.x(k + shift), frame.y(one.value)) for k, one in there.items()]
         shapes.append(path(points, kind))
         shapes += [upright(frame, frame.x(k + shift), one, kind) for k, one in there.items()]
-    names = [results.label(arm) for arm in arms]
+    names = [_named(results, arm) for arm in arms]
     shapes.append(legend(WIDTH - NAMES, 60, names))
     title = "Pass^k on the test tasks, percent, with 95% intervals over seeds and tasks"
     return picture(WIDTH, 400, title, frame.title(title), *shapes)
@@ -109,7 +112,7 @@ def rollout_plot(results: Results) -> str:
     return _lines(
         "Pass^1 on the test tasks over rollouts trained on, percent, with 95% intervals",
         {
-            results.label(arm): [(point.rollouts, point.passes) for point in line]
+            _named(results, arm): [(point.rollouts, point.passes) for point in line]
             for arm, line in lines.items()
         },
         "rollouts",
@@ -176,7 +179,7 @@ def training_plot(results: Results) -> str:
             points = [(frame.x(x), frame.y(y)) for x, y in line]
             shapes.append(path(points, kind))
             shapes.append(_end(points, kind))
-    shapes.append(legend(WIDTH - NAMES, 60, [results.label(arm) for arm in arms]))
+    shapes.append(legend(WIDTH - NAMES, 60, [_named(results, arm) for arm in arms]))
     title = "Training by step on each arm's own tasks, mean over seeds"
     return picture(WIDTH, 330, title, *shapes)
 
@@ -191,7 +194,7 @@ def pattern_plot(results: Results) -> str:
     if not rows or len(arms) < 2:
         return ""
     title = "Failures per 100 conversations on the test tasks by pattern, with 95% intervals"
-    return _rows(title, rows, [results.label(arm) for arm in arms], names=NAMES - 40)
+    return _rows(title, rows, [_named(results, arm) for arm in arms], names=NAMES - 40)
 
 
 def pattern_arms(results: Results) -> list[str]:
@@ -340,3 +343,9 @@ def _rows(
 
 def _end(points: Sequence[tuple[float, float]], kind: int) -> Markup:
     return mark(kind, *points[-1])
+
+
+def _named(results: Results, arm: str) -> str:
+    """The arm's label, or its name where that is too long; tables have both."""
+    found = results.label(arm)
+    return found if len(found) <= FITTING else arm
