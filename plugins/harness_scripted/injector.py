@@ -124,9 +124,9 @@ class TemplateInjector:
         exemplars = pattern.exemplars or tuple(m.trajectory.id for m, _ in ordered[:EXEMPLARS])
         parents = {name: cycle(_those_with(name, ordered)) for name in names}
         reason: ConfigError | CannotInject | None = None
-        laps = count()
-        while streams:
-            lap = next(laps)
+        for lap in count():
+            if not streams:
+                break
             for name in list(streams):
                 parent = next(parents[name])
                 try:
