@@ -49,13 +49,16 @@ class PackedAttention(torch.autograd.Function):
         slope = slopes[0].contiguous()
         of_query = torch.empty_like(query)
         of_key, of_value = torch.zeros_like(key), torch.zeros_like(value)
-        # The softmax takes back from each score what its row got on average.
+        # The softmax takes back from each score what its row got on average: in one more column.
         average = (slope * read).sum(-1, keepdim=True)
+        slope_less = torch.cat([slope, -average], -1)
+        value_one = torch.cat([value, torch.ones_like(average)], -1)
         for (begin, start, stop), weight in zip(_places(ctx.offsets), weights, strict=True):
-            here = slope[:, start:stop]
-            of_value[:, begin:stop].baddbmm_(weight.transpose(1, 2), here)
-            of_scores = torch.bmm(here, value[:, begin:stop].transpose(1, 2))
-            of_scores.sub_(average[:, start:stop]).mul_(weight)
+            of_value[:, begin:stop].baddbmm_(weight.transpose(1, 2), slope[:, start:stop])
+            of_scores = torch.bmm(
+                slope_less[:, start:stop], value_one[:, begin:stop].transpose(1, 2)
+            )
+            of_scores.mul_(weight)
             of_query[:, start:stop] = torch.bmm(of_scores, key[:, begin:stop])
             of_key[:, begin:stop].baddbmm_(of_scores.transpose(1, 2), query[:, start:stop])
         return of_query, of_key, of_value, None

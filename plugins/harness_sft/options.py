@@ -26,7 +26,7 @@ class Options:
     batch_size: PositiveInt = 32
     learning_rate: NonNegativeFloat = 3e-3
     max_length: PositiveInt = 2048
-    part_tokens: PositiveInt = 2048
+    part_tokens: PositiveInt = 4096
     eval_every: PositiveInt = 50
     patience: PositiveInt = 4
     save_every: PositiveInt = 100
