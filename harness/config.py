@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from harness.errors import ConfigError
 from harness.types import Json
@@ -27,6 +27,10 @@ else:
     D = TypeVar("D")
 
 PRESETS = ("quick", "default", "full")
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
 
 OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector", "admission"})
 """Option tables that belong to no plugin: model folders, calls to chat models, the roles that the
@@ -73,31 +77,31 @@ class LoopConfig:
     honest: str = ""
     observers: tuple[str, ...] = ()
     seed: int = 0
-    rounds: int = 1
+    rounds: PositiveInt = 1
     restart: Literal["sft", "previous"] = "sft"
     pool: Literal["union", "recent"] = "union"
-    recency: float = 1.0
-    keep_every: int = 0
+    recency: Share = 1.0
+    keep_every: NonNegativeInt = 0
     control: bool = True
-    validation_tasks: int = 100
-    validation_trials: int = 2
-    test_tasks: int = 100
-    test_trials: int = 4
-    targeted_tasks: int = 200
-    demonstrations: Annotated[int, Ge(1)] | None = None
-    easy_demonstrations: Annotated[float, Ge(0), Le(1)] = 0.0
-    heldout_demonstrations: int = 64
-    temperature: float = 0.7
-    max_steps: int = 80
-    max_errors: int = 10
-    conversation_seconds: float | None = None
-    min_coverage: float = 0.01
+    validation_tasks: PositiveInt = 100
+    validation_trials: PositiveInt = 2
+    test_tasks: PositiveInt = 100
+    test_trials: PositiveInt = 4
+    targeted_tasks: PositiveInt = 200
+    demonstrations: PositiveInt | None = None
+    easy_demonstrations: Share = 0.0
+    heldout_demonstrations: NonNegativeInt = 64
+    temperature: Annotated[float, Ge(0)] = 0.7
+    max_steps: PositiveInt = 80
+    max_errors: PositiveInt = 10
+    conversation_seconds: Annotated[float, Gt(0)] | None = None
+    min_coverage: Share = 0.01
     min_gap: float = 0.0
     blame_tests: bool = True
     keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
+    budget_usd: Annotated[float, Ge(0)] | None = None
+    budget_tokens: Annotated[int, Ge(0)] | None = None
     rewards: dict[str, float] = field(default_factory=dict)
     options: dict[str, dict[str, Json]] = field(default_factory=dict)
     preset: str = "default"

@@ -47,6 +47,14 @@ def test_a_value_of_the_wrong_type_is_an_error_that_shows_it(key: str, value: ob
         load_config(flags={key: value})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("test_tasks", 0), ("rounds", -1), ("recency", 1.5), ("temperature", -0.1)]
+)
+def test_a_number_out_of_bounds_is_an_error_that_shows_it(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"'{key}'.* (greater|less) than .*found {value}"):
+        load_config(flags={key: value})
+
+
 def test_a_file_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("rounds = [")
