@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
+from math import comb, prod
 from pathlib import Path
 from typing import get_args
 
@@ -55,19 +56,38 @@ Members = Sequence[tuple[Episode, Diagnosis]]
 class Column:
     """Tasks injected for one weakness, and how often agents fail on them.
 
-    ``rates`` and ``usual`` are failure rates by weakness in [0, 1]: on these tasks, and on
-    untargeted ones with as many requests.
+    ``rates``, ``usual`` and ``alike`` are failure rates by weakness in [0, 1]: on these tasks, on
+    untargeted ones with as many requests, and on requests of the same kinds in untargeted tasks.
     """
 
     weakness: str
     tasks: int
     rates: Mapping[str, float]
     usual: Mapping[str, float]
+    alike: Mapping[str, float]
 
     def ratio(self, weakness: str) -> float:
         """How many times as often the agent fails here; inf if it never does elsewhere."""
         rate, usual = self.rates[weakness], self.usual[weakness]
         return rate / usual if usual else (float("inf") if rate else 1.0)
+
+    def rises(self, weakness: str) -> bool:
+        """Whether the agent fails at least twice as often as elsewhere, and not by chance."""
+        return self._doubles(weakness, self.usual[weakness])
+
+    def rises_for_its_kinds(self, weakness: str) -> bool:
+        """Whether it does so even beside untargeted requests of the same kinds."""
+        return self._doubles(weakness, self.alike[weakness])
+
+    def _doubles(self, weakness: str, usual: float) -> bool:
+        """Chance: a binomial tail of at least 1% with a rate of half a percent or more."""
+        rate, floor = self.rates[weakness], max(usual, 0.005)
+        failures = round(rate * self.tasks)
+        chance = sum(
+            comb(self.tasks, n) * floor**n * (1 - floor) ** (self.tasks - n)
+            for n in range(failures, self.tasks + 1)
+        )
+        return rate >= 2 * usual and chance < 0.01
 
 
 def failed(policy: Policy, tasks: Sequence[Task], seed: int) -> dict[str, bool]:
@@ -119,6 +139,7 @@ def column(
         tasks=len(injected),
         rates=rates,
         usual={name: _as_long(usual[name], untargeted, lengths) for name in WEAKNESSES},
+        alike={name: _of_kinds(usual[name], untargeted, injected) for name in WEAKNESSES},
     )
 
 
@@ -130,6 +151,22 @@ def _as_long(fails: Mapping[str, bool], tasks: Sequence[Task], lengths: Mapping[
     known = {n: weight for n, weight in lengths.items() if n in rates}
     total = sum(known.values())
     return sum(w * sum(rates[n]) / len(rates[n]) for n, w in known.items()) / total
+
+
+def _of_kinds(
+    fails: Mapping[str, bool], untargeted: Sequence[Task], tasks: Sequence[Task]
+) -> float:
+    """The failure rate to expect on the tasks, were their requests untargeted ones of their kinds.
+
+    Rates of kinds are those of untargeted tasks that want one thing only; several fail by chance.
+    """
+    rates: dict[str, list[bool]] = {}
+    for task in untargeted:
+        if len(task.scenario.requests) == 1:
+            rates.setdefault(task.scenario.requests[0].kind, []).append(fails[task.id])
+    mean = {kind: sum(found) / len(found) for kind, found in rates.items()}
+    right = (prod(1 - mean.get(r.kind, 0.0) for r in task.scenario.requests) for task in tasks)
+    return 1 - sum(right) / len(tasks)
 
 
 # --- all of it ------------------------------------------------------------------------------------
@@ -288,11 +325,14 @@ def _rest(report: Report) -> list[str]:
         f"{kind.replace('_', ' ')} {n - report.leaks_admitted_by_kind[kind]} of {n}"
         for kind, n in report.leaks.items()
     )
-    cells = [c.ratio(agent) for c in report.columns for agent in WEAKNESSES if agent != c.weakness]
-    risen = sum(ratio >= 2 for ratio in cells)
+    pairs = [(c, agent) for c in report.columns for agent in WEAKNESSES if agent != c.weakness]
+    risen = [(c, agent) for c, agent in pairs if c.rises(agent)]
+    beyond = [(c, agent) for c, agent in risen if c.rises_for_its_kinds(agent)]
     gates = ", ".join(f"{row['gate']} {row['passed']}/{row['seen']}" for row in report.yields)
     return [
-        f"{risen} of the {len(cells)} cells off the diagonal are 2 or more.",
+        f"Off the diagonal {len(risen)} of the {len(pairs)} cells are 2 or more, and not by chance "
+        f"(binomial tail below 1%): {_listed(risen)}. Beside untargeted requests of the same kinds "
+        f"{len(beyond)} are: {_listed(beyond)}.",
         "",
         f"{report.admitted} tasks for all patterns together were admitted of {report.candidates} "
         f"candidates in {report.seconds} s by the clock ({report.cpu_seconds} CPU-seconds); "
@@ -307,6 +347,11 @@ def _rest(report: Report) -> list[str]:
         f"distance of the gold's shapes from the official retail tasks is {v.shape_distance:.2f} "
         f"(untargeted tasks: {v.untargeted_shape_distance:.2f}).",
     ]
+
+
+def _listed(cells: Sequence[tuple[Column, str]]) -> str:
+    named = (f"{agent} on tasks for {c.weakness}" for c, agent in cells)
+    return ", ".join(named).replace("_", " ") or "none"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

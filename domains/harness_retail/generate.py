@@ -53,16 +53,20 @@ def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
     number = 0
     while True:
         rng = random.Random(f"{seed}/{number}")
+        second: Task | None = None
         for attempt in range(_SHOPS_TRIED):
             plan = plan_task(recipe, rng)
             shop_seed = stable_seed("shop", seed, number // TASKS_PER_DATABASE, attempt)
             shop = database(database_name(recipe.split, shop_seed))
             task = _make_task(shop, plan, rng, compat, frozenset(map(spoken, recipe.about)))
-            if task is not None:
-                yield task
+            if task is not None and plan.avoided.isdisjoint(task.tags):
                 break
+            second = second or task
         else:
+            task = second
+        if task is None:
             raise impossible(plan.must)
+        yield task
         number += 1
 
 
@@ -72,7 +76,7 @@ def _make_task(
     """A task after the plan for the first customer who fits, relaxing the plan twice.
 
     Customers who have one of the products it is best about come first. What the plan avoids is in a
-    task only if all that fit have it.
+    task only if all who fit have it.
     """
     users = list(shop.users.values())
     for draft in (_as_wished, _as_must_be, _of_any_kind):

@@ -31,7 +31,7 @@ from harness.types import (
     stable_seed,
 )
 
-VERSION = "template-5"
+VERSION = "template-6"
 """Of the way candidates are made, for their lineage."""
 
 LEVELS = ("plain", "alone", "as it failed", "longer")
@@ -59,8 +59,9 @@ EXEMPLARS = 5
 class Options:
     """When a mistake kind, or a task's tag, counts as typical of a pattern, and how hard to begin.
 
-    ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach.
-    ``lift``: how many times as frequent among the members as among the train tasks a tag must be.
+    ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach,
+    and a tag beyond those with a tag before it. ``lift``: how many times as frequent among the
+    members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
     is the share of the members with it times the logarithm of its lift. ``level``: where
     candidates begin, one of ``LEVELS``, or "mixed": as often at each of ``MIXED``.
@@ -257,6 +258,8 @@ def leading_features(
 ) -> list[str]:
     """The features to ask for: of those that provoke a typical mistake of the pattern's the ones
     most telling among the members, or all if none is; without any, what the members have in common.
+    One that few members have but those with one before it is left out, and what was asked for comes
+    last: where the customer changed its mind each time, that is what they failed at.
 
     [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
     and none of them is of use.
@@ -264,18 +267,35 @@ def leading_features(
     if not domain.features:
         return [""]
     telling = _telling(members, domain, options.lift)
+    ranked = sorted(telling, key=lambda name: -telling[name])
     kinds = _dominant(pattern, members, options.dominant)
     likely: list[str] = []
     for kind in kinds:
         provoking = [feature.name for feature in domain.features if kind in feature.provokes]
         most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
-        likely += [name for name in provoking if telling.get(name, 0.0) >= options.telling * most]
-    names = list(dict.fromkeys(likely)) or sorted(telling, key=lambda name: -telling[name])[:2]
+        found = [n for n in ranked if n in provoking and telling[n] >= options.telling * most]
+        likely += _needed(found, members, options.dominant) or found or provoking
+    names = list(dict.fromkeys(likely)) or ranked[:2]
     if not names:
         raise CannotInject(
             f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
             "is more frequent among its failures than elsewhere"
         )
+    return names
+
+
+def _needed(ranked: Sequence[str], members: Members, share: float) -> list[str]:
+    """The features that are the first that such a share of the members has, kinds of requests after
+    others.
+    """
+    left = [set(episode.task.tags) for episode, _ in members]
+    kinds = {r.kind for episode, _ in members for r in episode.task.scenario.requests}
+    names = []
+    for name in sorted(ranked, key=lambda name: name in kinds):
+        without = [tags for tags in left if name not in tags]
+        if len(left) - len(without) >= share * len(members):
+            names.append(name)
+            left = without
     return names
 
 

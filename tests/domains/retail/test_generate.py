@@ -430,7 +430,7 @@ def test_an_exchange_is_not_refused_where_a_modification_would_do() -> None:
         assert OPERATIONS[kind].wrong_statuses == ("processed",)
 
 
-@pytest.mark.parametrize("feature", ["same_but", "several_items", "exchange"])
+@pytest.mark.parametrize("feature", ["same_but", "several_items", "exchange", "fallback"])
 @pytest.mark.parametrize("plain", [True, False])
 def test_tasks_are_without_what_they_are_best_without_unless_it_is_required(
     feature: str, plain: bool

@@ -87,6 +87,23 @@ def test_each_feature_that_provokes_a_dominant_kind_gets_its_turn(
     assert tags["two_requests"] == 0
 
 
+def test_what_was_asked_for_is_no_feature_where_another_explains_the_failures(play: Play) -> None:
+    retail = RetailDomain()
+
+    def failed(*required: str, count: int = 6) -> Members:
+        tasks = islice(retail.generate(3, Recipe(required=required, requests=1)), count)
+        return failures(play, list(tasks), "wrong_address", "modify_pending_order_address")
+
+    def asked(members: Members) -> set[str]:
+        made = inject(pattern(wrong_address=6), members, retail, count=6, level="plain")
+        return {task.origin.feature for task in made if task.origin}
+
+    changed = failed("change_of_mind", "modify_address")
+    assert asked(changed) == {"change_of_mind"}
+    assert asked([*changed, *failed("modify_address")]) == {"change_of_mind", "modify_address"}
+    assert asked([*changed, *failed("modify_address", count=1)]) == {"change_of_mind"}
+
+
 def test_lineage_is_complete(members: Members, weather: Domain) -> None:
     made = inject(pattern(wrong_alert=5), members, weather)
     parents = {episode.trajectory.id: episode.task.id for episode, _ in members}
