@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
 from harness_sft.batches import IGNORED, Part, Row, deal_rows, rounded, split_rows
+from harness_sft.losses import LabelLoss
 from harness_sft.packing import label_logits
 
 Gradient = list[Tensor | None]
@@ -27,24 +28,26 @@ class ImitationTrainer(SFTTrainer):
 
     The gradient is that of the mean loss per label over the whole batch. With ``cores`` (which asks
     for packed parts on a CPU) each core runs its share of the parts on a thread of its own, which
-    beats threads inside each operation; with 0 the one share runs as in TRL.
+    beats threads inside each operation, through ``learner``: the model, or a twin of it in another
+    type that takes its weights over before each step. With 0 the one share runs as in TRL.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
         *,
+        learner: PreTrainedModel,
         batches: Iterator[Sequence[Row]],
         part_tokens: int,
         pad: int,
         rate: Callable[[int], float],
         cores: int,
-        bf16: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(model, **kwargs)
         self.remove_callback(PrinterCallback)
-        self._learner = model
+        self._master = model
+        self._learner = learner
         self.last_loss = float("nan")
         self.tokens = 0
         self._batches = batches
@@ -53,7 +56,6 @@ class ImitationTrainer(SFTTrainer):
         config = model.config.get_text_config()
         self._longest: int = getattr(config, "max_position_embeddings", 0) or sys.maxsize
         self._rate = rate
-        self._bf16 = bf16
         self._cores = cores
         self._pool = ThreadPoolExecutor(
             max(1, cores), initializer=torch.set_num_threads, initargs=(1,)
@@ -82,7 +84,7 @@ class ImitationTrainer(SFTTrainer):
         labels = _count_labels(parts)
         self.tokens += sum(len(row["input_ids"]) for row in rows)
         if self._cores:
-            self.last_loss = self._step_on_cores(model, shares, labels)
+            self.last_loss = self._step_on_cores(shares, labels)
         else:
             step: Callable[..., Tensor] = super().training_step
             self.last_loss = sum((float(step(model, part, labels)) for part in parts), 0.0)
@@ -101,10 +103,10 @@ class ImitationTrainer(SFTTrainer):
         """The mean loss per label (nats) of rows that are not trained on."""
         parts = self.parts(rows)
         labels = _count_labels(parts)
+        self._take_weights()
         self._learner.train(False)
         if self._cores:
-            losses = self._pool.map(lambda part: self._loss(self._learner, part, labels), parts)
-            total = sum(map(float, losses), 0.0)
+            total = sum(map(float, self._pool.map(self._loss, parts)), 0.0) / labels
         else:
             loss: Callable[..., Tensor] = self.compute_loss
             ready = [self._prepare_inputs(part) for part in parts]
@@ -117,16 +119,15 @@ class ImitationTrainer(SFTTrainer):
         """Let the threads go."""
         self._pool.shutdown()
 
-    def _step_on_cores(
-        self, model: nn.Module, shares: Sequence[Sequence[Part]], labels: int
-    ) -> float:
-        model.train()
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
+    def _step_on_cores(self, shares: Sequence[Sequence[Part]], labels: int) -> float:
+        self._take_weights()
+        self._learner.train()
+        weights = _trained(self._learner)
 
         def run(share: Sequence[Part]) -> tuple[float, Gradient]:
             total, gradient = 0.0, _nothing(weights)
             for part in share:
-                loss = self._loss(model, part, labels)
+                loss = self._loss(part) / labels
                 total += float(loss)
                 gradient = _plus(gradient, torch.autograd.grad(loss, weights, allow_unused=True))
             return total, gradient
@@ -135,15 +136,28 @@ class ImitationTrainer(SFTTrainer):
         for loss, slopes in self._pool.map(run, shares):
             total += loss
             gradient = _plus(gradient, slopes)
-        for weight, slope in zip(weights, gradient, strict=True):
+        for weight, slope in zip(_trained(self._master), gradient, strict=True):
             weight.grad = slope
         return total
 
-    def _loss(self, model: nn.Module, part: Part, labels: int) -> Tensor:
-        # The cache of casts is one for all threads; without it each thread has graphs of its own.
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16, cache_enabled=False):
-            logits, wanted = label_logits(model, part)
-        return functional.cross_entropy(logits.float(), wanted, reduction="sum") / labels
+    def _loss(self, part: Part) -> Tensor:
+        loss: Callable[..., Tensor] = LabelLoss.apply
+        return loss(*label_logits(self._learner, part))
+
+    @torch.no_grad()
+    def _take_weights(self) -> None:
+        if self._learner is not self._master:
+            pairs = zip(self._learner.parameters(), self._master.parameters(), strict=True)
+            for own, weight in pairs:
+                own.copy_(weight)
+
+
+def twin(model: PreTrainedModel, kind: torch.dtype) -> PreTrainedModel:
+    """A copy of the model with weights of that type; what is no weight stays as it is."""
+    made = copy.deepcopy(model)
+    for weight in made.parameters():
+        weight.data = weight.data.to(kind)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +185,11 @@ def _nothing(weights: Sequence[Tensor]) -> Gradient:
     return [None] * len(weights)
 
 
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]
+
+
 def _plus(one: Gradient, other: Sequence[Tensor | None]) -> Gradient:
+    """The sum, in float32; the first is lost."""
     pairs = zip(one, other, strict=True)
-    return [b if a is None else a if b is None else a.add_(b) for a, b in pairs]
+    return [a if b is None else b.float() if a is None else a.add_(b) for a, b in pairs]

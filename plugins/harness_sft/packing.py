@@ -32,9 +32,7 @@ def packed_attention(
     ``query`` is (1, heads, tokens, width); ``cu_seq_lens_q`` are the offsets where conversations
     begin, and the end. Returns (1, tokens, heads, width).
     """
-    if torch.is_autocast_enabled(query.device.type):
-        kind = torch.get_autocast_dtype(query.device.type)
-        query, key, value = query.to(kind), key.to(kind), value.to(kind)
+    query, key = query.to(value.dtype), key.to(value.dtype)
     groups = query.shape[1] // key.shape[1]
     attend: Callable[..., torch.Tensor] = PackedAttention.apply
     read = attend(

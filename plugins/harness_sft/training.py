@@ -19,7 +19,7 @@ from harness.protocols import TrainingJob
 from harness.snapshots import Snapshots
 from harness.types import Json, stable_id
 from harness_sft.batches import Batches, Row, load, token_rows
-from harness_sft.imitation import ImitationTrainer
+from harness_sft.imitation import ImitationTrainer, twin
 from harness_sft.options import Options
 from harness_sft.packing import can_pack, packed
 from harness_sft.watch import Watch
@@ -47,6 +47,9 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         packs = on_cpu and can_pack(model, first[0]["input_ids"])
         bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
         cores = threads if packs else 0
+        learner = twin(model, torch.bfloat16) if packs and bf16 else model
+        if options.gradient_checkpointing and learner is not model:
+            learner.gradient_checkpointing_enable({"use_reentrant": False})
         pad = _pad_id(job.policy.tokenizer)
         collate = DataCollatorForLanguageModeling(pad, padding_free=packs)
         batches = Batches(first, rows, size=options.batch_size)
@@ -54,6 +57,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         watch = Watch(job, options, heldout, snapshots)
         trainer = ImitationTrainer(
             model=model,
+            learner=learner,
             args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
             train_dataset=Dataset.from_list(first[:1]),
             processing_class=job.policy.tokenizer,
@@ -63,10 +67,9 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
             pad=pad,
             rate=watch.schedule.factor,
             cores=cores,
-            bf16=bf16,
         )
         watch.follow(trainer)
-        with closing(trainer), packed(model) if packs else nullcontext():
+        with closing(trainer), packed(learner) if packs else nullcontext():
             trainer.train()
     job.policy.weights_changed()
     snapshots.clear()

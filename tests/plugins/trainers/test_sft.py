@@ -179,6 +179,33 @@ def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
     torch.testing.assert_close(with_packing, weights(policy.model), atol=1e-3, rtol=0)
 
 
+def test_in_16_bits_the_heldout_loss_is_that_of_the_policys_own_weights(
+    job: Jobs, policy: Any, world: Any
+) -> None:
+    heldout = [world.echo("a", 2), world.echo("b", 7)]
+    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
+    record = train(training, max_steps=12, threads=2, bf16=True)
+    assert {weight.dtype for weight in policy.model.parameters()} == {torch.float32}
+    rows = list(token_rows(heldout, policy, training.domain, 100))
+    losses = [
+        policy.model(**{name: torch.tensor([ids]) for name, ids in row.items()}).loss
+        * sum(label != -100 for label in row["labels"])
+        for row in rows
+    ]
+    labels = sum(label != -100 for row in rows for label in row["labels"])
+    assert record["heldout_loss"] == pytest.approx(float(sum(losses)) / labels, rel=0.02)
+
+
+def test_gradient_checkpoints_change_nothing_in_16_bits(job: Jobs, world: Any) -> None:
+    ends = []
+    for saves in (True, False):
+        policy = world.policy()
+        training = job(policy=policy, demonstrations=world.endless_echoes())
+        train(training, threads=2, bf16=True, gradient_checkpointing=saves)
+        ends.append(weights(policy.model))
+    assert torch.equal(*ends)
+
+
 def test_a_model_whose_tokens_meet_otherwise_than_in_full_attention_is_not_packed(
     world: Any,
 ) -> None:

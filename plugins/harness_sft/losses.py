@@ -1,0 +1,43 @@
+"""The loss of packed parts: cross-entropy a few places at a time, with its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness_sft.batches import IGNORED
+
+PLACES = 64
+"""Places whose scores are in float32 at once: with a small vocabulary they fit a core's cache."""
+
+
+class LabelLoss(torch.autograd.Function):
+    """Cross-entropy of ``logits`` (places, words) with ``labels`` (places), summed, in nats.
+
+    Places with the label ``IGNORED`` do not count. The gradient is made in the same pass, in the
+    type of the logits, so that their float32 form is never kept (as in Liger-Kernel,
+    arXiv:2410.10989); one backward pass may follow.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
+        total = torch.zeros((), device=logits.device)
+        ctx.slope = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        for start in range(0, len(labels), PLACES):
+            here = slice(start, start + PLACES)
+            scores = logits[here].float().log_softmax(-1)
+            kept = labels[here] != IGNORED
+            wanted = labels[here].clamp_min(0).unsqueeze(1)
+            total -= scores.gather(1, wanted).squeeze(1)[kept].sum()
+            if ctx.slope is not None:
+                scores.exp_().scatter_add_(1, wanted, scores.new_full(wanted.shape, -1.0))
+                scores[~kept] = 0.0
+                ctx.slope[here] = scores
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        slope, ctx.slope = ctx.slope, None
+        return slope.mul_(slopes[0]), None
