@@ -106,7 +106,8 @@ class ImitationTrainer(SFTTrainer):
         self._take_weights()
         self._learner.train(False)
         if self._cores:
-            total = sum(map(float, self._pool.map(self._loss, parts)), 0.0) / labels
+            loss_alone = torch.no_grad()(self._loss)  # each thread has a grad mode of its own
+            total = sum(map(float, self._pool.map(loss_alone, parts)), 0.0) / labels
         else:
             loss: Callable[..., Tensor] = self.compute_loss
             ready = [self._prepare_inputs(part) for part in parts]
