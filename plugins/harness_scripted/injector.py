@@ -60,8 +60,8 @@ class Options:
     """When a mistake kind, or a task's tag, counts as typical of a pattern, and how hard to begin.
 
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach,
-    and a tag beyond those with a tag before it. ``lift``: how many times as frequent among the
-    members as among the train tasks a tag must be.
+    and, where tasks begin plain, a tag beyond those with a tag before it. ``lift``: how many times
+    as frequent among the members as among the train tasks a tag must be.
     ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
     is the share of the members with it times the logarithm of its lift. ``level``: where
     candidates begin, one of ``LEVELS``, or "mixed": as often at each of ``MIXED``.
@@ -258,8 +258,9 @@ def leading_features(
 ) -> list[str]:
     """The features to ask for: of those that provoke a typical mistake of the pattern's the ones
     most telling among the members, or all if none is; without any, what the members have in common.
-    One that few members have but those with one before it is left out, and what was asked for comes
-    last: where the customer changed its mind each time, that is what they failed at.
+    Where tasks begin plain, one that few members have but those with one before it is left out, and
+    what was asked for comes last: where the customer changed its mind each time, that is what they
+    failed at.
 
     [""], for any task, where the domain has no features. Raises ``CannotInject`` where it has some,
     and none of them is of use.
@@ -274,7 +275,8 @@ def leading_features(
         provoking = [feature.name for feature in domain.features if kind in feature.provokes]
         most = max((telling.get(name, 0.0) for name in provoking), default=0.0)
         found = [n for n in ranked if n in provoking and telling[n] >= options.telling * most]
-        likely += _needed(found, members, options.dominant) or found or provoking
+        needed = _needed(found, members, options.dominant) if options.level == "plain" else ()
+        likely += needed or found or provoking
     names = list(dict.fromkeys(likely)) or ranked[:2]
     if not names:
         raise CannotInject(
