@@ -28,6 +28,7 @@ else:
 
 PRESETS = ("quick", "default", "full")
 
+# As pydantic names them; that is imported only where a configuration is read.
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
