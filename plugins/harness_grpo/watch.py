@@ -104,8 +104,12 @@ class Watch(TrainerCallback):
             self._job.policy.model.load_state_dict(self._best[1])
         elif self._options.seconds and self._seconds() >= self._options.seconds:
             self._stop(control, "seconds")
-        elif len(self._curve) % self._options.save_every == 0:
+        elif self._is_to_be_kept(len(self._curve)):
             self._snapshots.save(self._trainer, self._state())
+
+    def _is_to_be_kept(self, step: int) -> bool:
+        """Not after the last step: a run that went on from there would make one more."""
+        return step % self._options.save_every == 0 and step < self._options.steps
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``GrpoTrainer.train``."""

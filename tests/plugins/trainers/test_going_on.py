@@ -14,6 +14,7 @@ import torch
 
 from harness.errors import HarnessError, OutOfMemory, PluginFailed, RunError
 from harness.protocols import TrainingJob
+from harness.snapshots import Snapshots
 from harness.types import Episode
 from harness_grpo.options import Options as GrpoOptions
 from harness_grpo.trainer import GrpoTrainer
@@ -103,6 +104,22 @@ def test_a_killed_grpo_run_goes_on_to_the_same_losses_and_weights(
     assert steps == [4, 5, 6]
     assert without_times(resumed["curve"]) == without_times(straight["curve"])
     assert resumed["rollouts"] == straight["rollouts"]
+    assert same(resumed["weights"], straight["weights"])
+
+
+def test_a_grpo_run_killed_after_its_last_step_makes_no_step_too_many(
+    grpo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(snapshots: Snapshots) -> None:
+        raise Killed
+
+    straight = grpo(options=PLAIN, folder=tmp_path / "straight")
+    with monkeypatch.context() as patched:
+        patched.setattr(Snapshots, "clear", killed)
+        with suppress(Killed):
+            grpo(options=PLAIN, folder=tmp_path / "killed")
+    resumed = grpo(options=PLAIN, folder=tmp_path / "killed")
+    assert resumed["steps"] == straight["steps"]
     assert same(resumed["weights"], straight["weights"])
 
 
