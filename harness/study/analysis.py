@@ -89,6 +89,19 @@ def difference(
     return _estimated(results, apart if among is None else np.where(among, apart, np.nan))
 
 
+def by_sft(results: Results, arm: str) -> dict[str, Estimate | None]:
+    """An arm's Pass^1 on the tasks that SFT of the same seed solved in no trial, in some and in
+    all, over the seeds that both have.
+    """
+    seeds = results.seeds("sft", arm)
+    if not seeds:
+        return {}
+    before, now = results.passes("sft", 1, seeds), results.passes(arm, 1, seeds)
+    solved = {"never": before == 0, "sometimes": (before > 0) & (before < 100)}
+    solved["always"] = before == 100
+    return {how: _estimated(results, np.where(mask, now, np.nan)) for how, mask in solved.items()}
+
+
 def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:
     """Pass^1 of the weights that an arm had after a step, over the seeds that have them."""
     seeds = [s for s in results.seeds(arm) if step in [p.step for p in results.arms[arm][s].curve]]

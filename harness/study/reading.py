@@ -72,6 +72,7 @@ class Result:
     patterns: Sequence[Pattern] = ()
     training: Training = field(default_factory=Training)
     rollouts: Mapping[str, int] = field(default_factory=dict)
+    practice: Mapping[str, float | None] = field(default_factory=dict)
     curve: Sequence[Point] = ()
     pool: Mapping[str, int] = field(default_factory=dict)
     rounds: Sequence[Mapping[str, Any]] = ()

@@ -12,6 +12,7 @@ from harness.discovery import round_patterns
 from harness.evaluation import read_evaluation
 from harness.parts import Parts
 from harness.pool import rounds_of, tasks_of_round
+from harness.practised import Practised, courses, practised
 from harness.protocols import Domain
 from harness.rounds import pattern_rows, round_numbers, shift_rows
 from harness.shift import NONE
@@ -68,6 +69,7 @@ def arm_row(parts: Parts, store: Store, checkpoint: str) -> Row:
         "conduct": conduct_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
         "rollouts": rollouts(store, checkpoint),
+        "practice": practice_row([g for g in practised(store) if g.arm == checkpoint]),
         "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
         "pool": {str(n): len(tasks_of_round(store, n)) for n in rounds_of(store)},
         "rounds": pattern_rows(store, rounds) if len(rounds) > 1 else [],
@@ -87,6 +89,25 @@ def rollouts(store: Store, checkpoint: str) -> Row:
         since += played[here]
         here = parents[here]
     return {"since_sft": since, "in_all": sum(played.values())}
+
+
+def practice_row(groups: Sequence[Practised]) -> Row:
+    """In how many of a training's groups none, some and all rollouts succeeded, and the success
+    rate (percent) in the first and in the second half of the steps; {} without any group.
+    """
+    counted = [group for group in groups if group.trials]
+    if not counted:
+        return {}
+    never = sum(group.successes == 0 for group in counted)
+    always = sum(group.successes == group.trials for group in counted)
+    [course] = courses(counted)
+    return {
+        "never": never,
+        "sometimes": len(counted) - never - always,
+        "always": always,
+        "first": course.first,
+        "second": course.second,
+    }
 
 
 def conduct_row(episodes: Sequence[Episode], domain: Domain) -> Row:

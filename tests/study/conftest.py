@@ -81,6 +81,9 @@ def row(arm: str, seed: int, chances: Any, rng: np.random.Generator) -> dict[str
             "invalid": won.size // 7,
         },
         "training": {"steps": 18, "rollouts": 1728, "curve": curve} if trained else {},
+        "practice": {"never": 100, "sometimes": 80, "always": 20, "first": 30.0, "second": 34.5}
+        if trained
+        else {},
         "curve": [
             {"step": step, "outcomes": ["1" if one else "0" for one in won[:, 0]]}
             for step in ((6, 12) if kept else ())

@@ -8,6 +8,7 @@ import pytest
 from harness.study.analysis import (
     Judged,
     Verdict,
+    by_sft,
     curve_estimate,
     difference,
     estimate,
@@ -80,6 +81,18 @@ def test_a_difference_among_some_tasks_leaves_the_others_out() -> None:
     assert other
     assert (one.interval.value, one.tasks) == (25, 2)
     assert (other.interval.value, other.tasks) == (100, 1)
+
+
+def test_tasks_are_told_apart_by_what_sft_of_the_same_seed_made_of_them() -> None:
+    sft = [["0000", "1100", "1111"], ["1111", "0000", "0000"]]
+    arm = [["1100", "1000", "1111"], ["0000", "0000", "0000"]]
+    found = by_sft(results(by_hand({"sft": sft, "a": arm})), "a")
+    values = {how: one.interval.value for how, one in found.items() if one}
+    assert values == {"never": pytest.approx(100 * 0.5 / 3), "sometimes": 25, "always": 50}
+
+
+def test_without_sft_nothing_is_told_apart_by_it() -> None:
+    assert by_sft(results(by_hand({"a": [["1111"] * 3]})), "a") == {}
 
 
 def test_only_seeds_that_both_arms_have_are_compared() -> None:

@@ -63,6 +63,25 @@ def test_differences_are_told_by_what_tasks_ask_for(results: Results) -> None:
     assert all("[" in cell for row in table[2:] for cell in row[1:])
 
 
+def test_trained_arms_are_told_by_what_sft_made_of_the_tasks(results: Results) -> None:
+    table = rows(section(made(results), "By what SFT made of them"))
+    assert table[0][1:] == ["never solved", "sometimes solved", "always solved", "seeds"]
+    trained = [arm for arm in results.arms if results.study.arms[arm].trains != "nothing"]
+    assert len(table[2:]) == len(trained)
+
+
+def test_training_says_how_many_groups_had_anything_to_tell_apart(results: Results) -> None:
+    table = rows(section(made(results), "Training"))
+    assert table[0][1:5] == ["groups", "never solved, %", "sometimes solved, %", "always solved, %"]
+    assert table[2][1:5] == [
+        "200",
+        "50.0 (50.0 to 50.0)",
+        "40.0 (40.0 to 40.0)",
+        "10.0 (10.0 to 10.0)",
+    ]
+    assert table[2][5:] == ["30.0 (30.0 to 30.0)", "34.5 (34.5 to 34.5)"]
+
+
 def test_every_expectation_has_its_verdict_and_why(results: Results) -> None:
     table = rows(section(made(results), "What was expected"))[2:]
     said = {row[1]: (row[0], row[2]) for row in table}

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.practised import Practised
 from harness.protocols import Domain, World
-from harness.study.results import assigned, conduct_row, tag_row
+from harness.study.results import assigned, conduct_row, practice_row, tag_row
 from harness.types import (
     Diagnosis,
     Episode,
@@ -78,6 +79,34 @@ def test_conduct_counts_conversations_without_faults() -> None:
         "repeated": 1,
         "invalid": 1,
     }
+
+
+def practised(step: int, *, successes: int, trials: int = 4) -> Practised:
+    return Practised(
+        arm="rl-1",
+        step=step,
+        group=0,
+        task_id="a",
+        trajectories=(),
+        successes=successes,
+        trials=trials,
+        uncounted=4 - trials,
+        total=0.0,
+        terms={},
+    )
+
+
+def test_practice_tells_groups_that_never_sometimes_and_always_succeeded() -> None:
+    groups = [
+        practised(1, successes=0),
+        practised(1, successes=3),
+        practised(2, successes=3, trials=3),
+        practised(2, successes=0, trials=0),
+    ]
+    assert practice_row(groups) == {
+        "never": 1, "sometimes": 1, "always": 1, "first": 37.5, "second": 100.0
+    }  # fmt: skip
+    assert practice_row([]) == {}
 
 
 def test_tags_have_the_places_of_their_tasks_whatever_the_trials() -> None:

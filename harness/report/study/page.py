@@ -13,8 +13,10 @@ from harness.report.study.tables import (
     learning_table,
     main_table,
     pattern_table,
+    practice_table,
     shift_table,
     sort_table,
+    start_table,
     table,
     told,
 )
@@ -38,6 +40,16 @@ _SORTS = """\
 Differences of Pass^1 on the test tasks that carry a tag of the domain, and on those that do not,
 for tags that about half of them carry. The intervals are not corrected for their number: one in
 twenty leaves out 0 by chance."""
+
+_STARTS = """\
+Pass^1 on the test tasks that SFT of the same seed solved in none of its trials, in some, and in
+all. To be compared from arm to arm, not with 0 and 100: the same weights would, with other luck,
+solve a few of the first and not all of the last."""
+
+_PRACTICE = """\
+Of the groups of rollouts of one task that the evaluated policy was trained on, those in which none,
+some and all rollouts succeeded, and how often they succeeded in the first and in the second half of
+the steps, in percent; mean over seeds (lowest to highest seed)."""
 
 _PATTERNS = """\
 Failures of the test tasks per 100 conversations. A failure belongs to the round-1 pattern of
@@ -68,8 +80,9 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Pass^k", main_table(results), _published(results), pictures, "pass"),
         _section("Differences", difference_table(results), "", pictures, "differences"),
         _section("By what tasks ask for", sort_table(results), _SORTS, pictures, ""),
+        _section("By what SFT made of them", start_table(results), _STARTS, pictures, ""),
         _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
-        _section("Training", "", "", pictures, "training"),
+        _section("Training", practice_table(results), _PRACTICE, pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
         _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
         _section("Conduct", conduct_table(results), _CONDUCT, pictures, ""),

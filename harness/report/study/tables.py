@@ -16,6 +16,7 @@ from harness.shift import NONE
 from harness.study.analysis import (
     KS,
     Estimate,
+    by_sft,
     curve_difference,
     difference,
     pass_estimate,
@@ -27,6 +28,9 @@ from harness.study.reading import Result, Results
 
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""
+
+OUTCOMES = ("never", "sometimes", "always")
+"""How often the rollouts of one task in one step succeeded."""
 
 EVEN = 1 / 3
 """A tag that a smaller share of the tasks carries, or lacks, splits off too few."""
@@ -76,6 +80,18 @@ def sort_table(results: Results) -> str:
     return table(head, rows)
 
 
+def start_table(results: Results) -> str:
+    """Pass^1 of what was trained, on tasks that SFT solved in no trial, in some and in all."""
+    rows, head = [], ["arm"]
+    for arm in results.arms:
+        found = by_sft(results, arm) if results.study.arms[arm].trains != "nothing" else {}
+        if found:
+            head = ["arm", *(f"{how} solved" for how in found), "seeds"]
+            cells = [_cell(one) for one in found.values()]
+            rows.append([_named(results, arm), *cells, str(len(results.seeds("sft", arm)))])
+    return table(head, rows)
+
+
 def learning_table(results: Results) -> str:
     """Pass^1 over rollouts of the arms whose weights were kept, and how far the first is above the
     second at equal rollouts.
@@ -93,6 +109,24 @@ def learning_table(results: Results) -> str:
         rows.append([f"{rollouts:g}", *cells])
     head = ["rollouts trained on", *(f"`{arm}`, Pass^1" for arm in arms)]
     return table(head + ([" − ".join(f"`{arm}`" for arm in pair)] if pair else []), rows)
+
+
+def practice_table(results: Results) -> str:
+    """What reinforcement met: how many groups of rollouts had anything to tell apart."""
+    rows = []
+    for name, found in _by_arm(results):
+        met = [result.practice for result in found if result.practice]
+        if met:
+            groups = [sum(one[how] or 0 for how in OUTCOMES) for one in met]
+            cells = [
+                _spread([100 * (one[how] or 0) / n for one, n in zip(met, groups, strict=True)])
+                for how in OUTCOMES
+            ]
+            halves = [[one[half] for one in met] for half in ("first", "second")]
+            cells += [_spread([v for v in values if v is not None]) for values in halves]
+            rows.append([name, count(round(fmean(groups))), *cells])
+    parts = [f"{how} solved, %" for how in OUTCOMES]
+    return table(["arm", "groups", *parts, "success, first half", "second half"], rows)
 
 
 def pattern_table(results: Results) -> str:
@@ -237,6 +271,8 @@ def _per_talk(result: Result, key: str) -> float:
 
 
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return UNKNOWN
     mean = number(fmean(values))
     if len(values) == 1:
         return mean
