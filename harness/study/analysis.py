@@ -48,20 +48,26 @@ class Judged:
     estimates: Mapping[str, Estimate]
 
 
-def estimate(values: Values, *, seed: int, resamples: int) -> Estimate | None:
-    """The mean of values of shape (seeds, tasks), nan left out; None if there are none."""
+def estimate(
+    values: Values, weights: Values | None = None, *, seed: int, resamples: int
+) -> Estimate | None:
+    """The mean of values of shape (seeds, tasks), nan left out; None if there are none.
+
+    ``weights``, of the same shape, are at least 0; None: all alike.
+    """
     there = ~np.isnan(values)
     if not there.any():
         return None
-    filled = np.where(there, values, 0.0)
+    weighed = np.where(there, 1.0 if weights is None else weights, 0.0)
+    filled = np.where(there, values, 0.0) * weighed
     rng = np.random.default_rng(seed)
     seeds, tasks = values.shape
     drawn_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
     drawn_tasks = rng.multinomial(tasks, np.full(tasks, 1 / tasks), resamples)
     totals = ((drawn_seeds @ filled) * drawn_tasks).sum(axis=1)
-    counts = ((drawn_seeds @ there.astype(float)) * drawn_tasks).sum(axis=1)
+    counts = ((drawn_seeds @ weighed) * drawn_tasks).sum(axis=1)
     means = totals[counts > 0] / counts[counts > 0]
-    mean, tail = float(filled.sum() / there.sum()), (100 - CONFIDENCE) / 2
+    mean, tail = float(filled.sum() / weighed.sum()), (100 - CONFIDENCE) / 2
     low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(
         interval=Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean)),
@@ -90,16 +96,16 @@ def difference(
 
 
 def by_sft(results: Results, arm: str) -> dict[str, Estimate | None]:
-    """An arm's Pass^1 on the tasks that SFT of the same seed solved in no trial, in some and in
-    all, over the seeds that both have.
+    """An arm's Pass^1 over the trials of which SFT of the same seed never, sometimes and always
+    solved the task in its other trials. So SFT itself can be held beside it.
     """
     seeds = results.seeds("sft", arm)
     if not seeds:
         return {}
-    before, now = results.passes("sft", 1, seeds), results.passes(arm, 1, seeds)
-    solved = {"never": before == 0, "sometimes": (before > 0) & (before < 100)}
-    solved["always"] = before == 100
-    return {how: _estimated(results, np.where(mask, now, np.nan)) for how, mask in solved.items()}
+    split = results.split(arm, "sft", seeds)
+    return {
+        how: _estimated(results, *values_and_trials) for how, values_and_trials in split.items()
+    }
 
 
 def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:
@@ -189,6 +195,6 @@ def _all_below(intervals: Sequence[Interval]) -> Verdict:
     return "refuted" if any(interval.low > 0 for interval in intervals) else "undecided"
 
 
-def _estimated(results: Results, values: Values) -> Estimate | None:
+def _estimated(results: Results, values: Values, weights: Values | None = None) -> Estimate | None:
     study = results.study
-    return estimate(values, seed=study.bootstrap_seed, resamples=study.resamples)
+    return estimate(values, weights, seed=study.bootstrap_seed, resamples=study.resamples)

@@ -17,6 +17,9 @@ from harness.study.plan import SHARED, Study, parse_study
 from harness.study.results import UNCOUNTED
 from harness.types import Json
 
+OFTEN = ("never", "sometimes", "always")
+"""How often trials of one task succeeded."""
+
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -115,6 +118,25 @@ class Results:
         rows = [_rates(r, ids) for r, ids in zip(found, patterns.values(), strict=True)]
         return _aligned([r.tasks for r in found], rows, self._tasks())
 
+    def split(self, arm: str, other: str, seeds: Sequence[int]) -> dict[str, tuple[Values, Values]]:
+        """The arm's Pass^1 in percent and its number of trials, each of shape (seeds, tasks), where
+        the ``other`` arm never, sometimes and always solved the task in its trials but that one.
+        """
+        column = {task: n for n, task in enumerate(self._tasks())}
+        won, trials = np.zeros((2, len(OFTEN), len(seeds), len(column)))
+        for row, seed in enumerate(seeds):
+            one, known = (self.arms[name][seed] for name in (arm, other))
+            outcomes = dict(zip(known.tasks, known.outcomes, strict=True))
+            for task, marks in zip(one.tasks, one.outcomes, strict=True):
+                for n, mark in enumerate(marks):
+                    rest = _without(outcomes.get(task, ""), n)
+                    if rest and mark != UNCOUNTED:
+                        place = OFTEN.index(_how_often(rest)), row, column[task]
+                        won[place] += mark == "1"
+                        trials[place] += 1
+        rates = 100 * np.divide(won, trials, out=np.full(won.shape, np.nan), where=trials > 0)
+        return {how: (rates[n], trials[n]) for n, how in enumerate(OFTEN)}
+
     def tags(self) -> dict[str, Mask]:
         """Which tasks carry a tag, shape (tasks,), by tag; that of most tasks first."""
         column = {task: n for n, task in enumerate(self._tasks())}
@@ -168,6 +190,17 @@ def _pass(trials: str, k: int) -> float:
     if len(trials) < k:
         return float("nan")
     return 100 * pass_hat_k(trials.count("1"), len(trials), k)
+
+
+def _without(trials: str, place: int) -> str:
+    """The counted trials but that one."""
+    return (trials[:place] + trials[place + 1 :]).replace(UNCOUNTED, "")
+
+
+def _how_often(trials: str) -> str:
+    if "1" not in trials:
+        return "never"
+    return "sometimes" if "0" in trials else "always"
 
 
 def _rates(result: Result, ids: Sequence[str]) -> list[float]:

@@ -83,12 +83,18 @@ def test_a_difference_among_some_tasks_leaves_the_others_out() -> None:
     assert (other.interval.value, other.tasks) == (100, 1)
 
 
-def test_tasks_are_told_apart_by_what_sft_of_the_same_seed_made_of_them() -> None:
-    sft = [["0000", "1100", "1111"], ["1111", "0000", "0000"]]
-    arm = [["1100", "1000", "1111"], ["0000", "0000", "0000"]]
-    found = by_sft(results(by_hand({"sft": sft, "a": arm})), "a")
-    values = {how: one.interval.value for how, one in found.items() if one}
-    assert values == {"never": pytest.approx(100 * 0.5 / 3), "sometimes": 25, "always": 50}
+def test_trials_are_told_apart_by_what_sft_of_the_same_seed_made_of_the_others() -> None:
+    sft = [["0000", "1000", "1111"], ["1111", "1-00", "0000"]]
+    arm = [["1100", "0110", "1110"], ["0000", "0011", "----"]]
+    found = results(by_hand({"sft": sft, "a": arm}))
+    of_arm = {how: one.interval.value for how, one in by_sft(found, "a").items() if one}
+    never = [1, 1, 0, 0, 0, 0]  # "1100", and the first trials of "0110" and "0011"
+    sometimes = [1, 1, 0, 0, 1, 1]  # the last three of each of these
+    always = [1, 1, 1, 0, 0, 0, 0, 0]  # "1110" and "0000"
+    expected = {"never": never, "sometimes": sometimes, "always": always}
+    assert of_arm == {how: pytest.approx(100 * np.mean(won)) for how, won in expected.items()}
+    of_sft = {how: one.interval.value for how, one in by_sft(found, "sft").items() if one}
+    assert of_sft == {"never": pytest.approx(100 * 2 / 10), "sometimes": 0, "always": 100}
 
 
 def test_without_sft_nothing_is_told_apart_by_it() -> None:
@@ -101,6 +107,13 @@ def test_only_seeds_that_both_arms_have_are_compared() -> None:
     assert one
     assert (one.interval.value, one.seeds) == (100, 1)
     assert difference(found, "a", "c", 1) is None
+
+
+def test_weights_count_as_often_as_they_say() -> None:
+    values = np.asarray([[0.0, 100.0, np.nan, 50.0]])
+    weighed = estimate(values, np.asarray([[3.0, 1.0, 5.0, 0.0]]), seed=0, resamples=100)
+    assert weighed
+    assert weighed.interval.value == 25
 
 
 def test_with_one_seed_the_interval_is_that_over_tasks() -> None:

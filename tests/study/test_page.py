@@ -63,11 +63,11 @@ def test_differences_are_told_by_what_tasks_ask_for(results: Results) -> None:
     assert all("[" in cell for row in table[2:] for cell in row[1:])
 
 
-def test_trained_arms_are_told_by_what_sft_made_of_the_tasks(results: Results) -> None:
+def test_arms_since_sft_are_told_by_what_sft_made_of_the_tasks(results: Results) -> None:
     table = rows(section(made(results), "By what SFT made of them"))
     assert table[0][1:] == ["never solved", "sometimes solved", "always solved", "seeds"]
-    trained = [arm for arm in results.arms if results.study.arms[arm].trains != "nothing"]
-    assert len(table[2:]) == len(trained)
+    since = [arm for arm in results.arms if results.study.arms[arm].start == "sft"]
+    assert [row[0].split("`")[1] for row in table[2:]] == since
 
 
 def test_training_says_how_many_groups_had_anything_to_tell_apart(results: Results) -> None:

@@ -42,9 +42,8 @@ for tags that about half of them carry. The intervals are not corrected for thei
 twenty leaves out 0 by chance."""
 
 _STARTS = """\
-Pass^1 on the test tasks that SFT of the same seed solved in none of its trials, in some, and in
-all. To be compared from arm to arm, not with 0 and 100: the same weights would, with other luck,
-solve a few of the first and not all of the last."""
+Pass^1 over the trials of test tasks that SFT of the same seed never, sometimes and always solved in
+its trials but that one, so that the SFT row has no luck that others have not."""
 
 _PRACTICE = """\
 Of the groups of rollouts of one task that the evaluated policy was trained on, those in which none,

@@ -24,13 +24,10 @@ from harness.study.analysis import (
     pattern_estimate,
     targeted_patterns,
 )
-from harness.study.reading import Result, Results
+from harness.study.reading import OFTEN, Result, Results
 
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""
-
-OUTCOMES = ("never", "sometimes", "always")
-"""How often the rollouts of one task in one step succeeded."""
 
 EVEN = 1 / 3
 """A tag that a smaller share of the tasks carries, or lacks, splits off too few."""
@@ -81,15 +78,14 @@ def sort_table(results: Results) -> str:
 
 
 def start_table(results: Results) -> str:
-    """Pass^1 of what was trained, on tasks that SFT solved in no trial, in some and in all."""
-    rows, head = [], ["arm"]
+    """Pass^1 where SFT never, sometimes and always solved the task in its other trials."""
+    rows = []
     for arm in results.arms:
-        found = by_sft(results, arm) if results.study.arms[arm].trains != "nothing" else {}
+        found = by_sft(results, arm) if results.study.arms[arm].start == "sft" else {}
         if found:
-            head = ["arm", *(f"{how} solved" for how in found), "seeds"]
-            cells = [_cell(one) for one in found.values()]
+            cells = [_cell(found[how]) for how in OFTEN]
             rows.append([_named(results, arm), *cells, str(len(results.seeds("sft", arm)))])
-    return table(head, rows)
+    return table(["arm", *(f"{how} solved" for how in OFTEN), "seeds"], rows)
 
 
 def learning_table(results: Results) -> str:
@@ -117,15 +113,15 @@ def practice_table(results: Results) -> str:
     for name, found in _by_arm(results):
         met = [result.practice for result in found if result.practice]
         if met:
-            groups = [sum(one[how] or 0 for how in OUTCOMES) for one in met]
+            groups = [sum(one[how] or 0 for how in OFTEN) for one in met]
             cells = [
                 _spread([100 * (one[how] or 0) / n for one, n in zip(met, groups, strict=True)])
-                for how in OUTCOMES
+                for how in OFTEN
             ]
             halves = [[one[half] for one in met] for half in ("first", "second")]
             cells += [_spread([v for v in values if v is not None]) for values in halves]
             rows.append([name, count(round(fmean(groups))), *cells])
-    parts = [f"{how} solved, %" for how in OUTCOMES]
+    parts = [f"{how} solved, %" for how in OFTEN]
     return table(["arm", "groups", *parts, "success, first half", "second half"], rows)
 
 
