@@ -9,7 +9,9 @@ from harness.report.figures import clean
 from harness.report.markup import Markup, tag, together
 from harness.types import Interval
 
-MARKS = ("disc", "ring", "square", "box", "triangle", "diamond", "cross", "gem")
+MARKS = (
+    "disc", "ring", "square", "box", "triangle", "diamond", "cross", "gem", "tent", "plus",
+)  # fmt: skip
 DASHES = (None, "6 3", "2 3", "10 3 2 3", "1 2", "8 2", "3 6", "12 4")
 FILLS = ("#000000", "#ffffff", "#8a8a8a", "#d0d0d0")
 HATCHES = 4
@@ -66,7 +68,7 @@ class Frame:
 def mark(kind: int, x: float, y: float, size: float = 4.5) -> Markup:
     """The mark of the series at this place of a list."""
     name = MARKS[kind % len(MARKS)]
-    fill = "#ffffff" if name in ("ring", "box", "gem") else "#000000"
+    fill = "#ffffff" if name in ("ring", "box", "gem", "tent") else "#000000"
     if name in ("disc", "ring"):
         return tag("circle", cx=x, cy=y, r=size, fill=fill, class_="mark")
     if name in ("square", "box"):
@@ -81,10 +83,14 @@ def mark(kind: int, x: float, y: float, size: float = 4.5) -> Markup:
             class_="mark",
         )
     s = 1.25 * size
+    triangle = f"M{x:.1f} {y - s:.1f}l{s:.1f} {1.8 * s:.1f}h{-2 * s:.1f}z"
+    diamond = f"M{x:.1f} {y - s:.1f}l{s:.1f} {s:.1f}l{-s:.1f} {s:.1f}l{-s:.1f} {-s:.1f}z"
     paths = {
-        "triangle": f"M{x:.1f} {y - s:.1f}l{s:.1f} {1.8 * s:.1f}h{-2 * s:.1f}z",
-        "diamond": f"M{x:.1f} {y - s:.1f}l{s:.1f} {s:.1f}l{-s:.1f} {s:.1f}l{-s:.1f} {-s:.1f}z",
-        "gem": f"M{x:.1f} {y - s:.1f}l{s:.1f} {s:.1f}l{-s:.1f} {s:.1f}l{-s:.1f} {-s:.1f}z",
+        "triangle": triangle,
+        "tent": triangle,
+        "diamond": diamond,
+        "gem": diamond,
+        "plus": f"M{x - s:.1f} {y:.1f}h{2 * s:.1f}M{x:.1f} {y - s:.1f}v{2 * s:.1f}",
         "cross": f"M{x - s:.1f} {y - s:.1f}l{2 * s:.1f} {2 * s:.1f}m0 {-2 * s:.1f}l{-2 * s:.1f} "
         f"{2 * s:.1f}",
     }
