@@ -48,6 +48,23 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """Groups of rollouts of one task that never, sometimes and always succeeded, and the success
+    rate (percent) in the first and second half of the steps; None where a half has none.
+    """
+
+    never: int = 0
+    sometimes: int = 0
+    always: int = 0
+    first: float | None = None
+    second: float | None = None
+
+    @property
+    def groups(self) -> int:
+        return self.never + self.sometimes + self.always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """Weights kept at a step, and their outcomes by task."""
 
@@ -75,7 +92,7 @@ class Result:
     patterns: Sequence[Pattern] = ()
     training: Training = field(default_factory=Training)
     rollouts: Mapping[str, int] = field(default_factory=dict)
-    practice: Mapping[str, float | None] = field(default_factory=dict)
+    practice: Practice = field(default_factory=Practice)
     curve: Sequence[Point] = ()
     pool: Mapping[str, int] = field(default_factory=dict)
     rounds: Sequence[Mapping[str, Any]] = ()

@@ -111,16 +111,13 @@ def practice_table(results: Results) -> str:
     """What reinforcement met: how many groups of rollouts had anything to tell apart."""
     rows = []
     for name, found in _by_arm(results):
-        met = [result.practice for result in found if result.practice]
+        met = [result.practice for result in found if result.practice.groups]
         if met:
-            groups = [sum(one[how] or 0 for how in OFTEN) for one in met]
-            cells = [
-                _spread([100 * (one[how] or 0) / n for one, n in zip(met, groups, strict=True)])
-                for how in OFTEN
-            ]
-            halves = [[one[half] for one in met] for half in ("first", "second")]
-            cells += [_spread([v for v in values if v is not None]) for values in halves]
-            rows.append([name, count(round(fmean(groups))), *cells])
+            shares = [[100 * getattr(p, how) / p.groups for p in met] for how in OFTEN]
+            halves = [[p.first for p in met], [p.second for p in met]]
+            rates = [[value for value in half if value is not None] for half in halves]
+            groups = count(round(fmean(p.groups for p in met)))
+            rows.append([name, groups, *map(_spread, [*shares, *rates])])
     parts = [f"{how} solved, %" for how in OFTEN]
     return table(["arm", "groups", *parts, "success, first half", "second half"], rows)
 
