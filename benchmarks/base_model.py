@@ -18,11 +18,11 @@ from pathlib import Path
 
 from passes import outcomes_on, passes, show
 
-from harness.config import load_config
-from harness.parts import Parts
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.llm.roles import open_registry
 from harness.protocols import Policy, Settings, TrainablePolicy, TrainingJob
-from harness.registry import Registry
-from harness.samples import demonstrations
+from harness.training.demonstrations import demonstrations
 from harness.types import Episode, Json, Task, stable_seed
 
 HELD_OUT = 64
@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=100, help="test tasks; 0: no Pass^k")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     given = parser.parse_args()
-    parts = Parts(load_config(preset="default", flags={"domain": given.domain}), Registry())
+    parts = Components(
+        load_config(preset="default", flags={"domain": given.domain}), open_registry()
+    )
     grid = product(given.bases, given.seconds, given.learning_rates, given.batch_sizes, given.seeds)
     for base, seconds, rate, size, seed in grid:
         options: dict[str, Json] = {**parts.config.options["sft"], "seconds": seconds}
@@ -51,7 +53,7 @@ def main() -> None:
 
 
 def measure(
-    parts: Parts, base: str, options: dict[str, Json], *, seed: int, tasks: int
+    parts: Components, base: str, options: dict[str, Json], *, seed: int, tasks: int
 ) -> dict[str, Json]:
     """One training run, and what it led to."""
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +84,7 @@ def measure(
     }
 
 
-def _held_out(parts: Parts) -> list[Episode]:
+def _held_out(parts: Components) -> list[Episode]:
     seed = stable_seed("held out")
     return list(
         islice(demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed), HELD_OUT)

@@ -25,13 +25,13 @@ from explanations import reworded
 from planted_faults import Planted, agents_run, planted_corpus
 from sklearn.metrics import homogeneity_completeness_v_measure
 
-from harness.contrast import contrasted, read_signs, wilson
-from harness.diagnosis import diagnose, failures
-from harness.discovery import landscape
-from harness.families import with_families
+from harness.discovery.contrast import contrasted, read_signs, wilson
+from harness.discovery.diagnose import diagnose, failures
+from harness.discovery.drift import compare
+from harness.discovery.families import with_families
+from harness.discovery.station import landscape
+from harness.llm.roles import open_registry
 from harness.protocols import Clusterer, Domain, Settings, SurveyingClusterer
-from harness.registry import Registry
-from harness.shift import compare
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Recipe
 from harness_faiss.embedding import AUTO, LEXICAL, MINILM, packaged_embedding
 from harness_scripted.mistakes import Choice
@@ -72,7 +72,7 @@ def main() -> None:
 
 def measure(domain_name: str, *, seed: int, size: int) -> Row:
     """All figures of the benchmark, as JSON values."""
-    domain = Registry().make("domain", domain_name, Settings())
+    domain = open_registry().make("domain", domain_name, Settings())
     corpus = planted_corpus(domain, seed=seed, size=size)
     told = diagnoses_of(domain, [planted.episode for planted in corpus.failures])
     parties = blame_table(corpus.failures, told)
@@ -102,8 +102,8 @@ def measure(domain_name: str, *, seed: int, size: int) -> Row:
 
 
 def diagnoses_of(domain: Domain, episodes: Sequence[Episode]) -> list[Diagnosis]:
-    judge = Registry().make("judge", "rules", Settings(domain=domain))
-    executor = Registry().make("executor", "asyncio", Settings())
+    judge = open_registry().make("judge", "rules", Settings(domain=domain))
+    executor = open_registry().make("executor", "asyncio", Settings())
     return diagnose(episodes, judge, domain, executor)
 
 
@@ -224,8 +224,8 @@ def contrast_table(
     own = {case.diagnosis.trajectory_id: case.diagnosis for case in cases}
     failed = [p.episode for p in planted if p.episode.trajectory.id in own]
     patterns = _clusterer(LEXICAL, seed).cluster([case.diagnosis for case in cases], [])
-    judge = Registry().make("judge", "rules", Settings(domain=domain))
-    executor = Registry().make("executor", "asyncio", Settings())
+    judge = open_registry().make("judge", "rules", Settings(domain=domain))
+    executor = open_registry().make("executor", "asyncio", Settings())
     signs = read_signs([*failed, *successes], judge, domain, executor) or {}
     seen = contrasted(
         with_families(patterns, domain.tools),
@@ -299,7 +299,7 @@ def rounds_table(domain: Domain, seed: int) -> Row:
 
 def _clusterer(model: str, seed: int) -> Clusterer:
     settings = Settings(options={"model": model}, seed=seed)
-    return Registry().make("clusterer", "faiss", settings)
+    return open_registry().make("clusterer", "faiss", settings)
 
 
 def _interval(hits: int, of: int) -> Json:

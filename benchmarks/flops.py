@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from harness.parts import Parts
+from harness.assembly.components import Components
 from harness.protocols import Conversation
-from harness.samples import demonstrations
+from harness.training.demonstrations import demonstrations
 from harness_local.policy import LocalPolicy
 
 GEMM = 1024
@@ -36,7 +36,7 @@ def gemm_flops() -> dict[str, float]:
     return found
 
 
-def flops_per_token(policy: LocalPolicy, parts: Parts) -> float:
+def flops_per_token(policy: LocalPolicy, parts: Components) -> float:
     """Operations of forward and backward for a token of a demonstration: those of its matrix
     products alone, attention to earlier tokens included, the head where there is a label.
     """

@@ -22,14 +22,15 @@ from typing import get_args
 from variety import Variety, measure
 from weak_agents import WEAKNESSES, WeakAgent
 
-from harness.admission import Book, Options, pass_gates
-from harness.diagnosis import diagnose
+from harness.discovery.diagnose import diagnose
+from harness.discovery.patterns import find_patterns
 from harness.errors import HarnessError
-from harness.gates import Known, cheap_gates
-from harness.injection import Workshop, inject_tasks
-from harness.patterns import find_patterns
-from harness.protocols import Policy, Settings
-from harness.rollout import Job, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.injection.admission import GateLog, Options, pass_gates
+from harness.injection.candidates import InjectionContext
+from harness.injection.engine import inject_tasks
+from harness.injection.static_gates import Known, cheap_gates
+from harness.protocols import Policy, RolloutJob, RolloutSetup, Settings
 from harness.testing.leaks import planted_leaks
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
@@ -47,7 +48,7 @@ STUDIED = 250
 """The fewest tasks to find patterns in: the rarest weakness shows on about one in a hundred."""
 
 DOMAIN = RetailDomain()
-SETTING = Setting(domain=DOMAIN, user=scripted_user(Settings()))
+SETTING = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
 EXECUTOR = asyncio_executor(Settings())
 Members = Sequence[tuple[Episode, Diagnosis]]
 
@@ -92,14 +93,14 @@ class Column:
 
 def failed(policy: Policy, tasks: Sequence[Task], seed: int) -> dict[str, bool]:
     """Whether the policy fails each task, by id, in one conversation on each."""
-    jobs = [Job(task=task, trial=0, seed=seed) for task in tasks]
+    jobs = [RolloutJob(task=task, trial=0, seed=seed) for task in tasks]
     episodes = run_rollouts(jobs, policy, SETTING, EXECUTOR)
     return {e.task.id: not e.score.success for e in episodes}
 
 
 def pattern_of(weakness: str, tasks: Sequence[Task], seed: int) -> tuple[ErrorPattern, Members]:
     """The largest error pattern of an agent with the weakness, found as the loop finds it."""
-    jobs = [Job(task=task, trial=0, seed=seed) for task in tasks]
+    jobs = [RolloutJob(task=task, trial=0, seed=seed) for task in tasks]
     episodes = run_rollouts(jobs, WeakAgent(weakness), SETTING, EXECUTOR)
     failures = [e for e in episodes if not e.score.success]
     found = diagnose(failures, rule_judge(Settings()), DOMAIN, EXECUTOR)
@@ -109,10 +110,10 @@ def pattern_of(weakness: str, tasks: Sequence[Task], seed: int) -> tuple[ErrorPa
     return pattern, members
 
 
-def workshop(pool: Sequence[Task] = (), level: str = "plain") -> Workshop:
+def context(pool: Sequence[Task] = (), level: str = "plain") -> InjectionContext:
     """All gates but those that hold conversations, and an injector that begins at the level."""
     known, options = Known(DOMAIN, pool), Options()
-    return Workshop(
+    return InjectionContext(
         injector=template_injector(Settings(options={"level": level})),
         domain=DOMAIN,
         gates=cheap_gates(DOMAIN, known, options),
@@ -208,11 +209,11 @@ def run(
     patterns = {name: pattern_of(name, study, seed) for name in WEAKNESSES}
     columns = []
     for name, (pattern, members) in patterns.items():
-        shop = workshop(level=level)
+        shop = context(level=level)
         made = inject_tasks([pattern], {pattern.id: members}, shop, count=tasks, round=1, seed=seed)
         columns.append(column(name, made.tasks, plain, usual, seed))
         _say(f"{name}: {len(made.tasks)} tasks, {columns[-1].ratio(name):.1f} times as often")
-    pool, book, seconds, cpu = _many(patterns, many, seed, level)
+    pool, log, seconds, cpu = _many(patterns, many, seed, level)
     solved = len(pool) - sum(failed(oracle(Settings()), pool, seed).values())
     planted = planted_leaks(DOMAIN, pool, seed, leaks)
     let_in = {kind: _let_in(found, pool) for kind, found in planted.items()}
@@ -222,11 +223,11 @@ def run(
         others={c.weakness: _greatest_other(c) for c in columns},
         columns=columns,
         admitted=len(pool),
-        candidates=book.seen["made"],
+        candidates=log.seen["made"],
         seconds=round(seconds, 1),
         cpu_seconds=round(cpu, 1),
         solved=solved,
-        yields=book.yields(),
+        yields=log.yields(),
         leaks={kind: len(found) for kind, found in planted.items()},
         leaks_admitted=sum(let_in.values()),
         leaks_admitted_by_kind=let_in,
@@ -236,13 +237,13 @@ def run(
 
 def _many(
     patterns: Mapping[str, tuple[ErrorPattern, Members]], count: int, seed: int, level: str
-) -> tuple[list[Task], Book, float, float]:
+) -> tuple[list[Task], GateLog, float, float]:
     """Tasks for all patterns at once, as many for each, and what making them took."""
     named = {
         f"{name}": (_renamed(pattern, name, len(patterns)), members)
         for name, (pattern, members) in patterns.items()
     }
-    shop = workshop(level=level)
+    shop = context(level=level)
     clock, cpu = time.perf_counter(), time.process_time()
     made = inject_tasks(
         [pattern for pattern, _ in named.values()],
@@ -252,7 +253,7 @@ def _many(
         round=1,
         seed=seed,
     )
-    return list(made.tasks), shop.book, time.perf_counter() - clock, time.process_time() - cpu
+    return list(made.tasks), shop.log, time.perf_counter() - clock, time.process_time() - cpu
 
 
 def _renamed(pattern: ErrorPattern, name: str, patterns: int) -> ErrorPattern:
@@ -268,8 +269,8 @@ def _renamed(pattern: ErrorPattern, name: str, patterns: int) -> ErrorPattern:
 
 
 def _let_in(candidates: Sequence[Task], pool: Sequence[Task]) -> int:
-    shop = workshop(pool)
-    return sum(pass_gates(shop.gates, task, Book()) is not None for task in candidates)
+    shop = context(pool)
+    return sum(pass_gates(shop.gates, task, GateLog()) is not None for task in candidates)
 
 
 def _greatest_other(found: Column) -> tuple[str, float]:

@@ -23,18 +23,21 @@ from typing import Any
 
 import torch
 
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
 from harness.protocols import (
     Conversation,
     Domain,
     Policy,
+    RolloutJob,
+    RolloutLimits,
+    RolloutSetup,
     Settings,
     TrainablePolicy,
     Trainer,
     TrainingJob,
+    WeightedTerm,
 )
-from harness.registry import Registry
-from harness.rollout import Job, Limits, Setting, run_rollouts
-from harness.scoring import WeightedTerm
 from harness.types import Episode, Recipe, Task, TermScore, Trajectory
 
 
@@ -66,7 +69,7 @@ class Bench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        self.registry = Registry()
+        self.registry = open_registry()
         self.domain: Domain = self.registry.make("domain", arguments.domain, Settings())
         options = {"max_new_tokens": arguments.turn_tokens}
         started = time.process_time()
@@ -77,11 +80,11 @@ class Bench:
         assert isinstance(policy, TrainablePolicy), "the policy has no weights to train"
         self.policy = policy
         self.executor = self.registry.make("executor", "asyncio", Settings())
-        self.setting = Setting(
+        self.setting = RolloutSetup(
             domain=self.domain,
             user=self.registry.make("user simulator", "scripted", Settings(domain=self.domain)),
             terms=[WeightedTerm(name="brevity", weight=1.0, term=brevity)],
-            limits=Limits(max_steps=arguments.messages),
+            limits=RolloutLimits(max_steps=arguments.messages),
         )
         self.rollout_s = 0.0
 
@@ -105,8 +108,8 @@ class Bench:
         """One step on one demonstration of the expert, whole."""
         tasks = list(islice(self.domain.generate(0, Recipe()), 2))
         expert = self.registry.make("policy", "expert", Settings(domain=self.domain))
-        user = Setting(domain=self.domain, user=self.setting.user)
-        jobs = [Job(task=task, trial=0, seed=0) for task in tasks]
+        user = RolloutSetup(domain=self.domain, user=self.setting.user)
+        jobs = [RolloutJob(task=task, trial=0, seed=0) for task in tasks]
         shown = run_rollouts(jobs, expert, user, self.executor)
         length = max(self._tokens(episode) for episode in shown)
         options = {"max_steps": 1, "batch_size": 1, "max_length": length, "learning_rate": 1e-5}
@@ -130,7 +133,7 @@ class Bench:
 
     def rollouts(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
         started = time.process_time()
-        listed = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        listed = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
         had = run_rollouts(listed, policy, self.setting, self.executor, keep_tokens=True)
         self.rollout_s += time.process_time() - started
         return had

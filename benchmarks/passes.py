@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.metrics import Outcome, outcomes, pass_table
-from harness.parts import Parts
-from harness.protocols import SamplingPolicy
-from harness.rollout import Job, run_rollouts
+from harness.assembly.components import Components
+from harness.evaluation.metrics import Outcome, outcomes, pass_table
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import RolloutJob, SamplingPolicy
 from harness.types import Interval, Json, Split, stable_seed
 
 TRIALS = 4
@@ -15,12 +15,12 @@ TEMPERATURE = 0.7
 
 
 def outcomes_on(
-    parts: Parts, policy: SamplingPolicy, split: Split, tasks: int
+    parts: Components, policy: SamplingPolicy, split: Split, tasks: int
 ) -> Sequence[Outcome]:
     """How ``TRIALS`` trials of each of the first tasks of a split went."""
     policy.set_temperature(TEMPERATURE)
     jobs = [
-        Job(task=task, trial=trial, seed=stable_seed(task.id, trial))
+        RolloutJob(task=task, trial=trial, seed=stable_seed(task.id, trial))
         for task in parts.domain.tasks(split)[:tasks]
         for trial in range(TRIALS)
     ]

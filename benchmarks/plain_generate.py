@@ -37,7 +37,13 @@ class PlainSampler:
     """
 
     def __init__(
-        self, model: Any, *, ends: frozenset[int], pad: int, limits: Limits, temperature: float
+        self,
+        model: Any,
+        *,
+        ends: frozenset[int],
+        pad: int,
+        limits: Limits,
+        temperature: float,
     ) -> None:
         self.temperature = temperature
         self._model = model

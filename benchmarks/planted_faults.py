@@ -8,11 +8,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
-from harness.diagnosis import failures
-from harness.protocols import Domain, Policy, Settings, UserSimulator, World
-from harness.registry import Registry
-from harness.regrade import regrade
-from harness.rollout import Job, Setting, run_rollouts
+from harness.discovery.diagnose import failures
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.evaluation.rollout import run_rollouts
+from harness.interchange.rescore import regrade
+from harness.llm.roles import open_registry
+from harness.protocols import (
+    Domain,
+    Policy,
+    RolloutJob,
+    RolloutSetup,
+    Settings,
+    UserSimulator,
+    World,
+)
 from harness.types import (
     Blame,
     Changes,
@@ -101,7 +110,7 @@ def _failures(
     while len(found) < count:
         batch = list(islice(tasks, BATCH))
         jobs = [
-            Job(task=task, trial=0, seed=stable_seed("planted", seed, blame, number + n))
+            RolloutJob(task=task, trial=0, seed=stable_seed("planted", seed, blame, number + n))
             for n, task in enumerate(batch)
         ]
         number += len(batch)
@@ -121,7 +130,7 @@ def agents_run(
 ) -> list[tuple[str, Episode]]:
     """An evaluation of the noisy agent: each conversation with the mistake planted in it."""
     jobs = [
-        Job(task=task, trial=trial, seed=stable_seed("run", seed, task.id, trial))
+        RolloutJob(task=task, trial=trial, seed=stable_seed("run", seed, task.id, trial))
         for trial in range(trials)
         for task in tasks
     ]
@@ -133,7 +142,7 @@ Play = Callable[..., Iterator[tuple[str, Episode]]]
 
 
 def _agents_mistakes(
-    domain: Domain, jobs: Sequence[Job], choice: Choice
+    domain: Domain, jobs: Sequence[RolloutJob], choice: Choice
 ) -> Iterator[tuple[str, Episode]]:
     options: dict[str, Json] = {
         "wording": "varied",
@@ -147,13 +156,13 @@ def _agents_mistakes(
 
 
 def _users_faults(
-    domain: Domain, jobs: Sequence[Job], choice: Choice
+    domain: Domain, jobs: Sequence[RolloutJob], choice: Choice
 ) -> Iterator[tuple[str, Episode]]:
     """About as many of each kind, though some fit few tasks."""
     agent = make_policy("expert", domain, {"listens": True, "wording": "varied"})
     for number, kind in enumerate(FAULTS):
         settings = Settings(domain=domain, options={"kinds": [kind]})
-        user = Registry().make("user simulator", "faulty:1", settings)
+        user = open_registry().make("user simulator", "faulty:1", settings)
         assert isinstance(user, FaultyUser)
         fitting = [job for job in jobs if user.planted(domain, job.task, job.seed)]
         own = fitting[number :: len(FAULTS)] if len(fitting) > RARE else fitting
@@ -162,7 +171,7 @@ def _users_faults(
 
 
 def _tasks_faults(
-    domain: Domain, jobs: Sequence[Job], choice: Choice
+    domain: Domain, jobs: Sequence[RolloutJob], choice: Choice
 ) -> Iterator[tuple[str, Episode]]:
     """A good conversation on a good task, graded by a task that is wrong."""
     agent = make_policy("expert", domain, {"wording": "varied"})
@@ -178,7 +187,7 @@ def _tasks_faults(
 
 
 def _tools_faults(
-    domain: Domain, jobs: Sequence[Job], choice: Choice
+    domain: Domain, jobs: Sequence[RolloutJob], choice: Choice
 ) -> Iterator[tuple[str, Episode]]:
     agent = make_policy("expert", domain, {"wording": "varied"})
     broken = BrokenWrites(domain)
@@ -198,22 +207,22 @@ _PLAYS: Mapping[Blame, Play] = {
 
 
 def _talks(
-    domain: Domain, agent: Policy, user: UserSimulator, jobs: Sequence[Job]
+    domain: Domain, agent: Policy, user: UserSimulator, jobs: Sequence[RolloutJob]
 ) -> Sequence[Episode]:
-    executor = Registry().make("executor", "asyncio", Settings())
-    return run_rollouts(jobs, agent, Setting(domain=domain, user=user), executor)
+    executor = open_registry().make("executor", "asyncio", Settings())
+    return run_rollouts(jobs, agent, RolloutSetup(domain=domain, user=user), executor)
 
 
 def make_policy(name: str, domain: Domain, options: Mapping[str, Json]) -> Policy:
-    return Registry().make("policy", name, Settings(domain=domain, options=options))
+    return open_registry().make("policy", name, Settings(domain=domain, options=options))
 
 
 def make_user(domain: Domain) -> UserSimulator:
     settings = Settings(domain=domain, options={"wording": "varied"})
-    return Registry().make("user simulator", "scripted", settings)
+    return open_registry().make("user simulator", "scripted", settings)
 
 
-def _wrong_tasks(domain: Domain, job: Job) -> Iterator[tuple[str, Task]]:
+def _wrong_tasks(domain: Domain, job: RolloutJob) -> Iterator[tuple[str, Task]]:
     """What is wrong with the task, and the task that is."""
     rng = random.Random(job.seed)
     acts = plan(job.task, domain)
@@ -276,7 +285,7 @@ def _unsolvable(bench: Bench) -> Swap:
                 yield call, other
 
 
-class BrokenWrites(Domain):
+class BrokenWrites(DomainDefaults):
     """The domain, but every write comes back with an error that is not its caller's."""
 
     def __init__(self, domain: Domain) -> None:

@@ -31,12 +31,12 @@ from rich.console import Console
 from stopwatch import Stopwatch
 
 import harness_local.sampler
-from harness.config import load_config
-from harness.parts import Parts
-from harness.protocols import Executor, Policy, Settings, TrainingJob
-from harness.registry import Registry
-from harness.rollout import Job, run_rollouts
-from harness.samples import demonstrations
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import Executor, Policy, RolloutJob, Settings, TrainingJob
+from harness.training.demonstrations import demonstrations
 from harness.types import Episode, Recipe, Task, stable_seed
 from harness_asyncio.executor import AsyncioExecutor
 from harness_asyncio.forking import ForkExecutor
@@ -69,7 +69,7 @@ QUICK = Amounts(sft_seconds=4.0, tasks=2, group=2, repeats=1, processes=False)
 
 def measure(base: str, amounts: Amounts) -> dict[str, Any]:
     """All figures by name."""
-    parts = Parts(load_config(preset="default"), Registry())
+    parts = Components(load_config(preset="default"), open_registry())
     with tempfile.TemporaryDirectory() as folder:
         policy = tiny(parts, base, Path(folder))
         found = {
@@ -88,7 +88,7 @@ def measure(base: str, amounts: Amounts) -> dict[str, Any]:
         return found | measure_step(parts, policy, Path(folder), amounts)
 
 
-def tiny(parts: Parts, base: str, folder: Path) -> LocalPolicy:
+def tiny(parts: Components, base: str, folder: Path) -> LocalPolicy:
     """The policy for the domain, from its base."""
     settings = Settings(domain=parts.domain, folder=folder, options={"base": base})
     policy = parts.registry.make("policy", "tiny", settings)
@@ -98,7 +98,7 @@ def tiny(parts: Parts, base: str, folder: Path) -> LocalPolicy:
 
 
 def measure_imitation(
-    parts: Parts, policy: LocalPolicy, folder: Path, amounts: Amounts
+    parts: Components, policy: LocalPolicy, folder: Path, amounts: Amounts
 ) -> dict[str, Any]:
     """Tokens a second of all cores, and the share of the matrix product's speed on one of them.
 
@@ -134,7 +134,7 @@ def measure_imitation(
     }
 
 
-def measure_rollouts(parts: Parts, policy: LocalPolicy, amounts: Amounts) -> dict[str, Any]:
+def measure_rollouts(parts: Components, policy: LocalPolicy, amounts: Amounts) -> dict[str, Any]:
     """Rollouts in a CPU second of one core, ours and those of ``model.generate``, in turns."""
     context = policy.model.config.max_position_embeddings
     limits = Limits(max_new_tokens=256, max_context=context, slots=CROWD)
@@ -172,7 +172,9 @@ def tokens_per_rollout(episodes: Sequence[Episode]) -> dict[str, float]:
     }
 
 
-def time_shares(parts: Parts, policy: LocalPolicy, jobs: Sequence[Job]) -> dict[str, float]:
+def time_shares(
+    parts: Components, policy: LocalPolicy, jobs: Sequence[RolloutJob]
+) -> dict[str, float]:
     """What share of the rollouts' time goes where; "rest" is the event loop and bookkeeping."""
     watch, domain = Stopwatch(), parts.domain
     with watch.watching(
@@ -190,7 +192,9 @@ def time_shares(parts: Parts, policy: LocalPolicy, jobs: Sequence[Job]) -> dict[
     return {**shares, "rest": 1 - sum(shares.values())}
 
 
-def other_batches(parts: Parts, policy: LocalPolicy, jobs: Sequence[Job]) -> dict[str, Any]:
+def other_batches(
+    parts: Components, policy: LocalPolicy, jobs: Sequence[RolloutJob]
+) -> dict[str, Any]:
     """How many rollouts with the same seeds go another way where fewer share the batch."""
     _, crowd = play(parts, policy, jobs)
     _, few = play(parts, policy, jobs, at_once=FEW)
@@ -202,7 +206,7 @@ def other_batches(parts: Parts, policy: LocalPolicy, jobs: Sequence[Job]) -> dic
 
 
 def measure_step(
-    parts: Parts, policy: LocalPolicy, folder: Path, amounts: Amounts
+    parts: Components, policy: LocalPolicy, folder: Path, amounts: Amounts
 ) -> dict[str, float]:
     """CPU seconds of a GRPO step on one core: sampling, learning, and all else."""
     from accelerate import Accelerator
@@ -213,7 +217,7 @@ def measure_step(
     marks: list[dict[str, float]] = []
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
-        listed = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        listed = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
         with watch.counting("sampling"):
             return play(parts, policy, listed)[1]
 
@@ -248,15 +252,15 @@ def measure_step(
 # --- what it takes --------------------------------------------------------------------------------
 
 
-def train_tasks(parts: Parts, count: int) -> list[Task]:
+def train_tasks(parts: Components, count: int) -> list[Task]:
     """Generated tasks of the default mix."""
     return list(islice(parts.domain.generate(7, Recipe(split="train")), count))
 
 
-def step_jobs(parts: Parts, amounts: Amounts) -> list[Job]:
+def step_jobs(parts: Components, amounts: Amounts) -> list[RolloutJob]:
     """The rollouts of a GRPO step: groups of one task and one user."""
     return [
-        Job(
+        RolloutJob(
             task=task,
             trial=trial,
             seed=stable_seed("benchmark", task.id, trial),
@@ -268,7 +272,7 @@ def step_jobs(parts: Parts, amounts: Amounts) -> list[Job]:
 
 
 def play(
-    parts: Parts, policy: Policy, jobs: Sequence[Job], *, at_once: int = CROWD
+    parts: Components, policy: Policy, jobs: Sequence[RolloutJob], *, at_once: int = CROWD
 ) -> tuple[float, list[Episode]]:
     """CPU seconds, and the episodes."""
     started = process_time()
@@ -277,7 +281,7 @@ def play(
     return process_time() - started, episodes
 
 
-def training_job(parts: Parts, policy: LocalPolicy, folder: Path, **given: Any) -> TrainingJob:
+def training_job(parts: Components, policy: LocalPolicy, folder: Path, **given: Any) -> TrainingJob:
     """A job that reports to nobody and keeps its files in the folder."""
 
     def no_rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
@@ -297,7 +301,7 @@ def training_job(parts: Parts, policy: LocalPolicy, folder: Path, **given: Any) 
 # --- one core and two -----------------------------------------------------------------------------
 
 
-def measure_cores(parts: Parts, policy: LocalPolicy, amounts: Amounts) -> dict[str, float]:
+def measure_cores(parts: Components, policy: LocalPolicy, amounts: Amounts) -> dict[str, float]:
     """How many times the rollouts of one process on one core two get done, by the clock."""
     jobs = step_jobs(parts, amounts)
 

@@ -23,12 +23,12 @@ from typing import Any
 
 from passes import outcomes_on, passes, plain, show
 
-from harness.config import load_config
-from harness.metrics import Outcome, paired_difference
-from harness.parts import Parts
-from harness.protocols import Policy, Settings, TrainablePolicy, TrainingJob
-from harness.registry import Registry
-from harness.rollout import Job, run_rollouts
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.evaluation.metrics import Outcome, paired_difference
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import Policy, RolloutJob, Settings, TrainablePolicy, TrainingJob
 from harness.types import Episode, Json, Recipe, Task, stable_seed
 
 PARTS = 5
@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=100, help="validation tasks")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     given = parser.parse_args()
-    parts = Parts(load_config(preset="default", flags={"domain": given.domain}), Registry())
+    parts = Components(
+        load_config(preset="default", flags={"domain": given.domain}), open_registry()
+    )
     more = dict(_option(text) for text in given.set)
     before = outcomes_on(parts, _policy(parts, given.model), "validation", given.tasks)
     row = {"start": given.model, **passes(before)}
@@ -67,11 +69,11 @@ def main() -> None:
 
 
 def _train(
-    parts: Parts, policy: TrainablePolicy, options: Mapping[str, Json], *, seed: int, pool: int
+    parts: Components, policy: TrainablePolicy, options: Mapping[str, Json], *, seed: int, pool: int
 ) -> dict[str, Json]:
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
         listed = [
-            Job(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
+            RolloutJob(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
             for task, trial, seed in jobs
         ]
         return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
@@ -108,7 +110,7 @@ def _gain(before: Sequence[Outcome], after: Sequence[Outcome]) -> dict[str, Json
     return {**passes(after), **gains}
 
 
-def _policy(parts: Parts, model: str) -> TrainablePolicy:
+def _policy(parts: Components, model: str) -> TrainablePolicy:
     table = parts.config.options.get("tiny", {})
     shared = {name: table[name] for name in ("slots", "max_context") if name in table}
     policy = parts.registry.make("policy", f"path:{model}", Settings(options=shared))

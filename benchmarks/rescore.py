@@ -20,15 +20,17 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from harness.config import load_config
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.assembly.registry import Registry
 from harness.errors import MissingExtra
-from harness.interchange import read_source, write_recording
-from harness.parts import Parts
-from harness.recordings import open_domain, recorded_run
-from harness.registry import Registry
-from harness.regrade import regrade_all, row
-from harness.rollout import Job, run_rollouts
-from harness.store import Store
+from harness.evaluation.rollout import run_rollouts
+from harness.interchange.files import read_source, write_recording
+from harness.interchange.rescore import regrade_all, row
+from harness.interchange.runs import open_domain, recorded_run
+from harness.llm.roles import open_registry
+from harness.protocols import RolloutJob
+from harness.run_folder import RunFolder
 from harness.types import Episode, Json, Task, stable_id
 
 MEBIBYTE = 2**20
@@ -40,7 +42,7 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=500, help="Conversations that differ.")
     parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
     arguments = parser.parse_args()
-    registry = Registry()
+    registry = open_registry()
     with tempfile.TemporaryDirectory() as scratch:
         run = made_run(registry, "retail", Path(scratch), arguments.count, arguments.distinct)
         figures = {"run folder": measured(registry, run)}
@@ -52,7 +54,7 @@ def main() -> None:
             print(f"no tau2 results file: {missing}", file=sys.stderr)
         else:
             file = Path(scratch) / "results.json"
-            recording = recorded_run(registry, Store.open(run))
+            recording = recorded_run(registry, RunFolder.open(run))
             write_recording(registry, recording, "tau2", file)
             del recording
             figures["tau2 results file"] = measured(registry, file)
@@ -68,12 +70,14 @@ def main() -> None:
 def made_run(registry: Registry, domain: str, folder: Path, count: int, distinct: int) -> Path:
     """A run folder with that many conversations."""
     config = load_config(flags={"domain": domain, "policy": "noisy:0.5"})
-    parts = Parts(config, registry)
+    parts = Components(config, registry)
     tasks = list(parts.domain.tasks("test"))
     trials = -(-distinct // len(tasks))
-    jobs = [Job(task=task, trial=trial, seed=trial) for task in tasks for trial in range(trials)]
+    jobs = [
+        RolloutJob(task=task, trial=trial, seed=trial) for task in tasks for trial in range(trials)
+    ]
     had = run_rollouts(jobs[:distinct], parts.policy(), parts.setting, parts.executor)
-    store = Store.create(folder / domain, config.plain())
+    store = RunFolder.create(folder / domain, config.plain())
     store.write_values("tasks/test.jsonl", Task, tasks)
     store.write_episodes("policy-test", repeated(had, count))
     return store.folder

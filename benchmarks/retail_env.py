@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import MissingExtra
+from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings, World
-from harness.registry import Registry
 from harness.types import Grade, Message, Task, ToolResult, Trajectory
 
 CONVERSATIONS = 1000
@@ -57,7 +57,7 @@ _GOODBYE = Message(role="user", content="That is all, thank you.")
 
 def retail_domain() -> Domain:
     """The official retail domain on our engine; the generated one where there is no data."""
-    registry = Registry()
+    registry = open_registry()
     try:
         return registry.make("domain", "tau2-retail", Settings())
     except MissingExtra:

@@ -18,14 +18,16 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
 
-from harness.ablation import Rule, ablate, alone, dropped, stored_groups
-from harness.config import load_config
-from harness.evaluation import evaluate_policy
-from harness.parts import Parts
-from harness.registry import Registry
-from harness.rollout import Job, run_rollouts
-from harness.scoring import score
-from harness.store import Store
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.assembly.registry import Registry
+from harness.evaluation.rollout import run_rollouts
+from harness.evaluation.scoring import score
+from harness.evaluation.station import evaluate_policy
+from harness.llm.roles import open_registry
+from harness.protocols import RolloutJob
+from harness.run_folder import RunFolder
+from harness.training.reward_ablation import Rule, ablate, alone, dropped, stored_groups
 from harness.types import Json
 
 DISTINCT = 400
@@ -40,7 +42,7 @@ def main() -> None:
     parser.add_argument("--rollouts", type=int, default=2_000)
     parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
     arguments = parser.parse_args()
-    registry = Registry()
+    registry = open_registry()
     every = dict.fromkeys(registry.names("reward term"), 0.1)
     figures = {
         "scoring, default reward": scoring(registry, {}, arguments.conversations),
@@ -57,9 +59,9 @@ def main() -> None:
 def scoring(registry: Registry, rewards: dict[str, float], count: int) -> dict[str, Json]:
     """CPU seconds for scoring so many conversations with their grades known."""
     flags = {"domain": "retail", "executor": "asyncio", "rewards": rewards or None}
-    parts = Parts(load_config(flags=flags), registry)
+    parts = Components(load_config(flags=flags), registry)
     tasks = islice(cycle(parts.domain.tasks("train")), DISTINCT)
-    jobs = [Job(task=task, trial=n, seed=n) for n, task in enumerate(tasks)]
+    jobs = [RolloutJob(task=task, trial=n, seed=n) for n, task in enumerate(tasks)]
     episodes = run_rollouts(jobs, parts.named_policy("noisy:0.5"), parts.setting, parts.executor)
 
     def work() -> None:
@@ -76,7 +78,10 @@ def ablation(registry: Registry, count: int) -> dict[str, Json]:
     flags = {"domain": "retail", "executor": "asyncio", **sizes, "test_trials": trials}
     config = load_config(flags=flags)
     with tempfile.TemporaryDirectory() as scratch:
-        parts, store = Parts(config, registry), Store.create(Path(scratch) / "run", config.plain())
+        parts, store = (
+            Components(config, registry),
+            RunFolder.create(Path(scratch) / "run", config.plain()),
+        )
         evaluate_policy(parts, store, parts.named_policy("noisy:0.5"), "policy", "test")
         weights, found = config.rewards, {}
 

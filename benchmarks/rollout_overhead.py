@@ -29,15 +29,15 @@ from typing import Any, TypeVar
 from loop_lag import Lag, percentile
 from rollout_overhead_server import TOOL, TURNS, USED
 
-from harness.config import load_config
-from harness.execution import Executor
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
 from harness.llm.policy import agent_system
+from harness.llm.roles import open_registry
 from harness.llm.user import user_system
 from harness.loop import evaluate_once
-from harness.parts import Parts
 from harness.protocols import Settings
-from harness.registry import Registry
-from harness.store import Store
+from harness.protocols.executor import Executor
+from harness.run_folder import RunFolder
 from harness.types import Message, ToolCall
 
 HERE = Path(__file__).parent
@@ -134,7 +134,7 @@ def ours(url: str, wire: str, conversations: int) -> dict[str, Any]:
     }
 
 
-def prepared(url: str, wire: str, conversations: int, folder: Path) -> tuple[Parts, Store]:
+def prepared(url: str, wire: str, conversations: int, folder: Path) -> tuple[Components, RunFolder]:
     """All that `harness eval` has before the first conversation."""
     tasks = min(conversations, TASKS)
     key, address = VARIABLES[wire]
@@ -150,10 +150,10 @@ def prepared(url: str, wire: str, conversations: int, folder: Path) -> tuple[Par
             "calls": {"concurrency": conversations},
         },
     }
-    parts = Parts(load_config(preset="default", flags=flags), Registry())
+    parts = Components(load_config(preset="default", flags=flags), open_registry())
     parts.check(training=False)
     parts.domain.tasks("test")  # made once, when they are first asked for
-    return parts, Store.create(folder / "run", {})
+    return parts, RunFolder.create(folder / "run", {})
 
 
 class Watched(Executor):
@@ -244,7 +244,7 @@ def theirs(url: str, python: str, conversations: int) -> dict[str, Any]:
 
 def conversation() -> dict[str, Any]:
     """What the models are told, and what the tool answers."""
-    domain = Registry().make("domain", "retail", Settings())
+    domain = open_registry().make("domain", "retail", Settings())
     task = domain.tasks("test")[0]
     greeting = Message(role="assistant", content=domain.greeting)
     return {

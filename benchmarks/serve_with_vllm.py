@@ -31,8 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Settings, TurnTokens
-from harness.registry import Registry
 from harness.types import Message
 
 STARTUP_SECONDS = 900
@@ -73,7 +73,7 @@ def main() -> None:
 
 def openings(folder: Path, domain_name: str, count: int, tokens: int) -> list[Opening]:
     """The greeting and the user's first words on ``count`` tasks, each with our turn."""
-    registry = Registry()
+    registry = open_registry()
     domain = registry.make("domain", domain_name, Settings())
     user = registry.make("user simulator", "scripted", Settings(domain=domain))
     options = {"temperature": 0, "max_new_tokens": tokens, "device": "cpu", "dtype": "float32"}

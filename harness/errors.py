@@ -2,6 +2,11 @@
 do.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class HarnessError(Exception):
     """Something the user can put right. Shown without a traceback, by one handler, with exit status
@@ -71,7 +76,7 @@ class BudgetSpent(HarnessError):
 
 class ChatFailure(Exception):
     """Raised by a chat model for a call that got no usable answer; ``cause`` is one of ``CAUSES``
-    in ``harness.chat``.
+    in ``harness.protocols.chat_model``.
 
     ``retry_after``: how many seconds the provider asks to wait; None if it did not say.
     """
@@ -92,3 +97,19 @@ class RolloutFault(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+@contextmanager
+def plugin_boundary(plugin: str, doing: str) -> Iterator[None]:
+    """Name the plugin when third-party code raises; our own errors and rollout faults pass
+    through.
+    """
+    try:
+        yield
+    except (HarnessError, RolloutFault):
+        raise
+    except Exception as error:
+        raise PluginFailed(
+            f"the plugin {plugin} failed in its {doing}: {type(error).__name__}: {error}",
+            hint="This is a fault of the plugin; run with HARNESS_TRACEBACK=1 to see where.",
+        ) from error

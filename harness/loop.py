@@ -14,18 +14,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from harness.blaming import blame_failures
-from harness.discovery import discover_patterns, patterns_before, write_discovery
+from harness.assembly.components import Components
+from harness.discovery.attribution import blame_failures
+from harness.discovery.station import discover_patterns, patterns_before, write_discovery
 from harness.errors import NothingToLearn, RunError
-from harness.evaluation import evaluate_policy, read_evaluation
-from harness.lessons import heldout, shown, shown_on, untargeted
-from harness.making import chosen_pattern, make_tasks, subject
-from harness.parts import Parts
-from harness.pool import pool_of
+from harness.evaluation.station import evaluate_policy, read_evaluation
+from harness.injection.pool import pool_of
+from harness.injection.station import chosen_pattern, make_tasks, subject
 from harness.protocols import TrainingJob
-from harness.store import Store
-from harness.summary import summarise
-from harness.training import Practice
+from harness.results.report_document import summarise
+from harness.run_folder import RunFolder
+from harness.training.curricula import heldout, shown, shown_on, untargeted
+from harness.training.rollout_log import Practice
 from harness.types import (
     Checkpoint,
     Diagnosis,
@@ -39,7 +39,7 @@ from harness.types import (
 )
 
 
-def run_loop(parts: Parts, store: Store) -> Mapping[str, Json]:
+def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
     """All stations in order. Returns the report, which is also in the run folder."""
     config = parts.config
     started = time.monotonic()
@@ -61,7 +61,7 @@ def run_loop(parts: Parts, store: Store) -> Mapping[str, Json]:
     return report
 
 
-def run_round(parts: Parts, store: Store, number: int) -> None:
+def run_round(parts: Components, store: RunFolder, number: int) -> None:
     """One round. Raises ``NothingToLearn`` if the policy under study no longer fails by its own
     fault.
     """
@@ -75,7 +75,7 @@ def run_round(parts: Parts, store: Store, number: int) -> None:
         evaluate_arm(parts, store, f"control-{number}", "test")
 
 
-def stations(parts: Parts) -> list[str]:
+def stations(parts: Components) -> list[str]:
     """The names of all stations of the run, in order."""
     names = ["base", "evaluate base on test", "sft", "evaluate sft on test"]
     for number in range(1, parts.config.rounds + 1):
@@ -94,7 +94,7 @@ def stations(parts: Parts) -> list[str]:
 # --- the stations, in order ---------------------------------------------------------------------
 
 
-def bootstrap(parts: Parts, store: Store) -> None:
+def bootstrap(parts: Components, store: RunFolder) -> None:
     """The base policy's checkpoint: what everything starts from."""
     with _station(parts, store, "base") as work:
         if work:
@@ -102,7 +102,7 @@ def bootstrap(parts: Parts, store: Store) -> None:
             store.write_checkpoint("base", parts.trainable(folder=folder).checkpoint)
 
 
-def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -> None:
+def imitate(parts: Components, store: RunFolder, arm: str = "sft", start: str = "base") -> None:
     """SFT of an arm on demonstrations of the teacher, from a checkpoint there is.
 
     They are fresh for each arm, unless their number is limited: then all arms have the same.
@@ -124,7 +124,7 @@ def imitate(parts: Parts, store: Store, arm: str = "sft", start: str = "base") -
             )
 
 
-def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> None:
+def discover(parts: Components, store: RunFolder, number: int, evaluation: str = "") -> None:
     """Read the failures of an evaluation (default: the round's) into diagnoses and error
     patterns.
     """
@@ -137,8 +137,8 @@ def discover(parts: Parts, store: Store, number: int, evaluation: str = "") -> N
 
 
 def inject(
-    parts: Parts,
-    store: Store,
+    parts: Components,
+    store: RunFolder,
     number: int,
     *,
     pattern: str = "",
@@ -160,7 +160,7 @@ def inject(
             make_tasks(parts, store, number, patterns, members, count=wanted, off=off)
 
 
-def train(parts: Parts, store: Store, number: int) -> None:
+def train(parts: Components, store: RunFolder, number: int) -> None:
     """Training on the pool, by default with GRPO: from the SFT checkpoint on all rounds' tasks,
     unless configured otherwise.
     """
@@ -172,7 +172,7 @@ def train(parts: Parts, store: Store, number: int) -> None:
             _practise(parts, store, f"rl-{number}", start, pool, f"{len(pool)} targeted tasks")
 
 
-def train_control(parts: Parts, store: Store, number: int) -> None:
+def train_control(parts: Components, store: RunFolder, number: int) -> None:
     """The same training from the same start on as many untargeted tasks: what targeting is compared
     with.
     """
@@ -186,7 +186,7 @@ def train_control(parts: Parts, store: Store, number: int) -> None:
             _practise(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
 
 
-def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
+def evaluate_arm(parts: Components, store: RunFolder, arm: str, split: Split) -> None:
     """Conversations of an arm's policy on held-out tasks; those already on disk are not had again.
 
     On test tasks it is also read whose fault each failure was: nobody discovers anything there.
@@ -199,7 +199,7 @@ def evaluate_arm(parts: Parts, store: Store, arm: str, split: Split) -> None:
                 blame_failures(parts, store, f"{arm}-{split}", episodes)
 
 
-def evaluate_once(parts: Parts, store: Store, split: Split) -> None:
+def evaluate_once(parts: Components, store: RunFolder, split: Split) -> None:
     """Evaluate the configured policy as it is, as the arm ``policy``: no training, no
     checkpoints.
     """
@@ -212,14 +212,14 @@ def evaluate_once(parts: Parts, store: Store, split: Split) -> None:
 # --- what stations read ---------------------------------------------------------------------------
 
 
-def studied(store: Store, number: int) -> str:
+def studied(store: RunFolder, number: int) -> str:
     """The evaluation round ``number`` reads: its subject's, or the only one there is."""
     usual = f"{subject(number)}-validation"
     found = store.evaluations()
     return found[0] if usual not in found and len(found) == 1 else usual
 
 
-def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
+def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task]:
     """The tasks round ``number`` trains on. Raises ``NothingToLearn`` if there are none."""
     if not store.is_done(f"inject {number}"):
         raise RunError(
@@ -236,14 +236,14 @@ def training_pool(parts: Parts, store: Store, number: int) -> list[Task]:
     return pool
 
 
-def write_report(parts: Parts, store: Store, *, complete: bool) -> Mapping[str, Json]:
+def write_report(parts: Components, store: RunFolder, *, complete: bool) -> Mapping[str, Json]:
     report: Mapping[str, Json] = summarise(store, complete=complete)
     store.write_json("report.json", report)
     return report
 
 
 def _members(
-    parts: Parts, store: Store, number: int, patterns: Sequence[ErrorPattern]
+    parts: Components, store: RunFolder, number: int, patterns: Sequence[ErrorPattern]
 ) -> dict[str, list[tuple[Episode, Diagnosis]]]:
     found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
@@ -259,7 +259,12 @@ def _members(
 
 
 def _practise(
-    parts: Parts, store: Store, arm: str, start: str, tasks: Sequence[Task], trained_on: str
+    parts: Components,
+    store: RunFolder,
+    arm: str,
+    start: str,
+    tasks: Sequence[Task],
+    trained_on: str,
 ) -> None:
     """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
     config = parts.config
@@ -280,8 +285,8 @@ def _practise(
 
 
 def _train(
-    parts: Parts,
-    store: Store,
+    parts: Components,
+    store: RunFolder,
     *,
     arm: str,
     start: str,
@@ -341,7 +346,7 @@ def _training(arm: str) -> str:
 
 
 @contextmanager
-def _station(parts: Parts, store: Store, name: str, unit: str = "") -> Iterator[bool]:
+def _station(parts: Components, store: RunFolder, name: str, unit: str = "") -> Iterator[bool]:
     """Yields whether there is work; a station that ends without an error is marked done."""
     if store.is_done(name):
         parts.notify("station_skipped", station=name)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError
+from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Domain, Settings
 from harness.types import Recipe, Split, Task, ToolCall
 from harness_invented.blueprint import Blueprint, blueprint
@@ -41,7 +42,7 @@ def invented_domain(settings: Settings) -> Domain:
     return InventedDomain(int(seed))
 
 
-class InventedDomain(Domain):
+class InventedDomain(DomainDefaults):
     """Support of a business that exists nowhere: a seed decides its words, tools and records.
 
     ``roles`` are the kinds of writes that it has.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from harness.config import nearest
+from harness.assembly.config import nearest
 from harness.errors import ConfigError
 
 

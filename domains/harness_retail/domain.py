@@ -9,7 +9,8 @@ from importlib.resources import files
 from itertools import islice
 from typing import Literal
 
-from harness.config import read_options
+from harness.assembly.config import read_options
+from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Domain, Settings
 from harness.types import Recipe, Split, Task, ToolCall, stable_id
 from harness_retail.compat import FIXED, TAU2, Compat, switched
@@ -37,7 +38,7 @@ def retail_domain(settings: Settings) -> Domain:
     return RetailDomain(switched(start, options.switches))
 
 
-class RetailDomain(Domain):
+class RetailDomain(DomainDefaults):
     """Support of an online shop over small generated databases; names and formats follow tau2.
 
     ``compat`` holds for all of it: generation, solver, worlds and grades.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.scoring import unsaid
+from harness.evaluation.scoring import unsaid
 from harness.types import Changes, Grade, Json, Task, ToolCall, Trajectory
 from harness_tau2.wire import Misfit, Object, as_object, entries, need, text
 

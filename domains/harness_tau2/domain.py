@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.errors import ConfigError
-from harness.protocols import Domain, World
-from harness.scoring import gold_changes
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.evaluation.scoring import gold_changes
+from harness.protocols import World
 from harness.types import Grade, Json, Split, Task, Trajectory, stable_id
 from harness_tau2.criteria import Criteria, grade_officially, read_criteria
 from harness_tau2.data import OfficialData, has_package
@@ -28,7 +29,7 @@ class Options:
     compat: Literal["tau2", "fixed"] = "tau2"
 
 
-class Tau2Domain(Domain):
+class Tau2Domain(DomainDefaults):
     """Official tasks on our engine. A subclass makes tasks of raw ones, and opens their worlds."""
 
     def __init__(self, data: OfficialData, options: Options) -> None:

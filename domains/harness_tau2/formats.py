@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.protocols import Settings
 from harness.types import Recording
 from harness_tau2.export import write_results

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.protocols import Domain, Settings
 from harness.types import Split, Task, Tool, ToolCall
 from harness_retail.compat import FIXED, TAU2

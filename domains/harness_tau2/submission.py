@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, FormatError
-from harness.metrics import Outcome, pass_table
+from harness.evaluation.metrics import Outcome, pass_table
 from harness.protocols import Settings
 from harness.types import Episode, Json, Recording
 from harness_tau2.files import head, write_json

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import FormatError
 from harness.protocols import Settings
 from harness.types import Json, Recording, Task

@@ -12,8 +12,8 @@ from harness.cli import options
 from harness.cli.running import emit
 
 if TYPE_CHECKING:
-    from harness.store import Store
-    from harness.study.plan import Study
+    from harness.run_folder import RunFolder
+    from harness.study.spec import Study
 
 
 def register(app: typer.Typer) -> None:
@@ -62,17 +62,24 @@ def ablate(
     reward. With --train the arms have the same tasks and budget; stopped anywhere, the same command
     goes on.
     """
-    from harness.store import Store
+    from harness.run_folder import RunFolder
 
-    store = Store.open(run)
+    store = RunFolder.open(run)
     if train:
         weights = _configured(store.config.get("rewards"))
         study = _study(store, weights, without, only, seeds)
         _train(store, study, out or run / "ablation", minutes, jobs, as_json)
         return
-    from harness.ablation import Rule, Variant, ablate, alone, dropped, stored_groups
-    from harness.ablation import grid as combined
     from harness.report.ablation import ablation_table, ablation_values
+    from harness.training.reward_ablation import (
+        Rule,
+        Variant,
+        ablate,
+        alone,
+        dropped,
+        stored_groups,
+    )
+    from harness.training.reward_ablation import grid as combined
 
     groups = stored_groups(store, source)
     weights = _weights(store.config.get("rewards"), reward, groups.names)
@@ -90,7 +97,7 @@ def ablate(
 
 
 def _study(
-    store: Store,
+    store: RunFolder,
     weights: Mapping[str, float],
     without: Sequence[str] | None,
     only: Sequence[str] | None,
@@ -110,14 +117,14 @@ def _study(
 
 
 def _train(
-    store: Store, study: Study, out: Path, minutes: float | None, jobs: int, as_json: bool
+    store: RunFolder, study: Study, out: Path, minutes: float | None, jobs: int, as_json: bool
 ) -> None:
     from harness.cli.study import carry_on
     from harness.report.study.summary import summary_values
     from harness.report.study.tables import conduct_table, difference_table, main_table
     from harness.study.ablation import hand_on
     from harness.study.folder import StudyFolder
-    from harness.study.reading import read_results
+    from harness.study.results_file import read_results
 
     folder = StudyFolder.begin(out, study)
     for seed in study.seeds:
@@ -170,7 +177,7 @@ def _axes(given: Sequence[str] | None, names: Sequence[str]) -> dict[str, list[f
 
 
 def _refuse_unknown(given: Mapping[str, object], names: Sequence[str]) -> None:
-    from harness.config import nearest
+    from harness.assembly.config import nearest
     from harness.errors import ConfigError
 
     for name in given:

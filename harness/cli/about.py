@@ -38,7 +38,7 @@ def about(version: Version = False) -> None:
 
 def plugins(as_json: options.AsJson = False) -> None:
     """List installed plugins and every name they offer."""
-    from harness.inventory import installed
+    from harness.assembly.doctor import installed
     from harness.report import plugins_table
 
     found = installed()
@@ -47,7 +47,7 @@ def plugins(as_json: options.AsJson = False) -> None:
 
 def hooks(as_json: options.AsJson = False) -> None:
     """List the extension points: what a plugin can offer."""
-    from harness.inventory import extension_points
+    from harness.assembly.doctor import extension_points
     from harness.report import hooks_table
 
     found = extension_points()
@@ -59,7 +59,7 @@ def doctor(as_json: options.AsJson = False) -> None:
 
     Status 1 if something is broken.
     """
-    from harness.inventory import checks
+    from harness.assembly.doctor import checks
     from harness.report import doctor_table
 
     found = checks()

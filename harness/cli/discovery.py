@@ -14,8 +14,8 @@ from harness.cli.running import emit, working
 from harness.errors import RunError
 
 if TYPE_CHECKING:
-    from harness.comparison import Side
-    from harness.store import Store
+    from harness.discovery.compare import Side
+    from harness.run_folder import RunFolder
     from harness.types import Json
 
 MAP = "map.svg"
@@ -84,16 +84,16 @@ def why(
     """Walk from a failure to what was made of it and came of it, or from a targeted task or a
     rollout that was trained on back to its failure.
     """
-    from harness.lineage import lineage
     from harness.report.why import why_tree, why_values
-    from harness.store import Store
+    from harness.results.lineage import lineage
+    from harness.run_folder import RunFolder
 
-    found = lineage(Store.open(run or _newest()), id)
+    found = lineage(RunFolder.open(run or _newest()), id)
     emit(why_values(found), why_tree(found), as_json=as_json)
 
 
 def _newest() -> Path:
-    from harness.store import CONFIG
+    from harness.run_folder import CONFIG
 
     runs = sorted(Path("runs").glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not runs:
@@ -101,13 +101,13 @@ def _newest() -> Path:
     return runs[-1].parent
 
 
-def _opened(source: Path, out: Path | None, option: list[str] | None) -> Store:
+def _opened(source: Path, out: Path | None, option: list[str] | None) -> RunFolder:
     """The run folder, or one that is made of a file."""
-    from harness.store import CONFIG, Store
+    from harness.run_folder import CONFIG, RunFolder
 
     if (source / CONFIG).is_file() or not source.exists() or _is_empty(source):
         options.refuse_unused(options.option_tables(option), [])
-        return Store.open(source)
+        return RunFolder.open(source)
     from harness.cli.interchange import imported
 
     return imported(source, out, options.option_tables(option))[0]
@@ -118,7 +118,7 @@ def _is_empty(source: Path) -> bool:
 
 
 def _discovered(
-    store: Store, number: int, evaluation: str, again: bool, namer: str | None = None
+    store: RunFolder, number: int, evaluation: str, again: bool, namer: str | None = None
 ) -> Mapping[str, Json]:
     """The report after the station."""
     from harness import loop
@@ -130,17 +130,17 @@ def _discovered(
         return loop.write_report(parts, store, complete=False)
 
 
-def draw_rounds(store: Store) -> list[Path]:
+def draw_rounds(store: RunFolder) -> list[Path]:
     """The files of the pictures of all rounds' failures."""
-    from harness.rounds import failure_maps
+    from harness.results.history import failure_maps
 
     return [draw_round(store, number) for number in failure_maps(store)]
 
 
-def draw_round(store: Store, number: int) -> Path:
+def draw_round(store: RunFolder, number: int) -> Path:
     """The file of the picture of a round's failures."""
     from harness.report.map import map_svg
-    from harness.rounds import failure_map
+    from harness.results.history import failure_map
 
     path = store.folder / f"rounds/{number}" / MAP
     title = f"Round {number}: the agent's failures"
@@ -149,7 +149,7 @@ def draw_round(store: Store, number: int) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    from harness.store import disk_errors
+    from harness.run_folder import disk_errors
 
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,10 +169,10 @@ def _compare(
     option: list[str] | None,
     as_json: bool,
 ) -> None:
-    from harness.comparison import compare_sides
+    from harness.discovery.compare import compare_sides
     from harness.report.comparison import comparison_table, comparison_values
     from harness.report.map import map_svg
-    from harness.rounds import map_of
+    from harness.results.history import map_of
 
     folder = out or Path("runs") / time.strftime("comparison-%Y%m%d-%H%M%S")
     stores = [
@@ -199,10 +199,10 @@ def _compare(
     typer.echo(f"Map: {path}\nKept: {folder}", err=True)
 
 
-def _side(name: str, store: Store, evaluation: str, again: bool) -> Side:
+def _side(name: str, store: RunFolder, evaluation: str, again: bool) -> Side:
     """A source's conversations and diagnoses; they are made if the run has none of them yet."""
-    from harness.comparison import Side
-    from harness.evaluation import read_evaluation
+    from harness.discovery.compare import Side
+    from harness.evaluation.station import read_evaluation
     from harness.loop import studied
     from harness.types import Diagnosis
 

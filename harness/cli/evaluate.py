@@ -76,8 +76,8 @@ def _sizes(split: Split, tasks: int | None, trials: int | None) -> dict[str, int
 
 def _begun(folder: Path) -> Split:
     """The split a folder's evaluation is on, as far as it got."""
-    from harness.store import Store
+    from harness.run_folder import RunFolder
 
-    store = Store.open(folder)
+    store = RunFolder.open(folder)
     splits: tuple[Split, ...] = ("train", "validation", "test")
     return next((split for split in splits if store.has(f"tasks/{split}.jsonl")), "test")

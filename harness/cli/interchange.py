@@ -16,10 +16,10 @@ from harness.cli.running import SHOWN, draw, emit, warn, warn_of_problems
 from harness.errors import FormatError, HarnessError
 
 if TYPE_CHECKING:
-    from harness.recordings import Source
-    from harness.registry import Registry
-    from harness.regrade import Regraded
-    from harness.store import Store
+    from harness.assembly.registry import Registry
+    from harness.interchange.rescore import Regraded
+    from harness.interchange.runs import Source
+    from harness.run_folder import RunFolder
     from harness.types import Json
 
 Format = Annotated[str, typer.Option("--format", help="A format from `harness plugins`.")]
@@ -51,22 +51,22 @@ def import_(
 
 def imported(
     file: Path, out: Path | None, tables: dict[str, dict[str, Json]], format: str = ""
-) -> tuple[Store, dict[str, Json]]:
+) -> tuple[RunFolder, dict[str, Json]]:
     """A new run folder with a recording's conversations as its evaluation, and what it holds."""
-    from harness.interchange import read_source
-    from harness.recordings import imported_config, keep
-    from harness.registry import Registry
-    from harness.regrade import tally
-    from harness.store import Store
-    from harness.summary import summarise
+    from harness.interchange.files import read_source
+    from harness.interchange.rescore import tally
+    from harness.interchange.runs import imported_config, keep
+    from harness.llm.roles import open_registry
+    from harness.results.report_document import summarise
+    from harness.run_folder import RunFolder
 
-    registry = Registry()
+    registry = open_registry()
     source = read_source(registry, file, format=format, options=tables)
     kept = {name: table for name, table in tables.items() if name != source.format}
     config = imported_config(source, kept)
     graded, vintage = _graded(registry, source, kept)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
-    store = Store.create(folder, config.plain())
+    store = RunFolder.create(folder, config.plain())
     name = keep(store, source, graded, vintage=vintage)
     store.write_json("report.json", summarise(store, complete=True))
     counts = {**tally(graded), "tasks": len(source.recording.tasks)}
@@ -87,13 +87,13 @@ def export(
     ] = None,
 ) -> None:
     """Write the conversations of a run, and what was found wrong in them, for other tools."""
-    from harness.config import read_tables
-    from harness.interchange import write_recording
-    from harness.recordings import chosen_evaluation, recorded_run
-    from harness.registry import Registry
-    from harness.store import Store
+    from harness.assembly.config import read_tables
+    from harness.interchange.files import write_recording
+    from harness.interchange.runs import chosen_evaluation, recorded_run
+    from harness.llm.roles import open_registry
+    from harness.run_folder import RunFolder
 
-    store, registry = Store.open(run), Registry()
+    store, registry = RunFolder.open(run), open_registry()
     registry.find("format", format)
     name = chosen_evaluation(store, evaluation)
     recording = recorded_run(registry, store, name)
@@ -122,13 +122,13 @@ def rescore(
 
     Status 0 if at least one could be graded.
     """
-    from harness.interchange import RUN, read_source
-    from harness.recordings import open_domain
-    from harness.registry import Registry
-    from harness.regrade import regrade_all, row, tally
+    from harness.interchange.files import RUN, read_source
+    from harness.interchange.rescore import regrade_all, row, tally
+    from harness.interchange.runs import open_domain
+    from harness.llm.roles import open_registry
     from harness.report import tally_table
 
-    registry, tables = Registry(), options.option_tables(option)
+    registry, tables = open_registry(), options.option_tables(option)
     found = read_source(registry, source, format=format, evaluation=evaluation, options=tables)
     recording = found.recording
     name = domain or recording.domain
@@ -154,8 +154,8 @@ def _graded(
     registry: Registry, source: Source, tables: dict[str, dict[str, Json]]
 ) -> tuple[list[Regraded], str]:
     """Each episode graded again, and the domain's vintage; warns of what could not be."""
-    from harness.recordings import open_domain
-    from harness.regrade import Regraded, regrade_all
+    from harness.interchange.rescore import Regraded, regrade_all
+    from harness.interchange.runs import open_domain
 
     recording = source.recording
     try:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from harness.config import LoopConfig
-    from harness.parts import Parts
+    from harness.assembly.components import Components
+    from harness.assembly.config import LoopConfig
     from harness.protocols import Observer
     from harness.types import Json
 
@@ -73,13 +73,13 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
     A flag is a setting if it has its name; ``sizes`` are settings under other names. Raises a usage
     error for any other setting than ``SPENDING`` beside ``resume``: the run has its own already.
     """
-    from harness.config import LoopConfig, load_config, parse_config
-    from harness.store import Store
+    from harness.assembly.config import LoopConfig, load_config, parse_config
+    from harness.run_folder import RunFolder
 
     given = {name: value for name, value in context.params.items() if value not in (None, [], ())}
     if resume is not None:
         _refuse_settings(context, given)
-        return parse_config(Store.open(resume).config)
+        return parse_config(RunFolder.open(resume).config)
     settings = {f.name: given[f.name] for f in fields(LoopConfig) if f.name in given}
     return load_config(
         preset=settings.pop("preset", None),
@@ -115,7 +115,7 @@ def weights(given: Sequence[str] | None) -> dict[str, float]:
 
 def refuse_unused(tables: Iterable[str], used: Sequence[str]) -> None:
     """Raise ``ConfigError`` for an option of a plugin that is not among those used."""
-    from harness.config import nearest
+    from harness.assembly.config import nearest
     from harness.errors import ConfigError
 
     for name in sorted(set(tables) - set(used)):
@@ -137,12 +137,12 @@ def option_tables(options: Sequence[str] | None, plugin: str = "") -> dict[str, 
     return tables
 
 
-def make_parts(config: LoopConfig, observers: tuple[Observer, ...] = ()) -> Parts:
+def make_parts(config: LoopConfig, observers: tuple[Observer, ...] = ()) -> Components:
     """The plugin products of a configuration, every name checked."""
-    from harness.parts import Parts
-    from harness.registry import Registry
+    from harness.assembly.components import Components
+    from harness.llm.roles import open_registry
 
-    return Parts(config, Registry(), observers)
+    return Components(config, open_registry(), observers)
 
 
 def _pairs(

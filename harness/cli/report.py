@@ -24,11 +24,11 @@ def report(
 ) -> None:
     """Show the report of a run, finished or not."""
     from harness.report import to_html, to_svg
-    from harness.rounds import failure_maps
-    from harness.store import Store, disk_errors
-    from harness.summary import summarise
+    from harness.results.history import failure_maps
+    from harness.results.report_document import summarise
+    from harness.run_folder import RunFolder, disk_errors
 
-    store = Store.open(run, warn=lambda message: typer.echo(f"warning: {message}", err=True))
+    store = RunFolder.open(run, warn=lambda message: typer.echo(f"warning: {message}", err=True))
     complete = store.has("report.json") and bool(store.read_json("report.json")["complete"])
     found = summarise(store, complete=complete)
     for path, make in ((svg, to_svg), (html, partial(to_html, maps=failure_maps(store)))):

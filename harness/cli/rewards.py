@@ -25,7 +25,7 @@ def rewards(
     as_json: options.AsJson = False,
 ) -> None:
     """List the reward terms with weight, range and reason."""
-    from harness.inventory import reward_terms
+    from harness.assembly.doctor import reward_terms
     from harness.report.rewards import terms_table
 
     settings = options.asked(context)
@@ -52,9 +52,9 @@ def probe(
     as_json: options.AsJson = False,
 ) -> None:
     """Set policies that cheat against the reward. Status 1 if one earns what an honest one does."""
-    from harness.probing import probe_reward
     from harness.report.live import LiveProgress
     from harness.report.rewards import probes_table, probes_values
+    from harness.training.reward_probing import probe_reward
 
     settings = options.asked(context)
     with LiveProgress() as live:

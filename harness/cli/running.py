@@ -18,10 +18,10 @@ from harness.errors import BudgetSpent, HarnessError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.config import LoopConfig
-    from harness.parts import Parts
+    from harness.assembly.components import Components
+    from harness.assembly.config import LoopConfig
     from harness.protocols import Domain, Observer
-    from harness.store import Store
+    from harness.run_folder import RunFolder
     from harness.types import Json, Split, Task
 
 CALLS = "calls.json"
@@ -36,39 +36,39 @@ def open_run(
     *,
     splits: Sequence[Split] = ("validation", "test"),
     training: bool = True,
-) -> Store:
+) -> RunFolder:
     """The run folder to work in: the one to resume, or a new one with this configuration.
 
     A new one is made only once all that the run needs was found: its plugins, and enough tasks in
     the ``splits`` it evaluates on.
     """
-    from harness.store import Store
+    from harness.run_folder import RunFolder
 
     if resume is not None:
         if out is not None and out != resume:
             raise typer.BadParameter("give --out or --resume, not both")
-        return Store.open(resume)
+        return RunFolder.open(resume)
     checked(config, splits, training=training)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
-    return Store.create(folder, config.plain())
+    return RunFolder.create(folder, config.plain())
 
 
 @contextmanager
 def working(
-    store: Store,
+    store: RunFolder,
     changes: Mapping[str, Json] | None = None,
     *,
     observers: tuple[Observer, ...] = (),
     go_on: str = "",
-) -> Iterator[Parts]:
+) -> Iterator[Components]:
     """The run's products, with live progress on stderr and the folder locked while in use.
 
     ``changes`` (None: not given) replace settings of the run, and stay. Ctrl-C and a budget that is
     spent leave the folder as it is and say how to ``go_on``; an error before anything was made in a
     new folder leaves no folder.
     """
+    from harness.assembly.config import parse_config
     from harness.cli.interrupt import interruptions
-    from harness.config import parse_config
     from harness.report.live import LiveProgress
 
     given = {key: value for key, value in (changes or {}).items() if value is not None}
@@ -93,7 +93,7 @@ def working(
 
 
 @contextmanager
-def counted(parts: Parts, store: Store) -> Iterator[None]:
+def counted(parts: Components, store: RunFolder) -> Iterator[None]:
     """Calls to chat models count on from the run's earlier ones; what they came to is kept in the
     folder and said on stderr.
     """
@@ -106,7 +106,7 @@ def counted(parts: Parts, store: Store) -> Iterator[None]:
     finally:
         if counts := parts.calls.counts():
             parts.notify("calls_counted", roles=counts)
-            typer.echo(f"Chat models: {parts.calls.shared.ledger.summary()}", err=True)
+            typer.echo(f"Chat models: {parts.calls.summary()}", err=True)
 
 
 def show(report: Mapping[str, Json], *, as_json: bool) -> None:
@@ -133,14 +133,14 @@ def draw(picture: RenderableType, *, to_stderr: bool = False) -> None:
 
 def show_plan(
     config: LoopConfig,
-    stations: Callable[[Parts], Sequence[str]],
+    stations: Callable[[Components], Sequence[str]],
     *,
     splits: Sequence[Split] = ("validation", "test"),
     training: bool = True,
     as_json: bool,
 ) -> None:
     """What a run with this configuration would do, without doing it."""
-    from harness.plan import plan
+    from harness.assembly.dry_run import plan
     from harness.report import plan_table
 
     parts = checked(config, splits, training=training)
@@ -162,9 +162,9 @@ def warn(message: str) -> None:
     typer.echo(f"warning: {message}", err=True)
 
 
-def checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Parts:
+def checked(config: LoopConfig, splits: Sequence[Split], *, training: bool) -> Components:
     """The products of a configuration, all made and found to be in order, with enough tasks."""
-    from harness.evaluation import held_out_tasks
+    from harness.evaluation.station import held_out_tasks
 
     parts = options.make_parts(config)
     parts.check(training=training)

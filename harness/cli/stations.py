@@ -39,9 +39,9 @@ def inject(
     """Make targeted tasks for a round's error patterns; `harness tasks` shows them."""
     from harness import loop
     from harness.report import pool_table
-    from harness.store import Store
+    from harness.run_folder import RunFolder
 
-    store = Store.open(run)
+    store = RunFolder.open(run)
     with working(store) as parts:
         if again or pattern:
             store.reopen(f"inject {number}")
@@ -59,9 +59,9 @@ def train(
 ) -> None:
     """Train on the pool by reinforcement learning."""
     from harness import loop
-    from harness.store import Store
+    from harness.run_folder import RunFolder
 
-    store = Store.open(run)
+    store = RunFolder.open(run)
     arm = f"control-{number}" if control else f"rl-{number}"
     with working(store) as parts:
         if again:

@@ -18,8 +18,8 @@ from harness.errors import NothingToLearn
 
 if TYPE_CHECKING:
     from harness.study.folder import StudyFolder
-    from harness.study.plan import Turn
-    from harness.study.reading import Results
+    from harness.study.results_file import Results
+    from harness.study.spec import Turn
 
 Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The folder of a study.")]
 
@@ -52,7 +52,7 @@ def run(
 ) -> None:
     """Run what is not done yet of a study. Stopped anywhere, the same command goes on."""
     from harness.study.folder import StudyFolder
-    from harness.study.plan import read_study
+    from harness.study.spec import read_study
 
     study = read_study(file)
     turns = study.turns(seed, arm)
@@ -99,7 +99,7 @@ def report(
     """Say what was expected and what came of it; write the page with tables and plots."""
     from harness.report.study.summary import summary_table, summary_values
     from harness.study.folder import PLAN, StudyFolder
-    from harness.study.reading import read_results
+    from harness.study.results_file import read_results
 
     file = StudyFolder.open(source).results() if (source / PLAN).is_file() else source
     results = read_results(file)
@@ -116,7 +116,7 @@ def turn(
 ) -> None:
     """One arm of one seed, in this process."""
     from harness.study.folder import StudyFolder
-    from harness.study.plan import Turn
+    from harness.study.spec import Turn
 
     if tied:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
@@ -125,9 +125,9 @@ def turn(
 
 def _perform(folder: StudyFolder, turn: Turn) -> None:
     from harness.study.arms import prepare, run_arm
-    from harness.study.cpu import Meter
-    from harness.study.plan import SHARED
-    from harness.study.results import arm_row, shared_row
+    from harness.study.cpu_meter import Meter
+    from harness.study.result_rows import arm_row, shared_row
+    from harness.study.spec import SHARED
 
     typer.echo(f"— {turn}", err=True)
     store = folder.open_run(turn)
@@ -201,7 +201,7 @@ def _show(folder: StudyFolder, turns: list[Turn], as_json: bool) -> None:
 def _write_page(results: Results, file: Path, out: Path, notes: Path | None) -> None:
     from harness.report.study.page import page
     from harness.report.study.plots import plots
-    from harness.store import disk_errors
+    from harness.run_folder import disk_errors
 
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from harness.cli import options
 from harness.cli.running import emit, warn
 
 if TYPE_CHECKING:
-    from harness.store import Store
+    from harness.run_folder import RunFolder
     from harness.types import Json
 
 Ids = Annotated[
@@ -43,25 +43,25 @@ def tasks(
     as_json: options.AsJson = False,
 ) -> None:
     """Look at a run's targeted tasks: what is said and wanted, which gates let them in and how."""
-    from harness.pool import veto as keep_out
+    from harness.injection.pool import veto as keep_out
     from harness.report import task_cards, tasks_table
-    from harness.store import Store
-    from harness.taskbook import taskbook
+    from harness.results.tasks import task_table
+    from harness.run_folder import RunFolder
 
-    store = Store.open(run)
+    store = RunFolder.open(run)
     if veto or allow:
         with store.lock():
             keep_out(store, veto or (), keep_out=True, reason=reason)
             keep_out(store, allow or (), keep_out=False)
         _warn_of_training(store, veto or [])
-    book = taskbook(store, number=number, pattern=pattern, ids=ids or ())
+    log = task_table(store, number=number, pattern=pattern, ids=ids or ())
     if format or out is not None:
-        typer.echo(_export(store, book, format or "tau2-tasks", out))
+        typer.echo(_export(store, log, format or "tau2-tasks", out))
         return
-    emit(book, task_cards(book) if ids else tasks_table(book), as_json=as_json)
+    emit(log, task_cards(log) if ids else tasks_table(log), as_json=as_json)
 
 
-def _warn_of_training(store: Store, ids: list[str]) -> None:
+def _warn_of_training(store: RunFolder, ids: list[str]) -> None:
     """Say that what was trained already has seen the tasks."""
     trained = sorted(
         path.parent.name for path in (store.folder / "checkpoints").glob("rl-*/checkpoint.json")
@@ -70,19 +70,19 @@ def _warn_of_training(store: Store, ids: list[str]) -> None:
         warn(f"{', '.join(trained)} may have been trained on them before; later training is not")
 
 
-def _export(store: Store, book: dict[str, Json], format: str, out: Path | None) -> Path:
-    from harness.config import parse_config
-    from harness.interchange import write_recording
-    from harness.registry import Registry
-    from harness.taskbook import chosen_tasks
+def _export(store: RunFolder, log: dict[str, Json], format: str, out: Path | None) -> Path:
+    from harness.assembly.config import parse_config
+    from harness.interchange.files import write_recording
+    from harness.llm.roles import open_registry
+    from harness.results.tasks import chosen_tasks
     from harness.types import Recording
 
     path = out or store.folder / "exports" / f"{format}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     recording = Recording(
         domain=parse_config(store.config).domain,
-        tasks=tuple(chosen_tasks(store, book)),
+        tasks=tuple(chosen_tasks(store, log)),
         episodes=(),
     )
-    write_recording(Registry(), recording, format, path)
+    write_recording(open_registry(), recording, format, path)
     return path

@@ -15,9 +15,9 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import ConfigError
-from harness.messages import Message, Tool
+from harness.protocols.chat_model import ChatReply, ChatRequest
+from harness.types.messages import Message, Tool
 
 Mode = Literal["read", "write"]
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.quoting import plain, quoted
-from harness.protocols import Domain
+from harness.protocols import ChatClient, Domain
 from harness.types import Message, Task, ToolCall
 
 
@@ -53,7 +52,7 @@ class Exploration:
 
 
 async def explore(
-    chat: Chat, domain: Domain, base: Task, pattern: str, *, turns: int, seed: int
+    chat: ChatClient, domain: Domain, base: Task, pattern: str, *, turns: int, seed: int
 ) -> Exploration:
     """What the model did in the world of ``base`` until it answered in words, or ran out of turns.
 

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, NothingToLearn, RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.explorer import explore
 from harness.llm.prompts import prompt
 from harness.llm.quoting import quoted
 from harness.llm.writer import write
-from harness.protocols import Domain, Settings, TaskInjector
+from harness.protocols import ChatClient, Domain, Settings, TaskInjector
 from harness.types import (
     Diagnosis,
     Episode,
@@ -43,14 +42,14 @@ class Options:
     parallel: int = 4
 
 
-def llm_injector(chat: Chat, settings: Settings) -> TaskInjector:
+def llm_injector(chat: ChatClient, settings: Settings) -> TaskInjector:
     return LLMInjector(chat, read_options(Options, settings, name="injector"))
 
 
 class LLMInjector:
     """Each candidate is made from a seed of its own and names a member as its parent, in turn."""
 
-    def __init__(self, chat: Chat, options: Options) -> None:
+    def __init__(self, chat: ChatClient, options: Options) -> None:
         self.chat = chat
         self.options = options
 

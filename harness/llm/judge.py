@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from harness.config import read_options
-from harness.errors import ConfigError
-from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.quoting import call_text, change_text, conversation, plain, quoted
 from harness.llm.structured import Form, fill_in
-from harness.protocols import Domain, Judge, Settings
+from harness.protocols import ChatClient, Domain
 from harness.types import Blame, Diagnosis, Episode, Severity, Task, Tool, Trajectory
 
 KINDS = (
@@ -56,53 +52,10 @@ class Decisions(BaseModel):
     decisions: list[Decision]
 
 
-DISTRACTORS = (
-    "answered_in_wrong_language",
-    "promised_a_discount",
-    "quoted_wrong_opening_hours",
-    "shared_another_customers_data",
-)
-"""Kinds of mistakes that no conversation shows: a judge that finds one sees what is not there."""
-
 VERDICT = Form(name="verdict", description="Give the verdict on the failure.", shape=Verdict)
 DECISIONS = Form(
     name="decisions", description="Say of each statement whether it holds.", shape=Decisions
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """``second``: a chat model ("openai:MODEL") that reads each failure too, to see how far both
-    agree; "" for none. ``repeats``: how often each failure is read; the commonest verdict counts.
-    ``distractors``: whether kinds of mistakes that never happen are on offer, to see whether they
-    are found.
-    """
-
-    second: str = ""
-    repeats: int = 1
-    distractors: bool = False
-
-
-def llm_judge(chat: Chat, settings: Settings) -> Judge:
-    """A judge that asks the chat model; it can decide statements in words as well."""
-    options = read_options(Options, settings, name="judge")
-    if options.repeats < 1 or (options.second and options.repeats > 1):
-        raise ConfigError(
-            f"the judge is to read {options.repeats} times, second {options.second!r}",
-            hint="Give either a second judge or `repeats` of at least 2 under [options.judge].",
-        )
-    offered = DISTRACTORS if options.distractors else ()
-    if options.repeats > 1 or offered:
-        from harness.llm.repeated import RepeatedJudge
-
-        readings = [LLMJudge(chat, seed=n, offered=offered) for n in range(options.repeats)]
-        return RepeatedJudge(readings, offered)
-    if not options.second or settings.calls is None:
-        return LLMJudge(chat)
-    from harness.llm.second import SecondOpinion
-
-    second = LLMJudge(settings.calls.chat("judge", options.second), seed=1)
-    return SecondOpinion(LLMJudge(chat), second)
 
 
 class LLMJudge:
@@ -112,7 +65,7 @@ class LLMJudge:
     ``offered`` are kinds of mistakes it may name besides those that have a name.
     """
 
-    def __init__(self, chat: Chat, *, seed: int = 0, offered: Sequence[str] = ()) -> None:
+    def __init__(self, chat: ChatClient, *, seed: int = 0, offered: Sequence[str] = ()) -> None:
         self.chat = chat
         self.seed = seed
         self.offered = offered

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from harness.chat import Allowance
 from harness.errors import ChatFailure
+from harness.protocols.chat_model import Allowance
 
 SHED = frozenset({"rate_limit", "overloaded"})
 """Failures that say that fewer calls should be open."""
@@ -18,7 +18,7 @@ COOLING = 1.0
 """Seconds after a cut in which further such failures cut no more: they were sent before it."""
 
 
-class Turnstile:
+class StartQueue:
     """Lets calls start one by one, each in a turn of the event loop of its own.
 
     A thousand calls that are ready at once would hold the loop until the last is sent, and their

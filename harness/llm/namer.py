@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from pydantic import BaseModel, Field
 
-from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.quoting import plain, quoted
 from harness.llm.structured import Form, fill_in
+from harness.protocols import ChatClient
 from harness.types import Diagnosis, ErrorPattern
 
 SHOWN = 12
@@ -37,7 +37,7 @@ _ID = re.compile(r"#\w*\d|\d{4,}|\w+_\w*\d")
 class LLMNamer:
     """Asks once for each pattern, and once more where the answer cannot be used."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: ChatClient) -> None:
         self.chat = chat
 
     @property

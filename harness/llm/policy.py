@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.signals import clean
-from harness.protocols import AgentTurn, Conversation, Policy, SamplingPolicy, Settings
+from harness.protocols import AgentTurn, ChatClient, Conversation, Policy, SamplingPolicy, Settings
 from harness.types import Message, ToolCall
 
 LONGEST_NAME = 64
@@ -29,7 +28,7 @@ class Options:
     temperature: float | Literal["default"] | None = None
 
 
-def llm_policy(chat: Chat, settings: Settings) -> Policy:
+def llm_policy(chat: ChatClient, settings: Settings) -> Policy:
     """An agent played by a chat model, called ``provider:model``, with the options of
     ``[options.agent]``.
     """
@@ -44,7 +43,9 @@ class LLMPolicy(SamplingPolicy):
     are: a wrong one becomes an error result, which the model sees. It never ends the conversation.
     """
 
-    def __init__(self, chat: Chat, temperature: float | Literal["default"] | None = None) -> None:
+    def __init__(
+        self, chat: ChatClient, temperature: float | Literal["default"] | None = None
+    ) -> None:
         self.id = f"{chat.provider}:{chat.model}"
         self._chat = chat
         self._is_set = temperature is not None

@@ -10,15 +10,15 @@ from importlib import import_module
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from harness.chat import UNPARSED, ChatModel, ChatReply, ChatRequest
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, MissingExtra
-from harness.llm.clients import Clients
-from harness.llm.failures import reading, sending
 from harness.llm.headers import allowance
-from harness.messages import Json, Message, Opaque, ToolCall
+from harness.llm.sdk_errors import reading, sending
+from harness.llm.sdk_pool import Clients
 from harness.protocols import Settings
+from harness.protocols.chat_model import UNPARSED, ChatModel, ChatReply, ChatRequest
 from harness.types import Usage
+from harness.types.messages import Json, Message, Opaque, ToolCall
 
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
@@ -52,7 +52,7 @@ class Provider(Generic[Client, Answer]):
 
     ``connect`` turns key and base URL ("": the SDK's own) into a client that does not try again by
     itself; ``close`` ends it with its event loop. ``ask`` makes one call; whatever the SDK raises
-    there becomes a ``ChatFailure``, see ``harness.llm.failures``. ``read`` turns the answer into
+    there becomes a ``ChatFailure``, see ``harness.llm.sdk_errors``. ``read`` turns the answer into
     ours; one of the wrong shape may raise there as it likes. ``limits`` are the headers that say
     how many requests are left, and until when, looked for in the ``headers`` of the SDK's answer;
     None: ``read`` says it, or nobody.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.llm.cache import Cache
 from harness.llm.ledger import Ledger
-from harness.llm.limits import Throttle, Turnstile
+from harness.llm.limits import StartQueue, Throttle
 from harness.llm.prices import Prices
 from harness.llm.redaction import Redactor
 
@@ -49,7 +49,7 @@ class Shared:
     ledger: Ledger = field(default_factory=Ledger)
     prices: Prices = field(default_factory=Prices.load)
     redactor: Redactor = field(default_factory=Redactor)
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    turnstile: StartQueue = field(default_factory=StartQueue)
     throttles: dict[tuple[str, str], Throttle] = field(default_factory=dict)
 
     def throttle(self, provider: str, model: str) -> Throttle:

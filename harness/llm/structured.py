@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.quoting import plain
+from harness.protocols import ChatClient
 from harness.types import Json, Message, Tool
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -44,7 +44,7 @@ def _nothing_wrong(value: object) -> Sequence[str]:
 
 async def fill_in(
     form: Form[Shape],
-    chat: Chat,
+    chat: ChatClient,
     case: str,
     *,
     system: str,

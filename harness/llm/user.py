@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.chat import ChatReply
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.prompts import prompt
 from harness.llm.replies import agrees, stops_too_soon, wrong_with
 from harness.llm.signals import Heard, harmless, hear
-from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
+from harness.protocols import ChatClient, Conversation, Settings, UserSimulator, UserTurn
+from harness.protocols.chat_model import ChatReply
 from harness.types import Message, Scenario, Task, Usage
 
 NO_ANSWER = "it ended the chat, but the agent waits for an answer or has yet to do what was agreed"
@@ -25,7 +24,7 @@ class Options:
     temperature: float | None = None
 
 
-def llm_user(chat: Chat, settings: Settings) -> UserSimulator:
+def llm_user(chat: ChatClient, settings: Settings) -> UserSimulator:
     """A customer played by a chat model, with the options of ``[options.user]``."""
     return LLMUser(chat, read_options(Options, settings, name="user").temperature)
 
@@ -37,7 +36,7 @@ class LLMUser(UserSimulator):
     word to an agent that waits for an answer. A yes that is also a goodbye is only a yes.
     """
 
-    def __init__(self, chat: Chat, temperature: float | None = None) -> None:
+    def __init__(self, chat: ChatClient, temperature: float | None = None) -> None:
         self._chat = chat
         self._temperature = temperature
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.llm.chat import Chat
 from harness.llm.draft import WrittenRequest, WrittenTask, objections_to
 from harness.llm.explorer import Exploration, customer_lines
 from harness.llm.prompts import prompt
 from harness.llm.quoting import call_text, phrases, plain, quoted
 from harness.llm.structured import Form, fill_in
-from harness.protocols import Domain
+from harness.protocols import ChatClient, Domain
 from harness.types import Fact, Request, Scenario, Task, ToolCall, stable_id
 
 FORM = Form(name="task", description="Hand in the customer's side of the task.", shape=WrittenTask)
@@ -31,7 +30,9 @@ def ways(domain: Domain) -> dict[str, Way]:
     return {r.want.name: Way(kind=r.kind, verbs=r.verbs) for r in requests if r.want}
 
 
-async def write(chat: Chat, domain: Domain, found: Exploration, pattern: str, *, seed: int) -> Task:
+async def write(
+    chat: ChatClient, domain: Domain, found: Exploration, pattern: str, *, seed: int
+) -> Task:
     """A train task that wants what the exploration changed, without its origin.
 
     Raises ``RolloutFault`` ("infrastructure_fault") if two drafts in a row cannot be used.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.ablation import Ablation, Effect
 from harness.report.figures import UNKNOWN, weight
 from harness.report.layout import FirstThatFits, plain_table
+from harness.training.reward_ablation import Ablation, Effect
 from harness.types import Interval, Json
 
 

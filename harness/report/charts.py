@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.report.figures import number, percent, share
 from harness.report.markup import Markup, tag, together
-from harness.report.view import Arm, Pattern, Report, Series
+from harness.report.model import Arm, Pattern, Report, Series
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 12.0, 34.0
 _HUES = 8

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.comparison import Comparison
-from harness.families import OTHER
+from harness.discovery.compare import Comparison
+from harness.discovery.drift import Change, Landscape, Shift
+from harness.discovery.families import OTHER
 from harness.report.figures import bounds, clean, count, number, share, signed
 from harness.report.layout import heading, plain_table
-from harness.rounds import described, shift_row
-from harness.shift import Change, Landscape, Shift
+from harness.results.history import described, shift_row
 from harness.types import ErrorPattern, Json
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.report.figures import bounds, count, number, share, signed
 from harness.report.layout import joined
-from harness.report.view import Discovered, Pattern, Report, Shifted
+from harness.report.model import Discovered, Pattern, Report, Shifted
 
 SUSPECTS = 5
 """Suspect tasks that are listed one by one."""

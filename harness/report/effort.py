@@ -19,7 +19,7 @@ from harness.report.figures import (
     weight,
 )
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, plain_table
-from harness.report.view import Report, Reward, Training, arm_label, term_rows
+from harness.report.model import Report, Reward, Training, arm_label, term_rows
 
 CURVES = ("reward", "success")
 """The metrics whose course is drawn for each arm trained on rewards."""

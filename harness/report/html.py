@@ -26,11 +26,11 @@ from harness.report.figures import (
     weight,
 )
 from harness.report.markup import Markup, tag, together
+from harness.report.model import Arm, Report, Reward, TermRow, arm_label, term_rows
 from harness.report.page import facts, listed, section, table
 from harness.report.page_patterns import patterns
-from harness.report.reading import Document, read_report
-from harness.report.view import Arm, Report, Reward, TermRow, arm_label, term_rows
-from harness.rounds import FailureMap
+from harness.report.parse import Document, read_report
+from harness.results.history import FailureMap
 from harness.types import Interval
 
 

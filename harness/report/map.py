@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.report.figures import clean, share
 from harness.report.markup import Markup, tag
-from harness.rounds import FailureMap
+from harness.results.history import FailureMap
 from harness.types import ErrorPattern
 
 SIDE, MARGIN = 720, 28

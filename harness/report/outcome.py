@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.report.figures import UNKNOWN, bounds, percent, signed
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, plain_table, tally
-from harness.report.view import Arm, Report, arm_label
+from harness.report.model import Arm, Report, arm_label
 from harness.types import Interval
 
 _SCALE = 51

@@ -9,10 +9,10 @@ from harness.report.discovered import changes, contrast, moved, quality, verdict
 from harness.report.figures import UNKNOWN, clean, count, share
 from harness.report.map import dots_of
 from harness.report.markup import Markup, tag, together
+from harness.report.model import Discovered, Pattern, Report, Shifted, by_family
+from harness.report.model import together as amount
 from harness.report.page import facts, listed, section, table
-from harness.report.view import Discovered, Pattern, Report, Shifted, by_family
-from harness.report.view import together as amount
-from harness.rounds import FailureMap
+from harness.results.history import FailureMap
 
 WIDTH, HEIGHT, EDGE = 600, 400, 24
 """Pixels of the map, and what is left free around it."""

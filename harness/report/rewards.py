@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.probing import NOTHING, Probed, Probing, falls_short
 from harness.report.figures import bounds, percent, weight
 from harness.report.layout import joined, plain_table
+from harness.training.reward_probing import NOTHING, Probed, Probing, falls_short
 from harness.types import Interval, Json
 
 Row = Mapping[str, Json]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.terminal_theme import TerminalTheme
 
-from harness.report.reading import Document
+from harness.report.parse import Document
 from harness.report.terminal import render
 
 WIDTH = 110

@@ -19,14 +19,14 @@ _SHOWN = 40
 """Tasks in the list; the rest is counted."""
 
 
-def tasks_table(book: Document) -> RenderableType:
+def tasks_table(log: Document) -> RenderableType:
     """A line for each task, then what the gates refused and why."""
-    return Group(*_list(book["tasks"]), *_yields(book["injections"]))
+    return Group(*_list(log["tasks"]), *_yields(log["injections"]))
 
 
-def task_cards(book: Document) -> RenderableType:
+def task_cards(log: Document) -> RenderableType:
     """All that is known of each task: what is said, what is wanted, and how it was proved."""
-    return Group(*(part for row in book["tasks"] for part in _card(row)))
+    return Group(*(part for row in log["tasks"] for part in _card(row)))
 
 
 def _list(rows: Sequence[Document]) -> Iterator[RenderableType]:

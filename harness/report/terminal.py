@@ -11,9 +11,9 @@ from harness.report.causes import patterns, pool
 from harness.report.effort import effort
 from harness.report.figures import cost, duration, version
 from harness.report.layout import joined, ruled
+from harness.report.model import Report
 from harness.report.outcome import outcome
-from harness.report.reading import Document, read_report
-from harness.report.view import Report
+from harness.report.parse import Document, read_report
 
 _LINES = (
     ("domain", "seed", "preset", "temperature", "time", "cost"),

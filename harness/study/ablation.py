@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import RunError
-from harness.store import Store
+from harness.run_folder import RunFolder
 from harness.study.arms import branch
 from harness.study.folder import StudyFolder
-from harness.study.plan import SHARED, Arm, Comparison, Study, Turn, parse_study
-from harness.study.results import shared_row
+from harness.study.result_rows import shared_row
+from harness.study.spec import SHARED, Arm, Comparison, Study, Turn, parse_study
 from harness.types import Json
 
 WHOLE = "whole"
@@ -26,7 +26,7 @@ KEPT_STATIONS = ("base", "sft", "evaluate sft on validation", "discover 1", "inj
 
 
 def reward_study(
-    store: Store, weights: Mapping[str, float], *, seeds: int, without: Sequence[str],
+    store: RunFolder, weights: Mapping[str, float], *, seeds: int, without: Sequence[str],
     only: Sequence[str],
 ) -> Study:  # fmt: skip
     """The SFT checkpoint as it is, RL with the whole reward, without each of some terms, and with
@@ -60,7 +60,7 @@ def reward_study(
     return parse_study(study.plain(), str(store.folder))
 
 
-def hand_on(store: Store, folder: StudyFolder, seed: int) -> None:
+def hand_on(store: RunFolder, folder: StudyFolder, seed: int) -> None:
     """What the run has come to before RL, as what all arms of a seed begin from."""
     turn = Turn(seed=seed, arm=SHARED)
     if folder.is_done(turn):
@@ -73,7 +73,7 @@ def hand_on(store: Store, folder: StudyFolder, seed: int) -> None:
         _copy_begun(store.folder, scratch)
         branch(scratch, target, config)
         shutil.rmtree(scratch)
-    shared = Store.open(target)
+    shared = RunFolder.open(target)
     row: dict[str, Json] = dict(shared_row(shared))
     folder.finish(turn, row)
 
@@ -85,10 +85,10 @@ def _copy_begun(origin: Path, scratch: Path) -> None:
     for name in KEPT_FILES:
         if (origin / name).is_file():
             shutil.copy2(origin / name, scratch / name)
-    done = Store(origin)
+    done = RunFolder(origin)
     for station in KEPT_STATIONS:
         if done.is_done(station):
-            Store(scratch).finish(station, 0.0)
+            RunFolder(scratch).finish(station, 0.0)
 
 
 def _label(arm: str) -> str:

@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from harness.metrics import CONFIDENCE
-from harness.study.plan import Expectation
-from harness.study.reading import Mask, Results, Values
+from harness.evaluation.metrics import CONFIDENCE
+from harness.study.results_file import Mask, Results, Values
+from harness.study.spec import Expectation
 from harness.types import Interval
 
 KS = (1, 2, 3, 4)

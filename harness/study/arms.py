@@ -9,19 +9,19 @@ import shutil
 from pathlib import Path
 
 from harness import loop
-from harness.config import LoopConfig
+from harness.assembly.components import Components
+from harness.assembly.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
-from harness.making import forget_tasks, subject
-from harness.parts import Parts
-from harness.store import CONFIG, LOCK, Store
-from harness.study.cpu import JOURNAL
-from harness.study.plan import Arm
+from harness.injection.station import forget_tasks, subject
+from harness.run_folder import CONFIG, LOCK, RunFolder
+from harness.study.cpu_meter import JOURNAL
+from harness.study.spec import Arm
 
 OWN = (CONFIG, LOCK, JOURNAL, "timings.jsonl", "calls.json", "report.json")
 """What of a run folder is not handed on to a run that goes on from it."""
 
 
-def prepare(parts: Parts, store: Store) -> None:
+def prepare(parts: Components, store: RunFolder) -> None:
     """What all arms of a seed begin from: SFT, its failures, their patterns, tasks made for them.
 
     Raises ``NothingToLearn`` if the failures ask for no task.
@@ -33,7 +33,7 @@ def prepare(parts: Parts, store: Store) -> None:
     loop.inject(parts, store, 1)
 
 
-def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = False) -> Store:
+def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = False) -> RunFolder:
     """A run folder in which all stations that ``origin`` has done are done, too, with settings of
     its own; with ``own_tasks`` it has no targeted tasks yet. Weights are shared on disk where the
     file system can.
@@ -42,7 +42,7 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
     same settings. Raises ``RunError`` if not.
     """
     if folder.exists():
-        store = Store.open(folder)
+        store = RunFolder.open(folder)
         if (found := store.config) != config.plain():
             differ = sorted(k for k, v in config.plain().items() if found.get(k) != v)
             raise RunError(
@@ -58,15 +58,15 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
         copy_function=_handed_on,
         ignore=lambda inside, names: OWN if Path(inside) == origin else (),
     )
-    begun = Store(part)
+    begun = RunFolder(part)
     begun.write_json(CONFIG, config.plain())
     if own_tasks:
         forget_tasks(begun, 1)
     part.rename(folder)
-    return Store.open(folder)
+    return RunFolder.open(folder)
 
 
-def run_arm(parts: Parts, store: Store, arm: Arm, curve_trials: int = 1) -> str:
+def run_arm(parts: Components, store: RunFolder, arm: Arm, curve_trials: int = 1) -> str:
     """Train the arm in its run folder and evaluate it on the test tasks; returns its checkpoint.
 
     Weights kept on the way are evaluated too, with ``curve_trials`` trials. Raises
@@ -80,7 +80,7 @@ def run_arm(parts: Parts, store: Store, arm: Arm, curve_trials: int = 1) -> str:
     return checkpoint
 
 
-def train_arm(parts: Parts, store: Store, arm: Arm) -> str:
+def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
     """The name of the checkpoint that the arm's training leaves in its run folder."""
     if arm.trains == "nothing":
         return arm.start
@@ -106,7 +106,7 @@ def train_arm(parts: Parts, store: Store, arm: Arm) -> str:
     return f"rl-{parts.config.rounds}"
 
 
-def kept_weights(store: Store, checkpoint: str) -> list[str]:
+def kept_weights(store: RunFolder, checkpoint: str) -> list[str]:
     """The names of the weights kept on the way to a checkpoint, by step."""
     found = (store.folder / "checkpoints" / checkpoint).glob("step-*/checkpoint.json")
     steps = sorted(int(path.parent.name.partition("-")[2]) for path in found)

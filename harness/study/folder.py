@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import LoopConfig
+from harness.assembly.config import LoopConfig
 from harness.errors import RunError
-from harness.store import Store, disk_errors
+from harness.run_folder import RunFolder, disk_errors
 from harness.study.arms import branch
-from harness.study.cpu import cpu_seconds
-from harness.study.plan import SHARED, Study, Turn, parse_study
+from harness.study.cpu_meter import cpu_seconds
+from harness.study.spec import SHARED, Study, Turn, parse_study
 from harness.types import Json
 
 PLAN = "study.json"
@@ -34,7 +34,7 @@ class StudyFolder:
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder = folder
         self.study = study
-        self._files = Store(folder)
+        self._files = RunFolder(folder)
 
     @classmethod
     def begin(cls, folder: Path, study: Study) -> StudyFolder:
@@ -59,7 +59,7 @@ class StudyFolder:
                 f"{folder} is no study: it has no {PLAN}",
                 hint="Give the folder that `harness study run --out` made.",
             )
-        table = Store(folder).read_json(PLAN)
+        table = RunFolder(folder).read_json(PLAN)
         return cls(folder, parse_study(table, str(folder / PLAN)))
 
     def is_done(self, turn: Turn) -> bool:
@@ -83,14 +83,18 @@ class StudyFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def open_run(self, turn: Turn) -> Store:
+    def open_run(self, turn: Turn) -> RunFolder:
         """The turn's run folder, made if there is none yet. What it needs must be done."""
         target = self.run_folder(turn)
         config = self.study.config(turn.arm, turn.seed)
         if turn.arm == SHARED:
-            return Store.open(target) if target.exists() else Store.create(target, config.plain())
+            return (
+                RunFolder.open(target)
+                if target.exists()
+                else RunFolder.create(target, config.plain())
+            )
         if target.exists():
-            return Store.open(target)
+            return RunFolder.open(target)
         arm = self.study.arms[turn.arm]
         origin = Turn(seed=turn.seed, arm=arm.after or SHARED)
         if arm.as_long_as:
@@ -106,7 +110,7 @@ class StudyFolder:
         while after := self.study.arms[arms[-1]].after:
             arms.append(after)
         spent = [
-            cpu_seconds(Store(self.run_folder(Turn(seed=turn.seed, arm=name))))
+            cpu_seconds(RunFolder(self.run_folder(Turn(seed=turn.seed, arm=name))))
             for name in (*arms, SHARED)
         ]
         return sum(

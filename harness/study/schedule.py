@@ -10,7 +10,7 @@ from typing import Protocol
 
 from harness.errors import RunError
 from harness.study.folder import StudyFolder
-from harness.study.plan import SHARED, Study, Turn
+from harness.study.spec import SHARED, Study, Turn
 
 POLL = 0.2
 """Seconds between looks at processes at work."""

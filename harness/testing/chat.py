@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.chat import ChatModel, ChatReply, ChatRequest
+from harness.protocols.chat_model import ChatModel, ChatReply, ChatRequest
 from harness.types import Message, Usage
 
 Answer = str | Message | ChatReply

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
+from harness.evaluation.rollout import rollout
+from harness.evaluation.scoring import gold_changes
 from harness.protocols import (
     Clusterer,
     Conversation,
@@ -19,12 +21,12 @@ from harness.protocols import (
     Policy,
     Probe,
     RewardTerm,
+    RolloutJob,
+    RolloutSetup,
     TaskInjector,
     UserSimulator,
     UserTurn,
 )
-from harness.rollout import Job, Setting, rollout
-from harness.scoring import gold_changes
 from harness.testing.domains import SPLITS, carry_out, demand
 from harness.testing.fakes import AgreeableUser, IdlePolicy, play, sample_episodes
 from harness.types import (
@@ -50,7 +52,7 @@ def check_user_simulator(
     calls and results of the agent change nothing, for it must not see them.
     """
     for task in some_tasks(domain, tasks):
-        episode = _talk(task, IdlePolicy(), Setting(domain=domain, user=simulator))
+        episode = _talk(task, IdlePolicy(), RolloutSetup(domain=domain, user=simulator))
         trajectory = episode.trajectory
         demand(not trajectory.is_fault, f"the user answers in task {task.id}: {trajectory.fault}")
         demand(
@@ -71,7 +73,7 @@ def check_policy(
 
     deterministic: also demand that conversations at once go as they go one by one, seed for seed.
     """
-    setting = Setting(domain=domain, user=AgreeableUser())
+    setting = RolloutSetup(domain=domain, user=AgreeableUser())
     chosen = some_tasks(domain, tasks)
     alone = [_talk(task, policy, setting) for task in chosen]
     for episode in alone:
@@ -226,13 +228,15 @@ def sample_diagnoses(count: int) -> list[Diagnosis]:
     ]
 
 
-def _talk(task: Task, policy: Policy, setting: Setting) -> Episode:
-    job = Job(task=task, trial=0, seed=1)
+def _talk(task: Task, policy: Policy, setting: RolloutSetup) -> Episode:
+    job = RolloutJob(task=task, trial=0, seed=1)
     return asyncio.run(rollout(job, policy, setting, keep_tokens=True))
 
 
-async def _all_at_once(tasks: Sequence[Task], policy: Policy, setting: Setting) -> list[Episode]:
-    jobs = [Job(task=task, trial=0, seed=1) for task in tasks]
+async def _all_at_once(
+    tasks: Sequence[Task], policy: Policy, setting: RolloutSetup
+) -> list[Episode]:
+    jobs = [RolloutJob(task=task, trial=0, seed=1) for task in tasks]
     return await asyncio.gather(*(rollout(job, policy, setting) for job in jobs))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import get_args
 
+from harness.evaluation.scoring import gold_changes
 from harness.protocols import Domain, World
-from harness.scoring import gold_changes
 from harness.testing.fakes import huge_calls, play, rejected_calls
 from harness.types import Recipe, Split, Task, Tool, ToolCall, ToolKind, ToolResult
 

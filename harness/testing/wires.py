@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from harness.chat import UNPARSED
+from harness.protocols.chat_model import UNPARSED
 from harness.types import ToolCall, Usage
 
 Wire = Literal["claude", "openai", "gemini"]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.protocols import Executor, Settings
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import RunError
-from harness.execution import can_fork, end_with_parent
 from harness.protocols import Executor, Settings
+from harness.runtime.processes import can_fork, end_with_parent
 from harness_asyncio.executor import AsyncioExecutor
 
 T = TypeVar("T")

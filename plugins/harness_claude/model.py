@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import ChatFailure
 from harness.llm.providers import Provider, alternating, body, kept, reply, restored
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Message, Usage
 
 if TYPE_CHECKING:

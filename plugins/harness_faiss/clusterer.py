@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, NothingToLearn
 from harness.llm.cache import default_file
 from harness.protocols import Clusterer, Progress, Settings

@@ -6,11 +6,11 @@ from base64 import urlsafe_b64decode
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import ChatFailure
-from harness.llm.failures import failure_of
 from harness.llm.headers import duration
 from harness.llm.providers import Provider, alternating, kept, reply, restored
+from harness.llm.sdk_errors import failure_of
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Message, Usage
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from harness.advantages import Normalise, Scale
+from harness.training.advantages import Normalise, Scale
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
-from harness.advantages import term_advantages
+from harness.training.advantages import term_advantages
 from harness.types import Episode
 from harness_grpo.options import Options
 from harness_grpo.readings import Readings

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from harness.conduct import Conduct, conduct
+from harness.evaluation.behaviour import Conduct, conduct
 from harness.protocols import Domain
 from harness.types import Episode
 from harness_grpo.collapse import FIRST, LAST, SURE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.protocols import Settings, Trainer, TrainingJob
 from harness.types import Json
 from harness_grpo.options import Options

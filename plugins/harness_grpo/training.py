@@ -12,9 +12,9 @@ from transformers import PreTrainedModel
 from trl.trainer.grpo_config import GRPOConfig
 
 from harness.errors import NothingToLearn
-from harness.lending import lent
 from harness.protocols import TrainingJob
-from harness.snapshots import Snapshots
+from harness.training.model_guard import lent
+from harness.training.snapshots import Snapshots
 from harness.types import Json, stable_id
 from harness_grpo.options import Options
 from harness_grpo.reinforcement import ReinforcementTrainer

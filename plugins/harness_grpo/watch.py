@@ -11,7 +11,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.protocols import TrainingJob
-from harness.snapshots import GoodWeights, Snapshots
+from harness.training.snapshots import GoodWeights, Snapshots
 from harness.types import Episode, Json
 from harness_grpo.collapse import FIRST, has_collapsed, rate_and_error
 from harness_grpo.options import Options

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Domain, Policy, Settings
 from harness.types import Checkpoint

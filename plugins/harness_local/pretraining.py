@@ -23,9 +23,18 @@ from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
 
-from harness.protocols import Conversation, Domain, Policy, Settings, TrainingJob
-from harness.registry import Registry
-from harness.rollout import Job, Setting, run_rollouts
+from harness.assembly.registry import Registry
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import (
+    Conversation,
+    Domain,
+    Policy,
+    RolloutJob,
+    RolloutSetup,
+    Settings,
+    TrainingJob,
+)
 from harness.types import Episode, Json, Recipe, Task, TokenTrace, stable_seed
 from harness_local.corpus import corpus
 from harness_local.opening import Options, open_model
@@ -154,15 +163,15 @@ def _talks_of(number: int, seed: int) -> Iterator[Episode]:
     teacher: Policy = make("policy", "expert", Settings(options={"slips": _SLIPS}))
     domain, user = _business(number), make("user simulator", "scripted", Settings())
     tasks = islice(domain.generate(seed, Recipe()), _EACH)
-    jobs = [Job(task=task, trial=0, seed=stable_seed(seed, task.id)) for task in tasks]
+    jobs = [RolloutJob(task=task, trial=0, seed=stable_seed(seed, task.id)) for task in tasks]
     executor = make("executor", "asyncio", Settings())
-    episodes = run_rollouts(jobs, teacher, Setting(domain=domain, user=user), executor)
+    episodes = run_rollouts(jobs, teacher, RolloutSetup(domain=domain, user=user), executor)
     return (episode for episode in episodes if episode.score.success)
 
 
 @lru_cache(maxsize=1)
 def _registry() -> Registry:
-    return Registry()
+    return open_registry()
 
 
 @lru_cache(maxsize=4 * _AT_ONCE)

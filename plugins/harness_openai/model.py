@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.chat import ChatReply, ChatRequest
 from harness.llm.providers import Provider, body, reply
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Json, Message, Opaque, Usage
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.hookspecs import Factory
 from harness.protocols import Probe, Settings
 

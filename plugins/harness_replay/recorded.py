@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError, RolloutFault
-from harness.interchange import read_source
+from harness.interchange.files import read_source
+from harness.llm.roles import open_registry
 from harness.protocols import (
     AgentTurn,
     Conversation,
@@ -16,7 +17,6 @@ from harness.protocols import (
     UserSimulator,
     UserTurn,
 )
-from harness.registry import Registry
 from harness.types import Message, Recording, Task, Trajectory
 
 
@@ -134,5 +134,5 @@ def _script(settings: Settings) -> Script:
             "replay has no file to replay", hint="Name it as in replay:results.json or replay:RUN."
         )
     path = Path(settings.argument)
-    source = read_source(Registry(), path, evaluation=options.evaluation)
+    source = read_source(open_registry(), path, evaluation=options.evaluation)
     return Script(source.recording, str(path))

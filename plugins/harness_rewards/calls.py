@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.conduct import made_calls, matched, passing_failures, repeats, write_names
-from harness.config import read_options
+from harness.assembly.config import read_options
+from harness.evaluation.behaviour import made_calls, matched, passing_failures, repeats, write_names
 from harness.protocols import RewardTerm, Settings
 from harness.types import Task, Trajectory
 from harness_rewards.term import (

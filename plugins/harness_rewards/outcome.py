@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.conduct import matched, write_names
-from harness.config import read_options
+from harness.assembly.config import read_options
+from harness.evaluation.behaviour import matched, write_names
 from harness.protocols import RewardTerm, Settings
 from harness.types import Grade, Task, ToolCall, Trajectory
 from harness_rewards.term import (

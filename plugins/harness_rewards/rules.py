@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from harness.conduct import MadeCall, call_key, write_names
-from harness.config import read_options
+from harness.assembly.config import read_options
+from harness.evaluation.behaviour import MadeCall, call_key, write_names
 from harness.protocols import RewardTerm, Settings
 from harness.types import Json, Task, Tool, ToolCall, Trajectory
 from harness_rewards.confirmation import ACCEPTS, REFUSES, Reply, was_confirmed

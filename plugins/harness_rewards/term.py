@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.conduct import MadeCall, made_calls
 from harness.errors import ConfigError
+from harness.evaluation.behaviour import MadeCall, made_calls
 from harness.protocols import Domain, Settings
 from harness.types import Grade, Task, TermScore, ToolCall, Trajectory
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.conduct import agent_tokens
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError
+from harness.evaluation.behaviour import agent_tokens
 from harness.llm.signals import hear
 from harness.protocols import RewardTerm, Settings
 from harness.types import Message, Task, Trajectory

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import RolloutFault
 from harness.protocols import AgentTurn, Conversation, Policy, Settings
 from harness.types import Message

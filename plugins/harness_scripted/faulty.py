@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import ConfigError
 from harness.protocols import Conversation, Domain, Settings, UserSimulator
 from harness.types import Fact, Task, stable_seed

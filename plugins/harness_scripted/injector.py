@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import count, cycle
 from typing import Literal
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.errors import CannotInject, ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings, TaskInjector
 from harness.types import (

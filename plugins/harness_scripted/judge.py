@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.protocols import Domain, Judge, Settings
 from harness.types import Diagnosis, Episode
 from harness_scripted.conduct import users_fault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.extras import need
+from harness.assembly.extras import need
 from harness.hookspecs import Factory, hookimpl
 from harness.protocols import Settings, Trainer
 

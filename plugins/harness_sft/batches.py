@@ -10,8 +10,8 @@ import numpy as np
 from torch.utils.data import DataLoader, IterableDataset
 
 from harness.errors import HarnessError, NothingToLearn
-from harness.execution import end_with_parent
 from harness.protocols import Conversation, Domain, TrainablePolicy
+from harness.runtime.processes import end_with_parent
 from harness.types import Episode
 
 T = TypeVar("T")

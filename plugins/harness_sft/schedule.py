@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from harness import cputime
+from harness.runtime import cpu_time
 
 WARM_UP = 0.03
 DECAY = 0.6
@@ -25,7 +25,7 @@ class Schedule:
         cpu_seconds: float | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        cpu_clock: Callable[[], float] = cputime.cpu_seconds,
+        cpu_clock: Callable[[], float] = cpu_time.cpu_seconds,
     ) -> None:
         self.max_steps = max_steps
         self.seconds = seconds

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.config import read_options
-from harness.execution import can_fork
+from harness.assembly.config import read_options
 from harness.protocols import Settings, Trainer, TrainingJob
+from harness.runtime.processes import can_fork
 from harness.types import Json
 from harness_sft.options import Options
 

@@ -14,9 +14,9 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from harness.errors import NothingToLearn
-from harness.lending import lent
 from harness.protocols import TrainingJob
-from harness.snapshots import Snapshots
+from harness.training.model_guard import lent
+from harness.training.snapshots import Snapshots
 from harness.types import Json, stable_id
 from harness_sft.batches import Batches, Row, load, token_rows
 from harness_sft.imitation import ImitationTrainer, twin

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.protocols import TrainingJob
-from harness.snapshots import GoodWeights, Snapshots
+from harness.training.snapshots import GoodWeights, Snapshots
 from harness.types import Json
 from harness_sft.batches import Row
 from harness_sft.imitation import ImitationTrainer

@@ -14,8 +14,9 @@ def harness_policies() -> Mapping[str, Factory[Policy]]:
 
 
 def _smollm2(settings: Settings) -> Policy:
-    from harness.registry import PATH, Registry
+    from harness.assembly.registry import PATH
+    from harness.llm.roles import open_registry
     from harness_smollm2.places import converted_folder
 
     path = settings.checkpoint.path if settings.checkpoint else str(converted_folder())
-    return Registry().make("policy", f"{PATH}:{path}", settings)
+    return open_registry().make("policy", f"{PATH}:{path}", settings)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.llm.roles import open_registry
 from harness.protocols import Settings
-from harness.registry import Registry
 
 pytestmark = pytest.mark.slow
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -19,7 +19,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    registry, made = Registry(), tmp_path_factory.mktemp("made")
+    registry, made = open_registry(), tmp_path_factory.mktemp("made")
     domain = registry.make("domain", "invented", Settings())
     options = {"base": "untrained", "tasks": 2, "vocabulary": 700}
     registry.make("policy", "tiny", Settings(domain=domain, folder=made, options=options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from harness.metrics import Outcome
+from harness.evaluation.metrics import Outcome
 
 PASSES = Path(__file__).parents[2] / "benchmarks" / "passes.py"
 

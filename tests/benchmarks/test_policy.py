@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Settings
-from harness.registry import Registry
 from harness.types import Message, Recipe
 from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits
@@ -47,7 +47,7 @@ def test_the_peer_says_what_the_engine_says_where_chance_has_no_part(
     from plain_generate import plain_policy
 
     torch.manual_seed(0)
-    registry = Registry()
+    registry = open_registry()
     domain = registry.make("domain", "retail", Settings())
     options = {"base": "untrained", "tasks": 2, "max_new_tokens": 12}
     settings = Settings(domain=domain, folder=tmp_path, options=options)

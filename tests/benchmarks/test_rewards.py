@@ -3,8 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.config import load_config
-from harness.registry import Registry
+from harness.assembly.config import load_config
+from harness.llm.roles import open_registry
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rewards.py"
 
@@ -17,7 +17,7 @@ def test_the_measurement_scores_and_ablates_as_much_as_it_says() -> None:
     found = json.loads(done.stdout)
     terms = len(load_config().rewards)
     assert found["scoring, default reward"]["terms"] == terms
-    assert found["scoring, every term"]["terms"] == len(Registry().names("reward term"))
+    assert found["scoring, every term"]["terms"] == len(open_registry().names("reward term"))
     assert found["ablation"]["rollouts"] == 40
     assert found["ablation"]["rewards"] == 2 * terms
     assert all(figure["cpu_seconds"] > 0 for figure in found.values())

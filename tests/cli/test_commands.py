@@ -16,8 +16,8 @@ import pytest
 from typer.main import get_command
 
 from harness import hookspecs
+from harness.assembly.registry import KINDS
 from harness.cli import app
-from harness.registry import KINDS
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
@@ -154,9 +154,9 @@ def test_doctor_reads_the_extras_of_the_distribution(cli: Cli, monkeypatch) -> N
         'no-such-package; extra == "dev"',
     ]
     extras = {"Provides-Extra": ["shapes", "far", "both", "dev"]}
-    monkeypatch.setattr("harness.inventory.requires", lambda name: lines)
+    monkeypatch.setattr("harness.assembly.doctor.requires", lambda name: lines)
     monkeypatch.setattr(
-        "harness.inventory.metadata", lambda name: SimpleNamespace(get_all=extras.get)
+        "harness.assembly.doctor.metadata", lambda name: SimpleNamespace(get_all=extras.get)
     )
     rows = {row["check"]: row for row in cli("doctor", "--json").json}
     found = {check: row["state"] for check, row in rows.items() if check.startswith("extra ")}

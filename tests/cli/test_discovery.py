@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.diagnosis import by_blame
+from harness.discovery.diagnose import by_blame
+from harness.discovery.patterns import find_patterns
 from harness.errors import NothingToLearn
-from harness.patterns import find_patterns
 from harness.types import Diagnosis
 
 Cli = Callable[..., Any]

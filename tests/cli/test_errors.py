@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.store import Store
+from harness.run_folder import RunFolder
 
 Cli = Callable[..., Any]
 
@@ -198,10 +198,10 @@ def test_a_policy_without_weights_cannot_be_trained(cli: Cli) -> None:
 def test_a_full_disk_is_said_and_the_run_can_go_on(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = Store.append
+    append = RunFolder.append
     room = 4
 
-    def shrinking(self: Store, name: str, row: dict[str, object]) -> None:
+    def shrinking(self: RunFolder, name: str, row: dict[str, object]) -> None:
         nonlocal room
         room -= 1
         if room < 0:
@@ -211,7 +211,7 @@ def test_a_full_disk_is_said_and_the_run_can_go_on(
 
     words = ["--policy", "noisy:0.5", "--tasks", 6, "--trials", 1]
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "append", shrinking)
+        patch.setattr(RunFolder, "append", shrinking)
         outcome = cli("eval", *words, "--out", "run")
     refused(outcome, "no space left on the disk while writing", "--resume")
     episodes = Path("run/evals/policy-test/episodes.jsonl")
@@ -234,7 +234,7 @@ def test_a_picture_that_cannot_be_written_is_said(cli: Cli) -> None:
 
 def test_a_second_process_on_one_run_is_kept_out(cli: Cli) -> None:
     evaluated(cli, "run", "noop")
-    with Store.open(Path("run")).lock():
+    with RunFolder.open(Path("run")).lock():
         refused(cli("discover", "run"), "in use by another process")
         assert cli("report", "run").status == 0
 

@@ -140,7 +140,7 @@ def test_what_was_imported_is_exported_as_it_was(cli: Cli, file: Path) -> None:
 
 OPTIONED = """
 from dataclasses import dataclass
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.hookspecs import hookimpl
 from harness.testing import PlainFormat
 

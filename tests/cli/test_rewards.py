@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from harness.config import load_config
-from harness.registry import Registry
+from harness.assembly.config import load_config
+from harness.llm.roles import open_registry
 
 Cli = Callable[..., Any]
 
@@ -12,7 +12,7 @@ Cli = Callable[..., Any]
 def test_every_term_is_listed_with_weight_range_and_reason(cli: Cli) -> None:
     outcome = cli("rewards", "--json", "--reward", "told_facts=0.3")
     rows = {row["name"]: row for row in outcome.json}
-    assert sorted(rows) == Registry().names("reward term")
+    assert sorted(rows) == open_registry().names("reward term")
     weights = {**load_config().rewards, "told_facts": 0.3}
     for name, row in rows.items():
         assert row["weight"] == weights.get(name, 0.0)
@@ -36,7 +36,7 @@ FEW = ("probe", "--domain", "retail", "--tasks", 40, "--option", "fork.processes
 def test_probes_are_rows_with_what_caught_them(cli: Cli) -> None:
     outcome = cli(*FEW, "--json")
     assert outcome.status == 0
-    assert [row["probe"] for row in outcome.json["rows"]] == Registry().names("probe")
+    assert [row["probe"] for row in outcome.json["rows"]] == open_registry().names("probe")
     for row in outcome.json["rows"]:
         assert row["reward"] < row["honest_reward"]
         assert row["caught_by"] in outcome.json["weights"]

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import (
     AgentTurn,
     Clusterer,
@@ -80,7 +81,7 @@ class Shelf:
         return tuple(Change(path=(book,), before=None, after="lent") for book in sorted(self.lent))
 
 
-class Library(Domain):
+class Library(DomainDefaults):
     name = "library"
     tools: Sequence[Tool] = (LEND,)
 

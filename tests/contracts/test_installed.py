@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from harness import testing
+from harness.assembly.registry import PATH
 from harness.errors import MissingExtra
+from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings
-from harness.registry import PATH, Registry
 
-REGISTRY = Registry()
+REGISTRY = open_registry()
 OUR_DISTRIBUTION = "errata-harness"
 DOMAINS = REGISTRY.names("domain")
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from harness.admission import Proof
-from harness.config import load_config
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.injection.admission import Proof
+from harness.injection.pool import fingerprint, tasks_of_round
+from harness.llm.roles import open_registry
 from harness.loop import run_loop, stations
-from harness.parts import Parts
-from harness.pool import fingerprint, tasks_of_round
 from harness.protocols import Event
-from harness.registry import Registry
-from harness.store import Store
+from harness.run_folder import RunFolder
 from harness.types import Diagnosis, ErrorPattern
 
 SIZES = {
@@ -47,14 +47,14 @@ class Run:
         self.folder, self.ear = folder, Ear()
         flags = {**NAMES, **SIZES, "options": PROOFS, **settings}
         config = load_config(preset="quick", flags=flags)
-        self.store = Store.create(folder, config.plain())
-        self.parts = Parts(config, Registry(), (self.ear,))
+        self.store = RunFolder.create(folder, config.plain())
+        self.parts = Components(config, open_registry(), (self.ear,))
         self.report: Any = run_loop(self.parts, self.store)
 
     def again(self) -> Ear:
         """Run it anew on the same folder, as --resume does."""
         ear = Ear()
-        self.report = run_loop(Parts(self.parts.config, Registry(), (ear,)), self.store)
+        self.report = run_loop(Components(self.parts.config, open_registry(), (ear,)), self.store)
         return ear
 
     def trained(self, arm: str) -> Any:
@@ -197,7 +197,7 @@ def test_two_runs_of_one_seed_leave_the_same_files_but_for_the_times(start: Star
     )
 
 
-def trace_lineage(store: Store, number: int, evaluation: str) -> None:
+def trace_lineage(store: RunFolder, number: int, evaluation: str) -> None:
     """Walk every task of a round back to its failure, and every pattern forth to its tasks."""
     tasks = tasks_of_round(store, number)
     patterns = {p.id: p for p in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.assembly.config import LoopConfig
 from harness.cli import main
-from harness.config import LoopConfig
-from harness.llm.calls import Calls
+from harness.llm.gateway import Gateway
+from harness.llm.roles import open_registry
 from harness.protocols import Settings
-from harness.registry import Registry
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 
@@ -35,16 +35,16 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Wire, Answer], 
 
 
 @pytest.fixture
-def calls() -> Callable[..., Calls]:
+def calls() -> Callable[..., Gateway]:
     """The way to all installed chat models, by settings; quick to try again and without a cache
     unless told otherwise.
     """
-    registry = Registry()
+    registry = open_registry()
 
-    def make(**settings: object) -> Calls:
+    def make(**settings: object) -> Gateway:
         options = {"first_pause": 0.001, "longest_pause": 0.01, **settings.pop("options", {})}
         config = LoopConfig(**{"cache": "off", "options": {"calls": options}, **settings})
-        return Calls(lambda spec: registry.make("chat model", spec, Settings()), config)
+        return Gateway(lambda spec: registry.make("chat model", spec, Settings()), config)
 
     return make
 

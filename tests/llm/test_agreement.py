@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.llm.agreement import krippendorff_alpha
+from harness.llm.judge_panel import krippendorff_alpha
 
 
 def rows(*judges: str) -> list[list[str | None]]:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import ConfigError
 from harness.llm.cache import Cache, cache_key
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.testing.wires import Reply
 from harness.types import Message, Tool, ToolCall, Usage
 

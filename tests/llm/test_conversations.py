@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from harness.chat import UNPARSED
 from harness.cli import main
-from harness.llm.calls import Calls
+from harness.evaluation.rollout import rollout
+from harness.llm.gateway import Gateway
 from harness.llm.policy import llm_policy
+from harness.llm.roles import open_registry
 from harness.llm.user import llm_user
-from harness.protocols import Settings
-from harness.registry import Registry
-from harness.rollout import Job, Setting, rollout
+from harness.protocols import RolloutJob, RolloutSetup, Settings
+from harness.protocols.chat_model import UNPARSED
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Episode, ToolCall
@@ -47,18 +47,18 @@ def answering(*calls: ToolCall) -> Callable[[Asked], Reply]:
     return answer
 
 
-def had(calls: Callable[..., Calls], wire: Wire) -> Episode:
-    registry, way = Registry(), calls()
+def had(calls: Callable[..., Gateway], wire: Wire) -> Episode:
+    registry, way = open_registry(), calls()
     domain = registry.make("domain", "retail", Settings())
     user = llm_user(way.chat("user", wire), Settings())
     policy = llm_policy(way.chat("agent", f"{wire}:some-model"), Settings())
-    job = Job(task=domain.tasks("validation")[0], trial=0, seed=3)
-    return asyncio.run(rollout(job, policy, Setting(domain=domain, user=user)))
+    job = RolloutJob(task=domain.tasks("validation")[0], trial=0, seed=3)
+    return asyncio.run(rollout(job, policy, RolloutSetup(domain=domain, user=user)))
 
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_a_conversation_with_calls_goes_through(
-    serve: Serve, calls: Callable[..., Calls], wire: Wire
+    serve: Serve, calls: Callable[..., Gateway], wire: Wire
 ) -> None:
     server = serve(wire, answering(lookup("#W2"), lookup("#W1")))
     trajectory = had(calls, wire).trajectory
@@ -76,7 +76,7 @@ def test_a_conversation_with_calls_goes_through(
 
 @pytest.mark.parametrize("wire", WIRES)
 def test_calls_with_malformed_arguments_fail_where_they_are_carried_out(
-    serve: Serve, calls: Callable[..., Calls], wire: Wire
+    serve: Serve, calls: Callable[..., Gateway], wire: Wire
 ) -> None:
     broken = ToolCall(name="get_order_details", arguments={UNPARSED: '{"order_id": '}, id="a")
     serve(wire, answering(broken))

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from rich.markup import escape
 from rich.text import Text
 
-from harness.chat import ChatRequest
-from harness.llm.chat import Chat
+from harness.evaluation.rollout import rollout
 from harness.llm.policy import llm_policy
 from harness.llm.prompts import prompt
 from harness.llm.quoting import conversation
+from harness.llm.role_client import RoleClient
+from harness.llm.roles import open_registry
 from harness.llm.signals import clean, harmless, hear
 from harness.llm.user import llm_user, seen_by_user
-from harness.protocols import Domain, Settings
-from harness.registry import Registry
-from harness.rollout import Job, Setting, rollout
+from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
+from harness.protocols.chat_model import ChatRequest
 from harness.testing import FakeChatModel
 from harness.types import Episode, Message, Task, ToolCall
 
@@ -46,7 +46,7 @@ CONTROL = "\x1b[2J\x1b]0;owned\x07\x1b[31mred\x9b1m\x07\x08 \u202egnitnorw\u202c
 
 @pytest.fixture(scope="module")
 def domain() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,11 @@ def task(domain: Domain) -> Task:
 
 
 def had(agent: FakeChatModel, user: FakeChatModel, domain: Domain, task: Task) -> Episode:
-    setting = Setting(
-        domain=domain, user=llm_user(Chat(user, provider="fake", role="user"), Settings())
+    setting = RolloutSetup(
+        domain=domain, user=llm_user(RoleClient(user, provider="fake", role="user"), Settings())
     )
-    policy = llm_policy(Chat(agent, provider="fake", role="agent"), Settings())
-    return asyncio.run(rollout(Job(task=task, trial=0, seed=3), policy, setting))
+    policy = llm_policy(RoleClient(agent, provider="fake", role="agent"), Settings())
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setting))
 
 
 def contents(requests: Sequence[ChatRequest]) -> str:

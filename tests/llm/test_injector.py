@@ -12,17 +12,18 @@ from typing import cast
 import pytest
 
 import harness_retail.shop
-from harness.admission import Book, Options
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import NothingToLearn, RolloutFault, RunError
-from harness.gates import Known, cheap_gates
-from harness.injection import FAULTS_IN_A_ROW, NOT_MADE, Workshop, inject_tasks
-from harness.llm.calls import Calls
-from harness.llm.chat import Chat
+from harness.evaluation.rollout import rollout
+from harness.injection.admission import GateLog, Options
+from harness.injection.candidates import FAULTS_IN_A_ROW, NOT_MADE, InjectionContext
+from harness.injection.engine import inject_tasks
+from harness.injection.static_gates import Known, cheap_gates
+from harness.llm.gateway import Gateway
 from harness.llm.injector import llm_injector
 from harness.llm.prompts import prompt
-from harness.protocols import Settings, TaskInjector
-from harness.rollout import Job, Setting, rollout
+from harness.llm.role_client import RoleClient
+from harness.protocols import RolloutJob, RolloutSetup, Settings, TaskInjector
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.testing.conformance import check_task_injector
 from harness.testing.fakes import play
 from harness.testing.servers import ChatServer
@@ -269,7 +270,7 @@ def calling(name: str, arguments: Arguments, turn: int) -> Message:
 
 
 def injector_of(model: Explorer, **options: Json) -> TaskInjector:
-    chat = Chat(model, provider="fake", role="injector")
+    chat = RoleClient(model, provider="fake", role="injector")
     return llm_injector(chat, Settings(options={"parallel": 1, **options}))
 
 
@@ -295,9 +296,9 @@ def first(injector: TaskInjector, domain: RetailDomain, *, seed: int = 7) -> Tas
     return asyncio.run(one())
 
 
-def admitted(model: Explorer, domain: RetailDomain, count: int = 1) -> tuple[list[Task], Book]:
+def admitted(model: Explorer, domain: RetailDomain, count: int = 1) -> tuple[list[Task], GateLog]:
     known, options = Known(domain, []), Options()
-    workshop = Workshop(
+    context = InjectionContext(
         injector=injector_of(model),
         domain=domain,
         gates=cheap_gates(domain, known, options),
@@ -305,8 +306,8 @@ def admitted(model: Explorer, domain: RetailDomain, count: int = 1) -> tuple[lis
         options=options,
     )
     members = {PATTERN.id: [member(domain)]}
-    made = inject_tasks([PATTERN], members, workshop, count=count, round=1, seed=3)
-    return list(made.tasks), workshop.book
+    made = inject_tasks([PATTERN], members, context, count=count, round=1, seed=3)
+    return list(made.tasks), context.log
 
 
 # --- the worked example ---------------------------------------------------------------------------
@@ -326,10 +327,12 @@ def test_two_orders_with_a_blue_mug_become_a_task_about_the_right_one(shop: Reta
 
 
 def test_the_task_passes_the_gate_and_a_careful_agent_solves_it(shop: RetailDomain) -> None:
-    (task,), book = admitted(Explorer(), shop)
-    assert not book.refusals
-    setting = Setting(domain=shop, user=ScriptedUser(patience=3))
-    episode = asyncio.run(rollout(Job(task=task, trial=0, seed=1), oracle(Settings()), setting))
+    (task,), log = admitted(Explorer(), shop)
+    assert not log.refusals
+    setting = RolloutSetup(domain=shop, user=ScriptedUser(patience=3))
+    episode = asyncio.run(
+        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setting)
+    )
     assert episode.score.success
     said = " ".join(m.content for m in episode.trajectory.messages if m.role == "user")
     assert "I no longer need it." in said
@@ -482,7 +485,7 @@ def test_a_task_is_made_through_each_providers_own_sdk(
     wire: Wire,
     shop: RetailDomain,
     serve: Callable[[Wire, Callable[[Asked], Reply]], ChatServer],
-    calls: Callable[[], Calls],
+    calls: Callable[[], Gateway],
 ) -> None:
     def answer(question: Asked) -> Reply:
         turn = sum(role in ("assistant", "model") for role, _ in question.turns)
@@ -505,7 +508,7 @@ def test_a_task_is_made_through_each_providers_own_sdk(
 def test_a_batch_is_made_at_once_and_to_its_end() -> None:
     model = Mover()
     domain = RetailDomain()
-    chat = Chat(model, provider="fake", role="injector")
+    chat = RoleClient(model, provider="fake", role="injector")
     injector = llm_injector(chat, Settings(options={"parallel": 3}))
     task = first(injector, domain)
     assert len(model.writing) == 3
@@ -521,9 +524,9 @@ def test_a_candidate_that_cannot_be_made_is_counted_and_the_next_is_tried() -> N
                 return Message(role="assistant", content="I would rather not.")
             return super().answer(request, turn)
 
-    tasks, book = admitted(Now(), RetailDomain(), count=2)
+    tasks, log = admitted(Now(), RetailDomain(), count=2)
     assert len(tasks) == 2
-    assert book.reasons == {NOT_MADE: 2}
+    assert log.reasons == {NOT_MADE: 2}
 
 
 def test_a_model_that_never_delivers_stops_the_run_before_long(shop: RetailDomain) -> None:
@@ -534,9 +537,9 @@ def test_a_model_that_never_delivers_stops_the_run_before_long(shop: RetailDomai
 
 
 def test_the_same_task_twice_is_admitted_once(shop: RetailDomain) -> None:
-    tasks, book = admitted(Explorer(), shop, count=2)
+    tasks, log = admitted(Explorer(), shop, count=2)
     assert len(tasks) == 1
-    assert book.reasons["already in the pool"] > 0
+    assert log.reasons["already in the pool"] > 0
 
 
 def test_a_pattern_without_members_has_no_lineage_to_give(shop: RetailDomain) -> None:

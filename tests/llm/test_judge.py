@@ -11,15 +11,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.chat import ChatReply, ChatRequest
-from harness.diagnosis import account, diagnose
+from harness.discovery.diagnose import account, diagnose
 from harness.errors import RolloutFault, RunError
-from harness.llm.calls import Calls
-from harness.llm.chat import Chat
-from harness.llm.judge import LLMJudge, llm_judge
-from harness.llm.second import SecondOpinion
+from harness.evaluation.rollout import graded
+from harness.llm.gateway import Gateway
+from harness.llm.judge import LLMJudge
+from harness.llm.judge_panel import SecondOpinion, llm_judge
+from harness.llm.role_client import RoleClient
 from harness.protocols import AssertionJudge, ReviewedJudge, Settings
-from harness.rollout import graded
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.testing.conformance import check_judge
 from harness.testing.fakes import play
 from harness.testing.servers import ChatServer
@@ -76,7 +76,7 @@ def text(content: str) -> Message:
 
 
 def judge_of(model: Scripted) -> LLMJudge:
-    return LLMJudge(Chat(model, provider="fake", role="judge"))
+    return LLMJudge(RoleClient(model, provider="fake", role="judge"))
 
 
 def judged(model: Scripted, episode: Episode) -> object:
@@ -221,7 +221,7 @@ def test_a_verdict_is_repaired_through_each_providers_own_sdk(
     wire: Wire,
     failure: Episode,
     serve: Callable[[Wire, Callable[[Asked], Reply]], ChatServer],
-    calls: Callable[[], Calls],
+    calls: Callable[[], Gateway],
 ) -> None:
     def answer(question: Asked) -> Reply:
         is_first = len(question.turns) == 1
@@ -311,7 +311,7 @@ def test_a_second_judge_without_a_verdict_takes_nothing_from_the_first(failure: 
 def test_the_second_judge_is_named_in_the_options(
     failure: Episode,
     serve: Callable[[Wire, Callable[[Asked], Reply]], ChatServer],
-    calls: Callable[[], Calls],
+    calls: Callable[[], Gateway],
 ) -> None:
     serve("claude", lambda question: Reply(calls=verdict().calls))
     serve("openai", lambda question: Reply(calls=verdict(blame="task").calls))
@@ -325,5 +325,5 @@ def test_the_second_judge_is_named_in_the_options(
 
 
 def test_without_a_second_model_there_is_one_judge() -> None:
-    chat = Chat(Scripted(verdict()), provider="fake", role="judge")
+    chat = RoleClient(Scripted(verdict()), provider="fake", role="judge")
     assert isinstance(llm_judge(chat, Settings()), LLMJudge)

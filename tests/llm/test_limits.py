@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from harness.chat import Allowance
 from harness.errors import ChatFailure
 from harness.llm import limits
-from harness.llm.limits import Throttle, Turnstile
+from harness.llm.limits import StartQueue, Throttle
 from harness.llm.shared import CallOptions
+from harness.protocols.chat_model import Allowance
 from harness.testing.wires import Reply
 from harness.types import Message
 
@@ -97,7 +97,7 @@ def test_a_waiting_call_that_is_cancelled_takes_no_place() -> None:
 
 
 def test_calls_that_are_ready_at_once_start_one_by_one_in_their_order() -> None:
-    turnstile, started = Turnstile(), []
+    turnstile, started = StartQueue(), []
 
     async def call(number):
         await turnstile.passed()
@@ -117,7 +117,7 @@ def test_calls_that_are_ready_at_once_start_one_by_one_in_their_order() -> None:
 
 
 def test_a_call_that_is_cancelled_at_the_turnstile_holds_up_nobody() -> None:
-    turnstile = Turnstile()
+    turnstile = StartQueue()
 
     async def scene():
         calls = [asyncio.create_task(turnstile.passed()) for _ in range(10)]
@@ -131,7 +131,7 @@ def test_a_call_that_is_cancelled_at_the_turnstile_holds_up_nobody() -> None:
 
 
 def test_a_loop_that_ended_with_calls_at_the_turnstile_holds_up_no_later_one() -> None:
-    turnstile = Turnstile()
+    turnstile = StartQueue()
 
     async def left_in_the_middle():
         waiting = [asyncio.create_task(turnstile.passed()) for _ in range(5)]

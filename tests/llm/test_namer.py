@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import load_config
-from harness.discovery import patterns_before, round_patterns
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.discovery.station import patterns_before, round_patterns
 from harness.errors import HarnessError
 from harness.llm.cache import FOLDER_VARIABLE
 from harness.llm.namer import SHOWN, case_of, shown
+from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once
-from harness.parts import Parts
-from harness.registry import Registry
-from harness.store import Store
+from harness.run_folder import RunFolder
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Diagnosis, ErrorPattern, Json, ToolCall
@@ -46,7 +46,7 @@ class Namer:
 
 
 @pytest.fixture
-def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Parts, Store]:
+def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Components, RunFolder]:
     """A run whose agent makes every mistake, with judging by rules and naming by a chat model."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_API_KEY", "none")
@@ -54,8 +54,8 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Parts, S
         "policy": "noisy:1", "namer": "openai:one", "validation_tasks": 40,
         "validation_trials": 1, "executor": "asyncio",
     }  # fmt: skip
-    made = Parts(load_config(preset="quick", flags=flags), Registry())
-    store = Store.create(tmp_path / "run", made.config.plain())
+    made = Components(load_config(preset="quick", flags=flags), open_registry())
+    store = RunFolder.create(tmp_path / "run", made.config.plain())
     evaluate_once(made, store, "validation")
     return made, store
 
@@ -64,7 +64,7 @@ Serve = Callable[[Wire, Callable[[Asked], Reply]], ChatServer]
 
 
 def test_patterns_have_the_models_words_and_the_cache_gives_them_again(
-    evaluated: tuple[Parts, Store], serve: Serve
+    evaluated: tuple[Components, RunFolder], serve: Serve
 ) -> None:
     names = [label(f"goes wrong in way {word}") for word in "abcdefghijklmnopqrstuvwxyz"]
     provider = Namer(*names)
@@ -86,7 +86,7 @@ def test_patterns_have_the_models_words_and_the_cache_gives_them_again(
 
 
 def test_what_cannot_be_used_leaves_the_terms_and_is_counted(
-    evaluated: tuple[Parts, Store], serve: Serve
+    evaluated: tuple[Components, RunFolder], serve: Serve
 ) -> None:
     one, other = label("takes the wrong thing"), label("Takes the wrong thing")
     serve("openai", Namer(Reply(text="I would rather not."), label("order #W1234567"), one, other))
@@ -104,7 +104,7 @@ def test_what_cannot_be_used_leaves_the_terms_and_is_counted(
 
 
 def test_a_pattern_that_comes_back_keeps_its_name_unasked(
-    evaluated: tuple[Parts, Store], serve: Serve
+    evaluated: tuple[Components, RunFolder], serve: Serve
 ) -> None:
     provider = Namer(*(label(f"goes wrong in way {word}") for word in "abcdefghijklmnopqrst"))
     serve("openai", provider)
@@ -123,10 +123,10 @@ def test_the_namer_is_the_judges_model_unless_told_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    registry = Registry()
+    registry = open_registry()
 
     def namer(**flags: object) -> str:
-        found = Parts(load_config(preset="quick", flags=flags), registry).namer
+        found = Components(load_config(preset="quick", flags=flags), registry).namer
         return found.name if found else ""
 
     assert namer() == ""

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.chat import ChatRequest
+from harness.evaluation.rollout import rollout
 from harness.llm.cache import cache_key
-from harness.llm.chat import Chat
 from harness.llm.policy import llm_policy
+from harness.llm.role_client import RoleClient
+from harness.llm.roles import open_registry
 from harness.llm.user import llm_user
-from harness.protocols import Conversation, Settings
-from harness.registry import Registry
-from harness.rollout import Job, Setting, rollout
+from harness.protocols import Conversation, RolloutJob, RolloutSetup, Settings
+from harness.protocols.chat_model import ChatRequest
 from harness.testing import FakeChatModel
 from harness.testing.wires import Reply
 from harness.types import Message, Opaque, Tool, ToolCall
@@ -94,12 +94,12 @@ def is_customer(asked) -> bool:
 
 
 def had(way, wire):
-    registry = Registry()
+    registry = open_registry()
     domain = registry.make("domain", "retail", Settings())
     user = llm_user(way.chat("user", f"{wire}:m"), Settings())
     policy = llm_policy(way.chat("agent", f"{wire}:m"), Settings())
-    job = Job(task=domain.tasks("validation")[0], trial=0, seed=3)
-    return asyncio.run(rollout(job, policy, Setting(domain=domain, user=user)))
+    job = RolloutJob(task=domain.tasks("validation")[0], trial=0, seed=3)
+    return asyncio.run(rollout(job, policy, RolloutSetup(domain=domain, user=user)))
 
 
 def sent_back(wire, asked):
@@ -202,7 +202,7 @@ def test_extra_fields_are_in_the_body_of_every_request_and_in_the_cache_key(serv
         "gemini": {"generationConfig": {"thinkingConfig": {"thinkingLevel": "low"}}},
     }[wire]
     server = serve(wire, lambda asked: Reply(text="Yes."))
-    model = Registry().make("chat model", wire, Settings(options={"extra": extra}))
+    model = open_registry().make("chat model", wire, Settings(options={"extra": extra}))
     hello = [Message(role="user", content="Hello.")]
     request = ChatRequest(model="m", system="", messages=hello, max_tokens=77, extra=model.extra)
     asyncio.run(model.complete(request))
@@ -222,14 +222,14 @@ def test_a_customer_gets_them_back_with_its_own_calls_and_not_from_under_a_remin
         calls=(ToolCall(name="press", arguments={}, id="1"),),
         opaque=Opaque(value=[THOUGHT]),
     )
-    domain = Registry().make("domain", "retail", Settings())
+    domain = open_registry().make("domain", "retail", Settings())
     domain.user_tools = (press,)
     task = domain.tasks("validation")[0]
     greeting = Message(role="assistant", content=domain.greeting)
     talk = Conversation(id="c", domain=domain, task=task, messages=(greeting,))
 
     def turn(*answers):
-        user = llm_user(Chat(FakeChatModel(*answers), provider="p", role="user"), Settings())
+        user = llm_user(RoleClient(FakeChatModel(*answers), provider="p", role="user"), Settings())
         return asyncio.run(user.reply(task, talk, seed=1)).message
 
     assert turn(pressed).opaque == Opaque(value=[THOUGHT], by="p:fake-1")

@@ -8,20 +8,30 @@ from itertools import islice
 
 import pytest
 
-from harness.chat import UNPARSED, ChatRequest
 from harness.errors import ChatFailure, NothingToLearn, RolloutFault
-from harness.llm.chat import Chat
+from harness.evaluation.rollout import rollout
 from harness.llm.policy import llm_policy
-from harness.protocols import AgentTurn, Conversation, Domain, Policy, SamplingPolicy, Settings
-from harness.registry import Registry
-from harness.rollout import Job, Limits, Setting, rollout
-from harness.samples import demonstrations
+from harness.llm.role_client import RoleClient
+from harness.llm.roles import open_registry
+from harness.protocols import (
+    AgentTurn,
+    Conversation,
+    Domain,
+    Policy,
+    RolloutJob,
+    RolloutLimits,
+    RolloutSetup,
+    SamplingPolicy,
+    Settings,
+)
+from harness.protocols.chat_model import UNPARSED, ChatRequest
 from harness.testing import FakeChatModel, check_policy
+from harness.training.demonstrations import demonstrations
 from harness.types import Episode, Json, Message, Task, ToolCall, Usage
 
 
 def policy(model: FakeChatModel) -> Policy:
-    return llm_policy(Chat(model, provider="fake", role="agent"), Settings())
+    return llm_policy(RoleClient(model, provider="fake", role="agent"), Settings())
 
 
 def calling(*calls: ToolCall, text: str = "") -> Message:
@@ -34,7 +44,7 @@ def lookup(order: str, identity: str = "toolu_1") -> ToolCall:
 
 @pytest.fixture(scope="module")
 def domain() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +63,9 @@ def act(model: FakeChatModel, domain: Domain, task: Task, messages: Sequence[Mes
 
 
 def had(model: FakeChatModel, domain: Domain, task: Task) -> Episode:
-    user = Registry().make("user simulator", "scripted", Settings(domain=domain))
-    setting = Setting(domain=domain, user=user, limits=Limits(max_steps=12))
-    return asyncio.run(rollout(Job(task=task, trial=0, seed=3), policy(model), setting))
+    user = open_registry().make("user simulator", "scripted", Settings(domain=domain))
+    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(max_steps=12))
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy(model), setting))
 
 
 # --- what it is told -----------------------------------------------------------------------------
@@ -121,7 +131,7 @@ def test_it_samples_at_the_temperature_of_the_run_or_of_its_options(
     domain: Domain, task: Task, options: dict[str, Json], temperature: float | None
 ) -> None:
     model = FakeChatModel("Hi")
-    chat = Chat(model, provider="fake", role="agent")
+    chat = RoleClient(model, provider="fake", role="agent")
     agent = llm_policy(chat, Settings(options=options))
     assert isinstance(agent, SamplingPolicy)
     agent.set_temperature(0.7)
@@ -216,9 +226,9 @@ def test_it_keeps_the_contract_of_policies(domain: Domain) -> None:
 
 
 def shown_by(model: FakeChatModel, domain: Domain) -> Iterator[Episode]:
-    user = Registry().make("user simulator", "scripted", Settings(domain=domain))
-    executor = Registry().make("executor", "asyncio", Settings())
-    return demonstrations(policy(model), Setting(domain=domain, user=user), executor, seed=0)
+    user = open_registry().make("user simulator", "scripted", Settings(domain=domain))
+    executor = open_registry().make("executor", "asyncio", Settings())
+    return demonstrations(policy(model), RolloutSetup(domain=domain, user=user), executor, seed=0)
 
 
 def test_a_teacher_that_solves_nothing_is_given_up(domain: Domain) -> None:

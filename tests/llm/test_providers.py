@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from harness.chat import UNPARSED
 from harness.errors import ConfigError, MissingExtra
 from harness.llm import headers
+from harness.llm.roles import open_registry
 from harness.protocols import Settings
-from harness.registry import Registry
+from harness.protocols.chat_model import UNPARSED
 from harness.testing.wires import Reply
 from harness.types import Message, Tool, ToolCall, Usage
 
@@ -115,18 +115,20 @@ def test_a_missing_key_is_an_error_that_names_the_variable(monkeypatch, wire) ->
     for variable in (*KEYS.values(), "GOOGLE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(ConfigError, match=KEYS[wire]):
-        Registry().make("chat model", wire, Settings())
+        open_registry().make("chat model", wire, Settings())
 
 
 def test_a_server_of_ones_own_needs_no_key(monkeypatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    Registry().make("chat model", "openai", Settings(options={"base_url": "http://localhost:1/v1"}))
+    open_registry().make(
+        "chat model", "openai", Settings(options={"base_url": "http://localhost:1/v1"})
+    )
 
 
 def test_a_missing_sdk_is_an_error_with_the_install_line(serve, monkeypatch, wire) -> None:
     serve(wire, lambda asked: Reply())
     monkeypatch.setitem(sys.modules, SDKS[wire], None)
-    registry = Registry()
+    registry = open_registry()
     with pytest.raises(MissingExtra) as caught:
         registry.make("chat model", wire, Settings())
     assert f"errata-harness[{wire}]" in caught.value.hint
@@ -135,7 +137,7 @@ def test_a_missing_sdk_is_an_error_with_the_install_line(serve, monkeypatch, wir
 def test_the_base_url_option_wins_over_the_environment(serve, calls, wire) -> None:
     server = serve(wire, lambda asked: Reply(text="Here."))
     other = serve(wire, lambda asked: Reply(text="There."))
-    model = Registry().make("chat model", wire, Settings(options={"base_url": server.url}))
+    model = open_registry().make("chat model", wire, Settings(options={"base_url": server.url}))
     assert model.endpoint == server.url
     ask(calls, wire)
     assert (len(server.asked), len(other.asked)) == (0, 1)

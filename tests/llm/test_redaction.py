@@ -4,8 +4,8 @@ import traceback
 import pytest
 
 from harness.errors import HarnessError, PluginFailed, ProviderError, RolloutFault
-from harness.llm.chat import Chat
 from harness.llm.redaction import MASK, Redactor
+from harness.llm.role_client import RoleClient
 from harness.llm.shared import Shared
 from harness.testing.wires import Reply
 from harness.types import Message, ToolCall
@@ -43,7 +43,7 @@ def test_a_plugin_that_breaks_with_the_key_in_hand_does_not_show_it() -> None:
             raise RuntimeError(f"cannot use {KEY}")
 
     shared = Shared(redactor=Redactor({"SOME_API_KEY": KEY}))
-    chat = Chat(Careless(), provider="careless", role="user", shared=shared)
+    chat = RoleClient(Careless(), provider="careless", role="user", shared=shared)
     with pytest.raises(PluginFailed, match="careless") as caught:
         asyncio.run(chat.ask(ASK, system="", version="1"))
     assert KEY not in "".join(traceback.format_exception(caught.value))

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import ConfigError, RolloutFault
-from harness.llm.chat import Chat
-from harness.llm.judge import DISTRACTORS, llm_judge
-from harness.llm.repeated import RepeatedJudge
+from harness.llm.judge_panel import DISTRACTORS, RepeatedJudge, llm_judge
+from harness.llm.role_client import RoleClient
 from harness.protocols import ReviewedJudge, Settings
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.testing.fakes import play
 from harness.types import Diagnosis, Episode, Json, Message, ToolCall, Usage
 from harness_retail.domain import RetailDomain
@@ -50,7 +49,7 @@ def failure() -> Episode:
 
 
 def read(model: Teller, failure: Episode, **options: Json) -> tuple[Diagnosis, Mapping[str, Json]]:
-    chat = Chat(model, provider="fake", role="judge")
+    chat = RoleClient(model, provider="fake", role="judge")
     judge = llm_judge(chat, Settings(options=options))
     found = asyncio.run(judge.diagnose(failure, DOMAIN))
     assert isinstance(judge, ReviewedJudge)
@@ -87,12 +86,12 @@ def test_no_reading_with_a_verdict_is_a_fault(failure: Episode) -> None:
 
 @pytest.mark.parametrize("options", [{"repeats": 0}, {"repeats": 2, "second": "openai:x"}])
 def test_impossible_settings_are_refused(options: dict[str, Json]) -> None:
-    chat = Chat(Teller({}), provider="fake", role="judge")
+    chat = RoleClient(Teller({}), provider="fake", role="judge")
     with pytest.raises(ConfigError) as refused:
         llm_judge(chat, Settings(options=options))
     assert refused.value.hint
 
 
 def test_one_reading_without_distractors_is_the_plain_judge() -> None:
-    chat = Chat(Teller({}), provider="fake", role="judge")
+    chat = RoleClient(Teller({}), provider="fake", role="judge")
     assert not isinstance(llm_judge(chat, Settings()), RepeatedJudge)

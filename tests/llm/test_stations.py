@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import load_config
-from harness.events import Event
-from harness.injection import NOT_MADE
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
+from harness.injection.candidates import NOT_MADE
+from harness.injection.pool import tasks_of_round
 from harness.llm.cache import FOLDER_VARIABLE
+from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once, inject
-from harness.parts import Parts
-from harness.pool import tasks_of_round
-from harness.registry import Registry
-from harness.store import Store
+from harness.protocols.observer import Event
+from harness.run_folder import RunFolder
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Diagnosis, Json, ToolCall
@@ -101,18 +101,18 @@ def calling(name: str, arguments: Mapping[str, object]) -> Reply:
     return Reply(calls=(ToolCall(name=name, arguments=made, id="c1"),))
 
 
-def parts(ear: Ear) -> Parts:
+def parts(ear: Ear) -> Components:
     flags = {
         "policy": "noisy:1", "judge": "claude:one", "injector": "claude:two",
         "validation_tasks": 8, "validation_trials": 1, "targeted_tasks": 4, "cache": "write",
         "options": {"injector": {"parallel": 2}},
     }  # fmt: skip
-    return Parts(load_config(preset="quick", flags=flags), Registry(), (ear,))
+    return Components(load_config(preset="quick", flags=flags), open_registry(), (ear,))
 
 
-def play_round(folder: Path, ear: Ear) -> Store:
+def play_round(folder: Path, ear: Ear) -> RunFolder:
     made = parts(ear)
-    store = Store.create(folder, made.config.plain())
+    store = RunFolder.create(folder, made.config.plain())
     evaluate_once(made, store, "validation")
     discover(made, store, 1, "policy-validation")
     inject(made, store, 1)

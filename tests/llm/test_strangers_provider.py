@@ -6,12 +6,12 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from harness.chat import Allowance, ChatReply, ChatRequest
 from harness.errors import ChatFailure, ConfigError, MissingExtra
-from harness.llm.chat import Chat
-from harness.llm.clients import Clients
 from harness.llm.providers import Provider
+from harness.llm.role_client import RoleClient
+from harness.llm.sdk_pool import Clients
 from harness.protocols import Settings
+from harness.protocols.chat_model import Allowance, ChatReply, ChatRequest
 from harness.testing import FakeChatModel
 from harness.types import Message, ToolCall, Usage
 
@@ -180,7 +180,7 @@ def test_clients_are_closed_with_their_event_loop_and_the_next_loop_has_others()
 def test_calls_without_ids_get_some_that_differ_in_a_conversation() -> None:
     call = ToolCall(name="look", arguments={})
     model = FakeChatModel(Message(role="assistant", calls=(call, call)))
-    chat = Chat(model, provider="fake", role="injector")
+    chat = RoleClient(model, provider="fake", role="injector")
     (one, other) = asyncio.run(chat.ask(REQUEST.messages, system="", version="1")).message.calls
     model._answers.append(Message(role="assistant", calls=(call,)))
     longer = [*REQUEST.messages, *REQUEST.messages]

@@ -7,14 +7,23 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.chat import ChatReply, ChatRequest
 from harness.errors import RolloutFault
-from harness.llm.chat import Chat
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.evaluation.rollout import rollout
 from harness.llm.policy import llm_policy
+from harness.llm.role_client import RoleClient
+from harness.llm.roles import open_registry
 from harness.llm.user import llm_user
-from harness.protocols import Conversation, Domain, Settings, UserTurn
-from harness.registry import Registry
-from harness.rollout import Job, Limits, Setting, rollout
+from harness.protocols import (
+    Conversation,
+    Domain,
+    RolloutJob,
+    RolloutLimits,
+    RolloutSetup,
+    Settings,
+    UserTurn,
+)
+from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.testing import FakeChatModel, check_user_simulator
 from harness.types import (
     Changes,
@@ -34,12 +43,12 @@ DONE = "Your order #W1 has been cancelled. Is there anything else I can help you
 WAIT = "Thank you. One moment, please."
 
 
-def chat(model: FakeChatModel) -> Chat:
-    return Chat(model, provider="fake", role="user")
+def chat(model: FakeChatModel) -> RoleClient:
+    return RoleClient(model, provider="fake", role="user")
 
 
 def retail() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +390,7 @@ class Lamp:
         return ()
 
 
-class DarkRoom(Domain):
+class DarkRoom(DomainDefaults):
     name = "room"
     tools = ()
     user_tools = (Tool(name="switch_on", description="", parameters={}, kind="write"),)
@@ -397,11 +406,13 @@ def test_its_calls_are_carried_out_and_it_goes_on_with_the_results(task: Task) -
     call = ToolCall(name="switch_on", arguments={}, id="x")
     customer = FakeChatModel("It is dark.", Message(role="assistant", calls=(call,)), "Thanks.")
     agent = FakeChatModel("Switch it on, please.", "Is that all?")
-    setting = Setting(
-        domain=DarkRoom(), user=llm_user(chat(customer), Settings()), limits=Limits(max_steps=5)
+    setting = RolloutSetup(
+        domain=DarkRoom(),
+        user=llm_user(chat(customer), Settings()),
+        limits=RolloutLimits(max_steps=5),
     )
-    policy = llm_policy(Chat(agent, provider="fake", role="agent"), Settings())
-    asyncio.run(rollout(Job(task=task, trial=0, seed=3), policy, setting))
+    policy = llm_policy(RoleClient(agent, provider="fake", role="agent"), Settings())
+    asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setting))
     made, result = customer.requests[2].messages[-2:]
     assert (made.calls[0].name, result.content) == ("switch_on", "it is bright")
     assert made.calls[0].id == result.call_id
@@ -442,7 +453,7 @@ def test_it_keeps_the_contract_of_users(domain: Domain) -> None:
 
 def hasty(task: Task, domain: Domain) -> FakeChatModel:
     """The scripted customer as a chat model that says goodbye with each of its messages."""
-    scripted = Registry().make("user simulator", "scripted", Settings(domain=domain))
+    scripted = open_registry().make("user simulator", "scripted", Settings(domain=domain))
 
     def answer(request: ChatRequest) -> str:
         flipped = tuple(
@@ -465,10 +476,10 @@ def _now(turn: object) -> str:
 
 
 def had_by(model: FakeChatModel, task: Task, domain: Domain) -> Episode:
-    registry = Registry()
-    setting = Setting(domain=domain, user=llm_user(chat(model), Settings()))
+    registry = open_registry()
+    setting = RolloutSetup(domain=domain, user=llm_user(chat(model), Settings()))
     expert = registry.make("policy", "expert", Settings(domain=domain))
-    return asyncio.run(rollout(Job(task=task, trial=0, seed=3), expert, setting))
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), expert, setting))
 
 
 def test_a_customer_in_a_hurry_gets_what_it_agreed_to(domain: Domain) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.study.plan import read_study
+from harness.study.spec import read_study
 
 STUDY = Path(__file__).parents[2] / "studies" / "retail.toml"
 PATTERNS = {"wrong variant": 30, "missing step": 20, "repeated call": 12, "wrong order": 5}

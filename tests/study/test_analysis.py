@@ -18,8 +18,8 @@ from harness.study.analysis import (
     pattern_estimate,
     targeted_patterns,
 )
-from harness.study.plan import Expectation
-from harness.study.reading import Results, parse_results
+from harness.study.results_file import Results, parse_results
+from harness.study.spec import Expectation
 
 RATES = {"sft": 0.5, "untargeted": 0.5, "targeted": 0.7, "success-only": 0.2}
 

@@ -8,10 +8,10 @@ import pytest
 
 from harness.errors import RunError
 from harness.protocols import Event
-from harness.store import Store
-from harness.study.cpu import Meter, cpu_seconds
+from harness.run_folder import RunFolder
+from harness.study.cpu_meter import Meter, cpu_seconds
 from harness.study.folder import StudyFolder
-from harness.study.plan import SHARED, Study, Turn, parse_study
+from harness.study.spec import SHARED, Study, Turn, parse_study
 
 TABLE: dict[str, Any] = {
     "title": "t",
@@ -35,7 +35,7 @@ def study(**changes: Any) -> Study:
     return parse_study({**TABLE, **changes}, "study.toml")
 
 
-def spend(store: Store, station: str, seconds: float) -> None:
+def spend(store: RunFolder, station: str, seconds: float) -> None:
     store.append("cpu.jsonl", {"station": station, "seconds": seconds, "process": station})
 
 
@@ -127,14 +127,14 @@ def test_equal_time_is_all_that_the_other_arm_cost_beyond_sft(folder: StudyFolde
 
 
 def test_time_of_interrupted_tries_counts(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "run", {})
+    store = RunFolder.create(tmp_path / "run", {})
     for process, seconds in (("a", 2.0), ("a", 5.0), ("b", 4.0)):
         store.append("cpu.jsonl", {"station": "sft", "seconds": seconds, "process": process})
     assert cpu_seconds(store) == {"sft": 9.0}
 
 
 def test_the_meter_measures_this_process_station_by_station(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "run", {})
+    store = RunFolder.create(tmp_path / "run", {})
     meter = Meter(store)
     for station, work in (("idle", 0), ("busy", 3_000_000)):
         meter.notify(Event(name="station_started", data={"station": station}))

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.report.study.page import page
 from harness.report.study.plots import plots
 from harness.report.study.summary import summary_table, summary_values
-from harness.study.reading import Results, parse_results
+from harness.study.results_file import Results, parse_results
 
 RATES = {
     "base": -1.0, "sft": 0.5, "targeted": 0.65, "untargeted": 0.5, "continued": 0.5,

@@ -8,8 +8,8 @@ import pytest
 
 from harness.errors import RunError
 from harness.study.folder import StudyFolder
-from harness.study.plan import Turn, parse_study
 from harness.study.schedule import Clock, forecast, run_one_by_one, run_side_by_side
+from harness.study.spec import Turn, parse_study
 
 TABLE: dict[str, Any] = {
     "title": "t",

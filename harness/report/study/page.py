@@ -21,7 +21,7 @@ from harness.report.study.tables import (
     told,
 )
 from harness.study.analysis import Judged, judge
-from harness.study.reading import Results
+from harness.study.results_file import Results
 
 _METHOD = """\
 Intervals are 95% percentile intervals of {resamples} bootstrap resamples that draw seeds and,

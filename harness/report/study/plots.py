@@ -29,7 +29,7 @@ from harness.study.analysis import (
     pass_estimate,
     pattern_estimate,
 )
-from harness.study.reading import Results
+from harness.study.results_file import Results
 
 WIDTH = 980.0
 NAMES = 300.0

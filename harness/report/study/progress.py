@@ -10,8 +10,8 @@ from rich.text import Text
 from harness.report.figures import clean, duration
 from harness.report.layout import plain_table
 from harness.study.folder import StudyFolder
-from harness.study.plan import Turn
 from harness.study.schedule import forecast, remaining
+from harness.study.spec import Turn
 from harness.types import Json
 
 _MARKS = {

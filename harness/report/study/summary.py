@@ -11,9 +11,9 @@ from rich.text import Text
 from harness.report.figures import UNKNOWN, bounds, clean, percent
 from harness.report.layout import FirstThatFits, heading, plain_table
 from harness.report.study.page import judged, reason
-from harness.rounds import interval_row
+from harness.results.history import interval_row
 from harness.study.analysis import KS, Estimate, difference, pass_estimate
-from harness.study.reading import Results
+from harness.study.results_file import Results
 from harness.types import Json
 
 _STYLES = {"confirmed": "green", "refuted": "red", "undecided": "yellow", "not run": "dim"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+from harness.discovery.drift import NONE
 from harness.report.figures import UNKNOWN, bounds, clean, count, duration, number, percent, signed
 from harness.report.study.plots import (
     curved_arms,
@@ -12,7 +13,6 @@ from harness.report.study.plots import (
     learning,
     pattern_arms,
 )
-from harness.shift import NONE
 from harness.study.analysis import (
     KS,
     Estimate,
@@ -24,7 +24,7 @@ from harness.study.analysis import (
     pattern_estimate,
     targeted_patterns,
 )
-from harness.study.reading import OFTEN, Result, Results
+from harness.study.results_file import OFTEN, Result, Results
 
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""

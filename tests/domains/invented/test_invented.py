@@ -7,9 +7,9 @@ import pytest
 
 from harness import testing
 from harness.errors import ConfigError
-from harness.protocols import Settings
-from harness.registry import Registry
-from harness.rollout import Job, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.types import Json, Recipe, Split, Task, ToolCall
 from harness_invented.domain import InventedDomain, invented_domain
 from harness_invented.tasks import FEATURES
@@ -25,7 +25,7 @@ def test_any_business_keeps_the_contract_of_a_domain(seed: int) -> None:
 
 
 def test_the_scripted_parts_play_its_tasks_to_a_good_end() -> None:
-    make = Registry().make
+    make = open_registry().make
     teacher = make("policy", "expert", Settings(options={"slips": 0.05}))
     user, executor = (
         make("user simulator", "scripted", Settings()),
@@ -34,8 +34,10 @@ def test_the_scripted_parts_play_its_tasks_to_a_good_end() -> None:
     good = total = 0
     for seed in range(12):
         domain = InventedDomain(seed)
-        jobs = [Job(task=task, trial=0, seed=n) for n, task in enumerate(first_tasks(seed, 15))]
-        episodes = run_rollouts(jobs, teacher, Setting(domain=domain, user=user), executor)
+        jobs = [
+            RolloutJob(task=task, trial=0, seed=n) for n, task in enumerate(first_tasks(seed, 15))
+        ]
+        episodes = run_rollouts(jobs, teacher, RolloutSetup(domain=domain, user=user), executor)
         good += sum(episode.score.success for episode in episodes)
         total += len(episodes)
     assert good >= 0.98 * total

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import pytest
 
 from harness.errors import ConfigError
-from harness.protocols import Conversation, Settings, UserTurn
-from harness.rollout import Job, Setting, run_rollouts
-from harness.scoring import grade_by_changes
+from harness.evaluation.rollout import run_rollouts
+from harness.evaluation.scoring import grade_by_changes
+from harness.protocols import Conversation, RolloutJob, RolloutSetup, Settings, UserTurn
 from harness.types import Message, Recipe, Request, Task, ToolCall, Trajectory
 from harness_asyncio.executor import asyncio_executor
 from harness_retail.answers import amount_of, amount_text
@@ -154,8 +154,8 @@ def test_a_right_end_without_the_answer_is_no_success() -> None:
 )
 def test_the_expert_satisfies_the_scripted_user(required: tuple[str, ...]) -> None:
     tasks = make(40, *required, seed=3)
-    jobs = [Job(task=task, trial=0, seed=n) for n, task in enumerate(tasks)]
-    setting = Setting(domain=DOMAIN, user=scripted_user(Settings()))
+    jobs = [RolloutJob(task=task, trial=0, seed=n) for n, task in enumerate(tasks)]
+    setting = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
     episodes = run_rollouts(jobs, expert(Settings()), setting, asyncio_executor(Settings()))
     assert all(episode.grade.success for episode in episodes)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError
+from harness.evaluation.scoring import gold_changes
 from harness.protocols import Settings
-from harness.scoring import gold_changes
 from harness.types import Json, Recipe, ToolCall, ToolResult
 from harness_retail import harness_domains
 from harness_retail.compat import FIXED, TAU2, Compat, switched

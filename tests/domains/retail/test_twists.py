@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from harness.protocols import Settings
-from harness.rollout import Job, Setting, rollout
+from harness.evaluation.rollout import rollout
+from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.types import Changes, Recipe, Task
 from harness_retail.domain import RetailDomain
 from harness_retail.shop import shop_of
@@ -48,9 +48,9 @@ def test_a_twist_wants_the_same_leaves_one_outcome_and_can_be_done(twist: str) -
         gold, *read = outcomes(woven)
         assert read == [gold]
         assert DOMAIN.solve(woven) is not None
-    setting = Setting(domain=DOMAIN, user=scripted_user(Settings()))
+    setting = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
     for _, woven in pairs[:15]:
-        job = Job(task=woven, trial=0, seed=2)
+        job = RolloutJob(task=woven, trial=0, seed=2)
         assert asyncio.run(rollout(job, oracle(Settings()), setting)).score.success
     assert DOMAIN.weave(pairs[0][0], twist, 3) == pairs[0][1]
 

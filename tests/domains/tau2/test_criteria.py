@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.messages import Message, ToolCall
 from harness.types import Change, Changes, Ended, Grade, Trajectory
+from harness.types.messages import Message, ToolCall
 from harness_tau2.criteria import grade_officially, read_criteria
 from harness_tau2.tasks import task_from_official
 from harness_tau2.wire import Misfit

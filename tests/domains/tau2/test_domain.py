@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
+from harness.evaluation.rollout import graded, run_rollouts
+from harness.evaluation.scoring import gold_changes
+from harness.llm.roles import open_registry
 from harness.llm.user import user_system
-from harness.messages import Message, ToolCall
-from harness.protocols import Domain, Settings
-from harness.registry import Registry
-from harness.rollout import Job, Setting, graded, run_rollouts
-from harness.scoring import gold_changes
+from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
 from harness.testing.fakes import play
 from harness.types import Episode, Json, Task, Trajectory
+from harness.types.messages import Message, ToolCall
 from harness_tau2.domain import split_ids
 from harness_tau2.retail import Tau2Retail
 from tests.domains.tau2.official import data_folder, environment, needs_tau2
@@ -35,7 +35,7 @@ from tests.domains.tau2.shelf import (
     write_data,
 )
 
-REGISTRY = Registry()
+REGISTRY = open_registry()
 
 
 def domain(**options: Json) -> Tau2Retail:
@@ -48,9 +48,9 @@ def played(domain: Domain, policy: str, tasks: Sequence[Task]) -> list[Episode]:
     """One conversation on each task with the scripted user."""
     settings = Settings(domain=domain)
     return run_rollouts(
-        [Job(task=task, trial=0, seed=1) for task in tasks],
+        [RolloutJob(task=task, trial=0, seed=1) for task in tasks],
         REGISTRY.make("policy", policy, settings),
-        Setting(domain=domain, user=REGISTRY.make("user simulator", "scripted", settings)),
+        RolloutSetup(domain=domain, user=REGISTRY.make("user simulator", "scripted", settings)),
         REGISTRY.make("executor", "asyncio", Settings()),
     )
 

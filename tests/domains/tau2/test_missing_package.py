@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, MissingExtra
+from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings
-from harness.registry import Registry
 from harness_tau2 import schemas
 from tests.domains.tau2.official import needs_tau2
 from tests.domains.tau2.shelf import official, write_data
@@ -23,7 +23,7 @@ WITHOUT_PACKAGE = "import sys; sys.modules['tau2'] = None; from harness.cli impo
 
 
 def domain() -> Domain:
-    return Registry().make("domain", "tau2-retail", Settings())
+    return open_registry().make("domain", "tau2-retail", Settings())
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.messages import Message
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Settings, UserTurn
-from harness.registry import Registry
 from harness.types import Task
+from harness.types.messages import Message
 from harness_retail.compat import TAU2
 from harness_retail.tools import TOOLS
 from harness_tau2.shop import Shop
@@ -89,8 +89,8 @@ def test_a_transfer_is_the_last_request() -> None:
 
 def reply(task: Task, *said: str) -> UserTurn:
     """What the scripted user answers to the last of the agent's messages."""
-    user = Registry().make("user simulator", "scripted", Settings())
-    domain = Registry().make("domain", "retail", Settings())
+    user = open_registry().make("user simulator", "scripted", Settings())
+    domain = open_registry().make("domain", "retail", Settings())
     messages: list[Message] = []
     for text in ("Hi!", *said):
         messages += [Message(role="assistant", content=text), Message(role="user", content="…")]

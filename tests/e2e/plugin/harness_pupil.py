@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness.config import read_options
+from harness.assembly.config import read_options
 from harness.hookspecs import Factory, hookimpl
 from harness.protocols import (
     AgentTurn,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.protocols import Conversation, Domain, Settings
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.protocols import Conversation, Settings
 from harness.types import (
     Changes,
     Message,
@@ -59,7 +60,7 @@ class ShopWorld:
         return ()
 
 
-class Shop(Domain):
+class Shop(DomainDefaults):
     name = "shop"
     policy = "Ask before you change an order."
     greeting = "Hello!"

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Domain, Settings
-from harness.registry import Registry
 from harness_local.lexicon import Lexicon
 from harness_local.opening import Options, open_model, tiny_policy
 from harness_local.policy import LocalPolicy
@@ -64,7 +64,7 @@ def test_it_foresees_talks_of_businesses_it_never_saw(base: LocalPolicy) -> None
     nats, tokens = 0.0, 0
     for episode in islice(talks(UNSEEN, seed=5), 12):
         task = episode.task
-        domain = Registry().make("domain", f"invented:{task.world['business']}", Settings())
+        domain = open_registry().make("domain", f"invented:{task.world['business']}", Settings())
         talk = Conversation(id="a", domain=domain, task=task, messages=episode.trajectory.messages)
         trace = base.encode(talk)
         ids, sampled = torch.tensor(trace.ids.copy()), torch.tensor(trace.sampled.copy())

@@ -17,8 +17,17 @@ from huggingface_hub import model_info
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
 from harness.errors import ModelError
-from harness.protocols import Conversation, Domain, Executor, Settings, UserTurn
-from harness.rollout import Job, Limits, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import (
+    Conversation,
+    Domain,
+    Executor,
+    RolloutJob,
+    RolloutLimits,
+    RolloutSetup,
+    Settings,
+    UserTurn,
+)
 from harness.types import Message, Task, TokenTrace
 from harness_local.opening import path_policy
 from harness_local.policy import LocalPolicy
@@ -188,8 +197,10 @@ def test_a_conversation_longer_than_the_model_reads_is_a_fault_and_does_not_coun
 ) -> None:
     configured(max_position_embeddings=1200)(folder)
     policy = opened(folder, max_new_tokens=40, temperature=1.0)
-    setting = Setting(domain=shop, user=Insistent(), limits=Limits(max_steps=200, max_errors=200))
-    jobs = [Job(task=shop.tasks("train")[0], trial=trial, seed=trial) for trial in range(2)]
+    setting = RolloutSetup(
+        domain=shop, user=Insistent(), limits=RolloutLimits(max_steps=200, max_errors=200)
+    )
+    jobs = [RolloutJob(task=shop.tasks("train")[0], trial=trial, seed=trial) for trial in range(2)]
     for episode in run_rollouts(jobs, policy, setting, InTurn(), keep_tokens=True):
         assert episode.uncounted == "context_overflow"
         assert "of 1200 at most" in episode.trajectory.fault

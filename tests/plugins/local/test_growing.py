@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from harness.errors import ConfigError, ModelError
+from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Conversation, Domain, Settings, World
 from harness.types import Message, Split, Task, Tool, ToolCall
 from harness_local.folders import load
@@ -19,7 +20,7 @@ from harness_local.policy import LocalPolicy
 OTHER = "xyzzy 294.47, 15 (#W2611340) Plugh"
 
 
-class Zoo(Domain):
+class Zoo(DomainDefaults):
     """A domain whose words the shop's tokenizer does not know."""
 
     name = "zoo"

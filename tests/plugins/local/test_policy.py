@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from harness.evaluation.rollout import join_tokens
 from harness.protocols import AgentTurn, Conversation, Settings, TrainablePolicy
-from harness.rollout import join_tokens
 from harness.types import Message, TokenTrace, ToolCall
 from harness_local.opening import path_policy
 from harness_local.policy import LocalPolicy

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Settings
-from harness.registry import Registry
 from harness.types import Json
 from harness_local.opening import Options, open_model
 from harness_local.pretraining import RECORD, Student, pretrain, talks
@@ -29,7 +29,7 @@ def test_each_talk_is_written_with_the_tools_of_its_own_business(tiny_folder: Pa
     student = open_model(str(tiny_folder), Options(), name="tiny", kind=Student)
     plain = open_model(str(tiny_folder), Options(), name="tiny")
     (episode,) = islice(talks(range(1), seed=0), 1)
-    own, other = (Registry().make("domain", f"invented:{n}", Settings()) for n in (0, 1))
+    own, other = (open_registry().make("domain", f"invented:{n}", Settings()) for n in (0, 1))
     talk = Conversation(
         id="a", domain=other, task=episode.task, messages=episode.trajectory.messages
     )

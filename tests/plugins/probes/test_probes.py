@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from harness.conduct import conduct, made_calls, write_names
-from harness.config import load_config
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
 from harness.errors import ConfigError
-from harness.parts import Parts
-from harness.protocols import Settings
-from harness.registry import Registry
-from harness.rollout import Job, run_rollouts
+from harness.evaluation.behaviour import conduct, made_calls, write_names
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import RolloutJob, Settings
 from harness.types import Episode
 from harness_probes import harness_probes
 
-PARTS = Parts(load_config(flags={"domain": "retail", "executor": "asyncio"}), Registry())
+PARTS = Components(load_config(flags={"domain": "retail", "executor": "asyncio"}), open_registry())
 TASKS = PARTS.domain.tasks("train")[:30]
 PROBES = sorted(harness_probes())
 BORROWING = (
@@ -29,7 +29,7 @@ def played(name: str = "") -> Sequence[Episode]:
     """The expert's conversations, or those of a probe that borrows from it."""
     expert = PARTS.named_policy("expert")
     policy = PARTS.probe(name).policy(expert) if name else expert
-    jobs = [Job(task=task, trial=0, seed=7) for task in TASKS]
+    jobs = [RolloutJob(task=task, trial=0, seed=7) for task in TASKS]
     return run_rollouts(jobs, policy, PARTS.setting, PARTS.executor)
 
 

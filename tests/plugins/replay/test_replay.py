@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, FormatError
-from harness.protocols import Domain, Policy, Settings, UserSimulator
-from harness.registry import Registry
-from harness.rollout import Job, Limits, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import (
+    Domain,
+    Policy,
+    RolloutJob,
+    RolloutLimits,
+    RolloutSetup,
+    Settings,
+    UserSimulator,
+)
 from harness.testing import IdlePolicy, PlainFormat, check_policy, check_user_simulator
 from harness.types import Ended, Episode, Message, Recording, Task, ToolCall
 from harness_asyncio.executor import AsyncioExecutor
@@ -18,13 +26,13 @@ from harness_replay.recorded import ReplayedAgent, ReplayedUser, Script, replaye
 
 @pytest.fixture(scope="module")
 def domain() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
 def had(domain: Domain) -> list[Episode]:
     """Two trials each on twenty tasks: agents with mistakes, so that they end in many ways."""
-    registry, settings = Registry(), Settings(domain=domain)
+    registry, settings = open_registry(), Settings(domain=domain)
     policy = registry.make("policy", "noisy:0.7", settings)
     user = registry.make("user simulator", "scripted", settings)
     return talk(domain, domain.tasks("test")[:20], policy, user, trials=2)
@@ -39,8 +47,8 @@ def talk(
     trials: int = 1,
     max_steps: int = 80,
 ) -> list[Episode]:
-    jobs = [Job(task=task, trial=t, seed=9 + t) for task in tasks for t in range(trials)]
-    setting = Setting(domain=domain, user=user, limits=Limits(max_steps=max_steps))
+    jobs = [RolloutJob(task=task, trial=t, seed=9 + t) for task in tasks for t in range(trials)]
+    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(max_steps=max_steps))
     return run_rollouts(jobs, policy, setting, AsyncioExecutor(8))
 
 
@@ -135,7 +143,7 @@ def test_a_task_that_was_not_recorded_is_a_fault_of_who_has_no_part_in_it(
     agent, user = ReplayedAgent(recorded), ReplayedUser(recorded)
     [lost] = talk(domain, [task], agent, user)
     assert lost.trajectory.ended == "user_fault"
-    live = Registry().make("user simulator", "scripted", Settings(domain=domain))
+    live = open_registry().make("user simulator", "scripted", Settings(domain=domain))
     [lost] = talk(domain, [task], agent, live)
     assert lost.trajectory.ended == "agent_fault"
     assert lost.trajectory.fault == f"old.json has no conversation on the task {task.id!r}"
@@ -144,7 +152,7 @@ def test_a_task_that_was_not_recorded_is_a_fault_of_who_has_no_part_in_it(
 def test_an_agent_whose_turns_are_used_up_stops(domain: Domain, had: list[Episode]) -> None:
     episode = next(e for e in had if e.trajectory.ended == "user_stop")
     short = ended(episode, "max_steps", without=len(episode.trajectory.messages) - 3)
-    live = Registry().make("user simulator", "scripted", Settings(domain=domain))
+    live = open_registry().make("user simulator", "scripted", Settings(domain=domain))
     [new] = talk(domain, [episode.task], ReplayedAgent(script(short)), live)
     assert new.trajectory.ended == "agent_stop"
 
@@ -174,8 +182,8 @@ def test_a_recording_that_begins_with_the_user_replays_too(
 
 
 def test_both_sides_keep_the_contract_of_their_kind(domain: Domain) -> None:
-    expert = Registry().make("policy", "expert", Settings(domain=domain))
-    live = Registry().make("user simulator", "scripted", Settings(domain=domain))
+    expert = open_registry().make("policy", "expert", Settings(domain=domain))
+    live = open_registry().make("user simulator", "scripted", Settings(domain=domain))
     recorded = script(*talk(domain, domain.tasks("train")[:3], expert, live))
     check_policy(ReplayedAgent(recorded), domain)
     check_user_simulator(ReplayedUser(recorded), domain)
@@ -187,7 +195,7 @@ def test_the_file_is_named_after_the_colon(
     path = tmp_path / "talks.json"
     tasks = tuple({episode.task.id: episode.task for episode in had}.values())
     PlainFormat().write(Recording(domain="retail", tasks=tasks, episodes=tuple(had)), path)
-    registry = Registry()
+    registry = open_registry()
     assert registry.make("policy", f"replay:{path}", Settings()).id == "replay"
     assert registry.make("user simulator", f"replay:{path}", Settings())
     with pytest.raises(ConfigError, match="no file to replay"):

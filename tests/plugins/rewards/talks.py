@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from harness.protocols import Domain, RewardTerm, Settings, World
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.protocols import RewardTerm, Settings, World
 from harness.types import (
     Ended,
     Grade,
@@ -36,7 +37,7 @@ def tool(
     )
 
 
-class Shop(Domain):
+class Shop(DomainDefaults):
     name = "shop"
     tools = (
         tool("find_user", "read", identifies=True),

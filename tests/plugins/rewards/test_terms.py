@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.config import load_config
+from harness.assembly.config import load_config
 from harness.errors import ConfigError
-from harness.protocols import RangedTerm, Settings
-from harness.scoring import WeightedTerm, score
+from harness.evaluation.scoring import score
+from harness.protocols import RangedTerm, Settings, WeightedTerm
 from harness.types import Change, Grade, Message, TermScore, ToolCall, Usage
 from harness_rewards import harness_reward_terms
 from tests.plugins.rewards.talks import (

@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.protocols import Conversation, Domain, Policy, Settings, UserTurn
-from harness.rollout import Job, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import (
+    Conversation,
+    Domain,
+    Policy,
+    RolloutJob,
+    RolloutSetup,
+    Settings,
+    UserTurn,
+)
 from harness.types import (
     Episode,
     Fact,
@@ -53,8 +61,8 @@ def play(weather: Domain) -> Play:
     """Roll a policy out against the scripted user, one conversation for each task."""
 
     def play(policy: Policy, tasks: Sequence[Task], seed: int = 0) -> list[Episode]:
-        jobs = [Job(task=task, trial=0, seed=seed + n) for n, task in enumerate(tasks)]
-        setting = Setting(domain=weather, user=scripted_user(Settings()))
+        jobs = [RolloutJob(task=task, trial=0, seed=seed + n) for n, task in enumerate(tasks)]
+        setting = RolloutSetup(domain=weather, user=scripted_user(Settings()))
         return run_rollouts(jobs, policy, setting, asyncio_executor(Settings()))
 
     return play

@@ -10,9 +10,9 @@ from itertools import islice
 import pytest
 
 from harness.errors import ConfigError
-from harness.protocols import Domain, Policy, Settings, UserSimulator
-from harness.registry import Registry
-from harness.rollout import Job, Setting, run_rollouts
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import Domain, Policy, RolloutJob, RolloutSetup, Settings, UserSimulator
 from harness.types import Diagnosis, Episode, Json, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
 from harness_scripted.expert import expert, noisy
@@ -23,7 +23,7 @@ from harness_scripted.user import scripted_user
 
 @pytest.fixture(scope="module")
 def retail() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def retail_tasks(retail: Domain) -> list[Task]:
 def talks(
     domain: Domain, tasks: Sequence[Task], agent: Policy, user: UserSimulator
 ) -> list[Episode]:
-    jobs = [Job(task=task, trial=0, seed=seed) for seed, task in enumerate(tasks)]
+    jobs = [RolloutJob(task=task, trial=0, seed=seed) for seed, task in enumerate(tasks)]
     return run_rollouts(
-        jobs, agent, Setting(domain=domain, user=user), asyncio_executor(Settings())
+        jobs, agent, RolloutSetup(domain=domain, user=user), asyncio_executor(Settings())
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import discover
+from harness.assembly.entry_points import discover
 from harness.protocols import Domain, Event, Settings
 from harness.types import Recipe, ToolCall
 

@@ -10,11 +10,12 @@ import pytest
 
 import harness_retail.generate
 import harness_retail.shop
-from harness.admission import Options
-from harness.gates import Known, cheap_gates
-from harness.injection import Workshop, inject_tasks
-from harness.protocols import Settings
-from harness.rollout import Job, Setting, rollout
+from harness.evaluation.rollout import rollout
+from harness.injection.admission import Options
+from harness.injection.candidates import InjectionContext
+from harness.injection.engine import inject_tasks
+from harness.injection.static_gates import Known, cheap_gates
+from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.testing.fakes import play
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task, ToolCall
 from harness_retail.domain import RetailDomain
@@ -117,14 +118,14 @@ def injected(shop: RetailDomain) -> list[Task]:
         kinds={"wrong_order": 1},
     )
     known, options = Known(shop, []), Options(off=("new", "distinct"))
-    workshop = Workshop(
+    context = InjectionContext(
         injector=template_injector(Settings()),
         domain=shop,
         gates=cheap_gates(shop, known, options),
         known=known,
         options=options,
     )
-    made = inject_tasks([pattern], {"p1": [failure]}, workshop, count=12, round=1, seed=4)
+    made = inject_tasks([pattern], {"p1": [failure]}, context, count=12, round=1, seed=4)
     return list(made.tasks)
 
 
@@ -160,8 +161,10 @@ def test_its_lineage_leads_to_the_failure_and_the_source_trajectory(shop: Retail
 
 def test_the_right_mug_succeeds_and_the_other_one_fails(shop: RetailDomain) -> None:
     task = injected(shop)[0]
-    setting = Setting(domain=shop, user=scripted_user(Settings()))
-    episode = asyncio.run(rollout(Job(task=task, trial=0, seed=1), oracle(Settings()), setting))
+    setting = RolloutSetup(domain=shop, user=scripted_user(Settings()))
+    episode = asyncio.run(
+        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setting)
+    )
     assert episode.score.success
     [other] = [key for key in user_of(task)["orders"] if key != ORDER_A]
     wrong = ToolCall(

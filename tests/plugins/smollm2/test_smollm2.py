@@ -18,8 +18,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import harness_smollm2
 from harness.errors import MissingExtra, ModelError
+from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Domain, Settings, TrainablePolicy
-from harness.registry import Registry
 from harness.types import Checkpoint, Message, ToolCall
 from harness_smollm2.places import TEMPLATE, WEIGHTS, converted_path
 
@@ -46,7 +46,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def domain() -> Domain:
-    return Registry().make("domain", "retail", Settings())
+    return open_registry().make("domain", "retail", Settings())
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def talk(domain: Domain) -> Conversation:
 
 def opened(checkpoint: Checkpoint | None = None, **options: Any) -> TrainablePolicy:
     settings = Settings(checkpoint=checkpoint, options=options)
-    policy = Registry().make("policy", "smollm2", settings)
+    policy = open_registry().make("policy", "smollm2", settings)
     assert isinstance(policy, TrainablePolicy)
     return policy
 

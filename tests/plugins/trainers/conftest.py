@@ -12,18 +12,20 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from harness.errors import RolloutFault
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.evaluation.rollout import join_tokens, run_rollouts
 from harness.protocols import (
     AgentTurn,
     Conversation,
-    Domain,
     Executor,
     Policy,
+    RolloutJob,
+    RolloutSetup,
     TrainingJob,
     TurnTokens,
     UserTurn,
+    WeightedTerm,
 )
-from harness.rollout import Job, Setting, join_tokens, run_rollouts
-from harness.scoring import WeightedTerm
 from harness.types import (
     Checkpoint,
     Episode,
@@ -125,7 +127,7 @@ class LetterPolicy:
         self.changes += 1
 
 
-class Letters(Domain):
+class Letters(DomainDefaults):
     """A domain without tools; its user says the task's letter twice and then leaves."""
 
     name = "letters"
@@ -237,14 +239,14 @@ def policy(model: Qwen2ForCausalLM) -> LetterPolicy:
 @pytest.fixture
 def job(policy: LetterPolicy, tmp_path: Path) -> Callable[..., TrainingJob]:
     """A training job on the world of letters, with any field replaced."""
-    setting = Setting(
+    setting = RolloutSetup(
         domain=Letters(),
         user=Caller(),
         terms=(WeightedTerm(name="share_of_b", weight=2.0, term=share_of_b),),
     )
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
-        wanted = [Job(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        wanted = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
         return run_rollouts(wanted, policy, setting, OneByOne(), keep_tokens=True)
 
     def make(**changes: Any) -> TrainingJob:

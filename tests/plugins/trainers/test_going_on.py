@@ -14,7 +14,7 @@ import torch
 
 from harness.errors import HarnessError, OutOfMemory, PluginFailed, RunError
 from harness.protocols import TrainingJob
-from harness.snapshots import Snapshots
+from harness.training.snapshots import Snapshots
 from harness.types import Episode
 from harness_grpo.options import Options as GrpoOptions
 from harness_grpo.trainer import GrpoTrainer

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.advantages import group_advantages
 from harness.errors import ConfigError, NothingToLearn
+from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
-from harness.registry import Registry
+from harness.training.advantages import group_advantages
 from harness.types import Episode, Score, TermScore, TokenTrace
 from harness_grpo.options import Options
 from harness_grpo.sampling import token_columns
@@ -384,9 +384,11 @@ def test_without_tasks_there_is_nothing_to_learn(job: Jobs) -> None:
 )
 def test_a_bad_option_is_named(option: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=option):
-        Registry().make("trainer", "grpo", Settings(options={option: value}))
+        open_registry().make("trainer", "grpo", Settings(options={option: value}))
 
 
 def test_the_trainer_is_offered_as_grpo() -> None:
-    trainer = Registry().make("trainer", "grpo", Settings(options={"steps": 3, "loss": "gspo"}))
+    trainer = open_registry().make(
+        "trainer", "grpo", Settings(options={"steps": 3, "loss": "gspo"})
+    )
     assert trainer.needs == "tasks"

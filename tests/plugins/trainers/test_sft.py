@@ -14,8 +14,8 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from harness.errors import ConfigError, NothingToLearn
+from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
-from harness.registry import Registry
 from harness_sft.batches import Batches, Row, deal_rows, load, rounded, split_rows, token_rows
 from harness_sft.options import Options
 from harness_sft.packing import can_pack
@@ -346,9 +346,9 @@ def test_a_plateau_is_reached_after_looks_without_a_gain() -> None:
 )
 def test_a_bad_option_is_named(option: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=option):
-        Registry().make("trainer", "sft", Settings(options={option: value}))
+        open_registry().make("trainer", "sft", Settings(options={option: value}))
 
 
 def test_the_trainer_is_offered_as_sft() -> None:
-    trainer = Registry().make("trainer", "sft", Settings(options={"max_steps": 3}))
+    trainer = open_registry().make("trainer", "sft", Settings(options={"max_steps": 3}))
     assert trainer.needs == "demonstrations"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
-from harness.registry import Registry
 from harness.types import Episode
 from harness_grpo.signs import Step, gaming, read_step
 
@@ -121,7 +121,9 @@ def gamed(job: Callable[..., TrainingJob], warnings: list[str]) -> TrainingJob:
 
 def train(job: TrainingJob, **options: Any) -> Any:
     sizes = {"steps": 10, "tasks_per_step": 4, "group_size": 2}
-    return Registry().make("trainer", "grpo", Settings(options={**sizes, **options})).train(job)
+    return (
+        open_registry().make("trainer", "grpo", Settings(options={**sizes, **options})).train(job)
+    )
 
 
 def test_a_sign_is_told_once_and_kept(job: Callable[..., TrainingJob]) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 
 from harness import types as t
 from harness.errors import ConfigError
-from harness.protocols import Domain
+from harness.evaluation.domain_defaults import DomainDefaults
 
 CITIES = ("Oslo", "Lima", "Kyoto", "Accra", "Quito", "Perth")
 HAZARDS = ("storm", "frost", "heat", "smog")
@@ -75,7 +75,7 @@ class WeatherWorld:
         return "done"
 
 
-class Weather(Domain):
+class Weather(DomainDefaults):
     """Subscribers add and cancel alerts and move to other cities."""
 
     name = "weather"

@@ -1,0 +1,268 @@
+"""Turn a configuration into the plugin products a run works with, each made when first needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.assembly.config import LoopConfig
+from harness.assembly.registry import PATH, SPEAKING, ChatRoles, Registry
+from harness.errors import ConfigError, plugin_boundary
+from harness.protocols import (
+    AssertionJudge,
+    ChatGateway,
+    ChatModel,
+    Clusterer,
+    Domain,
+    Event,
+    Executor,
+    Judge,
+    Observer,
+    PatternNamer,
+    Policy,
+    Probe,
+    RewardTerm,
+    RolloutLimits,
+    RolloutSetup,
+    SamplingPolicy,
+    Settings,
+    TaskInjector,
+    TrainablePolicy,
+    Trainer,
+    UserSimulator,
+    WeightedTerm,
+)
+from harness.types import Checkpoint
+
+OF_THE_JUDGE, BY_TERMS = "judge", "terms"
+"""Settings of ``namer`` that are no chat model's name."""
+
+
+class Components:
+    """The products named by a configuration.
+
+    Every name is looked up at once, so that a misspelt one is an error before anything runs;
+    products are made when first used, since some import heavy libraries.
+    """
+
+    def __init__(
+        self, config: LoopConfig, registry: Registry, observers: tuple[Observer, ...] = ()
+    ) -> None:
+        self.config = config
+        self.registry = registry
+        self._extra_observers = observers
+        for kind, name in self.names():
+            registry.find(kind, name)
+
+    def changed(self, **settings: Any) -> Components:
+        """The products of a configuration with other settings, with the same observers."""
+        config = replace(self.config, **settings)
+        return Components(config, self.registry, self._extra_observers)
+
+    def names(self) -> list[tuple[str, str]]:
+        """(kind, name) of each product, in the order in which the loop meets them."""
+        config = self.config
+        return [
+            ("domain", config.domain),
+            ("policy", config.policy),
+            ("policy", config.teacher),
+            *(("policy", name) for name in (config.honest,) if name),
+            ("user simulator", config.simulator),
+            ("judge", config.judge),
+            ("clusterer", config.clusterer),
+            *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
+            ("task injector", config.injector),
+            ("trainer", config.sft_trainer),
+            ("trainer", config.trainer),
+            ("executor", config.executor),
+            *(("observer", name) for name in config.observers),
+            *(("reward term", name) for name in config.rewards),
+        ]
+
+    def check(self, *, training: bool) -> None:
+        """Make every product but the policies, so that bad options are errors before anything runs.
+
+        training: whether the stations after evaluation are needed too.
+        """
+        self.executor, self.user, self.terms  # noqa: B018 (made when first looked at)
+        for kind, name in self.names():
+            if kind == "policy" and self.registry.speaks(kind, name):
+                self.calls.chat("agent", name)
+        if training:
+            self.judge, self.clusterer, self.namer, self.injector  # noqa: B018
+            self.trainer(self.config.sft_trainer)
+            self.trainer(self.config.trainer)
+
+    @cached_property
+    def domain(self) -> Domain:
+        return self.registry.make(
+            "domain", self.config.domain, self._settings("domain", self.config.domain)
+        )
+
+    @cached_property
+    def user(self) -> UserSimulator:
+        name = self.config.simulator
+        return self.registry.make(
+            "user simulator", name, self._settings("user simulator", name, domain=True)
+        )
+
+    @cached_property
+    def judge(self) -> Judge:
+        name = self.config.judge
+        return self.registry.make("judge", name, self._settings("judge", name, domain=True))
+
+    @cached_property
+    def clusterer(self) -> Clusterer:
+        name = self.config.clusterer
+        return self.registry.make("clusterer", name, self._settings("clusterer", name, domain=True))
+
+    @cached_property
+    def namer(self) -> PatternNamer | None:
+        """The chat model that names patterns; None where none is configured."""
+        name = self.config.namer
+        if name == OF_THE_JUDGE:
+            name = self.config.judge
+            if not self.registry.speaks("judge", name):
+                return None
+        if name == BY_TERMS:
+            return None
+        return self._chat_roles.namer(self.calls.chat("namer", name))
+
+    @cached_property
+    def injector(self) -> TaskInjector:
+        name = self.config.injector
+        return self.registry.make(
+            "task injector", name, self._settings("task injector", name, domain=True)
+        )
+
+    @cached_property
+    def executor(self) -> Executor:
+        name = self.config.executor
+        return self.registry.make("executor", name, self._settings("executor", name))
+
+    @cached_property
+    def terms(self) -> tuple[WeightedTerm, ...]:
+        """The reward terms with a weight other than 0."""
+        return tuple(
+            WeightedTerm(
+                name=name,
+                weight=weight,
+                plugin=self.registry.find("reward term", name)[0].plugin,
+                term=self.reward_term(name),
+            )
+            for name, weight in self.config.rewards.items()
+            if weight != 0
+        )
+
+    @cached_property
+    def teacher(self) -> Policy:
+        return self.named_policy(self.config.teacher)
+
+    @cached_property
+    def calls(self) -> ChatGateway:
+        """The run's way to chat models."""
+        return self._chat_roles.gateway(self._chat_model, self.config)
+
+    @property
+    def _chat_roles(self) -> ChatRoles:
+        assert self.registry.chat_roles is not None, "a run's registry knows what speaks"
+        return self.registry.chat_roles
+
+    @cached_property
+    def observers(self) -> tuple[Observer, ...]:
+        named = [
+            self.registry.make("observer", name, self._settings("observer", name))
+            for name in self.config.observers
+        ]
+        return (*named, *self._extra_observers)
+
+    @cached_property
+    def setting(self) -> RolloutSetup:
+        limits = RolloutLimits(
+            max_steps=self.config.max_steps,
+            max_errors=self.config.max_errors,
+            max_seconds=self.config.conversation_seconds,
+        )
+        return RolloutSetup(
+            domain=self.domain,
+            user=self.user,
+            terms=self.terms,
+            limits=limits,
+            judge=self.judge if isinstance(self.judge, AssertionJudge) else None,
+        )
+
+    def trainer(self, name: str) -> Trainer:
+        return self.registry.make("trainer", name, self._settings("trainer", name, domain=True))
+
+    def policy(self, checkpoint: Checkpoint | None = None, folder: Path | None = None) -> Policy:
+        """The configured policy, at a checkpoint if one is given, sampling at the configured
+        temperature.
+        """
+        name = self.config.policy
+        settings = self._settings("policy", name, domain=True, checkpoint=checkpoint, folder=folder)
+        policy = self.registry.make("policy", name, settings)
+        if isinstance(policy, SamplingPolicy):
+            policy.set_temperature(self.config.temperature)
+        return policy
+
+    def named_policy(self, name: str) -> Policy:
+        """Another policy than the configured one, as it is offered. Raises ``UnknownName``."""
+        return self.registry.make("policy", name, self._settings("policy", name, domain=True))
+
+    def probe(self, name: str) -> Probe:
+        return self.registry.make("probe", name, self._settings("probe", name, domain=True))
+
+    def reward_term(self, name: str) -> RewardTerm:
+        settings = self._settings("reward term", name, domain=True)
+        return self.registry.make("reward term", name, settings)
+
+    def trainable(
+        self, checkpoint: Checkpoint | None = None, folder: Path | None = None
+    ) -> TrainablePolicy:
+        """As ``policy``. Raises ``ConfigError`` if it has no weights to train."""
+        policy = self.policy(checkpoint, folder)
+        if not isinstance(policy, TrainablePolicy):
+            raise ConfigError(
+                f"the policy {self.config.policy!r} cannot be trained",
+                hint="Use a local model (`--policy tiny` or a model folder), or `harness eval`.",
+            )
+        return policy
+
+    def notify(self, event: str, **data: Any) -> None:
+        for observer in self.observers:
+            with plugin_boundary(type(observer).__name__, "observer"):
+                observer.notify(Event(name=event, data=data))
+
+    def _chat_model(self, spec: str) -> ChatModel:
+        return self.registry.make("chat model", spec, self._settings("chat model", spec))
+
+    def _settings(
+        self,
+        kind: str,
+        name: str,
+        *,
+        domain: bool = False,
+        checkpoint: Checkpoint | None = None,
+        folder: Path | None = None,
+    ) -> Settings:
+        return Settings(
+            options=self.config.options.get(self._table(kind, name), {}),
+            seed=self.config.seed,
+            domain=self.domain if domain else None,
+            checkpoint=checkpoint,
+            folder=folder,
+            calls=self.calls,
+            progress=lambda done, total: self.notify(
+                "part_progress", part=kind, done=done, total=total
+            ),
+        )
+
+    def _table(self, kind: str, name: str) -> str:
+        """The name of a product's option table."""
+        offered = name.partition(":")[0]
+        if self.registry.speaks(kind, name):
+            return SPEAKING[kind]
+        is_path = kind == "policy" and offered not in self.registry.offers["policy"]
+        return PATH if is_path and offered not in self.config.options else offered

@@ -1,0 +1,269 @@
+"""Turn a preset, a TOML file and flags into one frozen ``LoopConfig``; read the options of
+plugins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from annotated_types import Ge, Gt, Le
+
+from harness.errors import ConfigError
+from harness.types import Json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from harness.protocols import Settings
+
+    D = TypeVar("D", bound=DataclassInstance)
+else:
+    D = TypeVar("D")
+
+PRESETS = ("quick", "default", "full")
+
+# As pydantic names them; that is imported only where a configuration is read.
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+
+OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector", "admission"})
+"""Option tables that belong to no plugin: model folders, calls to chat models, the roles that the
+core makes of any chat model, and the gates of the task pool.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopConfig:
+    """Everything that decides what a run does. The names of plugins are as in ``harness plugins``.
+
+    ``teacher`` is the policy that makes demonstrations, ``honest`` the weak one that policies which
+    cheat are set beside. ``temperature`` is that of evaluation.
+    ``demonstrations``: how many different ones SFT gets, which come again and again (None: as many
+    as it trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing
+    makes harder.
+    ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
+    train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
+    is kept for each newer round (1: all). ``keep_every``: keep the weights after every so many
+    steps of RL, too (0: those at the end alone). ``control``: add an arm with the same budget on
+    untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin
+    name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses them,
+    "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost
+    over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that takes
+    longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
+    (percentage points above its frequency in successes) are what a pattern needs to be trained on.
+    ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
+    "terms": none, names are distinctive terms.
+    ``blame_tests``: have the judge read whose fault failures on test tasks were, too.
+    ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
+    """
+
+    domain: str = ""
+    policy: str = ""
+    simulator: str = ""
+    teacher: str = ""
+    judge: str = ""
+    clusterer: str = ""
+    namer: str = "judge"
+    injector: str = ""
+    sft_trainer: str = ""
+    trainer: str = ""
+    executor: str = ""
+    honest: str = ""
+    observers: tuple[str, ...] = ()
+    seed: int = 0
+    rounds: PositiveInt = 1
+    restart: Literal["sft", "previous"] = "sft"
+    pool: Literal["union", "recent"] = "union"
+    recency: Share = 1.0
+    keep_every: NonNegativeInt = 0
+    control: bool = True
+    validation_tasks: PositiveInt = 100
+    validation_trials: PositiveInt = 2
+    test_tasks: PositiveInt = 100
+    test_trials: PositiveInt = 4
+    targeted_tasks: PositiveInt = 200
+    demonstrations: PositiveInt | None = None
+    easy_demonstrations: Share = 0.0
+    heldout_demonstrations: NonNegativeInt = 64
+    temperature: Annotated[float, Ge(0)] = 0.7
+    max_steps: PositiveInt = 80
+    max_errors: PositiveInt = 10
+    conversation_seconds: Annotated[float, Gt(0)] | None = None
+    min_coverage: Share = 0.01
+    min_gap: float = 0.0
+    blame_tests: bool = True
+    keep_trajectories: bool = False
+    cache: Literal["off", "read", "write"] = "write"
+    budget_usd: Annotated[float, Ge(0)] | None = None
+    budget_tokens: Annotated[int, Ge(0)] | None = None
+    rewards: dict[str, float] = field(default_factory=dict)
+    options: dict[str, dict[str, Json]] = field(default_factory=dict)
+    preset: str = "default"
+
+    def plain(self) -> dict[str, Json]:
+        """As JSON values, to be saved with the run."""
+        return asdict(self)
+
+    def chosen(self) -> set[str]:
+        """The names of all products this configuration uses."""
+        single = [
+            self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
+            self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
+            self.honest,
+        ]  # fmt: skip
+        names = [*single, *self.observers, *self.rewards]
+        return {name.partition(":")[0] for name in names} | OWN_TABLES
+
+
+def load_config(
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    flags: Mapping[str, object] | None = None,
+    common: Mapping[str, object] | None = None,
+) -> LoopConfig:
+    """The preset, overridden by what is common to several configurations (whose tables may be for
+    plugins of another one), overridden by the file, overridden by flags (None: not given).
+
+    A file may name its preset; ``preset`` wins over it, and without either it is "default".
+    Raises ``ConfigError`` for an unknown preset or key, a value of the wrong type, an option table
+    that nothing in this configuration uses, and a file that cannot be read.
+    """
+    written = read_toml(file) if file else {}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    preset = preset or str(written.get("preset", "default"))
+    table = _preset(preset)
+    for layer in (common or {}, written, given):
+        table = merged(table, layer)
+    config = parse_config({**table, "preset": preset})
+    user_tables = {*_tables(written), *_tables(given)}
+    for name in sorted(user_tables - config.chosen()):
+        raise ConfigError(
+            f"[options.{name}] is not used by this configuration",
+            hint=nearest(name, sorted(config.chosen()))
+            or "Remove the table, or choose the plugin it belongs to.",
+        )
+    used = {name: table for name, table in config.options.items() if name in config.chosen()}
+    return parse_config({**config.plain(), "options": used})
+
+
+def parse_config(table: Mapping[str, object]) -> LoopConfig:
+    """The settings in the table. Raises ``ConfigError``, naming the nearest key for an unknown
+    one.
+    """
+    known = [f.name for f in fields(LoopConfig)]
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"unknown setting {key!r}",
+                hint=nearest(key, known) or f"Known settings: {', '.join(known)}.",
+            )
+    return validated(LoopConfig, table, where="setting")
+
+
+def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
+    """The plugin's option table as ``shape``, a dataclass whose fields are the options.
+
+    Raises ``ConfigError`` for a key that is no field (naming the nearest) or a value of the wrong
+    type.
+    """
+    known = [f.name for f in fields(shape)]
+    for key in settings.options:
+        if key not in known:
+            raise ConfigError(
+                f"{name} has no option {key!r}",
+                hint=nearest(key, known) or f"Known options: {', '.join(known) or 'none'}.",
+            )
+    return validated(shape, settings.options, where=f"option of {name}")
+
+
+def read_tables(file: Path) -> dict[str, dict[str, Json]]:
+    """The option tables of a config file, by plugin name. Raises ``ConfigError``."""
+    tables = read_toml(file).get("options", {})
+    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+        raise ConfigError(
+            f"{file}: options are not tables", hint="Write them as [options.PLUGIN] tables."
+        )
+    return tables
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A hint that names the nearest known word, or "" if none is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+    """A table of a file as ``shape``, a dataclass whose fields are the keys it may have.
+
+    Raises ``ConfigError``, naming ``where``, for another key or a value of the wrong type.
+    """
+    known = [f.name for f in fields(shape)]
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"{where} has no key {key!r}",
+                hint=nearest(key, known) or f"Known keys: {', '.join(known)}.",
+            )
+    return validated(shape, table, where=f"key of {where}")
+
+
+def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+    """The table as ``shape``. Raises ``ConfigError`` for a value of the wrong type."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(shape).validate_python(dict(table))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{where} {key!r}: {first['msg'].lower()}, found {first['input']!r}",
+            hint="Correct it in the config file or on the command line.",
+        ) from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises ``ConfigError`` if there is none or it is none."""
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {file}: {error.strerror}", hint="Check the path given to --config."
+        ) from None
+    except ValueError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}", hint="Mend that line.") from None
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ConfigError(
+            f"no preset is called {name!r} (known: {', '.join(PRESETS)})",
+            hint=nearest(name, PRESETS) or "Leave --preset out for the default.",
+        )
+    common = tomllib.loads((files("harness.assembly") / "presets" / "common.toml").read_text())
+    own = tomllib.loads((files("harness.assembly") / "presets" / f"{name}.toml").read_text())
+    return merged(common, own)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, table by table; where both have a value, the one above."""
+    both = dict(below)
+    for key, value in above.items():
+        old = both.get(key)
+        both[key] = (
+            merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
+    return both
+
+
+def _tables(layer: Mapping[str, Any]) -> set[str]:
+    tables = layer.get("options", {})
+    return set(tables) if isinstance(tables, Mapping) else set()

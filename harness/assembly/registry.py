@@ -1,0 +1,228 @@
+"""Turn names into products: the only caller of hooks, and the boundary where third-party errors are
+named.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, overload
+
+from harness.assembly.config import LoopConfig
+from harness.assembly.entry_points import PluginInfo, discover
+from harness.errors import NameClash, UnknownName, plugin_boundary
+from harness.hookspecs import Factory
+from harness.protocols import (
+    ChatClient,
+    ChatGateway,
+    ChatModel,
+    ChatRole,
+    Clusterer,
+    Domain,
+    Executor,
+    Judge,
+    Observer,
+    PatternNamer,
+    Policy,
+    Probe,
+    RewardTerm,
+    Settings,
+    TaskInjector,
+    Trainer,
+    TrajectoryFormat,
+    UserSimulator,
+)
+
+KINDS: Mapping[str, str] = {
+    "domain": "harness_domains",
+    "policy": "harness_policies",
+    "user simulator": "harness_user_simulators",
+    "judge": "harness_judges",
+    "clusterer": "harness_clusterers",
+    "task injector": "harness_task_injectors",
+    "reward term": "harness_reward_terms",
+    "probe": "harness_probes",
+    "trainer": "harness_trainers",
+    "chat model": "harness_chat_models",
+    "format": "harness_formats",
+    "executor": "harness_executors",
+    "observer": "harness_observers",
+}
+"""Each kind of product, in the order of ``harness.hookspecs``, and the hook that offers it."""
+
+SPEAKING: Mapping[str, ChatRole] = {
+    "user simulator": "user",
+    "policy": "agent",
+    "judge": "judge",
+    "task injector": "injector",
+}
+"""The kinds that the core makes of any chat model, under the chat model's name, and as whom it
+speaks: the role is also the name of their option table.
+"""
+
+PATH = "path"
+"""The policy name that serves folders and hub ids."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One name a plugin offers."""
+
+    kind: str
+    name: str
+    plugin: str
+    factory: Factory[object]
+
+
+class ChatRoles(Protocol):
+    """What a run makes of any chat model: handed to the registry by ``harness.llm``, above it."""
+
+    def gateway(self, make: Callable[[str], ChatModel], config: LoopConfig) -> ChatGateway:
+        """The run's way to chat models, each made by ``make`` of "NAME" or "NAME:MODEL"."""
+        ...
+
+    def product(self, kind: str, client: ChatClient, settings: Settings) -> object:
+        """The user simulator, policy, judge or task injector that speaks through the client."""
+        ...
+
+    def namer(self, client: ChatClient) -> PatternNamer: ...
+
+
+class Registry:
+    """Every name on offer, by kind; ``harness.llm.roles.open_registry`` makes the usual one.
+
+    Without ``chat_roles`` chat models are on offer, but nothing speaks through them.
+
+    A plugin whose hook raises is a broken row of ``plugins``, like one that cannot be imported.
+    Raises ``NameClash`` when built if two plugins offer one name for one kind.
+    """
+
+    def __init__(self, chat_roles: ChatRoles | None = None) -> None:
+        found = discover()
+        self.chat_roles = chat_roles
+        self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
+        broken: dict[str, str] = {}
+        for kind, hook in KINDS.items():
+            for implementation in getattr(found.manager.hook, hook).get_hookimpls():
+                plugin = implementation.plugin_name
+                try:
+                    names = dict(implementation.function())
+                except Exception as error:  # a stranger's hook may raise anything
+                    broken[plugin] = f"{type(error).__name__} in {hook}: {error}"
+                    continue
+                for name, factory in names.items():
+                    self._add(Offer(kind=kind, name=name, plugin=plugin, factory=factory))
+        self.plugins: tuple[PluginInfo, ...] = tuple(
+            replace(row, error=row.error or broken.get(row.key, "")) for row in found.rows
+        )
+
+    def _add(self, offer: Offer) -> None:
+        known = self.offers[offer.kind]
+        other = known.get(offer.name)
+        if other is not None:
+            raise NameClash(
+                f"the {offer.kind} {offer.name!r} is offered by two plugins: "
+                f"{other.plugin} and {offer.plugin}",
+                hint="Uninstall one of the two, or ask its author for another name.",
+            )
+        known[offer.name] = offer
+
+    def names(self, kind: str) -> list[str]:
+        """The names on offer for a kind, sorted."""
+        return sorted(self.offers[kind])
+
+    def find(self, kind: str, spec: str) -> tuple[Offer, str]:
+        """The offer for ``name`` or ``name:argument``, and the argument. Raises ``UnknownName``.
+
+        The name of a chat model is also that of the user simulator, policy, judge and task injector
+        that speak through it, unless a plugin offers one of that name.
+        """
+        name, _, argument = spec.partition(":")
+        offers = self.offers[kind]
+        if name in offers:
+            return offers[name], argument
+        if self.chat_roles is not None and self.speaks(kind, spec):
+            return self._spoken(kind, self.offers["chat model"][name], self.chat_roles), argument
+        if kind == "policy" and PATH in offers and _looks_like_path(spec):
+            return offers[PATH], spec
+        raise self._unknown(kind, name)
+
+    def speaks(self, kind: str, spec: str) -> bool:
+        """Whether the product is one that the core makes of a chat model."""
+        name = spec.partition(":")[0]
+        can_speak = self.chat_roles is not None and kind in SPEAKING
+        is_model = can_speak and name in self.offers["chat model"]
+        return is_model and name not in self.offers[kind]
+
+    def _spoken(self, kind: str, model: Offer, roles: ChatRoles) -> Offer:
+        def factory(settings: Settings) -> object:
+            calls = settings.calls or roles.gateway(self._chat_model, LoopConfig(cache="off"))
+            spec = f"{model.name}:{settings.argument}" if settings.argument else model.name
+            client = calls.chat(SPEAKING[kind], spec)
+            return roles.product(kind, client, replace(settings, calls=calls))
+
+        return replace(model, kind=kind, factory=factory)
+
+    def _chat_model(self, spec: str) -> ChatModel:
+        return self.make("chat model", spec, Settings())
+
+    def _unknown(self, kind: str, name: str) -> UnknownName:
+        spoken = self.offers["chat model"] if kind in SPEAKING else ()
+        known = sorted({*self.offers[kind], *spoken})
+        near = difflib.get_close_matches(name, known, n=1)
+        broken = [row.name for row in self.plugins if row.error]
+        hint = (
+            f"Did you mean {near[0]!r}?"
+            if near
+            else "Run `harness plugins` to see what is installed."
+        )
+        if broken and not near:
+            hint += f" These plugins failed to load: {', '.join(broken)}."
+        listed = ", ".join(known) or "none installed"
+        return UnknownName(f"no {kind} is called {name!r} (known: {listed})", hint=hint)
+
+    @overload
+    def make(self, kind: Literal["domain"], spec: str, settings: Settings) -> Domain: ...
+    @overload
+    def make(self, kind: Literal["policy"], spec: str, settings: Settings) -> Policy: ...
+    @overload
+    def make(
+        self, kind: Literal["user simulator"], spec: str, settings: Settings
+    ) -> UserSimulator: ...
+    @overload
+    def make(self, kind: Literal["judge"], spec: str, settings: Settings) -> Judge: ...
+    @overload
+    def make(self, kind: Literal["clusterer"], spec: str, settings: Settings) -> Clusterer: ...
+    @overload
+    def make(
+        self, kind: Literal["task injector"], spec: str, settings: Settings
+    ) -> TaskInjector: ...
+    @overload
+    def make(self, kind: Literal["reward term"], spec: str, settings: Settings) -> RewardTerm: ...
+    @overload
+    def make(self, kind: Literal["probe"], spec: str, settings: Settings) -> Probe: ...
+    @overload
+    def make(self, kind: Literal["trainer"], spec: str, settings: Settings) -> Trainer: ...
+    @overload
+    def make(self, kind: Literal["chat model"], spec: str, settings: Settings) -> ChatModel: ...
+    @overload
+    def make(self, kind: Literal["format"], spec: str, settings: Settings) -> TrajectoryFormat: ...
+    @overload
+    def make(self, kind: Literal["executor"], spec: str, settings: Settings) -> Executor: ...
+    @overload
+    def make(self, kind: Literal["observer"], spec: str, settings: Settings) -> Observer: ...
+    def make(self, kind: str, spec: str, settings: Settings) -> object:
+        """The product for ``name`` or ``name:argument``.
+
+        Raises ``UnknownName``, what the factory raises as a ``HarnessError``, and ``PluginFailed``
+        for anything else.
+        """
+        offer, argument = self.find(kind, spec)
+        with plugin_boundary(offer.plugin, f"{kind} {offer.name!r}"):
+            return offer.factory(replace(settings, argument=argument))
+
+
+def _looks_like_path(spec: str) -> bool:
+    return "/" in spec or Path(spec).is_dir()

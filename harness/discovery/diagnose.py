@@ -1,0 +1,76 @@
+"""Turn failed episodes into diagnoses: whose fault, and what went wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.errors import RolloutFault, RunError, plugin_boundary
+from harness.protocols import Domain, Executor, Judge, ReviewedJudge
+from harness.runtime import event_loop
+from harness.types import Diagnosis, Episode, Json
+
+
+def failures(episodes: Sequence[Episode]) -> list[Episode]:
+    """The episodes that failed through no fault of the machinery, and whose grade is complete."""
+    return [e for e in episodes if not e.score.success and not e.uncounted]
+
+
+def diagnose(
+    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+) -> list[Diagnosis]:
+    """The diagnoses of the failures, in their order.
+
+    A failure on which the judge has no usable verdict gets none. Raises ``RunError`` if that is so
+    for every one of them.
+    """
+    diagnoses, faults = read_failures(failed, judge, domain, executor)
+    if faults and not diagnoses:
+        raise RunError(
+            f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
+            hint="Choose another judge or model, or try again with --resume.",
+        )
+    return diagnoses
+
+
+def read_failures(
+    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+) -> tuple[list[Diagnosis], list[str]]:
+    """The diagnoses of the failures, in their order, and the judge's faults in words: it raises
+    ``RolloutFault`` where it has no usable verdict.
+    """
+
+    async def one(episode: Episode) -> Diagnosis | str:
+        try:
+            with plugin_boundary("judge", f"diagnosis of {episode.trajectory.id}"):
+                return await judge.diagnose(episode, domain)
+        except RolloutFault as fault:
+            return str(fault)
+
+    async def all_of_them() -> list[Diagnosis | str]:
+        found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
+        return [found[index] for index in range(len(failed))]
+
+    told = event_loop.run(all_of_them())
+    diagnoses = [one for one in told if isinstance(one, Diagnosis)]
+    return diagnoses, [one for one in told if isinstance(one, str)]
+
+
+def account(
+    failed: Sequence[Episode], diagnoses: Sequence[Diagnosis], judge: Judge
+) -> dict[str, Json]:
+    """What is to be known of the diagnoses as a whole: blame by party, how many failures got none,
+    and how far a second judge agreed where there was one.
+    """
+    known: dict[str, Json] = {
+        "blame": dict(by_blame(diagnoses)),
+        "undiagnosed": len(failed) - len(diagnoses),
+    }
+    if isinstance(judge, ReviewedJudge):
+        known["agreement"] = dict(judge.agreement())
+    return known
+
+
+def by_blame(diagnoses: Sequence[Diagnosis]) -> dict[str, int]:
+    """How many failures each party is to blame for, most first."""
+    return dict(Counter(d.blame for d in diagnoses).most_common())

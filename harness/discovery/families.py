@@ -1,0 +1,95 @@
+"""Turn kinds of mistakes into the families that a reader thinks in.
+
+The first three are those of the published analysis of failures on retail (Eigen AI, "Teaching
+Tool-Use Agents from Their Own Mistakes", 2026-05-04); policy judgement is our own addition.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.types import ErrorPattern
+from harness.types.messages import Tool
+
+SELECTION = "Item and argument selection"
+CONTROL = "Execution control"
+JUDGEMENT = "Policy judgement"
+OTHER = "Other"
+
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    CONTROL: (
+        "missing_step", "missing_confirmation", "repeated_call", "gave_up", "no_progress",
+        "wrong_order_of_steps", "extra_write", "not_said", "invalid_call", "wrong_state",
+    ),
+    JUDGEMENT: (
+        "should_have_refused", "should_have_acted", "needless_transfer", "missing_transfer",
+    ),
+    SELECTION: ("wrong_tool", "wrong_argument", "invalid_argument"),
+}  # fmt: skip
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    CONTROL: ("confirm", "loop", "repeat", "stop", "end", "step", "missing", "early", "progress"),
+    JUDGEMENT: ("policy", "refus", "transfer", "escalat", "deni"),
+    SELECTION: ("wrong", "argument", "item", "variant", "value", "payment", "address", "mix"),
+}
+
+
+def with_families(patterns: Sequence[ErrorPattern], tools: Sequence[Tool]) -> list[ErrorPattern]:
+    """The patterns, each with the family that most of its members' kinds belong to."""
+    records = record_nouns(tools)
+    found = []
+    for pattern in patterns:
+        votes: Counter[str] = Counter()
+        for kind, count in pattern.kinds.items():
+            votes[family(kind, records)] += count
+        most = votes.most_common(1)
+        found.append(replace(pattern, family=most[0][0] if most else OTHER))
+    return found
+
+
+def family(kind: str, records: Sequence[str] = ("order",)) -> str:
+    """The family of a mistake kind, known or not; ``OTHER`` if nothing in it tells.
+
+    records: the nouns of what one user may have several of (see ``record_nouns``).
+    """
+    slug = kind.strip().lower().replace(" ", "_").replace("-", "_")
+    for name, kinds in _KINDS.items():
+        if slug in kinds:
+            return name
+    plain = slug.replace("_", " ")
+    for noun in records:
+        if plain in (f"wrong {noun}", f"wrong {noun} id", f"mixed {noun}s", f"confused {noun}s"):
+            return multi_record(noun)
+    words = plain.split()
+    for name, stems in _WORDS.items():
+        if any(word.startswith(stem) for word in words for stem in stems):
+            return name
+    return OTHER
+
+
+def multi_record(noun: str) -> str:
+    """The family of mistaking one record for another: "Multi-order reasoning" for orders."""
+    return f"Multi-{noun} reasoning"
+
+
+def record_nouns(tools: Sequence[Tool]) -> list[str]:
+    """The nouns of arguments by which a write acts on a record that a look-up shows by it alone.
+
+    In retail: "order". What identifies the user itself is left out, since a user is one record.
+    """
+    alone = {name for tool in tools if tool.kind == "read" for name in _single(tool)}
+    written = [(tool, name) for tool in tools if tool.kind == "write" for name in _names(tool)]
+    nouns = (tool.noun(name).removesuffix(" id") for tool, name in written if name in alone)
+    return [noun for noun in dict.fromkeys(nouns) if noun not in ("user", "customer", "account")]
+
+
+def _single(tool: Tool) -> list[str]:
+    names = _names(tool)
+    return names if len(names) == 1 else []
+
+
+def _names(tool: Tool) -> list[str]:
+    properties = tool.parameters.get("properties")
+    return list(properties) if isinstance(properties, Mapping) else []

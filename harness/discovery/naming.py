@@ -1,0 +1,98 @@
+"""Turn patterns named by their terms into ones that a chat model has named, where one is
+configured.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.assembly.components import Components
+from harness.errors import RolloutFault
+from harness.protocols import PatternNamer
+from harness.runtime import event_loop
+from harness.types import Diagnosis, ErrorPattern, Json
+
+
+def name_patterns(
+    parts: Components,
+    patterns: Sequence[ErrorPattern],
+    diagnoses: Sequence[Diagnosis],
+    previous: Sequence[ErrorPattern] = (),
+) -> tuple[list[ErrorPattern], Mapping[str, Json]]:
+    """The patterns with names, and what is to be known of them: {} without a chat model.
+
+    A pattern that comes back keeps what the same chat model called it. Where the model has no
+    usable answer, or calls two patterns the same, the distinctive terms stay; both are counted.
+    """
+    namer = parts.namer
+    if namer is None:
+        return list(patterns), {}
+    known = {p.id: p for p in previous if p.named_by == namer.name}
+    answers = _answers(parts, namer, patterns, diagnoses, known)
+    faults = [answer for answer in answers if isinstance(answer, str)]
+    labelled = [
+        pattern if isinstance(answer, str) else answer
+        for answer, pattern in zip(answers, patterns, strict=True)
+    ]
+    named = _told_apart(labelled, patterns)
+    if faults:
+        lost = f"{len(faults)} of {len(patterns)} patterns"
+        parts.notify("warning", message=f"no usable name by {namer.name} for {lost}: {faults[0]}")
+    told: dict[str, Json] = {
+        "by": namer.name,
+        "prompt": namer.version,
+        "named": sum(bool(p.named_by) for p in named),
+        "kept": sum(p.id in known for p in patterns),
+        "unusable": len(faults),
+        "alike": sum(not p.named_by for p in named) - len(faults),
+    }
+    return named, told
+
+
+def _answers(
+    parts: Components,
+    namer: PatternNamer,
+    patterns: Sequence[ErrorPattern],
+    diagnoses: Sequence[Diagnosis],
+    known: Mapping[str, ErrorPattern],
+) -> list[ErrorPattern | str]:
+    """Each pattern with its name, or why it has none, in order; known ones are not asked for."""
+    said = {d.trajectory_id: d for d in diagnoses}
+    names = {p.id: known.get(p.id, p).name for p in patterns}
+
+    async def one(pattern: ErrorPattern) -> ErrorPattern | str:
+        if old := known.get(pattern.id):
+            return _called(pattern, old)
+        members = [said[id] for id in pattern.members if id in said]
+        others = [name for id, name in names.items() if id != pattern.id]
+        try:
+            return await namer.label(pattern, members, others)
+        except RolloutFault as fault:
+            return str(fault)
+
+    async def all_of_them() -> list[ErrorPattern | str]:
+        found = {n: named async for n, named in parts.executor.map(one, patterns)}
+        return [found[n] for n in range(len(patterns))]
+
+    return event_loop.run(all_of_them())
+
+
+def _called(pattern: ErrorPattern, old: ErrorPattern) -> ErrorPattern:
+    return replace(pattern, name=old.name, description=old.description, named_by=old.named_by)
+
+
+def _told_apart(
+    named: Sequence[ErrorPattern], before: Sequence[ErrorPattern]
+) -> list[ErrorPattern]:
+    """The patterns; of several with one name, all but the first have the name they had before."""
+    seen: Counter[str] = Counter(p.name.casefold() for p in named if not p.named_by)
+    found = []
+    for pattern, plain in zip(named, before, strict=True):
+        if pattern.named_by and seen[pattern.name.casefold()]:
+            found.append(plain)
+            continue
+        seen[pattern.name.casefold()] += 1
+        found.append(pattern)
+    return found

@@ -1,0 +1,174 @@
+"""Turn the conversations of an evaluation into diagnoses, error patterns, and how sure they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.assembly.components import Components
+from harness.discovery.contrast import Thresholds, contrasted, read_signs, split
+from harness.discovery.diagnose import account, diagnose, failures
+from harness.discovery.drift import NONE, Landscape
+from harness.discovery.families import with_families
+from harness.discovery.naming import name_patterns
+from harness.discovery.patterns import find_patterns
+from harness.discovery.quarantine import quarantine, suspects
+from harness.errors import NothingToLearn
+from harness.protocols import SurveyingClusterer
+from harness.run_folder import RunFolder
+from harness.types import Diagnosis, Episode, ErrorPattern, Json, Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """All that came of reading an evaluation's failures.
+
+    ``patterns`` can be causes and are what tasks are made for; ``aside`` are those that are as
+    frequent in successes, or too rare; ``about`` is what there is to know of it all.
+    """
+
+    diagnoses: Sequence[Diagnosis]
+    patterns: Sequence[ErrorPattern]
+    aside: Sequence[ErrorPattern] = ()
+    survey: Survey = field(default_factory=Survey)
+    about: Mapping[str, Json] = field(default_factory=dict)
+
+
+def discover_patterns(
+    parts: Components, episodes: Sequence[Episode], previous: Sequence[ErrorPattern] = ()
+) -> Discovery:
+    """Blame first, then patterns among the agent's failures, then the contrast with successes.
+
+    Raises ``NothingToLearn`` if no failure is the agent's, or no pattern can be a cause.
+    """
+    failed = failures(episodes)
+    diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor)
+    if len(diagnoses) < len(failed):
+        lost = f"{len(failed) - len(diagnoses)} of {len(failed)} failures"
+        parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
+    return survey_patterns(parts, episodes, diagnoses, previous)
+
+
+def survey_patterns(
+    parts: Components,
+    episodes: Sequence[Episode],
+    diagnoses: Sequence[Diagnosis],
+    previous: Sequence[ErrorPattern] = (),
+) -> Discovery:
+    """The same from diagnoses that are there already."""
+    found = with_families(find_patterns(diagnoses, parts.clusterer, previous), parts.domain.tools)
+    found, naming = name_patterns(parts, found, diagnoses, previous)
+    found, compared = _contrast(parts, episodes, diagnoses, found)
+    thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
+    patterns, aside = split(found, thresholds)
+    if not patterns:
+        names = ", ".join(pattern.name for pattern in aside)
+        raise NothingToLearn(
+            f"none of {len(aside)} patterns can be a cause of failures: {names}",
+            hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
+        )
+    clusterer = parts.clusterer
+    survey = clusterer.survey() if isinstance(clusterer, SurveyingClusterer) else Survey()
+    about: dict[str, Json] = {
+        "method": clusterer.method,
+        **account(failures(episodes), diagnoses, parts.judge),
+        "families": dict(_families(found)),
+        **({"names": dict(naming)} if naming else {}),
+        "quality": dict(survey.quality),
+        "noise": list(survey.noise),
+        "thresholds": {"min_coverage": thresholds.coverage, "min_gap": thresholds.gap},
+        "compared": compared,
+        "suspects": [dict(row) for row in suspects(diagnoses)],
+        "conversations": dict(_counted(episodes, diagnoses)),
+    }
+    return Discovery(
+        diagnoses=diagnoses, patterns=patterns, aside=aside, survey=survey, about=about
+    )
+
+
+def write_discovery(store: RunFolder, number: int, source: str, found: Discovery) -> None:
+    """Keep a discovery as that of a round; ``source`` is the evaluation it read."""
+    folder = f"rounds/{number}"
+    store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, found.diagnoses)
+    store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, found.patterns)
+    store.write_values(f"{folder}/set_aside.jsonl", ErrorPattern, found.aside)
+    places = {id: [round(x, 4), round(y, 4)] for id, (x, y) in found.survey.places.items()}
+    store.write_json(f"{folder}/map.json", places)
+    store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
+
+
+def round_patterns(store: RunFolder, number: int) -> list[ErrorPattern]:
+    """All patterns of a round, those set aside too."""
+    return [
+        pattern
+        for name in ("patterns", "set_aside")
+        for pattern in store.read_values(f"rounds/{number}/{name}.jsonl", ErrorPattern)
+    ]
+
+
+def patterns_before(store: RunFolder, number: int) -> list[ErrorPattern]:
+    """The patterns of all earlier rounds, each as it was seen last."""
+    known: dict[str, ErrorPattern] = {}
+    for earlier in range(1, number):
+        known.update({pattern.id: pattern for pattern in round_patterns(store, earlier)})
+    return list(known.values())
+
+
+def landscape(
+    patterns: Sequence[ErrorPattern],
+    diagnoses: Sequence[Diagnosis],
+    conversations: Mapping[str, int],
+) -> Landscape:
+    """The agent's failures by task and pattern, to be compared with those of another round."""
+    of = {member: pattern.id for pattern in patterns for member in pattern.members}
+    counts: dict[str, Counter[str]] = {}
+    for diagnosis in diagnoses:
+        if diagnosis.blame == "agent":
+            pattern_id = of.get(diagnosis.trajectory_id, NONE)
+            counts.setdefault(diagnosis.task_id, Counter())[pattern_id] += 1
+    return Landscape(trials=dict(conversations), failures=counts)
+
+
+def round_landscape(store: RunFolder, number: int) -> Landscape | None:
+    """The landscape of a round; None if it was not kept (by an older version)."""
+    name = f"rounds/{number}/discovery.json"
+    found = store.read_json(name).get("conversations") if store.has(name) else None
+    if not isinstance(found, dict):
+        return None
+    diagnoses = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+    return landscape(round_patterns(store, number), diagnoses, found)
+
+
+def _contrast(
+    parts: Components,
+    episodes: Sequence[Episode],
+    diagnoses: Sequence[Diagnosis],
+    patterns: Sequence[ErrorPattern],
+) -> tuple[list[ErrorPattern], Json]:
+    own = {d.trajectory_id: d for d in diagnoses if d.blame == "agent"}
+    failed = [e for e in episodes if e.trajectory.id in own]
+    succeeded = [e for e in episodes if e.score.success and not e.uncounted]
+    signs = read_signs([*failed, *succeeded], parts.judge, parts.domain, parts.executor)
+    if signs is None:
+        return list(patterns), None
+    found = contrasted(
+        patterns,
+        {e.trajectory.id: {*signs[e.trajectory.id], own[e.trajectory.id].kind} for e in failed},
+        {e.trajectory.id: signs[e.trajectory.id] for e in succeeded},
+    )
+    return found, {"failures": len(failed), "successes": len(succeeded)}
+
+
+def _families(patterns: Sequence[ErrorPattern]) -> Counter[str]:
+    """Failures by family."""
+    found: Counter[str] = Counter()
+    for pattern in patterns:
+        found[pattern.family] += len(pattern.members)
+    return Counter(dict(found.most_common()))
+
+
+def _counted(episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]) -> Counter[str]:
+    """Conversations by task, without faults and without what is in quarantine."""
+    held = quarantine(diagnoses)
+    return Counter(e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in held)

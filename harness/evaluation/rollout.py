@@ -1,0 +1,294 @@
+"""Turn tasks into episodes: one conversation between policy, simulated user and world, and many of
+them at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from harness.errors import RolloutFault, plugin_boundary
+from harness.evaluation.scoring import score
+from harness.protocols import (
+    AgentTurn,
+    AssertionJudge,
+    Conversation,
+    Domain,
+    Executor,
+    Policy,
+    RolloutJob,
+    RolloutSetup,
+    TurnTokens,
+    UserTurn,
+    World,
+)
+from harness.runtime import event_loop
+from harness.types import (
+    Ended,
+    Episode,
+    Grade,
+    Message,
+    Task,
+    TokenTrace,
+    ToolCall,
+    ToolResult,
+    Trajectory,
+    Usage,
+    stable_id,
+)
+
+T = TypeVar("T")
+
+ASSERTIONS = "NL_ASSERTION"
+"""The name in ``Grade.parts`` of what a judge said about statements in words."""
+
+
+def run_rollouts(
+    jobs: Sequence[RolloutJob],
+    policy: Policy,
+    setting: RolloutSetup,
+    executor: Executor,
+    *,
+    keep_tokens: bool = False,
+    finished: Callable[[int, Episode], None] | None = None,
+) -> list[Episode]:
+    """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it
+    ends.
+    """
+
+    # Not the coroutine's result: when asyncio ends, it would spell out all of that for nobody.
+    episodes: dict[int, Episode] = {}
+
+    async def one(job: RolloutJob) -> Episode:
+        return await rollout(job, policy, setting, keep_tokens=keep_tokens)
+
+    async def all_of_them() -> None:
+        async for index, episode in executor.map(one, jobs):
+            episodes[index] = episode
+            if finished is not None:
+                finished(index, episode)
+
+    event_loop.run(all_of_them())
+    return [episodes[index] for index in range(len(jobs))]
+
+
+async def rollout(
+    job: RolloutJob, policy: Policy, setting: RolloutSetup, *, keep_tokens: bool = False
+) -> Episode:
+    """Have one conversation, grade and score it. A fault ends it with a typed ending and a failing
+    grade.
+    """
+    talk = _Talk(job, policy, setting)
+    seconds = setting.limits.max_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            ended, fault = await talk.run(), ""
+    except RolloutFault as error:
+        ended, fault = _fault_ending(error), str(error)
+    except TimeoutError:
+        ended, fault = "infrastructure_fault", f"the conversation took longer than {seconds:g} s"
+    finally:
+        policy.forget(talk.id)
+    trajectory = Trajectory(
+        id=stable_id(job.task.id, policy.id, job.trial, job.seed),
+        task_id=job.task.id,
+        trial=job.trial,
+        policy=policy.id,
+        seed=job.seed,
+        messages=tuple(replace(message, opaque=None) for message in talk.messages),
+        ended=ended,
+        fault=fault,
+        usage=talk.usage,
+    )
+    grade = await graded(job.task, talk.world, trajectory, setting.domain, setting.judge)
+    return Episode(
+        task=job.task,
+        trajectory=trajectory,
+        grade=grade,
+        score=score(trajectory, grade, job.task, setting.terms),
+        tokens=join_tokens(talk.tokens) if keep_tokens else None,
+    )
+
+
+async def graded(
+    task: Task,
+    world: World,
+    trajectory: Trajectory,
+    domain: Domain,
+    judge: AssertionJudge | None = None,
+) -> Grade:
+    """The domain's grade, with the judge's word on what it leaves unjudged; a fault is a failure.
+
+    Where the grade is a failure already, no judge is asked. Without a judge, or without an answer
+    for each statement, ``Grade.unjudged`` stays as it is.
+    """
+    if trajectory.is_fault:
+        return Grade(success=False)
+    with plugin_boundary(domain.name, "grade"):
+        grade = domain.grade(task, world, trajectory)
+    if not grade.unjudged or grade.ungradeable or judge is None:
+        return grade
+    if not grade.success:
+        return replace(grade, unjudged=())
+    try:
+        verdicts = await _named("judge", judge.decide(grade.unjudged, task, trajectory))
+    except RolloutFault:
+        return grade
+    if len(verdicts) != len(grade.unjudged):
+        return grade
+    holds = all(verdicts)
+    parts = {**grade.parts, ASSERTIONS: holds}
+    return replace(grade, success=holds, parts=parts, unjudged=())
+
+
+def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
+    """The turns' tokens as one trace; None if the policy gave none."""
+    if not turns:
+        return None
+    ids: list[int] = []
+    sampled: list[bool] = []
+    logprobs: list[float] = []
+    for turn in turns:
+        ids += [*turn.context, *turn.sampled]
+        sampled += [False] * len(turn.context) + [True] * len(turn.sampled)
+        logprobs += [0.0] * len(turn.context) + list(turn.logprobs)
+    return TokenTrace(
+        ids=np.asarray(ids, dtype=np.int64),
+        sampled=np.asarray(sampled, dtype=np.bool_),
+        logprobs=np.asarray(logprobs, dtype=np.float32),
+    )
+
+
+def _user_ending(turn: UserTurn) -> Ended:
+    if turn.gave_up:
+        return "user_gave_up"
+    return "transfer" if turn.transfer else "user_stop"
+
+
+def _fault_ending(error: RolloutFault) -> Ended:
+    known: Mapping[str, Ended] = {
+        "context_overflow": "context_overflow",
+        "agent_fault": "agent_fault",
+        "user_fault": "user_fault",
+    }
+    return known.get(error.kind, "infrastructure_fault")
+
+
+class _Talk:
+    """The state of one conversation while it runs."""
+
+    def __init__(self, job: RolloutJob, policy: Policy, setting: RolloutSetup) -> None:
+        self.job = job
+        self.policy = policy
+        self.setting = setting
+        self.id = stable_id(job.task.id, job.trial, job.seed, id(self))
+        self.world: World = setting.domain.open(job.task)
+        self.messages: list[Message] = [Message(role="assistant", content=setting.domain.greeting)]
+        self.tokens: list[TurnTokens] = []
+        self.usage: dict[str, Usage] = {}
+        self.errors = 0
+        self.user_errors = 0
+
+    async def run(self) -> Ended:
+        while True:
+            ended = await self._users_part() or await self._agents_part()
+            if ended:
+                return ended
+
+    async def _users_part(self) -> Ended | None:
+        """The user's calls, if any, and then its message; how that ended the conversation, if it
+        did.
+        """
+        while True:
+            turn = await self._user()
+            if turn.stop:
+                return _user_ending(turn)
+            if not turn.message.calls:
+                return None
+            self.user_errors += self._carry_out(turn.message.calls, self._users_call)
+            if self.user_errors > self.setting.limits.max_errors:
+                raise RolloutFault("user_fault", f"{self.user_errors} calls of the user failed")
+            if self._steps() >= self.setting.limits.max_steps:
+                return "max_steps"
+
+    async def _agents_part(self) -> Ended | None:
+        """The agent's calls, if any, and then its message; how that ended the conversation, if it
+        did.
+        """
+        while True:
+            if self._steps() >= self.setting.limits.max_steps:
+                return "max_steps"
+            said = await self._agent()
+            if said.stop:
+                return "agent_stop"
+            if not said.message.calls:
+                return None
+            self.errors += self._carry_out(said.message.calls, self.world.call)
+            if self.errors > self.setting.limits.max_errors:
+                return "too_many_errors"
+
+    def _steps(self) -> int:
+        return len(self.messages) - 1
+
+    async def _agent(self) -> AgentTurn:
+        seed = self.job.seed + len(self.messages)
+        turn = await _named("policy", self.policy.act(self._conversation(), seed=seed))
+        self.messages.append(turn.message)
+        if turn.tokens is not None:
+            self.tokens.append(turn.tokens)
+        self._use("agent", turn.usage)
+        return turn
+
+    async def _user(self) -> UserTurn:
+        job = self.job
+        seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
+        reply = self.setting.user.reply(self.job.task, self._conversation(), seed=seed)
+        turn = await _named("user simulator", reply)
+        self.messages.append(turn.message)
+        self._use("user", turn.usage)
+        return turn
+
+    def _carry_out(
+        self, calls: Sequence[ToolCall], carry_out: Callable[[ToolCall], ToolResult]
+    ) -> int:
+        """How many of the calls failed."""
+        errors = 0
+        for call in calls:
+            result = carry_out(call)
+            errors += result.is_error
+            self.messages.append(
+                Message(
+                    role="tool",
+                    content=result.content,
+                    call_id=call.id,
+                    is_error=result.is_error,
+                    requestor=call.requestor,
+                )
+            )
+        return errors
+
+    def _users_call(self, call: ToolCall) -> ToolResult:
+        if call.name in {tool.name for tool in self.setting.domain.user_tools}:
+            return self.world.call(call)
+        return ToolResult(content=f"Error: the user has no tool {call.name!r}", is_error=True)
+
+    def _conversation(self) -> Conversation:
+        return Conversation(
+            id=self.id,
+            domain=self.setting.domain,
+            task=self.job.task,
+            messages=tuple(self.messages),
+            trial=self.job.trial,
+        )
+
+    def _use(self, role: str, usage: Usage) -> None:
+        self.usage[role] = self.usage.get(role, Usage()).plus(usage)
+
+
+async def _named(who: str, turn: Awaitable[T]) -> T:
+    with plugin_boundary(who, "turn"):
+        return await turn

@@ -1,0 +1,118 @@
+"""Turn a policy and held-out tasks into an evaluation in the run folder: episodes on disk as they
+finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.assembly.components import Components
+from harness.errors import RunError
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import Policy, RolloutJob
+from harness.run_folder import RunFolder
+from harness.types import Episode, Split, Task, stable_seed
+
+VINTAGE = "vintage.json"
+
+
+def evaluate_policy(
+    parts: Components, store: RunFolder, policy: Policy, arm: str, split: Split
+) -> list[Episode]:
+    """Have the missing conversations of an evaluation, and leave and return all of them in order of
+    task and trial.
+    """
+    config, name = parts.config, f"{arm}-{split}"
+    stamp_vintage(store, parts.domain.vintage)
+    is_test = split == "test"
+    count = config.test_tasks if is_test else config.validation_tasks
+    trials = config.test_trials if is_test else config.validation_trials
+    tasks = held_out_tasks(parts, split, count)
+    if not store.has(f"tasks/{split}.jsonl"):
+        store.write_values(f"tasks/{split}.jsonl", Task, tasks)
+    had = store.read_episodes(name, tasks)
+    done = {(e.task.id, e.trajectory.trial): e for e in had}
+    jobs = [
+        RolloutJob(
+            task=task, trial=trial, seed=stable_seed(config.seed, "evaluate", task.id, trial)
+        )
+        for trial in range(trials)
+        for task in tasks
+    ]
+    missing = [job for job in jobs if (job.task.id, job.trial) not in done]
+    watch = _Watch(parts, f"evaluate {arm} on {split}", len(jobs), list(done.values()))
+
+    def finished(index: int, episode: Episode) -> None:
+        store.append_episode(name, episode)
+        watch.saw(episode)
+
+    for episode in run_rollouts(missing, policy, parts.setting, parts.executor, finished=finished):
+        done[episode.task.id, episode.trajectory.trial] = episode
+    episodes = [done[task.id, trial] for task in tasks for trial in range(trials)]
+    store.write_episodes(name, episodes)
+    return episodes
+
+
+def stamp_vintage(store: RunFolder, vintage: str) -> None:
+    """Keep the version of the domain's data with the run. Raises ``RunError`` if the run was begun
+    with another one.
+    """
+    begun = store.read_json(VINTAGE)["vintage"] if store.has(VINTAGE) else vintage
+    if begun != vintage:
+        raise RunError(
+            f"{store.folder} was begun on data of the version {begun!r}, found {vintage!r}",
+            hint="Go on with the data it was begun on, or start a new run.",
+        )
+    store.write_json(VINTAGE, {"vintage": vintage})
+
+
+def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
+    """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
+    setting = "test_tasks" if split == "test" else "validation_tasks"
+    tasks = list(parts.domain.tasks(split))
+    if len(tasks) < count:
+        raise RunError(
+            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
+            hint=f"Set {setting} (or --tasks) to at most {len(tasks)}.",
+        )
+    return tasks[:count]
+
+
+def read_evaluation(parts: Components, store: RunFolder, name: str) -> list[Episode]:
+    """The episodes of an evaluation, with their tasks. Raises ``RunError`` if there are none."""
+    tasks = [
+        task
+        for split in ("validation", "test", "train")
+        for task in store.read_values(f"tasks/{split}.jsonl", Task)
+    ]
+    episodes = store.read_episodes(name, tasks)
+    if not episodes:
+        known = ", ".join(store.evaluations())
+        raise RunError(
+            f"{store.folder} has no evaluation {name!r}{f' (it has {known})' if known else ''}",
+            hint="Run `harness eval` on it first, or `harness loop --resume`.",
+        )
+    return episodes
+
+
+class _Watch:
+    """Counts finished rollouts and tells the observers."""
+
+    def __init__(self, parts: Components, station: str, total: int, had: Sequence[Episode]) -> None:
+        self.notify: Callable[..., None] = parts.notify
+        self.station = station
+        self.total = total
+        self.done = len(had)
+        self.success = sum(e.score.success for e in had)
+
+    def saw(self, episode: Episode) -> None:
+        self.done += 1
+        self.success += episode.score.success
+        self.notify(
+            "rollout_finished",
+            station=self.station,
+            done=self.done,
+            total=self.total,
+            success=self.success,
+            ended=episode.trajectory.ended,
+        )

@@ -1,0 +1,187 @@
+"""Decide which candidate tasks may enter the pool: gates in order of cost, each with its yield.
+
+A gate looks at one candidate and objects or lets it pass; the first objection decides. What each
+gate measured is the proof that an admitted task carries. Gates that need conversations stand in
+``harness.injection.rollout_gates``; the cheap ones in ``harness.injection.static_gates``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from harness.assembly.config import nearest, read_options
+from harness.errors import ConfigError
+from harness.protocols import Settings
+from harness.types import Json, Task
+
+CHEAP = (
+    "well_formed",
+    "discreet",
+    "new",
+    "distinct",
+    "replays",
+    "changes",
+    "solvable",
+    "unambiguous",
+)
+"""The gates that hold no conversation, in order of cost."""
+
+PLAYED = ("reference", "targeted")
+"""The gates that do, in order of cost."""
+
+GATES = (*CHEAP, *PLAYED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The table ``[options.admission]``.
+
+    ``off``: gates to leave out, as for an ablation. ``likeness``: the cosine, in [0, 1], from which
+    on two tasks say nearly the same. ``reference``: a policy that must do each task
+    ``reference_successes`` times in ``reference_trials`` ("": none, the solver's word is enough).
+    ``trials`` conversations of the current policy, held ``wave`` at a time until its failure rate
+    lies in [``easiest``, ``hardest``]; a task easier than that is made harder at most
+    ``mutations`` times. A pattern is given up after ``candidates_per_task`` candidates for each
+    wanted task, and the policy's conversations end at ``rollouts_per_task`` for each. ``fill``: let
+    in what only ``targeted`` objects to, as too hard, where tasks are missing at the end.
+    ``floor``: the fewest tasks of a pattern; ``cap``: the most, as a share of all.
+    """
+
+    off: tuple[str, ...] = ()
+    likeness: float = 0.8
+    reference: str = ""
+    reference_trials: int = 3
+    reference_successes: int = 1
+    trials: int = 4
+    wave: int = 2
+    easiest: float = 0.1
+    hardest: float = 0.95
+    mutations: int = 2
+    candidates_per_task: int = 20
+    rollouts_per_task: int = 16
+    fill: bool = False
+    floor: int = 1
+    cap: float = 0.5
+
+
+def admission_options(
+    tables: Mapping[str, Mapping[str, Json]], *, off: Sequence[str] = ()
+) -> Options:
+    """The options in a configuration's tables, with more gates ``off``. Raises ``ConfigError`` for
+    what makes no sense.
+    """
+    options = read_options(Options, Settings(options=tables.get("admission", {})), name="admission")
+    options = replace(options, off=tuple(dict.fromkeys([*options.off, *off])))
+    for name in options.off:
+        if name not in GATES:
+            raise ConfigError(
+                f"admission.off: there is no gate {name!r}",
+                hint=nearest(name, GATES) or f"Gates: {', '.join(GATES)}.",
+            )
+    if not 0 <= options.easiest <= options.hardest <= 1:
+        raise ConfigError(
+            f"admission: the band from easiest = {options.easiest} to hardest = {options.hardest} "
+            "is no part of [0, 1]",
+            hint="Failure rates: easiest = 0.1, hardest = 0.95 keeps out what teaches nothing.",
+        )
+    counts = ("reference_trials", "reference_successes", "trials", "wave", "candidates_per_task")
+    for name in (*counts, "rollouts_per_task"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"admission.{name} must be at least 1, not {getattr(options, name)}")
+    for name in ("likeness", "cap"):
+        if not 0 < getattr(options, name) <= 1:
+            raise ConfigError(f"admission.{name} must be in (0, 1], not {getattr(options, name)}")
+    return options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a gate found: ``reason`` it objects for ("": it does not), and what it measured."""
+
+    reason: str = ""
+    measured: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Gate(Protocol):
+    """One condition that every task of the pool fulfils."""
+
+    @property
+    def name(self) -> str: ...
+
+    def examine(self, task: Task) -> Verdict: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A candidate that did not get in, and why: which gate, its reason, what it measured.
+
+    ``gate`` is "made" and ``task`` None where the injector could not make the candidate.
+    """
+
+    pattern_id: str
+    gate: str
+    reason: str
+    measured: Mapping[str, Json] = field(default_factory=dict)
+    task: Task | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Why a task of the pool is in it: for each gate it passed, what was measured."""
+
+    task_id: str
+    gates: Mapping[str, Mapping[str, Json]]
+
+
+@dataclass(slots=True)
+class GateLog:
+    """Counts what each gate saw and let pass, and keeps every refusal."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def note(self, gate: str, verdict: Verdict, task: Task | None, pattern_id: str = "") -> None:
+        self.seen[gate] += 1
+        if not verdict.reason:
+            self.passed[gate] += 1
+            return
+        self.refusals.append(
+            Refusal(
+                pattern_id=pattern_id,
+                gate=gate,
+                reason=verdict.reason,
+                measured=verdict.measured,
+                task=task,
+            )
+        )
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many candidates were refused for each reason, most first."""
+        return dict(Counter(refusal.reason for refusal in self.refusals).most_common())
+
+    def yields(self) -> list[dict[str, Json]]:
+        """For each gate in order: how many candidates it saw, and how many it let pass."""
+        return [
+            {"gate": gate, "seen": self.seen[gate], "passed": self.passed[gate]}
+            for gate in ("made", *GATES, "quota")
+            if self.seen[gate]
+        ]
+
+
+def pass_gates(
+    gates: Sequence[Gate], task: Task, log: GateLog, pattern_id: str = ""
+) -> dict[str, Mapping[str, Json]] | None:
+    """What each gate measured, by name; None if one objects. The log hears of all that looked."""
+    measured: dict[str, Mapping[str, Json]] = {}
+    for gate in gates:
+        verdict = gate.examine(task)
+        log.note(gate.name, verdict, task, pattern_id)
+        if verdict.reason:
+            return None
+        measured[gate.name] = verdict.measured
+    return measured

@@ -1,0 +1,217 @@
+"""Make a round's targeted tasks: the context from a run's products, and its results on disk.
+
+What is made is added to what the round has already; nothing is ever taken away.
+
+rounds/N/tasks.jsonl      the admitted tasks with their lineage (``Task.origin``)
+rounds/N/proofs.jsonl     for each of them, what each gate measured
+rounds/N/refused.jsonl    every refused candidate: the gate, its reason, what it measured
+rounds/N/refused.json     how many were refused for each reason
+rounds/N/injections.json  for each injection: quotas and what became of them, the yield of each gate
+rounds/N/trials.jsonl     how each conversation on a candidate ended
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from harness.assembly.components import Components
+from harness.errors import RunError
+from harness.injection.admission import CHEAP, GateLog, Options, Proof, Refusal, admission_options
+from harness.injection.candidates import InjectionContext
+from harness.injection.engine import Injected, Members, inject_tasks
+from harness.injection.pool import rounds_of, tasks_of_round
+from harness.injection.static_gates import Known, cheap_gates
+from harness.injection.trial_runner import Trial, Tryout, read_trials
+from harness.protocols import Policy
+from harness.run_folder import RunFolder
+from harness.types import ErrorPattern, Json, Split, Task, stable_seed
+
+MADE = (
+    "tasks.jsonl", "proofs.jsonl", "refused.jsonl", "refused.json", "injections.json",
+    "trials.jsonl",
+)  # fmt: skip
+"""What of a round's folder is about its tasks."""
+
+SPLITS: tuple[Split, ...] = ("validation", "test")
+
+
+def subject(number: int) -> str:
+    """The arm whose failures round ``number`` studies: the newest policy before it."""
+    return "sft" if number == 1 else f"rl-{number - 1}"
+
+
+def chosen_pattern(patterns: Sequence[ErrorPattern], wanted: str, number: int) -> ErrorPattern:
+    """The pattern with that id, or with an id that begins so. Raises ``RunError``."""
+    found = [pattern for pattern in patterns if pattern.id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{pattern.id} ({pattern.name})" for pattern in patterns)
+    raise RunError(
+        f"round {number} has {'several patterns' if found else 'no pattern'} {wanted!r}",
+        hint=f"It has {known}." if known else "Run `harness discover` first.",
+    )
+
+
+def make_tasks(
+    parts: Components,
+    store: RunFolder,
+    number: int,
+    patterns: Sequence[ErrorPattern],
+    members: Members,
+    *,
+    count: int,
+    off: Sequence[str] = (),
+) -> None:
+    """Make about ``count`` tasks for these patterns and add them to the round's.
+
+    ``off``: gates to leave out besides those that the configuration does. What falls short is told
+    to the observers as a warning.
+    """
+    here = tasks_of_round(store, number)
+    seed = stable_seed(parts.config.seed, "inject", *([len(here)] if here else []))
+    options = admission_options(parts.config.options, off=off)
+    context = _context(parts, store, number, options, count)
+    made = inject_tasks(patterns, members, context, count=count, round=number, seed=seed)
+    _keep(store, number, here, made, context)
+    for row in made.patterns:
+        if row["ended"] and not row["admitted"]:
+            message = f"no task for the pattern {row['pattern']}: {row['ended']}"
+            parts.notify("warning", message=message)
+    if len(made.tasks) < count:
+        reasons = Counter(str(row["ended"]) for row in made.patterns if row["ended"])
+        why = "; ".join(f"{reason} ({n} patterns)" for reason, n in reasons.most_common(3))
+        message = f"{len(made.tasks)} of {count} targeted tasks were admitted: {why}"
+        parts.notify("warning", message=f"{message}. `harness tasks` has the details")
+
+
+def forget_tasks(store: RunFolder, number: int) -> None:
+    """Let the round have made no tasks yet; its patterns stay."""
+    store.reopen(f"inject {number}")
+    for name in MADE:
+        store.remove(f"rounds/{number}/{name}")
+
+
+def _context(
+    parts: Components, store: RunFolder, number: int, options: Options, count: int
+) -> InjectionContext:
+    earlier = [task for n in rounds_of(store) for task in tasks_of_round(store, n)]
+    evaluated = [t for s in SPLITS for t in store.read_values(f"tasks/{s}.jsonl", Task)]
+    known = Known(parts.domain, earlier, evaluated)
+    return InjectionContext(
+        injector=parts.injector,
+        domain=parts.domain,
+        gates=cheap_gates(parts.domain, known, options),
+        known=known,
+        options=options,
+        player=_player(parts, store, number, options, count),
+        reference=_reference(parts, options),
+    )
+
+
+def _player(
+    parts: Components, store: RunFolder, number: int, options: Options, count: int
+) -> Tryout | None:
+    """The policy whose failures the round studies; None if the gate is off or it cannot play."""
+    if "targeted" in options.off:
+        return None
+    policy = _studied_policy(parts, store, number)
+    if policy is None:
+        parts.notify(
+            "warning",
+            message="the gate 'targeted' is left out: the policy of imported conversations is not "
+            "here to be tried on new tasks",
+        )
+        return None
+    name, station = f"rounds/{number}/trials.jsonl", f"inject {number}"
+    most = count * options.rollouts_per_task
+    known = read_trials(store.read_rows(name))
+    won = Counter(trial.success for trial in known)
+
+    def note(trial: Trial) -> None:
+        store.append(name, trial.row())
+        if trial.kind:
+            return
+        won[trial.success] += 1
+        parts.notify(
+            "rollout_finished",
+            station=station,
+            done=won.total(),
+            total=most,
+            success=won[True],
+            ended=trial.uncounted,
+        )
+
+    return Tryout(
+        policy=policy,
+        setting=parts.setting,
+        executor=parts.executor,
+        judge=parts.judge,
+        seed=parts.config.seed,
+        note=note,
+        known={(trial.task_id, trial.trial): trial for trial in known},
+    )
+
+
+def _studied_policy(parts: Components, store: RunFolder, number: int) -> Policy | None:
+    """The policy that had the conversations the round reads; None if a file played it."""
+    name = f"rounds/{number}/discovery.json"
+    evaluation = str(store.read_json(name)["evaluation"]) if store.has(name) else ""
+    arm = evaluation.rpartition("-")[0] or subject(number)
+    if store.has(f"evals/{evaluation}/about.json"):
+        return None
+    if store.has(f"checkpoints/{arm}/checkpoint.json"):
+        return parts.policy(store.read_checkpoint(arm))
+    return parts.policy(folder=store.folder / "checkpoints" / arm / "model")
+
+
+def _reference(parts: Components, options: Options) -> Tryout | None:
+    if not options.reference or "reference" in options.off:
+        return None
+    return Tryout(
+        policy=parts.named_policy(options.reference),
+        setting=parts.setting,
+        executor=parts.executor,
+        judge=parts.judge,
+        seed=stable_seed(parts.config.seed, "reference"),
+    )
+
+
+def _keep(
+    store: RunFolder, number: int, here: Sequence[Task], made: Injected, context: InjectionContext
+) -> None:
+    folder, log = f"rounds/{number}", context.log
+    refused = [*store.read_values(f"{folder}/refused.jsonl", Refusal), *log.refusals]
+    proofs = [*store.read_values(f"{folder}/proofs.jsonl", Proof), *made.proofs]
+    store.write_values(f"{folder}/refused.jsonl", Refusal, refused)
+    store.write_values(f"{folder}/proofs.jsonl", Proof, proofs)
+    reasons = Counter(refusal.reason for refusal in refused)
+    store.write_json(f"{folder}/refused.json", dict(reasons.most_common()))
+    name = f"{folder}/injections.json"
+    before = store.read_json(name) if store.has(name) else []
+    store.write_json(name, [*before, _account(made, context, log)])
+    if context.player is not None:
+        trials = sorted(context.player.known.values(), key=lambda t: (t.task_id, t.trial))
+        store.write_rows(f"{folder}/trials.jsonl", [trial.row() for trial in trials])
+    store.write_values(f"{folder}/tasks.jsonl", Task, [*here, *made.tasks])
+
+
+def _account(made: Injected, context: InjectionContext, log: GateLog) -> dict[str, Json]:
+    on = [gate for gate in CHEAP if gate not in context.options.off]
+    on += ["reference"] if context.reference is not None else []
+    on += ["targeted"] if context.player is not None else []
+    yields: list[Json] = [dict(row) for row in log.yields()]
+    patterns: list[Json] = [dict(row) for row in made.patterns]
+    options = {
+        key: list(v) if isinstance(v, tuple) else v for key, v in asdict(context.options).items()
+    }
+    held = context.player.held if context.player is not None else 0
+    return {
+        "admitted": len(made.tasks),
+        "gates": list[Json](on),
+        "options": options,
+        "yields": yields,
+        "patterns": patterns,
+        "conversations": held,
+    }

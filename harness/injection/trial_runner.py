@@ -1,0 +1,143 @@
+"""Have a policy's conversations on candidate tasks, and remember how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.errors import RolloutFault, plugin_boundary
+from harness.evaluation.rollout import rollout
+from harness.protocols import Executor, Judge, Policy, RolloutJob, RolloutSetup
+from harness.types import Diagnosis, Episode, Json, Task, stable_seed
+
+Key = tuple[str, int]
+"""A task's id and the number of the trial on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How one conversation ended; ``uncounted`` says why it is no evidence ("": it is one).
+
+    ``kind`` and ``blame`` are the diagnosis of a failure; "" where there is none.
+    """
+
+    task_id: str
+    trial: int
+    success: bool
+    uncounted: str = ""
+    kind: str = ""
+    blame: str = ""
+
+    def row(self) -> dict[str, Json]:
+        return {
+            "task_id": self.task_id,
+            "trial": self.trial,
+            "success": self.success,
+            "uncounted": self.uncounted,
+            "kind": self.kind,
+            "blame": self.blame,
+        }
+
+
+def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
+    """What ``Trial.row`` wrote; of two rows for one trial the later one."""
+    trials = [
+        Trial(
+            task_id=str(row["task_id"]),
+            trial=int(str(row["trial"])),
+            success=bool(row["success"]),
+            uncounted=str(row["uncounted"]),
+            kind=str(row["kind"]),
+            blame=str(row["blame"]),
+        )
+        for row in rows
+    ]
+    return list({(trial.task_id, trial.trial): trial for trial in trials}.values())
+
+
+@dataclass(slots=True)
+class Tryout:
+    """One policy's trials on candidates; ``note`` is told of each new one, so it can be kept.
+
+    ``known`` are trials had before, which are not had again. ``held`` counts those held now.
+    """
+
+    policy: Policy
+    setting: RolloutSetup
+    executor: Executor
+    judge: Judge
+    seed: int
+    note: Callable[[Trial], None] = lambda trial: None
+    known: dict[Key, Trial] = field(default_factory=dict)
+    held: int = 0
+    _episodes: dict[Key, Episode] = field(default_factory=dict)
+
+    async def hold(self, tasks: Sequence[Task], trials: range) -> None:
+        """Have those conversations on the tasks that were not had yet, all at once."""
+        keys = [(task, trial) for trial in trials for task in tasks]
+        await self._play([key for key in keys if (key[0].id, key[1]) not in self.known])
+
+    def of(self, task: Task) -> list[Trial]:
+        """The trials of a task so far, in order."""
+        return sorted(
+            (trial for (task_id, _), trial in self.known.items() if task_id == task.id),
+            key=lambda trial: trial.trial,
+        )
+
+    async def explain(self, tasks: Sequence[Task]) -> None:
+        """Diagnose the failures of these tasks that have no diagnosis yet."""
+        open_ = [
+            (task, trial.trial)
+            for task in tasks
+            for trial in self.of(task)
+            if not trial.success and not trial.uncounted and not trial.kind
+        ]
+        # Trials known from before an interruption left no conversation to read: it is had again.
+        await self._play([(task, n) for task, n in open_ if (task.id, n) not in self._episodes])
+        failed = [self._episodes[task.id, number] for task, number in open_]
+        async for index, diagnosis in self.executor.map(self._diagnose, failed):
+            episode = failed[index]
+            kind, whose = ("undiagnosed", "") if diagnosis is None else (
+                diagnosis.kind, diagnosis.blame
+            )  # fmt: skip
+            self._remember(episode, kind, whose)
+
+    def forget(self, tasks: Sequence[Task]) -> None:
+        """Let go of the conversations on these tasks; how they ended stays known."""
+        ids = {task.id for task in tasks}
+        self._episodes = {key: e for key, e in self._episodes.items() if key[0] not in ids}
+
+    async def _play(self, keys: Sequence[tuple[Task, int]]) -> None:
+        jobs = [
+            RolloutJob(
+                task=task, trial=trial, seed=stable_seed(self.seed, "tryout", task.id, trial)
+            )
+            for task, trial in keys
+        ]
+
+        async def one(job: RolloutJob) -> Episode:
+            return await rollout(job, self.policy, self.setting)
+
+        self.held += len(jobs)
+        async for _, episode in self.executor.map(one, jobs):
+            self._episodes[episode.task.id, episode.trajectory.trial] = episode
+            self._remember(episode)
+
+    async def _diagnose(self, episode: Episode) -> Diagnosis | None:
+        try:
+            with plugin_boundary("judge", f"diagnosis of {episode.trajectory.id}"):
+                return await self.judge.diagnose(episode, self.setting.domain)
+        except RolloutFault:
+            return None
+
+    def _remember(self, episode: Episode, kind: str = "", whose: str = "") -> None:
+        trial = Trial(
+            task_id=episode.task.id,
+            trial=episode.trajectory.trial,
+            success=episode.score.success,
+            uncounted=episode.uncounted,
+            kind=kind,
+            blame=whose,
+        )
+        self.known[trial.task_id, trial.trial] = trial
+        self.note(trial)

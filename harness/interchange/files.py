@@ -1,0 +1,137 @@
+"""Turn files of others into recordings, and recordings into files for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.assembly.registry import Registry
+from harness.errors import FormatError, HarnessError, RunError, plugin_boundary
+from harness.interchange.runs import Options, Source, recorded_run
+from harness.protocols import Settings, TrajectoryFormat
+from harness.run_folder import CONFIG, RunFolder, disk_errors
+from harness.runtime.memory import uncollected
+from harness.types import Json, Recording
+
+RUN = "run"
+"""What stands for the format of a run folder."""
+
+
+def read_source(
+    registry: Registry,
+    path: Path,
+    *,
+    format: str = "",
+    evaluation: str = "",
+    options: Options | None = None,
+) -> Source:
+    """The conversations in a run folder, or in a file or folder of any installed format.
+
+    Without a format, the one that recognises the file reads it. Raises ``FormatError`` if none or
+    several do, or if a conversation is on a task that is not there; ``RunError`` for an evaluation
+    that is not there.
+    """
+    options = options or {}
+    if not format and (path / CONFIG).is_file():
+        store = RunFolder.open(path)
+        config: Any = store.config
+        with uncollected():
+            recording = recorded_run(registry, store, evaluation)
+        return Source(recording=recording, path=path, format=RUN, options=config["options"])
+    if not path.exists():
+        raise FormatError(f"{path} does not exist", hint="Check the path.")
+    if evaluation:
+        raise RunError(
+            f"{path} is no run folder and has no evaluation {evaluation!r}",
+            hint="Leave --evaluation out for a file.",
+        )
+    name = format or _recognised(registry, path)
+    reader = open_format(registry, name, options.get(name, {}))
+    with plugin_boundary(f"format {name!r}", f"reading of {path}"), uncollected():
+        try:
+            recording = reader.read(path)
+        except OSError as error:
+            raise FormatError(
+                f"cannot read {path}: {error.strerror or error}", hint="Check its permissions."
+            ) from error
+    _check(recording, path)
+    return Source(recording=recording, path=path, format=name)
+
+
+def open_format(
+    registry: Registry, name: str, options: Mapping[str, Json] | None = None
+) -> TrajectoryFormat:
+    """The format of that name. Raises ``UnknownName`` and what it thinks of its options."""
+    return registry.make("format", name, Settings(options=options or {}))
+
+
+def write_recording(
+    registry: Registry,
+    recording: Recording,
+    name: str,
+    path: Path,
+    options: Mapping[str, Json] | None = None,
+) -> None:
+    """Write the recording in the format of that name.
+
+    Raises ``FormatError`` if the format cannot hold it, ``RunError`` if the disk refuses.
+    """
+    writer = open_format(registry, name, options)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with plugin_boundary(f"format {name!r}", f"writing of {path}"), disk_errors(path):
+        writer.write(recording, path)
+
+
+def _recognised(registry: Registry, path: Path) -> str:
+    known = registry.names("format")
+    found = []
+    for name in known:
+        try:
+            reader = open_format(registry, name)
+        except HarnessError:  # one that lacks something cannot hide the others
+            continue
+        with plugin_boundary(f"format {name!r}", f"look at {path}"):
+            if reader.recognises(path):
+                found.append(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise FormatError(
+            f"{path} could be of several formats: {', '.join(found)}",
+            hint="Say which with --format.",
+        )
+    raise FormatError(
+        f"{path} is {_described(path)}, which no installed format recognises "
+        f"(known: {', '.join(known) or 'none'})",
+        hint="Say which it is with --format to see what is wrong with it.",
+    )
+
+
+def _described(path: Path) -> str:
+    if path.is_dir():
+        names = sorted(inside.name for inside in path.iterdir())
+        listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        return f"a folder with {listed}" if names else "an empty folder"
+    try:
+        with path.open("rb") as file:
+            start = file.read(40)
+    except OSError as error:
+        return f"a file that cannot be read ({error.strerror})"
+    if not start:
+        return "an empty file"
+    return f"a file that begins with {start.decode(errors='replace')!r}"
+
+
+def _check(recording: Recording, path: Path) -> None:
+    if not recording.episodes:
+        raise FormatError(f"{path} holds no conversations", hint="Check that it is the right file.")
+    tasks = {task.id for task in recording.tasks}
+    for index, episode in enumerate(recording.episodes):
+        if episode.trajectory.task_id not in tasks:
+            raise FormatError(
+                f"{path}: conversation {index} is on the task {episode.trajectory.task_id!r}, "
+                "which the file does not hold",
+                hint="Add the task to the file, or take the conversation out.",
+            )

@@ -1,0 +1,210 @@
+"""Turn recordings into run folders, and what is in a run folder into recordings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.assembly.config import LoopConfig, load_config
+from harness.assembly.registry import Registry
+from harness.errors import HarnessError, RunError
+from harness.evaluation.station import VINTAGE, stamp_vintage
+from harness.interchange.rescore import Regraded, tally
+from harness.protocols import Domain, Settings
+from harness.run_folder import RunFolder
+from harness.runtime.memory import uncollected
+from harness.types import Diagnosis, Episode, Json, Recording, Score, Split, Task
+
+ARM = "policy"
+"""The arm under which a run folder keeps what was imported."""
+
+Options = Mapping[str, Mapping[str, Json]]
+"""Option tables by plugin name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A recording and where it was found; ``options`` are the plugin options it was made with."""
+
+    recording: Recording
+    path: Path
+    format: str
+    options: Options = field(default_factory=dict)
+
+
+def imported_config(source: Source, options: Options | None = None) -> LoopConfig:
+    """The settings of a run that consists of this recording: the file plays agent and user."""
+    recording = source.recording
+    kind = "test" if split_of(recording) == "test" else "validation"
+    trials = Counter(episode.task.id for episode in recording.episodes)
+    known = {
+        name: recording.about.get(name)
+        for name, shape in (
+            ("seed", int),
+            ("temperature", int | float),
+            ("max_steps", int),
+            ("max_errors", int),
+        )
+        if isinstance(recording.about.get(name), shape)
+    }
+    flags = {
+        **known,
+        "domain": recording.domain,
+        "policy": f"replay:{source.path}",
+        "simulator": f"replay:{source.path}",
+        f"{kind}_tasks": len(recording.tasks),
+        f"{kind}_trials": max(trials.values(), default=0),
+        "options": options or None,
+    }
+    return load_config(flags=flags)
+
+
+def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, vintage: str) -> str:
+    """Write the recording into a new run folder as one finished evaluation; returns its name.
+
+    graded: the episodes graded again; where that was not possible, the recorded grade stands.
+    """
+    recording = source.recording
+    split = split_of(recording)
+    name = f"{ARM}-{split}"
+    if vintage:
+        stamp_vintage(store, vintage)
+    store.write_values(f"tasks/{split}.jsonl", Task, recording.tasks)
+    store.write_rows(
+        f"evals/{name}/originals.jsonl",
+        [{"trajectory_id": id, "record": record} for id, record in recording.originals.items()],
+    )
+    store.write_values(f"evals/{name}/diagnoses.jsonl", Diagnosis, recording.diagnoses)
+    store.write_json(
+        f"evals/{name}/about.json",
+        {
+            "format": source.format,
+            "file": str(source.path),
+            "vintage": vintage,
+            "regraded": tally(graded),
+            "about": dict(recording.about),
+        },
+    )
+    with uncollected():
+        store.write_episodes(name, [settled(one) for one in graded])
+    store.finish(f"evaluate {ARM} on {split}", 0.0)
+    return name
+
+
+def settled(regraded: Regraded) -> Episode:
+    """The episode under its new grade, or as recorded where there is none.
+
+    The recorded score stands if the verdict is the same.
+    """
+    episode, grade = regraded.episode, regraded.grade
+    if grade is None:
+        return episode
+    success = grade.success and grade.is_decided
+    changed = success != episode.score.success
+    score = Score(success=success, total=float(success)) if changed else episode.score
+    return replace(episode, grade=grade, score=score)
+
+
+def split_of(recording: Recording) -> Split:
+    """The split that all tasks are of; "test" if they are of several."""
+    splits = {task.split for task in recording.tasks}
+    return splits.pop() if len(splits) == 1 else "test"
+
+
+def open_domain(registry: Registry, name: str, options: Options | None = None) -> Domain:
+    """The domain of that name. Raises ``UnknownName``, or what it lacks to work."""
+    return registry.make("domain", name, Settings(options=(options or {}).get(name, {})))
+
+
+# --- from a run folder to a recording -------------------------------------------------------------
+
+
+def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> Recording:
+    """One evaluation of a run (default: the only one) as a recording.
+
+    ``about`` is that of the imported file; for conversations of the run's own it holds domain,
+    domain_policy (the text), vintage, arm, split, policy, simulator, seed, temperature, trials,
+    max_steps and max_errors. The diagnoses are of the last round that read the evaluation, or else
+    those that came with the file. Raises ``RunError`` if there is no such evaluation.
+    """
+    name = chosen_evaluation(store, evaluation)
+    split = name.rpartition("-")[2]
+    tasks = store.read_values(f"tasks/{split}.jsonl", Task)
+    episodes = store.read_episodes(name, tasks)
+    if not episodes:
+        raise RunError(
+            f"the evaluation {name!r} of {store.folder} has no conversations",
+            hint="Go on with it by `harness eval --resume`.",
+        )
+    config: Any = store.config
+    imported = f"evals/{name}/about.json"
+    about: Mapping[str, Json] = (
+        store.read_json(imported)["about"]
+        if store.has(imported)
+        else _about(registry, store, name, episodes)
+    )
+    originals: Any = store.read_rows(f"evals/{name}/originals.jsonl")
+    return Recording(
+        domain=config["domain"],
+        tasks=tuple(tasks),
+        episodes=tuple(episodes),
+        diagnoses=tuple(_diagnoses(store, name)),
+        about=about,
+        originals={row["trajectory_id"]: row["record"] for row in originals},
+    )
+
+
+def chosen_evaluation(store: RunFolder, name: str = "") -> str:
+    """The evaluation of that name, or the only one. Raises ``RunError`` naming those there are."""
+    known = store.evaluations()
+    if name in known or (not name and len(known) == 1):
+        return name or known[0]
+    if not known:
+        raise RunError(
+            f"{store.folder} has no evaluation yet", hint="Run `harness eval` or `harness loop`."
+        )
+    if name:
+        raise RunError(
+            f"{store.folder} has no evaluation {name!r} (it has {', '.join(known)})",
+            hint="Choose one of these with --evaluation.",
+        )
+    raise RunError(
+        f"{store.folder} has several evaluations: {', '.join(known)}",
+        hint="Choose one with --evaluation.",
+    )
+
+
+def _about(
+    registry: Registry, store: RunFolder, name: str, episodes: Sequence[Episode]
+) -> dict[str, Json]:
+    arm, _, split = name.rpartition("-")
+    config: Any = store.config
+    try:
+        domain: Domain | None = open_domain(registry, config["domain"], config["options"])
+    except HarnessError:
+        domain = None
+    kept = ("domain", "policy", "simulator", "seed", "temperature", "max_steps", "max_errors")
+    return {
+        **{key: config[key] for key in kept},
+        "arm": arm,
+        "split": split,
+        "trials": max(Counter(episode.task.id for episode in episodes).values()),
+        "domain_policy": domain.policy if domain else "",
+        "vintage": store.read_json(VINTAGE)["vintage"] if store.has(VINTAGE) else "",
+    }
+
+
+def _diagnoses(store: RunFolder, evaluation: str) -> list[Diagnosis]:
+    folders = sorted((store.folder / "rounds").glob("*/discovery.json"), key=_round, reverse=True)
+    for path in folders:
+        found = f"rounds/{path.parent.name}"
+        if store.read_json(f"{found}/discovery.json")["evaluation"] == evaluation:
+            return store.read_values(f"{found}/diagnoses.jsonl", Diagnosis)
+    return store.read_values(f"evals/{evaluation}/diagnoses.jsonl", Diagnosis)
+
+
+def _round(path: Path) -> int:
+    return int(path.parent.name)

@@ -1,0 +1,226 @@
+"""Turn one role's question into a chat model's answer: cached, limited, retried, counted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness.errors import (
+    ChatFailure,
+    HarnessError,
+    PluginFailed,
+    ProviderError,
+    RolloutFault,
+)
+from harness.llm.cache import cache_key
+from harness.llm.shared import Shared
+from harness.protocols.chat_model import ChatModel, ChatReply, ChatRequest, ChatRole
+from harness.types.messages import Json, Message, Tool
+
+RETRIED = frozenset(
+    {"rate_limit", "overloaded", "server_error", "timeout", "connection", "malformed_reply"}
+)
+"""Causes that may be gone the next time."""
+
+STOPS = {
+    "wrong_key": "Set the key in the environment variable of that provider.",
+    "unknown_model": "Name a model that the provider serves, as in --simulator {provider}:MODEL.",
+    "no_credit": "Add credit with the provider, then go on with --resume.",
+}
+"""Causes that would be the same for every call, so that the run stops, and what can be done."""
+
+OWN_FAULTS = {"user": "user_fault", "agent": "agent_fault"}
+"""The fault of a role that refuses or says nothing; a judge, a namer and an injector have none of
+their own.
+"""
+
+EMPTY_TRIES = 3
+"""How often an answer without text and calls is asked for."""
+
+
+class RoleClient:
+    """One role's way to a chat model. Many conversations use it at once."""
+
+    def __init__(
+        self,
+        speaker: ChatModel,
+        *,
+        provider: str,
+        role: ChatRole,
+        model: str = "",
+        shared: Shared | None = None,
+    ) -> None:
+        self.provider = provider
+        self.model = model or speaker.model
+        self.role = role
+        self.shared = shared or Shared()
+        self._speaker = speaker
+        self._endpoint: str = getattr(speaker, "endpoint", "")
+        self._extra: Mapping[str, Json] = getattr(speaker, "extra", {})
+        self._throttle = self.shared.throttle(provider, self.model)
+        self._has_own_temperature = False
+
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        system: str,
+        version: str,
+        tools: Sequence[Tool] = (),
+        seed: int = 0,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> ChatReply:
+        """The answer, from the cache where it is there.
+
+        ``version`` is the prompt's and part of the cache key, as are all other arguments. Raises
+        ``RolloutFault`` for what must end one conversation: "context_overflow"; "user_fault" or
+        "agent_fault" where that role refuses or says nothing; "infrastructure_fault" for the rest.
+        Raises ``ProviderError`` and ``BudgetSpent`` for what must stop the run.
+        """
+        request = ChatRequest(
+            model=self.model,
+            system=system,
+            messages=tuple(map(self._readable, messages)),
+            tools=tuple(tools),
+            temperature=temperature,
+            max_tokens=max_tokens or self.shared.options.max_tokens,
+            seed=seed,
+            extra=self._extra,
+        )
+        cache = self.shared.cache
+        if cache is None:
+            return await self._answer(request)
+        key = cache_key(self.provider, self._endpoint, version, request)
+        return await cache.reply(key, lambda: self._answer(request), found=self._found)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+    def _readable(self, message: Message) -> Message:
+        """The message without what another model, or another role, wants back with it."""
+        opaque = message.opaque
+        if opaque is None or (opaque.by == self._name and message.role == "assistant"):
+            return message
+        return replace(message, opaque=None)
+
+    def _found(self) -> None:
+        self.shared.ledger.of(self.role).cache_hits += 1
+
+    async def _answer(self, request: ChatRequest) -> ChatReply:
+        """The provider's answer, after as many tries as it takes."""
+        counts = self.shared.ledger.of(self.role)
+        failed: Counter[str] = Counter()
+        while True:
+            if self._has_own_temperature:
+                request = replace(request, temperature=None)
+            try:
+                return await self._try(request)
+            except ChatFailure as failure:
+                failed[failure.cause] += 1
+                counts.failures[failure.cause] += 1
+                pause = self._pause(failure, failed)
+                if _minds_temperature(failure, request):
+                    self._has_own_temperature, pause = True, 0.0
+                    self.shared.ledger.notes.add(f"{self.model} takes no temperature: its own used")
+                if pause is None:
+                    counts.faults[failure.cause] += 1
+                    raise self._verdict(failure, failed.total()) from None
+            counts.retries += 1
+            await asyncio.sleep(pause)
+
+    def _pause(self, failure: ChatFailure, failed: Counter[str]) -> float | None:
+        """Seconds until the next try; None if there is none."""
+        options = self.shared.options
+        if failure.cause == "empty_reply":
+            return 0.0 if failed[failure.cause] < EMPTY_TRIES else None
+        tries = failed.total() - failed["empty_reply"]
+        if failure.cause not in RETRIED or tries > options.retries:
+            return None
+        return options.pause(tries, failure.retry_after, random.random())
+
+    async def _try(self, request: ChatRequest) -> ChatReply:
+        ledger = self.shared.ledger
+        async with self._throttle.slot():
+            await self.shared.turnstile.passed()
+            with ledger.call(self.role):
+                try:
+                    reply = await self._complete(request)
+                except ChatFailure as failure:
+                    self._throttle.failed(failure)
+                    raise
+            self._throttle.succeeded(reply.allowance)
+        cost = self.shared.prices.cost(request.model, reply.usage)
+        if cost is None:
+            ledger.notes.add(f"no price is known for {request.model}: its cost is missing")
+        usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
+        ledger.paid(self.role, usage)
+        return self._usable(request, replace(reply, usage=usage, allowance=None))
+
+    async def _complete(self, request: ChatRequest) -> ChatReply:
+        seconds = self.shared.options.call_seconds
+        redacted = self.shared.redactor.text
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._speaker.complete(request)
+        except ChatFailure as failure:
+            raise ChatFailure(
+                failure.cause, redacted(str(failure)), retry_after=failure.retry_after
+            ) from None
+        except TimeoutError:
+            raise ChatFailure("timeout", f"no answer within {seconds:g} s") from None
+        except HarnessError as error:
+            raise type(error)(redacted(str(error)), hint=redacted(error.hint)) from None
+        except Exception as error:  # a stranger's chat model may raise anything
+            what = redacted(f"{type(error).__name__}: {error}")
+            raise PluginFailed(
+                f"the chat model {self.provider} failed in its call: {what}",
+                hint="This is a fault of the plugin that offers it.",
+            ) from None
+
+    def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
+        """The answer without any secret, its calls with ids. Raises ``ChatFailure`` where it says
+        nothing.
+        """
+        message = reply.message
+        if reply.stop_reason == "refusal":
+            raise ChatFailure("refusal", "the model or the provider refused to answer")
+        if not message.content.strip() and not message.calls:
+            raise ChatFailure("empty_reply", f"an empty answer, ended by {reply.stop_reason!r}")
+        redactor = self.shared.redactor
+        calls = tuple(
+            replace(
+                call,
+                id=call.id or f"call_{len(request.messages)}_{number}",
+                arguments={k: redactor.json(v) for k, v in call.arguments.items()},
+            )
+            for number, call in enumerate(message.calls)
+        )
+        opaque = message.opaque
+        if opaque is not None:
+            opaque = replace(opaque, value=redactor.json(opaque.value), by=self._name)
+        content = redactor.text(message.content)
+        return replace(reply, message=replace(message, content=content, calls=calls, opaque=opaque))
+
+    def _verdict(self, failure: ChatFailure, tries: int) -> Exception:
+        who = f"{self._name} as {self.role}"
+        said = f"{who}: {failure}" + (f" (tried {tries} times)" if tries > 1 else "")
+        if failure.cause in STOPS:
+            hint = STOPS[failure.cause].format(provider=self.provider)
+            return ProviderError(f"{failure.cause.replace('_', ' ')}: {said}", hint=hint)
+        if failure.cause == "context_overflow":
+            return RolloutFault("context_overflow", said)
+        if failure.cause in ("refusal", "empty_reply"):
+            kind = OWN_FAULTS.get(self.role, "infrastructure_fault")
+            return RolloutFault(kind, f"{failure.cause}: {said}")
+        return RolloutFault("infrastructure_fault", f"{failure.cause}: {said}")
+
+
+def _minds_temperature(failure: ChatFailure, request: ChatRequest) -> bool:
+    """Whether the model would have the request without its temperature, as some would."""
+    is_about = failure.cause == "bad_request" and "temperature" in str(failure).lower()
+    return is_about and request.temperature is not None

@@ -1,0 +1,62 @@
+"""The agent: the conversation it sees, and how it takes its turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from harness.protocols.turns import AgentTurn, Conversation
+from harness.types import Checkpoint, TokenTrace
+
+
+class Policy(Protocol):
+    """The agent. Many conversations run at once on one event loop; ``act`` is called once per
+    turn.
+    """
+
+    id: str
+
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        """The next turn. Raise ``RolloutFault`` when no turn can be had."""
+        ...
+
+    def forget(self, conversation_id: str) -> None:
+        """The conversation is over: what was kept for it can go."""
+
+
+@runtime_checkable
+class SamplingPolicy(Policy, Protocol):
+    """A policy that draws its turns at random, more or less so."""
+
+    def set_temperature(self, temperature: float) -> None:
+        """Sample at this temperature from now on (0: greedy)."""
+        ...
+
+
+@runtime_checkable
+class TrainablePolicy(SamplingPolicy, Protocol):
+    """A policy whose weights a trainer can change in place.
+
+    ``model`` is a ``torch.nn.Module`` of a transformers causal LM, ``tokenizer`` its tokenizer:
+    typed loosely so that the core needs neither.
+    """
+
+    model: Any
+    tokenizer: Any
+    checkpoint: Checkpoint
+
+    def encode(self, conversation: Conversation) -> TokenTrace:
+        """The ids this policy would have seen and made in a finished conversation; logprobs are
+        0.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write model, tokenizer and whatever else is needed to open the policy again from
+        ``folder``.
+        """
+        ...
+
+    def weights_changed(self) -> None:
+        """Nothing computed with the old weights (such as a KV cache) may be used any more."""
+        ...

@@ -1,0 +1,36 @@
+"""What a plugin's factory is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.protocols.chat_model import ChatGateway
+from harness.protocols.domain import Domain
+from harness.types import Checkpoint, Json
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done, and of how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a factory is given.
+
+    ``argument`` is what follows the colon in ``name:argument`` ("" if nothing). ``options`` is the
+    plugin's own table from the config, to be read with ``harness.assembly.config.read_options``,
+    which refuses keys that the plugin does not know. ``folder`` is a place for files the product
+    makes (inside the run). ``calls`` is the run's way to chat models, with its cache, limits and
+    budget: ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be told how
+    far a long work inside the product is.
+    """
+
+    argument: str = ""
+    options: Mapping[str, Json] = field(default_factory=dict)
+    seed: int = 0
+    domain: Domain | None = None
+    checkpoint: Checkpoint | None = None
+    folder: Path | None = None
+    calls: ChatGateway | None = None
+    progress: Progress | None = None

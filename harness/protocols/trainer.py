@@ -1,0 +1,62 @@
+"""Who trains, and all that a trainer is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.protocols.domain import Domain
+from harness.protocols.policy import Policy, TrainablePolicy
+from harness.types import Episode, Json, Task
+
+
+class RunRollouts(Protocol):
+    """The core's rollout engine, as trainers get it."""
+
+    def __call__(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
+        """Episodes for (task, trial, seed) jobs, in the order of the jobs, token traces
+        included.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """All a trainer needs. It changes ``policy.model`` in place; the caller saves the result.
+
+    ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
+    ``tasks`` (for reinforcement) are the task pool. ``heldout`` are demonstrations never trained
+    on. ``weights`` are those of the reward terms, in the order of ``Score.terms``.
+    ``progress(step, steps, metrics)`` is called after each step, ``warn`` told what the user should
+    know at once; ``folder`` is the trainer's.
+    """
+
+    policy: TrainablePolicy
+    domain: Domain
+    rollouts: RunRollouts
+    seed: int
+    folder: Path
+    progress: Callable[[int, int, Mapping[str, float]], None]
+    tasks: Sequence[Task] = ()
+    demonstrations: Iterator[Episode] | None = None
+    heldout: Sequence[Episode] = ()
+    weights: Sequence[float] = ()
+    warn: Callable[[str], None] = lambda message: None
+
+
+class Trainer(Protocol):
+    """Improves a policy. ``needs`` says on what: "demonstrations" or "tasks"."""
+
+    needs: str
+
+    def train(self, job: TrainingJob) -> Mapping[str, Json]:
+        """Train in place; returns the record for the checkpoint.
+
+        The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
+        list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
+        ``success``, ``term/NAME`` and ``conduct/NAME`` (means over the step's rollouts) for
+        reinforcement; and ``signs``: what speaks for a gamed reward, in words, by name.
+        """
+        ...

@@ -1,0 +1,212 @@
+"""Turn a finished arm's run folder into one small row: all that the analysis needs of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from harness.assembly.components import Components
+from harness.discovery.diagnose import by_blame, diagnose, failures
+from harness.discovery.drift import NONE
+from harness.discovery.station import round_patterns
+from harness.evaluation.behaviour import conduct
+from harness.evaluation.station import read_evaluation
+from harness.injection.pool import rounds_of, tasks_of_round
+from harness.protocols import Domain
+from harness.results.history import pattern_rows, round_numbers, shift_rows
+from harness.results.rollout_groups import Practised, courses, practised
+from harness.run_folder import RunFolder
+from harness.study.arms import kept_weights
+from harness.study.cpu_meter import cpu_seconds
+from harness.types import Diagnosis, Episode, Json
+
+Row = dict[str, Json]
+
+UNCOUNTED = "-"
+"""Stands for a trial that says nothing about the policy; "1" and "0" for success and failure."""
+
+
+def shared_row(store: RunFolder) -> Row:
+    """What all arms of a seed begin from: the patterns found and the tasks made for them."""
+    patterns = round_patterns(store, 1)
+    tasks = Counter(t.origin.pattern_id for t in tasks_of_round(store, 1) if t.origin)
+    return {
+        "patterns": [
+            {
+                "id": pattern.id,
+                "name": pattern.name,
+                "family": pattern.family,
+                "count": len(pattern.members),
+                "share": round(pattern.share, 4),
+                "tasks": tasks[pattern.id],
+            }
+            for pattern in patterns
+        ],
+        "training": _training(store, "sft"),
+        **_effort(store),
+    }
+
+
+def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
+    """Outcomes of the arm on the test tasks, its failures by pattern, and what it cost.
+
+    ``outcomes`` has a string for each of ``tasks``, a character for each trial. ``tags`` has the
+    places of tasks that carry a tag. ``failures`` counts the agent's failures by pattern of round 1
+    and by place of the task; those in none under "".
+    """
+    episodes = read_evaluation(parts, store, f"{checkpoint}-test")
+    diagnoses = diagnose(failures(episodes), parts.judge, parts.domain, parts.executor)
+    rounds = round_numbers(store)
+    return {
+        "checkpoint": checkpoint,
+        "trained_on": store.read_checkpoint(checkpoint).trained_on,
+        **_outcomes(episodes),
+        "tags": tag_row(episodes),
+        "failures": _by_pattern(store, episodes, diagnoses),
+        "kinds": dict(Counter(d.kind for d in diagnoses if d.blame == "agent").most_common()),
+        "blame": dict(by_blame(diagnoses)),
+        "conduct": conduct_row(episodes, parts.domain),
+        "training": _training(store, checkpoint),
+        "rollouts": rollouts(store, checkpoint),
+        "practice": practice_row([g for g in practised(store) if g.arm == checkpoint]),
+        "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
+        "pool": {str(n): len(tasks_of_round(store, n)) for n in rounds_of(store)},
+        "rounds": pattern_rows(store, rounds) if len(rounds) > 1 else [],
+        "shifts": shift_rows(store, rounds),
+        **_effort(store),
+    }
+
+
+def rollouts(store: RunFolder, checkpoint: str) -> Row:
+    """Rollouts that the policy was trained on since SFT, and those of all trainings of the run."""
+    folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
+    known = [store.read_checkpoint(path.parent.name) for path in folders]
+    played = {c.id: int(_number(c.record.get("rollouts"))) for c in known}
+    parents = {c.id: c.parent for c in known}
+    here, since = store.read_checkpoint(checkpoint).id, 0
+    while here in played:
+        since += played[here]
+        here = parents[here]
+    return {"since_sft": since, "in_all": sum(played.values())}
+
+
+def practice_row(groups: Sequence[Practised]) -> Row:
+    """In how many of a training's groups none, some and all rollouts succeeded, and the success
+    rate (percent) in the first and in the second half of the steps; {} without any group.
+    """
+    counted = [group for group in groups if group.trials]
+    if not counted:
+        return {}
+    never = sum(group.successes == 0 for group in counted)
+    always = sum(group.successes == group.trials for group in counted)
+    [course] = courses(counted)
+    return {
+        "never": never,
+        "sometimes": len(counted) - never - always,
+        "always": always,
+        "first": course.first,
+        "second": course.second,
+    }
+
+
+def conduct_row(episodes: Sequence[Episode], domain: Domain) -> Row:
+    """How the agent went about it, in totals over conversations without a fault."""
+    counts = [conduct(e.trajectory, domain) for e in episodes if not e.uncounted]
+    return {
+        "conversations": len(counts),
+        "turns": sum(c.turns for c in counts),
+        "tokens": sum(c.tokens for c in counts),
+        "calls": sum(c.calls for c in counts),
+        "repeated": sum(c.repeated for c in counts),
+        "invalid": sum(c.invalid for c in counts),
+    }
+
+
+def tag_row(episodes: Sequence[Episode]) -> Row:
+    """The places of the tasks that carry a tag, by tag."""
+    places: dict[str, list[Json]] = {}
+    tags = {episode.task.id: episode.task.tags for episode in episodes}
+    for place, task_id in enumerate(tags):
+        for tag in tags[task_id]:
+            places.setdefault(tag, []).append(place)
+    return {tag: places[tag] for tag in sorted(places)}
+
+
+def assigned(known: Sequence[tuple[Diagnosis, str]], diagnosis: Diagnosis) -> str:
+    """The pattern of most of the known failures with the same kind and tool, of the same kind where
+    none has the same tool, else "".
+    """
+    for alike in (
+        [p for d, p in known if (d.kind, d.tool) == (diagnosis.kind, diagnosis.tool)],
+        [p for d, p in known if d.kind == diagnosis.kind],
+    ):
+        if alike:
+            return min(Counter(alike).items(), key=lambda item: (-item[1], item[0]))[0]
+    return NONE
+
+
+def _by_pattern(
+    store: RunFolder, episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]
+) -> Row:
+    of = {member: p.id for p in round_patterns(store, 1) for member in p.members}
+    read = store.read_values("rounds/1/diagnoses.jsonl", Diagnosis)
+    known = [(d, of[d.trajectory_id]) for d in read if d.trajectory_id in of]
+    place = {task_id: str(n) for n, task_id in enumerate(_task_ids(episodes))}
+    counts: dict[str, Counter[str]] = {}
+    for diagnosis in diagnoses:
+        if diagnosis.blame == "agent":
+            pattern = assigned(known, diagnosis)
+            counts.setdefault(pattern, Counter())[place[diagnosis.task_id]] += 1
+    return {pattern: dict(counts[pattern]) for pattern in sorted(counts)}
+
+
+def _outcomes(episodes: Sequence[Episode]) -> Row:
+    marks: dict[str, str] = {}
+    for episode in episodes:
+        mark = UNCOUNTED if episode.uncounted else str(int(episode.score.success))
+        marks[episode.task.id] = marks.get(episode.task.id, "") + mark
+    return {"tasks": list(marks), "outcomes": list(marks.values())}
+
+
+def _task_ids(episodes: Sequence[Episode]) -> list[str]:
+    return list(dict.fromkeys(episode.task.id for episode in episodes))
+
+
+def _point(parts: Components, store: RunFolder, name: str) -> Row:
+    found = _outcomes(read_evaluation(parts, store, f"{name}-test"))
+    return {"step": store.read_checkpoint(name).record["step"], "outcomes": found["outcomes"]}
+
+
+def _training(store: RunFolder, checkpoint: str) -> Row:
+    """The trainer's numbers; of the curve, what plots are made of, with rollouts so far."""
+    record = store.read_checkpoint(checkpoint).record
+    kept = (
+        "steps", "rollouts", "tokens", "seconds", "cpu_seconds", "threads", "loss", "heldout_loss",
+        "stopped_because",
+    )  # fmt: skip
+    curve = [point for point in _list(record.get("curve")) if isinstance(point, Mapping)]
+    played = accumulate(_number(point.get("rollouts")) for point in curve)
+    points: list[Json] = [
+        {
+            "step": point["step"],
+            "rollouts": rollouts,
+            "reward": round(_number(point["reward"]), 4),
+            "success": round(_number(point["success"]), 4),
+        }
+        for point, rollouts in zip(curve, played, strict=True)
+        if "reward" in point
+    ]
+    return {**{name: record[name] for name in kept if name in record}, "curve": points}
+
+
+def _effort(store: RunFolder) -> Row:
+    return {"seconds": dict(store.seconds()), "cpu": dict(cpu_seconds(store))}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Json) -> float:
+    return value if isinstance(value, int | float) else 0.0

@@ -1,0 +1,238 @@
+"""Turn a file of results into values: what each arm of each seed came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import RunError
+from harness.evaluation.metrics import pass_hat_k
+from harness.study.result_rows import UNCOUNTED
+from harness.study.spec import SHARED, Study, parse_study
+from harness.types import Json
+
+OFTEN = ("never", "sometimes", "always")
+"""How often trials of one task succeeded."""
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """A pattern of round 1: its failures and share in the evaluation read, and the tasks made."""
+
+    id: str
+    name: str
+    family: str = ""
+    count: int = 0
+    share: float = 0.0
+    tasks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What a trainer recorded; ``curve`` has step, rollouts so far, reward and success."""
+
+    steps: int = 0
+    rollouts: int = 0
+    tokens: int = 0
+    stopped_because: str = ""
+    curve: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """Groups of rollouts of one task that never, sometimes and always succeeded, and the success
+    rate (percent) in the first and second half of the steps; None where a half has none.
+    """
+
+    never: int = 0
+    sometimes: int = 0
+    always: int = 0
+    first: float | None = None
+    second: float | None = None
+
+    @property
+    def groups(self) -> int:
+        return self.never + self.sometimes + self.always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Weights kept at a step, and their outcomes by task."""
+
+    step: int
+    outcomes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A row of results, see ``harness.study.result_rows``; of the shared part, ``patterns``.
+
+    ``void`` says why there are none.
+    """
+
+    seed: int
+    arm: str
+    void: str = ""
+    checkpoint: str = ""
+    tasks: Sequence[str] = ()
+    outcomes: Sequence[str] = ()
+    tags: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    blame: Mapping[str, int] = field(default_factory=dict)
+    conduct: Mapping[str, int] = field(default_factory=dict)
+    patterns: Sequence[Pattern] = ()
+    training: Training = field(default_factory=Training)
+    rollouts: Mapping[str, int] = field(default_factory=dict)
+    practice: Practice = field(default_factory=Practice)
+    curve: Sequence[Point] = ()
+    pool: Mapping[str, int] = field(default_factory=dict)
+    rounds: Sequence[Mapping[str, Any]] = ()
+    shifts: Sequence[Mapping[str, Any]] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """A study and what there is of it so far, by arm and seed; voids are kept apart."""
+
+    study: Study
+    shared: Mapping[int, Result]
+    arms: Mapping[str, Mapping[int, Result]]
+    voids: Sequence[Result]
+
+    def seeds(self, *arms: str) -> list[int]:
+        """The seeds of which all these arms are done, in order."""
+        return [s for s in self.study.seeds if all(s in self.arms.get(arm, {}) for arm in arms)]
+
+    def label(self, arm: str) -> str:
+        return self.study.arms[arm].label or arm
+
+    def passes(self, arm: str, k: int, seeds: Sequence[int]) -> Values:
+        """Pass^k in percent, shape (seeds, tasks); nan where a task has too few counted trials."""
+        found = [self.arms[arm][seed] for seed in seeds]
+        rows = [_passes(r.outcomes, k) for r in found]
+        return _aligned([r.tasks for r in found], rows, self._tasks())
+
+    def curve_passes(self, arm: str, step: int, seeds: Sequence[int]) -> Values:
+        """Pass^1 of the weights kept at a step, in the same shape."""
+        found = [self.arms[arm][seed] for seed in seeds]
+        rows = [_passes(p.outcomes, 1) for r in found for p in r.curve if p.step == step]
+        return _aligned([r.tasks for r in found], rows, self._tasks())
+
+    def failures(self, arm: str, patterns: Mapping[int, Sequence[str]]) -> Values:
+        """Failures of these patterns (ids by seed) per 100 conversations, shape (seeds, tasks)."""
+        found = [self.arms[arm][seed] for seed in patterns]
+        rows = [_rates(r, ids) for r, ids in zip(found, patterns.values(), strict=True)]
+        return _aligned([r.tasks for r in found], rows, self._tasks())
+
+    def split(self, arm: str, other: str, seeds: Sequence[int]) -> dict[str, tuple[Values, Values]]:
+        """The arm's Pass^1 in percent and its number of trials, each of shape (seeds, tasks), where
+        the ``other`` arm never, sometimes and always solved the task in its trials but that one.
+        """
+        column = {task: n for n, task in enumerate(self._tasks())}
+        won, trials = np.zeros((2, len(OFTEN), len(seeds), len(column)))
+        for row, seed in enumerate(seeds):
+            one, known = (self.arms[name][seed] for name in (arm, other))
+            outcomes = dict(zip(known.tasks, known.outcomes, strict=True))
+            for task, marks in zip(one.tasks, one.outcomes, strict=True):
+                for n, mark in enumerate(marks):
+                    rest = _without(outcomes.get(task, ""), n)
+                    if rest and mark != UNCOUNTED:
+                        place = OFTEN.index(_how_often(rest)), row, column[task]
+                        won[place] += mark == "1"
+                        trials[place] += 1
+        rates = 100 * np.divide(won, trials, out=np.full(won.shape, np.nan), where=trials > 0)
+        return {how: (rates[n], trials[n]) for n, how in enumerate(OFTEN)}
+
+    def tags(self) -> dict[str, Mask]:
+        """Which tasks carry a tag, shape (tasks,), by tag; that of most tasks first."""
+        column = {task: n for n, task in enumerate(self._tasks())}
+        found: dict[str, Mask] = {}
+        for result in (r for by in self.arms.values() for r in by.values()):
+            for tag, places in result.tags.items():
+                mask = found.setdefault(tag, np.zeros(len(column), dtype=bool))
+                mask[[column[result.tasks[place]] for place in places]] = True
+        return dict(sorted(found.items(), key=lambda item: (-int(item[1].sum()), item[0])))
+
+    def _tasks(self) -> list[str]:
+        every = [task for by in self.arms.values() for r in by.values() for task in r.tasks]
+        return list(dict.fromkeys(every))
+
+
+def read_results(path: Path) -> Results:
+    """Results as ``StudyFolder.results`` writes them. Raises ``RunError`` if the file is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return parse_results(found, str(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} holds no results of a study: {error}",
+            hint="Give a study's folder, or the results.json in it.",
+        ) from None
+
+
+def parse_results(found: Mapping[str, Json], where: str) -> Results:
+    from pydantic import TypeAdapter
+
+    study = found["study"]
+    assert isinstance(study, dict)
+    rows = TypeAdapter(list[Result]).validate_python(found["rows"])
+    arms: dict[str, dict[int, Result]] = {}
+    for row in rows:
+        if row.arm != SHARED and not row.void:
+            arms.setdefault(row.arm, {})[row.seed] = row
+    return Results(
+        study=parse_study(study, where),
+        shared={row.seed: row for row in rows if row.arm == SHARED},
+        arms=arms,
+        voids=[row for row in rows if row.void],
+    )
+
+
+def _passes(outcomes: Sequence[str], k: int) -> list[float]:
+    return [_pass(trials.replace(UNCOUNTED, ""), k) for trials in outcomes]
+
+
+def _pass(trials: str, k: int) -> float:
+    if len(trials) < k:
+        return float("nan")
+    return 100 * pass_hat_k(trials.count("1"), len(trials), k)
+
+
+def _without(trials: str, place: int) -> str:
+    """The counted trials but that one."""
+    return (trials[:place] + trials[place + 1 :]).replace(UNCOUNTED, "")
+
+
+def _how_often(trials: str) -> str:
+    if "1" not in trials:
+        return "never"
+    return "sometimes" if "0" in trials else "always"
+
+
+def _rates(result: Result, ids: Sequence[str]) -> list[float]:
+    counts = [result.failures.get(id, {}) for id in ids]
+    return [
+        100 * sum(count.get(str(place), 0) for count in counts) / trials if trials else float("nan")
+        for place, trials in enumerate(len(o.replace(UNCOUNTED, "")) for o in result.outcomes)
+    ]
+
+
+def _aligned(
+    tasks: Sequence[Sequence[str]], rows: Sequence[Sequence[float]], every: Sequence[str]
+) -> Values:
+    column = {task: n for n, task in enumerate(every)}
+    values = np.full((len(rows), len(every)), np.nan)
+    for place, (ids, row) in enumerate(zip(tasks, rows, strict=True)):
+        values[place, [column[id] for id in ids]] = row
+    return values

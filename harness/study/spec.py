@@ -1,0 +1,234 @@
+"""Turn a study file into arms, seeds, expectations, and the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from harness.assembly.config import LoopConfig, load_config, merged, nearest, read_table, read_toml
+from harness.errors import ConfigError
+from harness.types import Json
+
+SHARED = "shared"
+"""Stands for what all arms of a seed begin from."""
+
+Trains = Literal["nothing", "demonstrations", "targeted", "untargeted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to make a policy, from what all arms of a seed share.
+
+    ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
+    nothing is trained. ``settings`` replace those of the study (``rewards``, ``options``,
+    ``rounds``, ``restart``, ``pool``, ``recency``). ``own_tasks``: its targeted tasks are made anew
+    from the shared patterns, by its settings. ``after``: the arm whose run it goes on from.
+    ``as_long_as``: the arm whose CPU time it may use, all cores together, set in seconds as the
+    option ``budget`` ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the
+    study's seeds; None: all. Arms of the group "main" run before others.
+    """
+
+    label: str = ""
+    trains: Trains = "nothing"
+    start: Literal["base", "sft"] = "sft"
+    settings: dict[str, Any] = field(default_factory=dict)
+    own_tasks: bool = False
+    after: str = ""
+    as_long_as: str = ""
+    budget: str = ""
+    group: Literal["main", "ablation"] = "main"
+    seeds: PositiveInt | None = None
+
+    @property
+    def needs(self) -> list[str]:
+        """The arms that must be done before."""
+        return [name for name in (self.after, self.as_long_as) if name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What is held to be so before anything is run, and how it is told from the results.
+
+    ``shows`` "difference": Pass^k of ``arm`` is above that of ``against`` by ``at_least`` points.
+    "lowest": of ``among``, ``arm`` has the lowest Pass^k. "patterns": failures of the patterns that
+    tasks were made for, per 100 conversations, are fewer in ``arm`` than in ``against``.
+    """
+
+    says: str
+    arm: str
+    shows: Literal["difference", "lowest", "patterns"] = "difference"
+    against: str = ""
+    k: PositiveInt = 1
+    at_least: float = 0.0
+    among: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """An arm whose paired difference from another one is reported."""
+
+    arm: str
+    against: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """All that is fixed before the first run.
+
+    ``settings`` are as in a file for ``harness loop --config``. ``curve_trials``: trials of each
+    test task with the weights that ``keep_every`` keeps. ``published`` are Pass^k of others, by
+    name, to be shown beside. ``resamples`` and ``bootstrap_seed`` decide the intervals.
+    """
+
+    title: str
+    settings: dict[str, Any]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    arms: dict[str, Arm]
+    comparisons: tuple[Comparison, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    published: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    published_from: str = ""
+    curve_trials: PositiveInt = 1
+    resamples: PositiveInt = 2000
+    bootstrap_seed: int = 0
+
+    def plain(self) -> dict[str, Json]:
+        """As JSON values, to be kept with the results."""
+        return asdict(self)
+
+    def config(self, name: str, seed: int) -> LoopConfig:
+        """The settings of an arm, or of what is shared, for a seed. Raises ``ConfigError``."""
+        own = {} if name == SHARED else self.arms[name].settings
+        fixed = {"seed": seed, "control": False}
+        preset = str(own.get("preset", self.settings.get("preset", "default")))
+        if name == SHARED:
+            return load_config(preset=preset, flags=merged(self.settings, fixed))
+        return load_config(preset=preset, common=self.settings, flags=merged(own, fixed))
+
+    def seeds_of(self, name: str) -> tuple[int, ...]:
+        return self.seeds if name == SHARED else self.seeds[: self.arms[name].seeds]
+
+    def turns(
+        self, seeds: Sequence[int] | None = None, arms: Sequence[str] | None = None
+    ) -> list[Turn]:
+        """All that is to be run, in an order that leaves a valid study wherever it is cut off.
+
+        The main arms of the first seed come first, then those of the next, and the ablations after
+        all of them. ``seeds`` and ``arms`` limit it to these and what they need. Raises
+        ``ConfigError`` for one that the study does not have.
+        """
+        _known("seed", [str(s) for s in seeds or ()], [str(s) for s in self.seeds])
+        _known("arm", arms or (), list(self.arms))
+        chosen: dict[Turn, None] = {}
+        for group in ("main", "ablation"):
+            for seed in self.seeds if seeds is None else seeds:
+                for name, arm in self.arms.items():
+                    wanted = arms is None or name in arms
+                    if wanted and arm.group == group and seed in self.seeds_of(name):
+                        chosen.update(dict.fromkeys(self._with_needs(Turn(seed=seed, arm=name))))
+        return list(chosen)
+
+    def needs(self, turn: Turn) -> list[Turn]:
+        """What must be done before the turn."""
+        if turn.arm == SHARED:
+            return []
+        needs = [SHARED, *self.arms[turn.arm].needs]
+        return [replace(turn, arm=name) for name in needs]
+
+    def is_timed(self, turn: Turn) -> bool:
+        """Whether the clock decides how much is done, so that nothing may run beside it."""
+        return turn.arm == SHARED or bool(self.arms[turn.arm].as_long_as)
+
+    def _with_needs(self, turn: Turn) -> Iterator[Turn]:
+        for needed in self.needs(turn):
+            yield from self._with_needs(needed)
+        yield turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One arm of one seed: what is run, and run again, as a whole."""
+
+    seed: int
+    arm: str
+
+    def __str__(self) -> str:
+        return f"{self.arm}, seed {self.seed}"
+
+
+def read_study(file: Path) -> Study:
+    """The study that a TOML file describes. Raises ``ConfigError``."""
+    return parse_study(read_toml(file), str(file))
+
+
+def parse_study(table: Mapping[str, object], where: str) -> Study:
+    """A study from plain values. Raises ``ConfigError``, naming the place."""
+    given = table.get("arms")
+    arms = given if isinstance(given, Mapping) else {}
+    for name, arm in arms.items():
+        read_table(Arm, arm, where=f"[arms.{name}] in {where}")
+    study = read_table(Study, table, where=where)
+    for name, arm in study.arms.items():
+        _check_arm(study, name, arm, where)
+    named = [n for e in study.expectations for n in (e.arm, e.against, *e.among)]
+    named += [n for c in study.comparisons for n in (c.arm, c.against)]
+    _known("arm", [name for name in named if name], list(study.arms))
+    return study
+
+
+def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
+    _known("arm", arm.needs, list(study.arms))
+    if bool(arm.as_long_as) != bool(arm.budget):
+        raise ConfigError(
+            f"[arms.{name}] in {where}: as_long_as and budget go together",
+            hint='For example as_long_as = "targeted" and budget = "sft.cpu_seconds".',
+        )
+    if name == SHARED or not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError(
+            f"{where}: an arm cannot be called {name!r}",
+            hint=f"Use letters, digits and hyphens, and not {SHARED!r}, which is a folder.",
+        )
+    if arm.start != "sft" and arm.trains in ("targeted", "untargeted"):
+        raise ConfigError(
+            f"[arms.{name}] in {where}: RL begins at the SFT checkpoint, found {arm.start!r}",
+            hint="Leave `start` out.",
+        )
+    if arm.own_tasks and (arm.trains != "targeted" or arm.after):
+        raise ConfigError(
+            f"[arms.{name}] in {where}: own_tasks is for an arm that trains on targeted tasks from "
+            "the shared patterns on",
+            hint='Set trains = "targeted" and leave `after` out, or leave `own_tasks` out.',
+        )
+    rounds = study.config(name, study.seeds[0]).rounds
+    if rounds > 1 and arm.trains == "untargeted":
+        raise ConfigError(
+            f"[arms.{name}] in {where}: untargeted tasks have no rounds, found rounds = {rounds}",
+            hint="Leave `rounds` out.",
+        )
+    for needed in arm.needs:
+        names = list(study.arms)
+        if names.index(needed) >= names.index(name) or (
+            study.arms[needed].group != "main" and arm.group == "main"
+        ):
+            raise ConfigError(
+                f"[arms.{name}] in {where} needs the arm {needed!r}, which comes later",
+                hint="Put it below that arm.",
+            )
+        if not set(study.seeds_of(name)) <= set(study.seeds_of(needed)):
+            raise ConfigError(
+                f"[arms.{name}] in {where} has more seeds than the arm {needed!r}, which it needs",
+                hint=f"Set its seeds to {len(study.seeds_of(needed))}.",
+            )
+
+
+def _known(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(
+                f"the study has no {kind} {name!r}",
+                hint=nearest(name, known) or f"It has {', '.join(known)}.",
+            )

@@ -1,0 +1,63 @@
+"""What a training gets besides targeted tasks: demonstrations to imitate, untargeted tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+
+from harness.assembly.components import Components
+from harness.injection.admission import GateLog, admission_options, pass_gates
+from harness.injection.static_gates import Known, cheap_gates
+from harness.training.demonstrations import demonstrations, over_again
+from harness.types import Episode, Recipe, Task, stable_seed
+
+
+def shown(parts: Components, seed: int) -> Iterator[Episode]:
+    """Demonstrations for SFT, without end. If their number is limited, they are the same for every
+    seed, in another order.
+    """
+    limit = parts.config.demonstrations
+    return _demonstrations(parts, seed) if limit is None else over_again(_known(parts), limit, seed)
+
+
+def shown_on(parts: Components, tasks: Sequence[Task], seed: int) -> Iterator[Episode]:
+    """Demonstrations on the tasks and some that SFT had, lest what those show be forgotten: as many
+    as there were, or as there are tasks if there was no limit. Over and over, without end.
+    """
+    count = parts.config.demonstrations or len(tasks)
+    both = chain(_demonstrations(parts, seed, tasks), islice(_known(parts), count))
+    return over_again(both, len(tasks) + count, seed)
+
+
+def heldout(parts: Components) -> list[Episode]:
+    """Demonstrations that nothing is trained on."""
+    fresh = _demonstrations(parts, stable_seed(parts.config.seed, "held-out demonstrations"))
+    return list(islice(fresh, parts.config.heldout_demonstrations))
+
+
+def untargeted(parts: Components, count: int) -> list[Task]:
+    """Tasks of the domain's default mix, never a held-out one."""
+    known, log = Known(parts.domain, []), GateLog()
+    gates = cheap_gates(parts.domain, known, admission_options(parts.config.options))
+    tasks: list[Task] = []
+    for task in parts.domain.generate(stable_seed(parts.config.seed, "control"), Recipe()):
+        if len(tasks) == count:
+            break
+        if pass_gates(gates, task, log) is not None:
+            known.add(task)
+            tasks.append(task)
+    return tasks
+
+
+def _known(parts: Components) -> Iterator[Episode]:
+    """The demonstrations SFT begins with."""
+    return _demonstrations(parts, stable_seed(parts.config.seed, "sft"))
+
+
+def _demonstrations(
+    parts: Components, seed: int, tasks: Sequence[Task] | None = None
+) -> Iterator[Episode]:
+    easy = parts.config.easy_demonstrations
+    return demonstrations(
+        parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy, tasks=tasks
+    )

@@ -1,0 +1,84 @@
+"""Turn tasks into demonstrations: conversations of the teacher that succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from random import Random
+from typing import TypeVar
+
+from harness.errors import NothingToLearn
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import Domain, Executor, Policy, RolloutJob, RolloutSetup
+from harness.types import Episode, Recipe, Task, stable_seed
+
+T = TypeVar("T")
+
+CHUNK = 32
+"""Conversations had at once."""
+
+IN_VAIN = 64
+"""After this many in a row without one success the teacher is given up."""
+
+
+def demonstrations(
+    teacher: Policy,
+    setting: RolloutSetup,
+    executor: Executor,
+    *,
+    seed: int,
+    easy: float = 0.0,
+    tasks: Iterable[Task] | None = None,
+) -> Iterator[Episode]:
+    """Successful episodes of the teacher, determined by the seed: no task comes twice.
+
+    ``tasks``: what on, in their order; None: train tasks of the domain, generated without end.
+    easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``).
+    Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
+    """
+    left = iter(_train_tasks(setting.domain, seed, easy) if tasks is None else tasks)
+    failed: list[Episode] = []
+    solved = False
+    while True:
+        chunk = list(islice(left, CHUNK))
+        jobs = [
+            RolloutJob(task=task, trial=0, seed=stable_seed(seed, "demonstration", task.id))
+            for task in chunk
+        ]
+        episodes = run_rollouts(jobs, teacher, setting, executor)
+        good = [episode for episode in episodes if episode.score.success]
+        solved = solved or bool(good)
+        failed = [] if good else [*failed, *episodes]
+        if solved and not chunk:
+            return
+        if not chunk or len(failed) >= IN_VAIN:
+            faults = [e.trajectory.fault for e in failed if e.trajectory.is_fault]
+            raise NothingToLearn(
+                f"the teacher {teacher.id!r} solved none of {len(failed)} tasks of the domain "
+                f"{setting.domain.name!r}"
+                + (f"; {len(faults)} ended in a fault, the first: {faults[0]}" if faults else ""),
+                hint="See how it fails with `harness eval`, with the teacher as --policy.",
+            )
+        yield from good
+
+
+def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
+    """The first ``count`` episodes, then the same again in shuffled rounds, without end."""
+    first = []
+    for episode in islice(episodes, count):
+        first.append(episode)
+        yield episode
+    random = Random(seed)
+    while first:
+        yield from random.sample(first, len(first))
+
+
+def _train_tasks(domain: Domain, seed: int, easy: float) -> Iterator[Task]:
+    mixed = domain.generate(seed, Recipe(split="train"))
+    if not easy:
+        yield from mixed
+        return
+    plain = domain.generate(stable_seed("easy", seed), Recipe(split="train", plain=True))
+    random = Random(seed)
+    while task := next(plain if random.random() < easy else mixed, None):
+        yield task

@@ -1,0 +1,213 @@
+"""Turn policies that cheat into what a reward makes of them, next to an honest weak one on the same
+tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.assembly.components import Components
+from harness.errors import ConfigError, RunError
+from harness.evaluation.metrics import mean_interval
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import Domain, Policy, RolloutJob
+from harness.types import Episode, Interval, Recipe, Task, stable_seed
+
+MARGIN = 0.02
+"""So much less than the honest policy a probe must earn, in the reward's unit: a tenth of what the
+trainer's offset makes of a group's spread is nothing to learn from.
+"""
+
+NOTHING = "nothing"
+"""What catches a probe that earns no less than the honest policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What a probe earned, in the reward's own unit; ``success`` is a share in [0, 1].
+
+    All is over the ``tasks`` on which it found occasion to cheat: where its conversation is not the
+    honest policy's. ``difference`` is its reward less the honest policy's, paired by task, and
+    ``without`` the same for the reward with one term removed, by the term's name. ``caught_by`` is
+    the term that takes most away from it.
+    """
+
+    probe: str
+    about: str
+    tasks: int
+    reward: float
+    honest_reward: float
+    success: float
+    difference: Interval
+    without: Mapping[str, Interval]
+    caught_by: str
+
+    @property
+    def is_caught(self) -> bool:
+        """Whether it earned clearly less than the honest policy, or never cheated."""
+        return not self.tasks or falls_short(self.difference)
+
+    @property
+    def held_by(self) -> list[str]:
+        """The terms that it would not be caught without."""
+        return [name for name, left in self.without.items() if self.tasks and not falls_short(left)]
+
+
+def falls_short(difference: Interval) -> bool:
+    """Whether a difference of rewards is surely below 0, and by more than ``MARGIN``."""
+    return difference.high < 0 and difference.value <= -MARGIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """All probes on the same tasks. ``success`` is the honest policy's, in percent."""
+
+    domain: str
+    seed: int
+    tasks: int
+    honest: str
+    success: Interval
+    weights: Mapping[str, float]
+    rows: Sequence[Probed]
+
+    @property
+    def let_through(self) -> list[str]:
+        """The probes that do not earn clearly less than the honest policy."""
+        return [row.probe for row in self.rows if not row.is_caught]
+
+
+def probe_reward(parts: Components, count: int) -> Probing:
+    """Every installed probe on ``count`` fresh tasks of the domain, fewer if it has no more.
+
+    Raises ``ConfigError`` where no honest policy or no reward is configured, and ``RunError`` if
+    the honest policy had no conversation that counts.
+    """
+    config = parts.config
+    if not config.honest or not parts.terms:
+        missing = "honest policy" if parts.terms else "reward term"
+        raise ConfigError(
+            f"this configuration has no {missing}",
+            hint='Set honest = "NAME", or [rewards].' if not config.honest else "Set [rewards].",
+        )
+    names = parts.registry.names("probe")
+    parts.notify(
+        "run_started",
+        run="probes",
+        domain=config.domain,
+        stations=[config.honest, *(f"probe {name}" for name in names)],
+    )
+    tasks = fresh_tasks(parts.domain, config.seed, count)
+    honest = _played(parts, config.honest, parts.named_policy(config.honest), tasks)
+    counted = [episode for episode in honest if not episode.uncounted]
+    if not counted:
+        raise RunError(
+            f"no conversation of {config.honest!r} on {config.domain!r} counts: {_why(honest)}",
+            hint="Choose another honest policy with --honest.",
+        )
+    rows = []
+    for name in names:
+        probe = parts.probe(name)
+        policy = probe.policy(parts.named_policy(config.honest))
+        cheating = _played(parts, f"probe {name}", policy, tasks)
+        rows.append(_probed(parts, name, probe.about, cheating, honest))
+    successes = np.asarray([100.0 * episode.score.success for episode in counted])
+    return Probing(
+        domain=config.domain,
+        seed=config.seed,
+        tasks=len(tasks),
+        honest=config.honest,
+        success=mean_interval(successes, seed=config.seed),
+        weights={weighted.name: weighted.weight for weighted in parts.terms},
+        rows=rows,
+    )
+
+
+def fresh_tasks(domain: Domain, seed: int, count: int) -> list[Task]:
+    """Up to ``count`` different tasks of the domain's default mix."""
+    tasks: dict[str, Task] = {}
+    for task in domain.generate(stable_seed(seed, "probe"), Recipe()):
+        if len(tasks) == count or task.id in tasks:  # the second: a domain that repeats itself
+            break
+        tasks[task.id] = task
+    return list(tasks.values())
+
+
+def _played(parts: Components, name: str, policy: Policy, tasks: Sequence[Task]) -> list[Episode]:
+    """One conversation for each task, with the same user whoever the agent is."""
+    jobs = [
+        RolloutJob(task=task, trial=0, seed=stable_seed(parts.config.seed, "probe", task.id))
+        for task in tasks
+    ]
+    parts.notify("station_started", station=name, unit="rollouts", total=len(jobs))
+    done = iter(range(1, len(jobs) + 1))
+
+    def finished(index: int, episode: Episode) -> None:
+        known = {"station": name, "done": next(done), "total": len(jobs)}
+        parts.notify("rollout_finished", **known)
+
+    episodes = run_rollouts(jobs, policy, parts.setting, parts.executor, finished=finished)
+    parts.notify("station_finished", station=name)
+    return episodes
+
+
+def _probed(
+    parts: Components, name: str, about: str, cheating: Sequence[Episode], honest: Sequence[Episode]
+) -> Probed:
+    both = [
+        (mine, theirs)
+        for mine, theirs in zip(cheating, honest, strict=True)
+        if not mine.uncounted and not theirs.uncounted
+    ]
+    if not both:
+        raise RunError(
+            f"no conversation of the probe {name!r} counts: {_why(cheating)}",
+            hint="This is a fault of the probe, or of the domain.",
+        )
+    both = [(a, b) for a, b in both if a.trajectory.messages != b.trajectory.messages]
+    its, theirs = (_weighted(parts, [pair[side] for pair in both]) for side in (0, 1))
+    apart = its - theirs
+    whole = apart.sum(axis=1)
+    seed = parts.config.seed
+    difference = mean_interval(whole, seed=seed)
+    return Probed(
+        probe=name,
+        about=about,
+        tasks=len(both),
+        reward=_mean(its.sum(axis=1)),
+        honest_reward=_mean(theirs.sum(axis=1)),
+        success=_mean(np.asarray([float(mine.score.success) for mine, _ in both])),
+        difference=difference,
+        without={
+            weighted.name: mean_interval(whole - apart[:, at], seed=seed)
+            for at, weighted in enumerate(parts.terms)
+        },
+        caught_by=(
+            parts.terms[int(apart.mean(axis=0).argmin())].name
+            if both and falls_short(difference)
+            else NOTHING
+        ),
+    )
+
+
+def _weighted(parts: Components, episodes: Sequence[Episode]) -> NDArray[np.float64]:
+    """Shape (episodes, terms), in the reward's unit."""
+    weights = np.asarray([weighted.weight for weighted in parts.terms])
+    values = np.zeros((len(episodes), len(weights)))
+    for row, episode in enumerate(episodes):
+        values[row] = [term.value for term in episode.score.terms]
+    weighted: NDArray[np.float64] = values * weights
+    return weighted
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _why(episodes: Sequence[Episode]) -> str:
+    """The first reason why one does not count."""
+    found: Iterator[str] = (e.trajectory.fault or e.uncounted for e in episodes if e.uncounted)
+    return next(found, "it had none")

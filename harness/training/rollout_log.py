@@ -1,0 +1,124 @@
+"""Turn the rollouts of a training into rows of the run folder: what each was worth and how the
+agent behaved in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.assembly.components import Components
+from harness.evaluation.behaviour import Conduct, conduct
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import Policy, RolloutJob
+from harness.run_folder import RunFolder
+from harness.types import Episode, Task, Trajectory, stable_seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRollout:
+    """One conversation that an arm was trained on.
+
+    ``step`` counts from 1; ``group`` numbers the step's groups of rollouts of one task. ``terms``
+    are the values of the reward terms by name, in [-1, 1], and ``total`` their weighted sum.
+    ``uncounted`` says why it was not trained on, such as the fault that ended it ("": it was).
+    ``trajectory`` is None unless the run keeps the words too (``keep_trajectories``).
+    """
+
+    step: int
+    group: int
+    task_id: str
+    trial: int
+    trajectory_id: str
+    ended: str
+    success: bool
+    total: float
+    terms: Mapping[str, float]
+    conduct: Conduct
+    uncounted: str = ""
+    trajectory: Trajectory | None = None
+
+
+def rollouts_file(arm: str) -> str:
+    """Where in the run folder the rollouts of an arm's training are, a line each, in order."""
+    return f"checkpoints/{arm}/rollouts.jsonl"
+
+
+def read_rollouts(store: RunFolder, arm: str) -> list[TrainingRollout]:
+    """The rollouts an arm was trained on; [] if it had none."""
+    return store.read_values(rollouts_file(arm), TrainingRollout)
+
+
+@dataclass
+class Practice:
+    """The rollouts that a trainer asks for, put on disk step by step.
+
+    A step that is made again, by a training that was killed and goes on, replaces what was there.
+    """
+
+    parts: Components
+    store: RunFolder
+    arm: str
+    _groups: list[Sequence[Episode]] = field(default_factory=list)
+    _begun: bool = False
+
+    def run(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
+        """Episodes for (task, trial, seed) jobs, in order, token traces included."""
+        # One task, one user: what differs within a group is the policy's doing.
+        listed = [
+            RolloutJob(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
+            for task, trial, seed in jobs
+        ]
+        parts = self.parts
+        episodes = run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
+        self._groups += _groups(episodes)
+        return episodes
+
+    def finish(self, step: int) -> None:
+        """Put on disk what was run since the last step ended."""
+        if not self._groups:
+            return
+        name = rollouts_file(self.arm)
+        if not self._begun:
+            before = [row for row in read_rollouts(self.store, self.arm) if row.step < step]
+            self.store.write_values(name, TrainingRollout, before)
+            self._begun = True
+        rows = [
+            self._row(step, number, episode)
+            for number, group in enumerate(self._groups)
+            for episode in group
+        ]
+        self._groups = []
+        self.store.append_values(name, TrainingRollout, rows)
+
+    def _row(self, step: int, group: int, episode: Episode) -> TrainingRollout:
+        trajectory, score = episode.trajectory, episode.score
+        return TrainingRollout(
+            step=step,
+            group=group,
+            task_id=episode.task.id,
+            trial=trajectory.trial,
+            trajectory_id=trajectory.id,
+            ended=trajectory.ended,
+            success=score.success,
+            total=score.total,
+            terms={term.name: term.value for term in score.terms},
+            conduct=conduct(trajectory, self.parts.domain),
+            uncounted=episode.uncounted,
+            trajectory=trajectory if self.parts.config.keep_trajectories else None,
+        )
+
+
+def _groups(episodes: Sequence[Episode]) -> list[Sequence[Episode]]:
+    """The episodes in runs of one task, each trial of it once."""
+    groups: list[list[Episode]] = []
+    for episode in episodes:
+        last = groups[-1][-1] if groups else None
+        if (
+            last is None
+            or last.task.id != episode.task.id
+            or last.trajectory.trial >= episode.trajectory.trial
+        ):
+            groups.append([])
+        groups[-1].append(episode)
+    return list(groups)

@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.discovery.contrast import Thresholds, contrasted, difference, split, wilson
+from harness.types import ErrorPattern
+
+
+def pattern(id: str, kind: str, members: int, of: int) -> ErrorPattern:
+    return ErrorPattern(
+        id=id,
+        name=kind,
+        description="",
+        members=tuple(f"{id}{n}" for n in range(members)),
+        share=members / of,
+        kinds={kind: members},
+    )
+
+
+FAILED = {f"a{n}": {"wrong_item"} for n in range(30)} | {f"b{n}": {"loud"} for n in range(10)}
+SUCCEEDED: dict[str, set[str]] = {f"s{n}": {"loud"} if n < 20 else set() for n in range(40)}
+
+
+def test_signs_as_frequent_in_successes_are_no_cause() -> None:
+    patterns = [pattern("a", "wrong_item", 30, 40), pattern("b", "loud", 10, 40)]
+    item, loud = contrasted(patterns, FAILED, SUCCEEDED)
+    assert item.coverage == 0.75
+    assert item.gap is not None
+    assert item.gap.value == 75.0
+    assert item.gap.low > 50
+    assert loud.gap is not None
+    assert loud.gap.value == -25.0
+    causes, aside = split([item, loud], Thresholds(coverage=0.01, gap=0.0))
+    assert ([p.id for p in causes], [p.id for p in aside]) == (["a"], ["b"])
+
+
+def test_without_successes_nothing_is_compared_and_nothing_set_aside_but_the_rare() -> None:
+    patterns = [pattern("a", "wrong_item", 30, 40), pattern("b", "loud", 1, 400)]
+    assert contrasted(patterns, FAILED, {}) == patterns
+    causes, aside = split(patterns, Thresholds(coverage=0.01, gap=0.0))
+    assert ([p.id for p in causes], [p.id for p in aside]) == (["a"], ["b"])
+
+
+def test_members_count_even_where_no_sign_was_read() -> None:
+    [found] = contrasted([pattern("a", "odd", 30, 40)], FAILED, SUCCEEDED)
+    assert found.coverage == 0.75
+
+
+@given(st.integers(0, 50), st.integers(1, 50), st.integers(0, 50), st.integers(1, 50))
+def test_intervals_hold_their_value_and_stay_in_range(a: int, n: int, b: int, m: int) -> None:
+    a, b = min(a, n), min(b, m)
+    low, high = wilson(a, n)
+    assert 0 <= low <= a / n + 1e-12
+    assert a / n - 1e-12 <= high <= 1
+    found = difference(a, n, b, m)
+    assert -100 - 1e-9 <= found.low <= found.value + 1e-9
+    assert found.value - 1e-9 <= found.high <= 100 + 1e-9
+
+
+def test_the_interval_is_newcombes() -> None:
+    """The example of Newcombe (1998), table II, row (a): 56/70 against 48/80."""
+    found = difference(56, 70, 48, 80)
+    assert (found.value, found.low, found.high) == pytest.approx((20.0, 5.24, 33.39), abs=0.01)

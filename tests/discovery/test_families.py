@@ -1,0 +1,62 @@
+import pytest
+
+from harness.discovery.families import OTHER, family, record_nouns, with_families
+from harness.types import ErrorPattern, Tool
+
+
+def tool(name: str, kind: str, *arguments: str) -> Tool:
+    properties = {argument: {"type": "string"} for argument in arguments}
+    return Tool(
+        name=name,
+        description="",
+        parameters={"type": "object", "properties": properties},  # type: ignore[dict-item]
+        kind=kind,  # type: ignore[arg-type]
+    )
+
+
+SHOP = [
+    tool("get_order_details", "read", "order_id"),
+    tool("get_user_details", "read", "user_id"),
+    tool("cancel_order", "write", "order_id", "reason"),
+    tool("modify_user_address", "write", "user_id", "city"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("wrong_order", "Multi-order reasoning"),
+        ("wrong_item", "Item and argument selection"),
+        ("wrong_payment_method", "Item and argument selection"),
+        ("missing_confirmation", "Execution control"),
+        ("repeated_call", "Execution control"),
+        ("should_have_refused", "Policy judgement"),
+        ("Mixed-up variant", "Item and argument selection"),
+        ("ended early", "Execution control"),
+        ("", OTHER),
+        ("qwxz", OTHER),
+    ],
+)
+def test_a_kind_has_a_family_known_or_not(kind: str, name: str) -> None:
+    assert family(kind) == name
+
+
+def test_records_are_what_a_look_up_shows_alone_and_a_write_changes_but_not_the_user() -> None:
+    assert record_nouns(SHOP) == ["order"]
+
+
+def test_other_domains_have_records_of_their_own() -> None:
+    tools = [
+        tool("get_reservation", "read", "reservation_id"),
+        tool("cancel", "write", "reservation_id"),
+    ]
+    assert family("wrong_reservation", record_nouns(tools)) == "Multi-reservation reasoning"
+
+
+def test_a_pattern_is_of_the_family_of_most_of_its_members() -> None:
+    mixed = ErrorPattern(
+        id="a", name="x", description="", members=("1",), share=1.0,
+        kinds={"wrong_item": 1, "gave_up": 3, "missing_step": 2},
+    )  # fmt: skip
+    [found] = with_families([mixed], SHOP)
+    assert found.family == "Execution control"

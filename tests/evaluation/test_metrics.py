@@ -1,0 +1,176 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.evaluation.metrics import (
+    Outcome,
+    outcomes,
+    paired_difference,
+    pass_hat_k,
+    pass_table,
+)
+from harness.types import Episode, Grade, Scenario, Score, Task, Trajectory
+
+trials_of_a_task = st.lists(st.booleans(), min_size=1, max_size=6)
+full_tables = st.lists(
+    st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=8
+)  # tasks x trials
+
+
+def results(table: list[list[bool]]) -> list[Outcome]:
+    return [
+        Outcome(task_id=f"task-{number}", success=success)
+        for number, trials in enumerate(table)
+        for success in trials
+    ]
+
+
+@given(trials_of_a_task, st.data())
+def test_pass_hat_k_is_the_share_of_subsets_without_a_failure(
+    trials: list[bool], data: st.DataObject
+) -> None:
+    k = data.draw(st.integers(1, len(trials)))
+    subsets = list(combinations(trials, k))
+    assert pass_hat_k(sum(trials), len(trials), k) == pytest.approx(
+        sum(map(all, subsets)) / len(subsets)
+    )
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "k"), [(1, 2, 3), (1, 2, 0), (3, 2, 1), (-1, 2, 1)]
+)
+def test_pass_hat_k_refuses_impossible_counts(successes: int, trials: int, k: int) -> None:
+    with pytest.raises(ValueError, match="found"):
+        pass_hat_k(successes, trials, k)
+
+
+@given(full_tables)
+def test_pass_k_falls_with_k(trials: list[list[bool]]) -> None:
+    table = pass_table(results(trials), resamples=10)
+    values = [interval.value for _, interval in sorted(table.pass_.items())]
+    assert len(values) == 4
+    assert values == sorted(values, reverse=True)
+
+
+@given(full_tables)
+def test_intervals_contain_their_value_and_stay_in_percent(table: list[list[bool]]) -> None:
+    for interval in pass_table(results(table), resamples=50).pass_.values():
+        assert 0 <= interval.low <= interval.value <= interval.high <= 100
+
+
+@given(full_tables, st.randoms(use_true_random=False))
+def test_the_table_depends_on_the_results_alone(table: list[list[bool]], random: object) -> None:
+    rows = results(table)
+    shuffled = sorted(rows, key=lambda _: random.random())  # type: ignore[attr-defined]
+    assert pass_table(rows, resamples=50) == pass_table(shuffled, resamples=50)
+
+
+def test_pass_k_is_the_mean_over_tasks_in_percent() -> None:
+    table = pass_table(results([[True, True], [True, False]]), ks=(1, 2))
+    assert table.pass_[1].value == 75
+    assert table.pass_[2].value == 50
+
+
+def test_the_interval_is_what_resampling_tasks_gives() -> None:
+    rows = results([[True]] * 30 + [[False]] * 70)
+    interval = pass_table(rows, ks=(1,)).pass_[1]
+    assert interval.value == pytest.approx(30)
+    assert interval.low == pytest.approx(30 - 1.96 * np.sqrt(30 * 70 / 100), abs=1.5)
+    assert interval.high == pytest.approx(30 + 1.96 * np.sqrt(30 * 70 / 100), abs=1.5)
+
+
+def test_another_seed_resamples_differently() -> None:
+    rows = results([[n % 3 == 0] for n in range(37)])
+    assert pass_table(rows, resamples=50, seed=1) != pass_table(rows, resamples=50, seed=2)
+
+
+def test_faults_are_counted_and_never_scored() -> None:
+    rows = [
+        *results([[True, True]]),
+        Outcome(task_id="task-0", success=False, fault="agent_fault"),
+        Outcome(task_id="task-1", success=False, fault="context_overflow"),
+    ]
+    table = pass_table(rows, ks=(1, 2, 3))
+    assert (table.tasks, table.trials, table.faults) == (2, 4, 2)
+    assert table.pass_[1].value == table.pass_[2].value == 100
+    assert table.counted == {1: 1, 2: 1}
+    assert 3 not in table.pass_
+
+
+def test_tasks_with_too_few_trials_are_left_out_of_that_k_only() -> None:
+    table = pass_table(results([[True, True], [False]]), ks=(1, 2))
+    assert table.counted == {1: 2, 2: 1}
+    assert table.pass_[1].value == 50
+    assert table.pass_[2].value == 100
+
+
+def test_no_results_make_an_empty_table() -> None:
+    table = pass_table([])
+    assert (table.tasks, table.trials, table.faults, dict(table.pass_)) == (0, 0, 0, {})
+
+
+def test_a_difference_between_equal_arms_is_nothing_as_far_as_so_few_tasks_can_tell() -> None:
+    rows = results([[True, False], [False, False], [True, True]])
+    difference = paired_difference(rows, rows)
+    assert difference is not None
+    assert difference.value == 0
+    assert difference.high == -difference.low == pytest.approx(100 * (1 - 0.05 ** (1 / 3)))
+
+
+@pytest.mark.parametrize("tasks", [1, 10, 100])
+@pytest.mark.parametrize("success", [True, False])
+def test_tasks_that_all_end_alike_leave_the_doubt_of_their_number(tasks, success) -> None:
+    """The bound is where seeing no task end otherwise gets a chance of 5%."""
+    interval = pass_table(results([[success] * 2] * tasks), ks=(2,)).pass_[2]
+    assert interval.value == (100 if success else 0)
+    far = interval.low if success else 100 - interval.high
+    assert (far / 100) ** tasks == pytest.approx(0.05)
+    assert (interval.high if success else interval.low) == interval.value
+
+
+def test_a_share_that_is_the_same_in_every_task_is_not_certain() -> None:
+    interval = pass_table(results([[True, False]] * 20), ks=(1,)).pass_[1]
+    assert interval.value == 50
+    assert 50 - interval.low == interval.high - 50 == pytest.approx(50 * (1 - 0.05 ** (1 / 20)))
+
+
+def test_pairing_cancels_the_difficulty_of_tasks() -> None:
+    before = results([[n % 2 == 0] * 10 for n in range(40)])
+    after = results([[n % 2 == 0] * 9 + [True] for n in range(40)])
+    difference = paired_difference(after, before)
+    apart = pass_table(before, ks=(1,)).pass_[1]
+    assert difference is not None
+    assert difference.value == pytest.approx(5)
+    assert difference.low > 0
+    assert difference.high - difference.low < (apart.high - apart.low) / 5
+
+
+@given(full_tables)
+def test_a_difference_turns_its_sign_with_the_arms(table: list[list[bool]]) -> None:
+    other = [[not success for success in trials] for trials in table]
+    forth = paired_difference(results(table), results(other), 2, resamples=10)
+    back = paired_difference(results(other), results(table), 2, resamples=10)
+    assert forth is not None
+    assert back is not None
+    assert forth.value == pytest.approx(-back.value)
+
+
+def test_arms_without_a_common_task_have_no_difference() -> None:
+    one = [Outcome(task_id="a", success=True)]
+    other = [Outcome(task_id="b", success=True)]
+    assert paired_difference(one, other) is None
+    assert paired_difference(one, one, 2) is None
+
+
+def test_episodes_become_outcomes_with_the_name_of_their_fault() -> None:
+    task = Task(id="t", domain="d", split="test", scenario=Scenario(reason=""), world={})
+    trajectory = Trajectory(
+        id="x", task_id="t", trial=0, policy="p", seed=0, messages=(), ended="user_fault"
+    )
+    episode = Episode(
+        task=task, trajectory=trajectory, grade=Grade(success=False), score=Score(success=False)
+    )
+    assert outcomes([episode]) == [Outcome(task_id="t", success=False, fault="user_fault")]

@@ -1,0 +1,44 @@
+"""Results from a file: aligned by task, voids apart, and a clear word where there are none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import RunError
+from harness.study.results_file import parse_results, read_results
+
+
+def test_seeds_with_other_test_tasks_are_aligned_by_id(made_up: Any) -> None:
+    document = made_up({"sft": 0.5}, seeds=2, tasks=3)
+    rows = [row for row in document["rows"] if row["arm"] == "sft"]
+    rows[1]["tasks"] = ["task-2", "task-9", "task-0"]
+    rows[0]["outcomes"], rows[1]["outcomes"] = ["1", "0", "1"], ["0", "1", "1"]
+    found = parse_results(document, "made up").passes("sft", 1, [0, 1])
+    nan = float("nan")
+    assert np.array_equal(found, [[100, 0, 100, nan], [100, nan, 0, 100]], equal_nan=True)
+
+
+def test_a_void_is_no_result_of_its_arm(made_up: Any) -> None:
+    document = made_up({"sft": 0.5}, seeds=1)
+    document["rows"].append({"seed": 0, "arm": "targeted", "void": "nothing to learn"})
+    found = parse_results(document, "made up")
+    assert list(found.arms) == ["sft"]
+    assert [row.void for row in found.voids] == ["nothing to learn"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"study": {}, "rows": 1}', '{"rows": [{}]}'])
+def test_a_file_of_something_else_is_said_to_hold_no_results(tmp_path: Path, text: str) -> None:
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(RunError, match="holds no results"):
+        read_results(tmp_path / "results.json")
+
+
+def test_a_damaged_row_is_named(tmp_path: Path, made_up: Any) -> None:
+    document = made_up({"sft": 0.5}, seeds=1)
+    document["rows"][1]["outcomes"] = 7
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    with pytest.raises(RunError, match="outcomes"):
+        read_results(tmp_path / "results.json")

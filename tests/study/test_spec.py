@@ -1,0 +1,112 @@
+"""What a study file may say, and the order it is run in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.study.spec import SHARED, Study, Turn, parse_study
+
+TABLE: dict[str, Any] = {
+    "title": "t",
+    "seeds": [0, 1],
+    "settings": {"preset": "quick", "domain": "weather", "rewards": {"length": 0.5}},
+    "arms": {
+        "sft": {},
+        "targeted": {"trains": "targeted"},
+        "continued": {
+            "trains": "demonstrations",
+            "as_long_as": "targeted",
+            "budget": "sft.cpu_seconds",
+        },
+        "plain": {
+            "trains": "targeted",
+            "group": "ablation",
+            "seeds": 1,
+            "settings": {"rewards": {"length": 0.0}},
+        },
+        "longer": {"trains": "targeted", "after": "targeted", "group": "ablation"},
+    },
+}
+
+
+def study(**changes: Any) -> Study:
+    return parse_study({**TABLE, **changes}, "study.toml")
+
+
+def arms(**changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {**TABLE["arms"], **changes}
+
+
+def names(turns: list[Turn]) -> list[str]:
+    return [f"{turn.arm}{turn.seed}" for turn in turns]
+
+
+def test_main_arms_of_each_seed_come_before_any_ablation() -> None:
+    assert names(study().turns()) == [
+        "shared0", "sft0", "targeted0", "continued0",
+        "shared1", "sft1", "targeted1", "continued1",
+        "plain0", "longer0", "longer1",
+    ]  # fmt: skip
+
+
+def test_chosen_arms_bring_what_they_need() -> None:
+    found = study().turns(seeds=[1], arms=["longer", "continued"])
+    assert names(found) == ["shared1", "targeted1", "continued1", "longer1"]
+
+
+def test_what_the_clock_decides_about_runs_alone() -> None:
+    timed = [turn.arm for turn in study().turns(seeds=[0]) if study().is_timed(turn)]
+    assert timed == [SHARED, "continued"]
+
+
+def test_an_arm_changes_what_it_names_and_nothing_else() -> None:
+    own, shared = study().config("plain", 1), study().config(SHARED, 1)
+    assert (own.rewards["length"], shared.rewards["length"]) == (0.0, 0.5)
+    assert {**own.rewards, "length": 0.5} == shared.rewards
+    assert own.seed == 1
+    assert not own.control
+
+
+def test_what_an_arm_has_no_use_for_is_left_out_of_its_settings() -> None:
+    tables = {"grpo": {"steps": 3}, "sft": {"max_steps": 7}}
+    found = study(
+        settings={**TABLE["settings"], "options": tables},
+        arms=arms(imitated={"trains": "targeted", "settings": {"trainer": "sft"}}),
+    )
+    assert found.config("targeted", 0).options["grpo"]["steps"] == 3
+    own = found.config("imitated", 0)
+    assert "grpo" not in own.options
+    assert own.options["sft"]["max_steps"] == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, "no key 'sedes'"),
+        ({"seeds": []}, "seeds"),
+        ({"arms": arms(sft={"trians": "targeted"})}, "no key 'trians'"),
+        ({"arms": arms(sft={"trains": "everything"})}, "trains"),
+        ({"arms": arms(sft={"after": "longer"})}, "comes later"),
+        ({"arms": arms(sft={"after": "nobody"})}, "no arm 'nobody'"),
+        ({"arms": arms(sft={"as_long_as": "targeted"})}, "go together"),
+        ({"arms": arms(shared={})}, "cannot be called 'shared'"),
+        ({"arms": arms(last={"after": "plain", "group": "ablation"})}, "more seeds"),
+        ({"arms": arms(rl={"trains": "targeted", "start": "base"})}, "begins at the SFT"),
+        ({"arms": arms(c={"trains": "untargeted", "settings": {"rounds": 2}})}, "no rounds"),
+        ({"arms": arms(c={"trains": "untargeted", "own_tasks": True})}, "own_tasks is for"),
+        ({"comparisons": [{"arm": "targetd", "against": "sft"}]}, "no arm 'targetd'"),
+    ],
+)
+def test_a_study_that_cannot_be_run_says_where(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        study(**changes)
+
+
+def test_an_unknown_seed_or_arm_is_named() -> None:
+    with pytest.raises(ConfigError, match="no seed '7'"):
+        study().turns(seeds=[7])
+    with pytest.raises(ConfigError, match="no arm 'targetted'") as error:
+        study().turns(arms=["targetted"])
+    assert "'targeted'" in error.value.hint
