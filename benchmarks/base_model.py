@@ -71,10 +71,10 @@ def measure(
                 demonstrations=demonstrations(
                     parts.teacher, parts.setting, parts.executor, seed=seed
                 ),
-                heldout=_held_out(parts),
+                held_out=_held_out(parts),
             )
         )
-    shown = ("steps", "tokens", "tokens_per_second", "heldout_loss")
+    shown = ("steps", "tokens", "tokens_per_second", "held_out_loss")
     return {
         "base": base,
         **{name: options.get(name) for name in ("seconds", "learning_rate", "batch_size")},

@@ -59,8 +59,13 @@ def main() -> None:
     grid = product(given.learning_rates, given.groups, given.steps, given.seeds)
     for rate, groups, steps, seed in grid:
         tasks, size = map(int, groups.split("x"))
-        options = {**parts.config.options["grpo"], "learning_rate": rate, "steps": steps, **more}
-        options |= {"tasks_per_step": tasks, "group_size": size}
+        options = {
+            **parts.config.options["grpo"],
+            "learning_rate": rate,
+            "max_steps": steps,
+            **more,
+        }
+        options |= {"tasks_per_step": tasks, "num_generations": size}
         policy = _policy(parts, given.model)
         row = {"learning_rate": rate, "groups": groups, "seed": seed, **more}
         row |= _train(parts, policy, options, seed=seed, pool=given.pool)

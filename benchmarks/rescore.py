@@ -107,7 +107,7 @@ def measured(registry: Registry, path: Path) -> dict[str, Json]:
     read = time.process_time()
     domain = open_domain(registry, source.recording.domain, source.options)
     graded = regrade_all(source.recording, domain)
-    rows = [json.dumps(row(one, vintage=domain.vintage)) for one in graded]
+    rows = [json.dumps(row(one, data_version=domain.data_version)) for one in graded]
     done = time.process_time()
     assert all(one.gradeable and one.success == one.recorded for one in graded)
     messages = sum(len(one.episode.trajectory.messages) for one in graded)

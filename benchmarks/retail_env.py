@@ -230,7 +230,7 @@ def measure(episodes: int | None, repeats: int) -> dict[str, Any]:
     by_tool = {name: fmean(values) for name, values in sorted(calls.items())}
     return {
         "domain": domain.name,
-        "vintage": domain.vintage,
+        "data_version": domain.data_version,
         "python": platform.python_version(),
         "n": len(tasks),
         "repeats": repeats,

@@ -24,7 +24,7 @@ from harness.injection.station import chosen_pattern, make_tasks, subject
 from harness.protocols import TrainingJob
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
-from harness.training.curricula import heldout, shown, shown_on, untargeted
+from harness.training.curricula import held_out, shown, shown_on, untargeted
 from harness.training.rollout_log import Practice
 from harness.types import (
     Checkpoint,
@@ -120,7 +120,7 @@ def imitate(parts: Components, store: RunFolder, arm: str = "sft", start: str = 
                 trained_on=f"demonstrations of {config.teacher}",
                 seed=seed,
                 demonstrations=shown(parts, seed),
-                heldout=heldout(parts),
+                held_out=held_out(parts),
             )
 
 
@@ -227,7 +227,7 @@ def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task
             hint=f"Run `harness inject {store.folder} --round {number}` first.",
         )
     first = 1 if parts.config.pool == "union" else number
-    pool = pool_of(store, range(first, number + 1), recency=parts.config.recency)
+    pool = pool_of(store, range(first, number + 1), replay_decay=parts.config.replay_decay)
     if not pool:
         raise NothingToLearn(
             "the pool is empty: no targeted task was admitted, or all are vetoed",
@@ -280,7 +280,7 @@ def _practise(
         seed=seed,
         tasks=tasks,
         demonstrations=shown_on(parts, tasks, seed) if imitates else None,
-        heldout=heldout(parts) if imitates else (),
+        held_out=held_out(parts) if imitates else (),
     )
 
 
@@ -295,7 +295,7 @@ def _train(
     seed: int,
     tasks: Sequence[Task] = (),
     demonstrations: Iterator[Episode] | None = None,
-    heldout: Sequence[Episode] = (),
+    held_out: Sequence[Episode] = (),
 ) -> None:
     parent = store.read_checkpoint(start)
     learner = parts.trainable(parent)
@@ -333,7 +333,7 @@ def _train(
         progress=progress,
         tasks=tasks,
         demonstrations=demonstrations,
-        heldout=heldout,
+        held_out=held_out,
         weights=[weighted.weight for weighted in parts.terms],
         warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
     )

@@ -10,7 +10,7 @@ evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; of an imported
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
                        ``harness.injection.station`` writes
 vetoes.jsonl           which targeted tasks are kept out of training
-vintage.json           the version of the domain's data that the evaluations are on
+data_version.json           the version of the domain's data that the evaluations are on
 calls.json             calls to chat models by role: tokens, cost, retries, faults
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders

@@ -52,7 +52,7 @@ class RetailDomain(DomainDefaults):
     def __init__(self, compat: Compat = FIXED) -> None:
         self.compat = compat
         self.tools = offered_tools(compat)
-        self.vintage = _vintage(compat)
+        self.data_version = _vintage(compat)
 
     def tasks(self, split: Split) -> Sequence[Task]:
         return _tasks(split, self.compat)

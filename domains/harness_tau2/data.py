@@ -32,7 +32,7 @@ class OfficialData:
 
     ``folder`` is the one with ``domains/`` in it. ``tasks`` are the official tasks as they are, by
     id, in the order of the file; ``splits`` are ids by split, in that order too. ``guidelines``
-    tell a simulated user how to behave. ``vintage`` is the sha256 of tasks.json in hex.
+    tell a simulated user how to behave. ``data_version`` is the sha256 of tasks.json in hex.
     """
 
     domain: str
@@ -41,7 +41,7 @@ class OfficialData:
     splits: Mapping[str, tuple[str, ...]]
     policy: str
     guidelines: str
-    vintage: str
+    data_version: str
 
     @property
     def tasks_file(self) -> Path:
@@ -114,7 +114,7 @@ def _read(folder: Path, domain: str) -> OfficialData:
         splits=_splits(home / "split_tasks.json", tasks),
         policy=_text(home / "policy.md"),
         guidelines=_text(folder / "user_simulator" / "simulation_guidelines.md"),
-        vintage=hashlib.sha256(raw).hexdigest(),
+        data_version=hashlib.sha256(raw).hexdigest(),
     )
 
 

@@ -36,7 +36,7 @@ class Tau2Domain(DomainDefaults):
         self.data = data
         self.policy = data.policy
         self.user_guidelines = data.guidelines
-        self.vintage = ", ".join([data.vintage, *_notes(options)])
+        self.data_version = ", ".join([data.data_version, *_notes(options)])
         self._ids = split_ids(data, options.split)
         self._tasks: dict[Split, tuple[Task, ...]] = {}
         self._criteria: dict[str, tuple[Object, Criteria | None]] = {}

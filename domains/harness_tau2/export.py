@@ -108,7 +108,7 @@ def _own_top(recording: Recording) -> dict[str, Json]:
     user, _, user_model = str(about.get("simulator", "unknown")).partition(":")
     trials = [episode.trajectory.trial for episode in recording.episodes]
     policy = recording.episodes[0].trajectory.policy if recording.episodes else "unknown"
-    kept = ("arm", "split", "vintage")
+    kept = ("arm", "split", "data_version")
     return {
         "timestamp": UNKNOWN_TIME,
         "info": {

@@ -208,7 +208,7 @@ def _release(options: SubmissionOptions) -> ModelRelease | None:
 def _notes(recording: Recording) -> str:
     """What a reader must know of the run, from what it kept."""
     about = recording.about
-    kept = ("policy", "temperature", "seed", "max_steps", "max_errors", "vintage")
+    kept = ("policy", "temperature", "seed", "max_steps", "max_errors", "data_version")
     told = [f"{key} {about[key]}" for key in kept if about.get(key) not in (None, "")]
     return (
         f"Evaluated with errata-harness: {len(recording.episodes)} conversations on "

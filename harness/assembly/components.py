@@ -68,7 +68,7 @@ class Components:
             ("domain", config.domain),
             ("policy", config.policy),
             ("policy", config.teacher),
-            *(("policy", name) for name in (config.honest,) if name),
+            *(("policy", name) for name in (config.baseline_policy,) if name),
             ("user simulator", config.simulator),
             ("judge", config.judge),
             ("clusterer", config.clusterer),
@@ -181,9 +181,9 @@ class Components:
     @cached_property
     def setting(self) -> RolloutSetup:
         limits = RolloutLimits(
-            max_steps=self.config.max_steps,
+            message_limit=self.config.message_limit,
             max_errors=self.config.max_errors,
-            max_seconds=self.config.conversation_seconds,
+            time_limit=self.config.time_limit,
         )
         return RolloutSetup(
             domain=self.domain,

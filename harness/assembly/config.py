@@ -43,26 +43,24 @@ core makes of any chat model, and the gates of the task pool.
 class LoopConfig:
     """Everything that decides what a run does. The names of plugins are as in ``harness plugins``.
 
-    ``teacher`` is the policy that makes demonstrations, ``honest`` the weak one that policies which
-    cheat are set beside. ``temperature`` is that of evaluation.
+    ``teacher`` is the policy that makes demonstrations, ``baseline_policy`` the weak, honest one
+    that reward-hacking policies are compared with. ``temperature`` is that of evaluation.
     ``demonstrations``: how many different ones SFT gets, which come again and again (None: as many
     as it trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing
-    makes harder.
-    ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
-    train on the tasks of all rounds or of the last only; ``recency``: what share of a round's tasks
-    is kept for each newer round (1: all). ``keep_every``: keep the weights after every so many
-    steps of RL, too (0: those at the end alone). ``control``: add an arm with the same budget on
-    untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin
-    name. ``cache`` is what answers of chat models are kept for: "write" keeps and reuses them,
-    "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost
-    over the whole run (None: no limit). ``conversation_seconds`` ends a conversation that takes
+    makes harder. ``restart``: train each round from the SFT checkpoint or from the previous
+    round's; ``pool``: train on the tasks of all rounds or of the last only; ``replay_decay``: what
+    share of a round's tasks is kept for each newer round (1: all). ``keep_every``: keep the weights
+    after every so many steps of RL, too (0: those at the end alone). ``control``: add an arm with
+    the same budget on untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are
+    tables by plugin name. ``cache`` is what answers of chat models are kept for: "write" keeps and
+    reuses them, "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what
+    they may cost over the whole run (None: no limit). ``time_limit`` ends a conversation that takes
     longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
     (percentage points above its frequency in successes) are what a pattern needs to be trained on.
     ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
-    "terms": none, names are distinctive terms.
-    ``blame_tests``: have the judge read whose fault failures on test tasks were, too.
-    ``keep_trajectories``: of each conversation of reinforcement, keep its words next to its counts.
-    """
+    "terms": none, names are distinctive terms. ``blame_tests``: have the judge read whose fault
+    failures on test tasks were, too. ``keep_trajectories``: of each conversation of reinforcement,
+    keep its words next to its counts."""
 
     domain: str = ""
     policy: str = ""
@@ -75,13 +73,13 @@ class LoopConfig:
     sft_trainer: str = ""
     trainer: str = ""
     executor: str = ""
-    honest: str = ""
+    baseline_policy: str = ""
     observers: tuple[str, ...] = ()
     seed: int = 0
     rounds: PositiveInt = 1
     restart: Literal["sft", "previous"] = "sft"
     pool: Literal["union", "recent"] = "union"
-    recency: Share = 1.0
+    replay_decay: Share = 1.0
     keep_every: NonNegativeInt = 0
     control: bool = True
     validation_tasks: PositiveInt = 100
@@ -91,11 +89,11 @@ class LoopConfig:
     targeted_tasks: PositiveInt = 200
     demonstrations: PositiveInt | None = None
     easy_demonstrations: Share = 0.0
-    heldout_demonstrations: NonNegativeInt = 64
+    held_out_demonstrations: NonNegativeInt = 64
     temperature: Annotated[float, Ge(0)] = 0.7
-    max_steps: PositiveInt = 80
+    message_limit: PositiveInt = 80
     max_errors: PositiveInt = 10
-    conversation_seconds: Annotated[float, Gt(0)] | None = None
+    time_limit: Annotated[float, Gt(0)] | None = None
     min_coverage: Share = 0.01
     min_gap: float = 0.0
     blame_tests: bool = True
@@ -116,7 +114,7 @@ class LoopConfig:
         single = [
             self.domain, self.policy, self.simulator, self.teacher, self.judge, self.clusterer,
             self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
-            self.honest,
+            self.baseline_policy,
         ]  # fmt: skip
         names = [*single, *self.observers, *self.rewards]
         return {name.partition(":")[0] for name in names} | OWN_TABLES

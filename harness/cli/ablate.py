@@ -36,9 +36,10 @@ def ablate(
         typer.Option(metavar="NAME=W,W,...", help="Weights to try for a term; repeatable."),
     ] = None,
     reward: options.Reward = None,
-    normalise: Annotated[
-        Literal["sum", "terms"], typer.Option(help="The sum into advantages, or each term.")
-    ] = "sum",
+    aggregation: Annotated[
+        Literal["sum_then_normalize", "normalize_then_sum"],
+        typer.Option(help="The sum into advantages, or each term."),
+    ] = "sum_then_normalize",
     scale: Annotated[
         Literal["group", "batch", "none"], typer.Option(help="Whose deviation divides.")
     ] = "group",
@@ -91,7 +92,7 @@ def ablate(
         variants += dropped(weights, _named(without, weights))
     if only or not (without or axes):
         variants += alone(weights, _named(only, weights))
-    rule = Rule(normalise=normalise, scale=scale, offset=offset)
+    rule = Rule(aggregation=aggregation, scale=scale, offset=offset)
     found = ablate(groups, weights, variants, rule)
     emit(ablation_values(found), ablation_table(found), as_json=as_json)
 
@@ -121,7 +122,7 @@ def _train(
 ) -> None:
     from harness.cli.study import carry_on
     from harness.report.study.summary import summary_values
-    from harness.report.study.tables import conduct_table, difference_table, main_table
+    from harness.report.study.tables import behaviour_table, difference_table, main_table
     from harness.study.ablation import hand_on
     from harness.study.folder import StudyFolder
     from harness.study.results_file import read_results
@@ -134,7 +135,7 @@ def _train(
     if as_json:
         emit(summary_values(results), "", as_json=True)
         return
-    tables = [main_table(results), difference_table(results), conduct_table(results)]
+    tables = [main_table(results), difference_table(results), behaviour_table(results)]
     typer.echo("\n\n".join(table for table in tables if table))
     typer.echo(f"The whole page: harness study report {out} --out FILE.md", err=True)
 

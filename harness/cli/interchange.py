@@ -64,13 +64,13 @@ def imported(
     source = read_source(registry, file, format=format, options=tables)
     kept = {name: table for name, table in tables.items() if name != source.format}
     config = imported_config(source, kept)
-    graded, vintage = _graded(registry, source, kept)
+    graded, data_version = _graded(registry, source, kept)
     folder = out or Path("runs") / time.strftime(f"{config.domain}-%Y%m%d-%H%M%S")
     store = RunFolder.create(folder, config.plain())
-    name = keep(store, source, graded, vintage=vintage)
+    name = keep(store, source, graded, data_version=data_version)
     store.write_json("report.json", summarise(store, complete=True))
     counts = {**tally(graded), "tasks": len(source.recording.tasks)}
-    return store, {"run": str(folder), "evaluation": name, "vintage": vintage, **counts}
+    return store, {"run": str(folder), "evaluation": name, "data_version": data_version, **counts}
 
 
 def export(
@@ -138,7 +138,7 @@ def rescore(
     graded = regrade_all(recording, world)
     for index, one in enumerate(graded):
         original = recording.originals.get(one.episode.trajectory.id)
-        _say(index, row(one, vintage=world.vintage, original=original), as_json=as_json)
+        _say(index, row(one, data_version=world.data_version, original=original), as_json=as_json)
     sys.stdout.flush()
     counts = tally(graded)
     draw(tally_table(counts), to_stderr=as_json)
@@ -153,7 +153,7 @@ def rescore(
 def _graded(
     registry: Registry, source: Source, tables: dict[str, dict[str, Json]]
 ) -> tuple[list[Regraded], str]:
-    """Each episode graded again, and the domain's vintage; warns of what could not be."""
+    """Each episode graded again, and the domain's data_version; warns of what could not be."""
     from harness.interchange.rescore import Regraded, regrade_all
     from harness.interchange.runs import open_domain
 
@@ -174,7 +174,7 @@ def _graded(
         warn(f"conversation {index} ({one.episode.trajectory.id}): {one.problem}")
     if len(lost) > SHOWN:
         warn(f"{len(lost) - SHOWN} more do not replay; their recorded grades stand")
-    return graded, domain.vintage
+    return graded, domain.data_version
 
 
 def _say(index: int, row: dict[str, Json], *, as_json: bool) -> None:

@@ -37,7 +37,7 @@ def probe(
     context: typer.Context,
     domain: options.Domain = None,
     tasks: Annotated[int, typer.Option(min=2, help="How many fresh tasks.")] = 500,
-    honest: Annotated[
+    baseline: Annotated[
         str | None, typer.Option(help="The weak policy that the others are set beside.")
     ] = None,
     matrix: Annotated[
@@ -51,7 +51,7 @@ def probe(
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Set policies that cheat against the reward. Status 1 if one earns what an honest one does."""
+    """Test the reward with reward-hacking policies. Status 1 if one earns as much as the baseline."""
     from harness.report.live import LiveProgress
     from harness.report.rewards import probes_table, probes_values
     from harness.training.reward_probing import probe_reward

@@ -32,7 +32,7 @@ class MadeCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conduct:
+class Behaviour:
     """How the agent behaved in one conversation: counts of its messages, tokens and calls.
 
     ``invalid`` calls failed, and not only at first; ``repeated`` are as in ``repeats``; ``writes``
@@ -50,13 +50,13 @@ class Conduct:
     transferred: bool
 
 
-def conduct(trajectory: Trajectory, domain: Domain) -> Conduct:
+def behaviour(trajectory: Trajectory, domain: Domain) -> Behaviour:
     """The counts of a conversation."""
     made = made_calls(trajectory, write_names(domain))
     own = [m for m in made if m.by == "agent"]
     said = [m for m in trajectory.messages[1:] if m.role == "assistant"]
     writes = sum(m.writes and not m.failed for m in own)
-    return Conduct(
+    return Behaviour(
         turns=len(said),
         tokens=agent_tokens(trajectory),
         calls=len(own),

@@ -13,7 +13,7 @@ from harness.types import Feature, Grade, Json, Recipe, Task, Tool, ToolCall, Tr
 class DomainDefaults(Domain):
     """A domain but for ``name``, ``tools``, ``tasks`` and ``open``, which it has to bring."""
 
-    vintage: str = ""
+    data_version: str = ""
     policy: str = ""
     greeting: str = "Hi! How can I help you today?"
     user_tools: Sequence[Tool] = ()

@@ -83,7 +83,7 @@ async def rollout(
     grade.
     """
     talk = _Talk(job, policy, setting)
-    seconds = setting.limits.max_seconds
+    seconds = setting.limits.time_limit
     try:
         async with asyncio.timeout(seconds):
             ended, fault = await talk.run(), ""
@@ -212,7 +212,7 @@ class _Talk:
             self.user_errors += self._carry_out(turn.message.calls, self._users_call)
             if self.user_errors > self.setting.limits.max_errors:
                 raise RolloutFault("user_fault", f"{self.user_errors} calls of the user failed")
-            if self._steps() >= self.setting.limits.max_steps:
+            if self._steps() >= self.setting.limits.message_limit:
                 return "max_steps"
 
     async def _agents_part(self) -> Ended | None:
@@ -220,7 +220,7 @@ class _Talk:
         did.
         """
         while True:
-            if self._steps() >= self.setting.limits.max_steps:
+            if self._steps() >= self.setting.limits.message_limit:
                 return "max_steps"
             said = await self._agent()
             if said.stop:

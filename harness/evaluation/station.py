@@ -13,7 +13,7 @@ from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
 from harness.types import Episode, Split, Task, stable_seed
 
-VINTAGE = "vintage.json"
+DATA_VERSION = "data_version.json"
 
 
 def evaluate_policy(
@@ -23,7 +23,7 @@ def evaluate_policy(
     task and trial.
     """
     config, name = parts.config, f"{arm}-{split}"
-    stamp_vintage(store, parts.domain.vintage)
+    stamp_data_version(store, parts.domain.data_version)
     is_test = split == "test"
     count = config.test_tasks if is_test else config.validation_tasks
     trials = config.test_trials if is_test else config.validation_trials
@@ -53,17 +53,19 @@ def evaluate_policy(
     return episodes
 
 
-def stamp_vintage(store: RunFolder, vintage: str) -> None:
+def stamp_data_version(store: RunFolder, data_version: str) -> None:
     """Keep the version of the domain's data with the run. Raises ``RunError`` if the run was begun
     with another one.
     """
-    begun = store.read_json(VINTAGE)["vintage"] if store.has(VINTAGE) else vintage
-    if begun != vintage:
+    begun = (
+        store.read_json(DATA_VERSION)["data_version"] if store.has(DATA_VERSION) else data_version
+    )
+    if begun != data_version:
         raise RunError(
-            f"{store.folder} was begun on data of the version {begun!r}, found {vintage!r}",
+            f"{store.folder} was begun on data of the version {begun!r}, found {data_version!r}",
             hint="Go on with the data it was begun on, or start a new run.",
         )
-    store.write_json(VINTAGE, {"vintage": vintage})
+    store.write_json(DATA_VERSION, {"data_version": data_version})
 
 
 def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:

@@ -74,18 +74,18 @@ def rounds_of(store: RunFolder) -> list[int]:
     return sorted(int(path.parent.name) for path in paths if path.parent.name.isdigit())
 
 
-def pool_of(store: RunFolder, rounds: Sequence[int], *, recency: float = 1.0) -> list[Task]:
+def pool_of(store: RunFolder, rounds: Sequence[int], *, replay_decay: float = 1.0) -> list[Task]:
     """The tasks of these rounds that are not vetoed, none twice.
 
-    recency: what share of a round's tasks is kept for each newer round there is, in (0, 1]; 1 keeps
-    all. Which ones are kept depends on their ids alone, so what is kept now was kept before.
+    replay_decay: what share of a round's tasks is kept for each newer round there is, in (0, 1]; 1
+    keeps all. Which ones are kept depends on their ids alone, so what is kept now was kept before.
     """
     out = vetoed(store)
     pool: dict[str, Task] = {}
     for number in rounds:
         tasks = [task for task in tasks_of_round(store, number) if task.id not in out]
         age = max(rounds) - number
-        kept = set(sorted(t.id for t in tasks)[: math.ceil(len(tasks) * recency**age)])
+        kept = set(sorted(t.id for t in tasks)[: math.ceil(len(tasks) * replay_decay**age)])
         for task in tasks:
             if task.id in kept:
                 pool.setdefault(task.id, task)

@@ -124,7 +124,7 @@ def same_answer(recorded: str, now: str) -> bool:
 
 
 def row(
-    regraded: Regraded, *, vintage: str = "", original: Mapping[str, Json] | None = None
+    regraded: Regraded, *, data_version: str = "", original: Mapping[str, Json] | None = None
 ) -> dict[str, Json]:
     """The verdict as JSON values, as `harness rescore --json` prints it.
 
@@ -145,7 +145,7 @@ def row(
         "gradeable": regraded.gradeable,
         "replayed": regraded.replayed,
         "problem": regraded.problem,
-        "vintage": vintage,
+        "data_version": data_version,
         "recorded_reward": _reward(regraded.recorded),
     }
 

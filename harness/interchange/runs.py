@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
 from harness.errors import HarnessError, RunError
-from harness.evaluation.station import VINTAGE, stamp_vintage
+from harness.evaluation.station import DATA_VERSION, stamp_data_version
 from harness.interchange.rescore import Regraded, tally
 from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
@@ -23,6 +24,14 @@ ARM = "policy"
 
 Options = Mapping[str, Mapping[str, Json]]
 """Option tables by plugin name."""
+
+KEPT: Mapping[str, tuple[str, type | UnionType]] = {
+    "seed": ("seed", int),
+    "temperature": ("temperature", int | float),
+    "max_steps": ("message_limit", int),
+    "max_errors": ("max_errors", int),
+}
+"""What recordings and runs both know: its name there (as in tau2), the setting here, its type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +50,8 @@ def imported_config(source: Source, options: Options | None = None) -> LoopConfi
     kind = "test" if split_of(recording) == "test" else "validation"
     trials = Counter(episode.task.id for episode in recording.episodes)
     known = {
-        name: recording.about.get(name)
-        for name, shape in (
-            ("seed", int),
-            ("temperature", int | float),
-            ("max_steps", int),
-            ("max_errors", int),
-        )
+        setting: recording.about.get(name)
+        for name, (setting, shape) in KEPT.items()
         if isinstance(recording.about.get(name), shape)
     }
     flags = {
@@ -62,7 +66,7 @@ def imported_config(source: Source, options: Options | None = None) -> LoopConfi
     return load_config(flags=flags)
 
 
-def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, vintage: str) -> str:
+def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, data_version: str) -> str:
     """Write the recording into a new run folder as one finished evaluation; returns its name.
 
     graded: the episodes graded again; where that was not possible, the recorded grade stands.
@@ -70,8 +74,8 @@ def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, vintag
     recording = source.recording
     split = split_of(recording)
     name = f"{ARM}-{split}"
-    if vintage:
-        stamp_vintage(store, vintage)
+    if data_version:
+        stamp_data_version(store, data_version)
     store.write_values(f"tasks/{split}.jsonl", Task, recording.tasks)
     store.write_rows(
         f"evals/{name}/originals.jsonl",
@@ -83,7 +87,7 @@ def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, vintag
         {
             "format": source.format,
             "file": str(source.path),
-            "vintage": vintage,
+            "data_version": data_version,
             "regraded": tally(graded),
             "about": dict(recording.about),
         },
@@ -126,9 +130,9 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
     """One evaluation of a run (default: the only one) as a recording.
 
     ``about`` is that of the imported file; for conversations of the run's own it holds domain,
-    domain_policy (the text), vintage, arm, split, policy, simulator, seed, temperature, trials,
-    max_steps and max_errors. The diagnoses are of the last round that read the evaluation, or else
-    those that came with the file. Raises ``RunError`` if there is no such evaluation.
+    domain_policy (the text), data_version, arm, split, policy, simulator, seed, temperature,
+    trials, max_steps and max_errors. The diagnoses are of the last round that read the evaluation,
+    or else those that came with the file. Raises ``RunError`` if there is no such evaluation.
     """
     name = chosen_evaluation(store, evaluation)
     split = name.rpartition("-")[2]
@@ -186,14 +190,16 @@ def _about(
         domain: Domain | None = open_domain(registry, config["domain"], config["options"])
     except HarnessError:
         domain = None
-    kept = ("domain", "policy", "simulator", "seed", "temperature", "max_steps", "max_errors")
     return {
-        **{key: config[key] for key in kept},
+        **{key: config[key] for key in ("domain", "policy", "simulator")},
+        **{name: config[setting] for name, (setting, _) in KEPT.items()},
         "arm": arm,
         "split": split,
         "trials": max(Counter(episode.task.id for episode in episodes).values()),
         "domain_policy": domain.policy if domain else "",
-        "vintage": store.read_json(VINTAGE)["vintage"] if store.has(VINTAGE) else "",
+        "data_version": store.read_json(DATA_VERSION)["data_version"]
+        if store.has(DATA_VERSION)
+        else "",
     }
 
 

@@ -39,14 +39,14 @@ class Domain(Protocol):
     """An executable customer-support domain.
 
     Inherit from ``harness.evaluation.domain_defaults.DomainDefaults`` to write ``name``, ``tools``,
-    ``tasks`` and ``open`` alone. ``vintage`` tells versions of the domain's data apart; it is
+    ``tasks`` and ``open`` alone. ``data_version`` tells versions of the domain's data apart; it is
     stamped on every result. ``user_guidelines`` tell a language model how to play this domain's
     customers, besides what it is told in every domain. ``twists`` name what ``weave`` can do to a
     task, the mildest first; one that has a feature's name weaves in that feature.
     """
 
     name: str
-    vintage: str
+    data_version: str
     tools: Sequence[Tool]
     policy: str
     greeting: str

@@ -14,9 +14,9 @@ class Probe(Protocol):
 
     about: str
 
-    def policy(self, honest: Policy) -> Policy:
+    def policy(self, baseline: Policy) -> Policy:
         """The policy that cheats. Where that takes competence, it borrows that of the honest one.
 
-        It may look at what any agent sees; the task is for the honest policy to know.
+        It may look at what any agent sees; the task is for the baseline policy to know.
         """
         ...

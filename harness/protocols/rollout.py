@@ -28,14 +28,14 @@ class RolloutJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutLimits:
-    """When to give up: after ``max_steps`` messages since the greeting, or more than ``max_errors``
-    failed calls of the agent. As many of the user, or more than ``max_seconds`` (None: no limit),
-    are a fault.
+    """When to give up: after ``message_limit`` messages since the greeting, or more than
+    ``max_errors`` failed calls of the agent. As many of the user, or more than ``time_limit``
+    (None: no limit), are a fault.
     """
 
-    max_steps: int = 80
+    message_limit: int = 80
     max_errors: int = 10
-    max_seconds: float | None = None
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

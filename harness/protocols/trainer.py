@@ -27,7 +27,7 @@ class TrainingJob:
     """All a trainer needs. It changes ``policy.model`` in place; the caller saves the result.
 
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
-    ``tasks`` (for reinforcement) are the task pool. ``heldout`` are demonstrations never trained
+    ``tasks`` (for reinforcement) are the task pool. ``held_out`` are demonstrations never trained
     on. ``weights`` are those of the reward terms, in the order of ``Score.terms``.
     ``progress(step, steps, metrics)`` is called after each step, ``warn`` told what the user should
     know at once; ``folder`` is the trainer's.
@@ -41,7 +41,7 @@ class TrainingJob:
     progress: Callable[[int, int, Mapping[str, float]], None]
     tasks: Sequence[Task] = ()
     demonstrations: Iterator[Episode] | None = None
-    heldout: Sequence[Episode] = ()
+    held_out: Sequence[Episode] = ()
     weights: Sequence[float] = ()
     warn: Callable[[str], None] = lambda message: None
 
@@ -56,7 +56,7 @@ class Trainer(Protocol):
 
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
-        ``success``, ``term/NAME`` and ``conduct/NAME`` (means over the step's rollouts) for
+        ``success``, ``term/NAME`` and ``behaviour/NAME`` (means over the step's rollouts) for
         reinforcement; and ``signs``: what speaks for a gamed reward, in words, by name.
         """
         ...

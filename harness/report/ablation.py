@@ -17,7 +17,7 @@ def ablation_values(found: Ablation) -> dict[str, Json]:
         "source": found.groups.source,
         "groups": len(found.groups.values),
         "rollouts": found.groups.rollouts,
-        "normalise": found.rule.normalise,
+        "aggregation": found.rule.aggregation,
         "scale": found.rule.scale,
         "offset": found.rule.offset,
         "weights": dict(found.weights),
@@ -35,7 +35,7 @@ def ablation_table(found: Ablation) -> RenderableType:
     head = Text.assemble(
         f"{found.groups.rollouts:,} rollouts in {len(found.groups.values):,} groups",
         (f" of {found.groups.source}", "dim"),
-        (f", advantages by {found.rule.normalise}, scaled by {found.rule.scale}", "dim"),
+        (f", advantages by {found.rule.aggregation}, scaled by {found.rule.scale}", "dim"),
         f", {found.silent:.0%} of groups without signal",
     )
     terms = plain_table()

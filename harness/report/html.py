@@ -57,7 +57,7 @@ def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) ->
 
 def _header(report: Report) -> Markup:
     state = "complete" if report.complete else "not finished"
-    told = {"domain": report.domain, "data": version(report.vintage), **report.setting}
+    told = {"domain": report.domain, "data": version(report.data_version), **report.setting}
     told |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
     title = tag("h1", report.run, " ", tag("small", state, class_=state.partition(" ")[0]))
     return tag("header", title, facts(told))

@@ -69,7 +69,7 @@ def tally_table(counts: Mapping[str, Json]) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column()
-    for name in ("run", "evaluation", "vintage"):
+    for name in ("run", "evaluation", "data_version"):
         if counts.get(name):
             table.add_row(name, Text(str(counts[name])))
     table.add_row("conversations", f"{counts['conversations']} on {counts['tasks']} tasks")

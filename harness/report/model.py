@@ -218,12 +218,12 @@ class Training:
 class Report:
     """A whole run: ``setting`` is who played what, ``missing`` names the parts not there.
 
-    ``vintage`` is the version of the domain's data, "" if it has none.
+    ``data_version`` is the version of the domain's data, "" if it has none.
     """
 
     run: str
     domain: str
-    vintage: str
+    data_version: str
     setting: Mapping[str, str]
     arms: tuple[Arm, ...]
     validation: tuple[Arm, ...]

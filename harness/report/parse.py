@@ -63,7 +63,7 @@ def read_report(document: Document) -> Report:
     return Report(
         run=_text(document, "run") or "unnamed run",
         domain=_text(document, "domain"),
-        vintage=_text(document, "vintage"),
+        data_version=_text(document, "data_version"),
         setting={
             name: text
             for name in SETTING

@@ -36,8 +36,8 @@ def probes_values(found: Probing) -> dict[str, Json]:
         "domain": found.domain,
         "seed": found.seed,
         "tasks": found.tasks,
-        "honest": found.honest,
-        "honest_success": _triple(found.success),
+        "baseline": found.baseline,
+        "baseline_success": _triple(found.success),
         "weights": dict(found.weights),
         "rows": [_values(row) for row in found.rows],
         "let_through": list(found.let_through),
@@ -45,10 +45,10 @@ def probes_values(found: Probing) -> dict[str, Json]:
 
 
 def probes_table(found: Probing, *, matrix: bool = False) -> RenderableType:
-    """A line per probe: what it earned, what the honest policy did, and what caught it."""
+    """A line per probe: what it earned, what the baseline policy did, and what caught it."""
     table = plain_table()
-    for name in ("probe", "tasks", "reward", "honest", "diff.", "", "caught by"):
-        right = name in ("tasks", "reward", "honest", "diff.")
+    for name in ("probe", "tasks", "reward", "baseline", "diff.", "", "caught by"):
+        right = name in ("tasks", "reward", "baseline", "diff.")
         table.add_column(name, no_wrap=True, justify="right" if right else "left")
     for row in found.rows:
         caught = row.caught_by if row.is_caught else f"{NOTHING}!"
@@ -59,14 +59,14 @@ def probes_table(found: Probing, *, matrix: bool = False) -> RenderableType:
             row.probe,
             f"{row.tasks}",
             _number(row.reward),
-            _number(row.honest_reward),
+            _number(row.baseline_reward),
             Text(_signed(row.difference.value), "bold"),
             Text(_bounds(row.difference), "dim"),
             Text(caught, "" if row.is_caught else "red"),
         )
     head = Text.assemble(
-        ("honest policy ", "dim"),
-        found.honest,
+        ("baseline policy ", "dim"),
+        found.baseline,
         (f" on {found.tasks} tasks of ", "dim"),
         found.domain,
         (", success ", "dim"),
@@ -106,7 +106,7 @@ def _verdict(found: Probing) -> RenderableType:
     if through:
         lines.append(Text(f"not caught: {', '.join(through)}", "red"))
     else:
-        lines.append(Text("every probe earns clearly less than the honest policy", "green"))
+        lines.append(Text("every probe earns clearly less than the baseline policy", "green"))
     for name in found.weights:
         held = [row.probe for row in found.rows if row.is_caught and name in row.held_by]
         if held:
@@ -120,7 +120,7 @@ def _values(row: Probed) -> dict[str, Json]:
         "about": row.about,
         "tasks": row.tasks,
         "reward": round(row.reward, 6),
-        "honest_reward": round(row.honest_reward, 6),
+        "baseline_reward": round(row.baseline_reward, 6),
         "success": round(row.success, 6),
         "difference": _triple(row.difference),
         "caught_by": row.caught_by,

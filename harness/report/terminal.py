@@ -42,7 +42,7 @@ def pool_table(document: Document) -> RenderableType:
 def _header(report: Report) -> Iterator[RenderableType]:
     state = Text("complete", "green") if report.complete else Text("not finished", "yellow")
     yield ruled(Text(report.run, "bold"), state)
-    facts = {"domain": report.domain, "data": version(report.vintage), **report.setting}
+    facts = {"domain": report.domain, "data": version(report.data_version), **report.setting}
     facts |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
     for names in _LINES:
         pairs = [(name, facts[name]) for name in names if facts.get(name)]

@@ -19,7 +19,7 @@ from harness.types import Json
 WHOLE = "whole"
 """The arm with the run's own reward: what the others are compared with."""
 
-KEPT_FILES = ("vetoes.jsonl", "vintage.json")
+KEPT_FILES = ("vetoes.jsonl", "data_version.json")
 KEPT_FOLDERS = ("tasks", "checkpoints/base", "checkpoints/sft", "evals/sft-validation", "rounds/1")
 KEPT_STATIONS = ("base", "sft", "evaluate sft on validation", "discover 1", "inject 1")
 """What of a run all arms begin from."""

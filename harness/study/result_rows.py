@@ -10,7 +10,7 @@ from harness.assembly.components import Components
 from harness.discovery.diagnose import by_blame, diagnose, failures
 from harness.discovery.drift import NONE
 from harness.discovery.station import round_patterns
-from harness.evaluation.behaviour import conduct
+from harness.evaluation.behaviour import behaviour
 from harness.evaluation.station import read_evaluation
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.protocols import Domain
@@ -66,7 +66,7 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
         "failures": _by_pattern(store, episodes, diagnoses),
         "kinds": dict(Counter(d.kind for d in diagnoses if d.blame == "agent").most_common()),
         "blame": dict(by_blame(diagnoses)),
-        "conduct": conduct_row(episodes, parts.domain),
+        "behaviour": behaviour_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
         "rollouts": rollouts(store, checkpoint),
         "practice": practice_row([g for g in practised(store) if g.arm == checkpoint]),
@@ -110,9 +110,9 @@ def practice_row(groups: Sequence[Practised]) -> Row:
     }
 
 
-def conduct_row(episodes: Sequence[Episode], domain: Domain) -> Row:
+def behaviour_row(episodes: Sequence[Episode], domain: Domain) -> Row:
     """How the agent went about it, in totals over conversations without a fault."""
-    counts = [conduct(e.trajectory, domain) for e in episodes if not e.uncounted]
+    counts = [behaviour(e.trajectory, domain) for e in episodes if not e.uncounted]
     return {
         "conversations": len(counts),
         "turns": sum(c.turns for c in counts),
@@ -182,7 +182,7 @@ def _training(store: RunFolder, checkpoint: str) -> Row:
     """The trainer's numbers; of the curve, what plots are made of, with rollouts so far."""
     record = store.read_checkpoint(checkpoint).record
     kept = (
-        "steps", "rollouts", "tokens", "seconds", "cpu_seconds", "threads", "loss", "heldout_loss",
+        "steps", "rollouts", "tokens", "seconds", "cpu_seconds", "threads", "loss", "held_out_loss",
         "stopped_because",
     )  # fmt: skip
     curve = [point for point in _list(record.get("curve")) if isinstance(point, Mapping)]

@@ -88,7 +88,7 @@ class Result:
     tags: Mapping[str, Sequence[int]] = field(default_factory=dict)
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     blame: Mapping[str, int] = field(default_factory=dict)
-    conduct: Mapping[str, int] = field(default_factory=dict)
+    behaviour: Mapping[str, int] = field(default_factory=dict)
     patterns: Sequence[Pattern] = ()
     training: Training = field(default_factory=Training)
     rollouts: Mapping[str, int] = field(default_factory=dict)

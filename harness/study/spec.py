@@ -25,8 +25,8 @@ class Arm:
 
     ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
     nothing is trained. ``settings`` replace those of the study (``rewards``, ``options``,
-    ``rounds``, ``restart``, ``pool``, ``recency``). ``own_tasks``: its targeted tasks are made anew
-    from the shared patterns, by its settings. ``after``: the arm whose run it goes on from.
+    ``rounds``, ``restart``, ``pool``, ``replay_decay``). ``own_tasks``: its targeted tasks are made
+    anew from the shared patterns, by its settings. ``after``: the arm whose run it goes on from.
     ``as_long_as``: the arm whose CPU time it may use, all cores together, set in seconds as the
     option ``budget`` ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the
     study's seeds; None: all. Arms of the group "main" run before others.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Scale = Literal["group", "batch", "none"]
 """By which deviation differences from the mean are divided."""
 
-Normalise = Literal["sum", "terms"]
+Aggregation = Literal["sum_then_normalize", "normalize_then_sum"]
 """Whether the weighted sum of the terms is made into advantages, or each term and then summed."""
 
 
@@ -44,18 +44,19 @@ def term_advantages(
     values: NDArray[np.float64],
     weights: NDArray[np.float64],
     *,
-    normalise: Normalise = "sum",
+    aggregation: Aggregation = "sum_then_normalize",
     scale: Scale = "group",
     offset: float = 0.2,
 ) -> NDArray[np.float32]:
     """The advantages of rollouts by the values of their reward terms, as ``group_advantages``.
 
     ``values``: (groups, rollouts, terms), NaN for a rollout not to be trained on; ``weights``:
-    (terms,). "sum": the weighted sum is the reward. "terms": each term's own advantages, without
-    its weight, are weighted and summed, so that a term counts by its weight and not by its spread,
-    and what is rare and small is not drowned (Liu et al., "GDPO", arXiv:2601.05242).
+    (terms,). "sum_then_normalize": the weighted sum is the reward. "normalize_then_sum": each
+    term's own advantages, without its weight, are weighted and summed, so that a term counts by its
+    weight and not by its spread, and what is rare and small is not drowned (Liu et al., "GDPO",
+    arXiv:2601.05242).
     """
-    if normalise == "sum":
+    if aggregation == "sum_then_normalize":
         return group_advantages((values @ weights).astype(np.float32), scale=scale, offset=offset)
     summed = np.zeros(values.shape[:2], dtype=np.float32)
     for at, weight in enumerate(weights):

@@ -29,10 +29,10 @@ def shown_on(parts: Components, tasks: Sequence[Task], seed: int) -> Iterator[Ep
     return over_again(both, len(tasks) + count, seed)
 
 
-def heldout(parts: Components) -> list[Episode]:
+def held_out(parts: Components) -> list[Episode]:
     """Demonstrations that nothing is trained on."""
     fresh = _demonstrations(parts, stable_seed(parts.config.seed, "held-out demonstrations"))
-    return list(islice(fresh, parts.config.heldout_demonstrations))
+    return list(islice(fresh, parts.config.held_out_demonstrations))
 
 
 def untargeted(parts: Components, count: int) -> list[Task]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.errors import RunError
 from harness.evaluation.metrics import mean_interval
 from harness.run_folder import RunFolder
-from harness.training.advantages import Normalise, Scale, term_advantages
+from harness.training.advantages import Aggregation, Scale, term_advantages
 from harness.training.rollout_log import read_rollouts, rollouts_file
 from harness.types import Interval
 
@@ -51,7 +51,7 @@ class Groups:
 class Rule:
     """How values become advantages: see ``harness.training.advantages.term_advantages``."""
 
-    normalise: Normalise = "sum"
+    aggregation: Aggregation = "sum_then_normalize"
     scale: Scale = "group"
     offset: float = 0.2
 
@@ -122,7 +122,7 @@ def advantages(groups: Groups, weights: Mapping[str, float], rule: Rule) -> NDAr
     """Shape (groups, rollouts), 0 where a rollout did not count."""
     vector = np.asarray([weights.get(name, 0.0) for name in groups.names])
     return term_advantages(
-        groups.values, vector, normalise=rule.normalise, scale=rule.scale, offset=rule.offset
+        groups.values, vector, aggregation=rule.aggregation, scale=rule.scale, offset=rule.offset
     )
 
 

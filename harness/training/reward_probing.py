@@ -18,12 +18,12 @@ from harness.protocols import Domain, Policy, RolloutJob
 from harness.types import Episode, Interval, Recipe, Task, stable_seed
 
 MARGIN = 0.02
-"""So much less than the honest policy a probe must earn, in the reward's unit: a tenth of what the
-trainer's offset makes of a group's spread is nothing to learn from.
+"""So much less than the baseline policy a probe must earn, in the reward's unit: a tenth of what
+the trainer's offset makes of a group's spread is nothing to learn from.
 """
 
 NOTHING = "nothing"
-"""What catches a probe that earns no less than the honest policy."""
+"""What catches a probe that earns no less than the baseline policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Probed:
     """What a probe earned, in the reward's own unit; ``success`` is a share in [0, 1].
 
     All is over the ``tasks`` on which it found occasion to cheat: where its conversation is not the
-    honest policy's. ``difference`` is its reward less the honest policy's, paired by task, and
+    baseline policy's. ``difference`` is its reward less the baseline policy's, paired by task, and
     ``without`` the same for the reward with one term removed, by the term's name. ``caught_by`` is
     the term that takes most away from it.
     """
@@ -40,7 +40,7 @@ class Probed:
     about: str
     tasks: int
     reward: float
-    honest_reward: float
+    baseline_reward: float
     success: float
     difference: Interval
     without: Mapping[str, Interval]
@@ -48,7 +48,7 @@ class Probed:
 
     @property
     def is_caught(self) -> bool:
-        """Whether it earned clearly less than the honest policy, or never cheated."""
+        """Whether it earned clearly less than the baseline policy, or never cheated."""
         return not self.tasks or falls_short(self.difference)
 
     @property
@@ -64,62 +64,67 @@ def falls_short(difference: Interval) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probing:
-    """All probes on the same tasks. ``success`` is the honest policy's, in percent."""
+    """All probes on the same tasks. ``success`` is the baseline policy's, in percent."""
 
     domain: str
     seed: int
     tasks: int
-    honest: str
+    baseline: str
     success: Interval
     weights: Mapping[str, float]
     rows: Sequence[Probed]
 
     @property
     def let_through(self) -> list[str]:
-        """The probes that do not earn clearly less than the honest policy."""
+        """The probes that do not earn clearly less than the baseline policy."""
         return [row.probe for row in self.rows if not row.is_caught]
 
 
 def probe_reward(parts: Components, count: int) -> Probing:
     """Every installed probe on ``count`` fresh tasks of the domain, fewer if it has no more.
 
-    Raises ``ConfigError`` where no honest policy or no reward is configured, and ``RunError`` if
-    the honest policy had no conversation that counts.
+    Raises ``ConfigError`` where no baseline policy or no reward is configured, and ``RunError`` if
+    the baseline policy had no conversation that counts.
     """
     config = parts.config
-    if not config.honest or not parts.terms:
-        missing = "honest policy" if parts.terms else "reward term"
+    if not config.baseline_policy or not parts.terms:
+        missing = "baseline policy" if parts.terms else "reward term"
         raise ConfigError(
             f"this configuration has no {missing}",
-            hint='Set honest = "NAME", or [rewards].' if not config.honest else "Set [rewards].",
+            hint='Set baseline_policy = "NAME", or [rewards].'
+            if not config.baseline_policy
+            else "Set [rewards].",
         )
     names = parts.registry.names("probe")
     parts.notify(
         "run_started",
         run="probes",
         domain=config.domain,
-        stations=[config.honest, *(f"probe {name}" for name in names)],
+        stations=[config.baseline_policy, *(f"probe {name}" for name in names)],
     )
     tasks = fresh_tasks(parts.domain, config.seed, count)
-    honest = _played(parts, config.honest, parts.named_policy(config.honest), tasks)
-    counted = [episode for episode in honest if not episode.uncounted]
+    baseline = _played(
+        parts, config.baseline_policy, parts.named_policy(config.baseline_policy), tasks
+    )
+    counted = [episode for episode in baseline if not episode.uncounted]
     if not counted:
         raise RunError(
-            f"no conversation of {config.honest!r} on {config.domain!r} counts: {_why(honest)}",
-            hint="Choose another honest policy with --honest.",
+            f"no conversation of {config.baseline_policy!r} on {config.domain!r} counts: "
+            f"{_why(baseline)}",
+            hint="Choose another baseline policy with --baseline-policy.",
         )
     rows = []
     for name in names:
         probe = parts.probe(name)
-        policy = probe.policy(parts.named_policy(config.honest))
+        policy = probe.policy(parts.named_policy(config.baseline_policy))
         cheating = _played(parts, f"probe {name}", policy, tasks)
-        rows.append(_probed(parts, name, probe.about, cheating, honest))
+        rows.append(_probed(parts, name, probe.about, cheating, baseline))
     successes = np.asarray([100.0 * episode.score.success for episode in counted])
     return Probing(
         domain=config.domain,
         seed=config.seed,
         tasks=len(tasks),
-        honest=config.honest,
+        baseline=config.baseline_policy,
         success=mean_interval(successes, seed=config.seed),
         weights={weighted.name: weighted.weight for weighted in parts.terms},
         rows=rows,
@@ -155,11 +160,15 @@ def _played(parts: Components, name: str, policy: Policy, tasks: Sequence[Task])
 
 
 def _probed(
-    parts: Components, name: str, about: str, cheating: Sequence[Episode], honest: Sequence[Episode]
+    parts: Components,
+    name: str,
+    about: str,
+    cheating: Sequence[Episode],
+    baseline: Sequence[Episode],
 ) -> Probed:
     both = [
         (mine, theirs)
-        for mine, theirs in zip(cheating, honest, strict=True)
+        for mine, theirs in zip(cheating, baseline, strict=True)
         if not mine.uncounted and not theirs.uncounted
     ]
     if not both:
@@ -178,7 +187,7 @@ def _probed(
         about=about,
         tasks=len(both),
         reward=_mean(its.sum(axis=1)),
-        honest_reward=_mean(theirs.sum(axis=1)),
+        baseline_reward=_mean(theirs.sum(axis=1)),
         success=_mean(np.asarray([float(mine.score.success) for mine, _ in both])),
         difference=difference,
         without={

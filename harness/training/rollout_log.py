@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.assembly.components import Components
-from harness.evaluation.behaviour import Conduct, conduct
+from harness.evaluation.behaviour import Behaviour, behaviour
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
@@ -34,7 +34,7 @@ class TrainingRollout:
     success: bool
     total: float
     terms: Mapping[str, float]
-    conduct: Conduct
+    behaviour: Behaviour
     uncounted: str = ""
     trajectory: Trajectory | None = None
 
@@ -103,7 +103,7 @@ class Practice:
             success=score.success,
             total=score.total,
             terms={term.name: term.value for term in score.terms},
-            conduct=conduct(trajectory, self.parts.domain),
+            behaviour=behaviour(trajectory, self.parts.domain),
             uncounted=episode.uncounted,
             trajectory=trajectory if self.parts.config.keep_trajectories else None,
         )

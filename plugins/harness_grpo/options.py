@@ -7,44 +7,45 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from harness.training.advantages import Normalise, Scale
+from harness.training.advantages import Aggregation, Scale
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """How long to train, and how.
 
-    A step plays ``tasks_per_step`` tasks ``group_size`` times each at ``temperature`` and makes
-    ``updates_per_step`` updates with what came of it. ``steps`` or ``seconds`` (None: no limit)
-    end the run, whichever comes first; so does a collapse, unless ``guard`` is off (see
+    A step plays ``tasks_per_step`` tasks ``num_generations`` times each at ``temperature`` and
+    makes ``num_iterations`` updates with what came of it. ``max_steps`` or ``seconds`` (None: no
+    limit) end the run, whichever comes first; so does a collapse, unless ``guard`` is off (see
     ``harness_grpo.collapse``), upon which the best weights seen come back. ``gaming``: what to do
     about signs that the reward is gamed (see ``harness_grpo.signs``). ``warmup_steps``: the
     learning rate rises evenly over so many steps. A killed run goes on from the last multiple of
-    ``save_every`` steps.
+    ``save_steps`` steps.
 
     ``sampling``: tasks in shuffled rounds, or drawn with weight p(1-p) of their success rate p, at
     least ``sampling_floor``. ``resamples``: how often in a step groups without spread are replaced
     by groups of other tasks.
 
-    ``loss`` is the name in TRL; "gspo" has one ratio for the whole conversation. ``scale_rewards``
-    divides advantages by the deviation of their group, or of the batch, plus ``scale_offset`` (in
-    the unit of rewards), which keeps groups of little spread from being blown up; with "none" they
-    are the plain differences from the group's mean. ``normalise``: "sum" does this to the weighted
-    sum of the reward terms, "terms" to each term by itself, and sums then. ``clip_low`` and
-    ``clip_high`` bound the ratio to the sampler's probability to [1 - clip_low, 1 + clip_high];
-    "cispo" has the upper bound alone. ``beta`` weighs the distance (KL, nats) to the weights at the
-    start; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only normalises
-    "dr_grpo".
+    ``loss_type`` is the name in TRL; "gspo" has one ratio for the whole conversation.
+    ``scale_rewards`` divides advantages by the deviation of their group, or of the batch, plus
+    ``scale_offset`` (in the unit of rewards), which keeps groups of little spread from being blown
+    up; with "none" they are the plain differences from the group's mean.
+    ``multi_objective_aggregation``: "sum_then_normalize" does this to the weighted sum of the
+    reward terms, "normalize_then_sum" to each term by itself, and sums then. ``epsilon`` and
+    ``epsilon_high`` bound the ratio to the sampler's probability to [1 - epsilon, 1 +
+    epsilon_high]; "cispo" has the upper bound alone. ``beta`` weighs the distance (KL, nats) to the
+    weights at the start; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only
+    normalises "dr_grpo".
 
     ``part_tokens``: tokens that pass through the model at once. ``threads``: None: as many as
     torch uses. ``bf16``: None: on a GPU that can.
     """
 
-    steps: PositiveInt = 30
+    max_steps: PositiveInt = 30
     seconds: PositiveFloat | None = None
     tasks_per_step: PositiveInt = 12
-    group_size: Annotated[int, Field(ge=2)] = 8
-    updates_per_step: PositiveInt = 1
+    num_generations: Annotated[int, Field(ge=2)] = 8
+    num_iterations: PositiveInt = 1
     temperature: PositiveFloat = 1.0
     learning_rate: NonNegativeFloat = 3e-4
     warmup_steps: NonNegativeInt = 0
@@ -52,18 +53,18 @@ class Options:
     sampling: Literal["uniform", "learnability"] = "uniform"
     sampling_floor: Annotated[float, Field(gt=0, le=0.25)] = 0.02
     resamples: NonNegativeInt = 0
-    loss: Literal["dapo", "grpo", "dr_grpo", "gspo", "cispo"] = "dapo"
+    loss_type: Literal["dapo", "grpo", "dr_grpo", "gspo", "cispo"] = "dapo"
     scale_rewards: Scale = "group"
-    normalise: Normalise = "sum"
+    multi_objective_aggregation: Aggregation = "sum_then_normalize"
     scale_offset: PositiveFloat = 0.2
-    clip_low: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    clip_high: PositiveFloat = 0.28
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    epsilon_high: PositiveFloat = 0.28
     beta: NonNegativeFloat = 0.0
     track_kl: bool = True
     max_completion_length: PositiveInt = 2048
     guard: bool = True
     gaming: Literal["off", "warn", "stop"] = "warn"
-    save_every: PositiveInt = 5
+    save_steps: PositiveInt = 5
     part_tokens: PositiveInt = 4096
     threads: PositiveInt | None = None
     bf16: bool | None = None

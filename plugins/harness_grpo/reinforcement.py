@@ -73,7 +73,7 @@ class ReinforcementTrainer(GRPOTrainer):
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> LRScheduler:
         assert self.optimizer is not None
-        rise = self._options.warmup_steps * self._options.updates_per_step + 1
+        rise = self._options.warmup_steps * self._options.num_iterations + 1
         self.lr_scheduler = LambdaLR(self.optimizer, lambda step: min(1.0, (step + 1) / rise))
         return self.lr_scheduler
 
@@ -82,7 +82,7 @@ class ReinforcementTrainer(GRPOTrainer):
     ) -> Tensor:
         """Sample if it is time, then set the update's gradient; returns its loss (unitless)."""
         model.train()
-        if self._step % self._options.updates_per_step == 0:
+        if self._step % self._options.num_iterations == 0:
             self._batch = self._prepare_inputs(inputs)
         loss = torch.zeros((), device=self.accelerator.device)
         for part in _parts(self._batch, self._options.part_tokens):
@@ -103,9 +103,9 @@ class ReinforcementTrainer(GRPOTrainer):
         self.beta = options.beta
         values, weights = self._sampler.term_values()
         advantages = term_advantages(
-            values.reshape(-1, options.group_size, len(weights)),
+            values.reshape(-1, options.num_generations, len(weights)),
             weights,
-            normalise=options.normalise,
+            aggregation=options.multi_objective_aggregation,
             scale=options.scale_rewards,
             offset=options.scale_offset,
         )
@@ -139,7 +139,7 @@ class ReinforcementTrainer(GRPOTrainer):
             score: Callable[..., Any] = super()._get_per_token_logps_and_entropies
             logprobs, entropies, _ = score(model, input_ids, attention_mask, width, **options)
         found = logprobs.detach()
-        if self._step % self._options.updates_per_step == 0:
+        if self._step % self._options.num_iterations == 0:
             self.readings.gaps.append((found - part["sampling_per_token_logps"])[scored])
         self.readings.entropies.append(entropies.detach()[scored])
         self._read_kl(found, scored)

@@ -57,7 +57,7 @@ class Sampler:
 
     def __call__(self, prompts: Sequence[str], trainer: Any) -> dict[str, list[Any]]:
         started = time.monotonic()
-        policy, size = self._job.policy, self._options.group_size
+        policy, size = self._job.policy, self._options.num_generations
         policy.weights_changed()
         policy.set_temperature(self._options.temperature)
         policy.model.eval()
@@ -97,7 +97,7 @@ class Sampler:
     def _play(self, count: int) -> list[Group]:
         if not count:
             return []
-        first, size = self._curriculum.drawn, self._options.group_size
+        first, size = self._curriculum.drawn, self._options.num_generations
         tasks = self._curriculum.draw(count)
         jobs = [
             (task, trial, self._seed(place, task, trial))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from harness.evaluation.behaviour import Conduct, conduct
+from harness.evaluation.behaviour import Behaviour, behaviour
 from harness.protocols import Domain
 from harness.types import Episode
 from harness_grpo.collapse import FIRST, LAST, SURE
@@ -57,7 +57,7 @@ def gaming(steps: Sequence[Step]) -> list[Sign]:
 
 
 def _row(episode: Episode, domain: Domain) -> dict[str, float]:
-    found: Conduct = conduct(episode.trajectory, domain)
+    found: Behaviour = behaviour(episode.trajectory, domain)
     calls = max(1, found.calls)
     return {
         "repeats": found.repeated / calls,

@@ -21,7 +21,7 @@ from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler
 from harness_grpo.watch import Watch
 
-LOWER = "part_tokens, then tasks_per_step or group_size, in [options.grpo]"
+LOWER = "part_tokens, then tasks_per_step or num_generations, in [options.grpo]"
 
 TRL_LOSS = {"gspo": "grpo"}
 """Our name of a loss, where it is not that of TRL: GSPO is GRPO with a ratio per conversation."""
@@ -65,27 +65,27 @@ def _frozen(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _groups(options: Options) -> int:
-    return options.steps * options.updates_per_step * options.tasks_per_step
+    return options.max_steps * options.num_iterations * options.tasks_per_step
 
 
 def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
-    clip_high = options.clip_high
+    epsilon_high = options.epsilon_high
     arguments = GRPOConfig(
         output_dir=str(job.folder),
-        max_steps=options.steps * options.updates_per_step,
-        per_device_train_batch_size=options.tasks_per_step * options.group_size,
-        num_generations=options.group_size,
+        max_steps=options.max_steps * options.num_iterations,
+        per_device_train_batch_size=options.tasks_per_step * options.num_generations,
+        num_generations=options.num_generations,
         shuffle_dataset=False,
         remove_unused_columns=False,
         temperature=options.temperature,
         learning_rate=options.learning_rate,
         optim="adamw_torch_fused",
         max_grad_norm=options.max_grad_norm,
-        loss_type=TRL_LOSS.get(options.loss, options.loss),
-        importance_sampling_level="sequence" if options.loss == "gspo" else "token",
-        epsilon=options.clip_low,
+        loss_type=TRL_LOSS.get(options.loss_type, options.loss_type),
+        importance_sampling_level="sequence" if options.loss_type == "gspo" else "token",
+        epsilon=options.epsilon,
         # In TRL this is the distance of the bound from 1, but for CISPO the bound itself.
-        epsilon_high=1 + clip_high if options.loss == "cispo" else clip_high,
+        epsilon_high=1 + epsilon_high if options.loss_type == "cispo" else epsilon_high,
         beta=0.0,
         scale_rewards="none",
         max_completion_length=options.max_completion_length,
@@ -99,7 +99,7 @@ def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
         report_to=[],
         disable_tqdm=True,
         log_level="critical",
-        logging_steps=options.updates_per_step,
+        logging_steps=options.num_iterations,
         logging_nan_inf_filter=False,
         save_strategy="no",
         dataloader_pin_memory=False,

@@ -23,8 +23,8 @@ Point = dict[str, float]
 
 NOT_FINITE = "loss not finite"
 
-CONDUCT = ("repeats", "invalid", "refusals", "transfers", "tokens", "turns")
-"""What of the policy's conduct is in the curve: see ``harness_grpo.signs.read_step``."""
+BEHAVIOUR = ("repeats", "invalid", "refusals", "transfers", "tokens", "turns")
+"""What of the policy's behaviour is in the curve: see ``harness_grpo.signs.read_step``."""
 
 
 class Watch(TrainerCallback):
@@ -95,7 +95,7 @@ class Watch(TrainerCallback):
         self._curve.append(point)
         self._keep_best()
         # Before the snapshot: what a run goes on after must have been told.
-        self._job.progress(len(self._curve), self._options.steps, point)
+        self._job.progress(len(self._curve), self._options.max_steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
             self._job.policy.model.load_state_dict(self._best[1])
@@ -109,7 +109,7 @@ class Watch(TrainerCallback):
 
     def _is_to_be_kept(self, step: int) -> bool:
         """Not after the last step: a run that went on from there would make one more."""
-        return step % self._options.save_every == 0 and step < self._options.steps
+        return step % self._options.save_steps == 0 and step < self._options.max_steps
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``GrpoTrainer.train``."""
@@ -146,7 +146,7 @@ class Watch(TrainerCallback):
             "rollouts": played,
             "rollouts_trained_on": self._trainer.trained_on,
             "groups_without_spread": fmean(not has_spread(group) for group in sampler.groups),
-            **{f"conduct/{k}": self._steps[-1][k][0] for k in CONDUCT if k in self._steps[-1]},
+            **{f"behaviour/{k}": self._steps[-1][k][0] for k in BEHAVIOUR if k in self._steps[-1]},
             **readings,
             "clipped": clipped or 0.0,
             "grad_norm": float(logs.get("grad_norm") or 0.0),
@@ -166,7 +166,7 @@ class Watch(TrainerCallback):
         return bool(new) and self._options.gaming == "stop"
 
     def _begins_step(self, update: int) -> bool:
-        return update % self._options.updates_per_step == 0
+        return update % self._options.num_iterations == 0
 
     def _successes(self) -> list[tuple[float, float]]:
         return [(point["success"], point["success_error"]) for point in self._curve]

@@ -82,8 +82,8 @@ def main() -> None:
         "max_steps": 10**6,
         "batch_size": given.batch_size,
         "threads": given.threads,
-        "eval_every": 100,
-        "save_every": 100,
+        "eval_steps": 100,
+        "save_steps": 100,
         "patience": 10**6,
     }
     if given.start is not None and not (given.work / "start").exists():
@@ -134,7 +134,7 @@ def pretrain(
             folder=work / "scratch",
             progress=progress,
             demonstrations=talks(range(10**5), seed=seed),
-            heldout=list(islice(talks(range(_HELD_OUT, _HELD_OUT + _AT_ONCE), seed=seed), 96)),
+            held_out=list(islice(talks(range(_HELD_OUT, _HELD_OUT + _AT_ONCE), seed=seed), 96)),
         )
     )
     student.save(out)

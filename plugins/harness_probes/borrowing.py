@@ -1,4 +1,4 @@
-"""Turn an honest policy into one that cheats, by tampering with its turns."""
+"""Turn an baseline policy into one that cheats, by tampering with its turns."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from harness.protocols import AgentTurn, Conversation, Domain, Policy
 from harness.types import Message, ToolCall
 
 Planned = tuple[AgentTurn, bool]
-"""A turn, and whether the honest policy gets to know of it and of what comes back."""
+"""A turn, and whether the baseline policy gets to know of it and of what comes back."""
 
 Tamper = Callable[[AgentTurn, "Talk"], Sequence[Planned]]
-"""What is done in place of a turn of the honest policy; () if it is asked for another one first."""
+"""What is done in place of a turn of the baseline policy; () if it is asked for another one first.
+"""
 
 PATIENCE = 20
-"""How often the honest policy is asked again before its turn is taken as it is."""
+"""How often the baseline policy is asked again before its turn is taken as it is."""
 
 
 @dataclass
 class Talk:
-    """A conversation as it is, and as the honest policy is made to see it.
+    """A conversation as it is, and as the baseline policy is made to see it.
 
     ``notes`` are the probe's own, for as long as the conversation lasts.
     """
@@ -42,11 +43,11 @@ class Talk:
         self.real = messages
 
     def imagine(self, *messages: Message) -> None:
-        """Let the honest policy see what never happened."""
+        """Let the baseline policy see what never happened."""
         self.view += messages
 
     def aside(self, call: ToolCall) -> Planned:
-        """A call that the honest policy does not get to know of."""
+        """A call that the baseline policy does not get to know of."""
         made = replace(call, id=f"aside_{next(self._numbers)}")
         return AgentTurn(message=Message(role="assistant", calls=(made,))), False
 
@@ -56,11 +57,11 @@ class Talk:
 
 
 class Borrower(Policy):
-    """Plays what ``tamper`` makes of the turns of ``honest``."""
+    """Plays what ``tamper`` makes of the turns of ``baseline``."""
 
-    def __init__(self, name: str, honest: Policy, tamper: Tamper) -> None:
+    def __init__(self, name: str, baseline: Policy, tamper: Tamper) -> None:
         self.id = f"probe:{name}"
-        self._honest = honest
+        self._baseline = baseline
         self._tamper = tamper
         self._talks: dict[str, Talk] = {}
 
@@ -79,12 +80,12 @@ class Borrower(Policy):
 
     def forget(self, conversation_id: str) -> None:
         self._talks.pop(conversation_id, None)
-        self._honest.forget(conversation_id)
+        self._baseline.forget(conversation_id)
 
     async def _asked(self, conversation: Conversation, talk: Talk, seed: int) -> AgentTurn:
         seen = replace(conversation, messages=tuple(talk.view))
-        # A rollout's seed grows with its messages: the honest policy gets that of those it sees.
-        return await self._honest.act(seen, seed=seed + len(talk.view) - len(talk.real))
+        # A rollout's seed grows with its messages: the baseline policy gets that of those it sees.
+        return await self._baseline.act(seen, seed=seed + len(talk.view) - len(talk.real))
 
 
 def text_of(turn: AgentTurn, text: str) -> AgentTurn:

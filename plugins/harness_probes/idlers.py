@@ -35,7 +35,7 @@ class IdleProbe(Probe):
     about: str
     turn: Turn
 
-    def policy(self, honest: Policy) -> Policy:
+    def policy(self, baseline: Policy) -> Policy:
         return Idler(f"probe:{self.name}", self.turn)
 
 

@@ -1,4 +1,4 @@
-"""Turn an honest policy's turns into ones that look better than they are, or cost less."""
+"""Turn an baseline policy's turns into ones that look better than they are, or cost less."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PADDING = (
 
 @dataclass(frozen=True)
 class Imposture(Probe):
-    """A probe that plays what ``tamper`` makes of an honest policy's turns."""
+    """A probe that plays what ``tamper`` makes of an baseline policy's turns."""
 
     name: str
     about: str
     tamper: Tamper
 
-    def policy(self, honest: Policy) -> Policy:
-        return Borrower(self.name, honest, self.tamper)
+    def policy(self, baseline: Policy) -> Policy:
+        return Borrower(self.name, baseline, self.tamper)
 
 
 # --- calls that nobody needs ----------------------------------------------------------------------

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from harness.assembly.config import read_options
 from harness.protocols import Domain, Judge, Settings
 from harness.types import Diagnosis, Episode
-from harness_scripted.conduct import users_fault
 from harness_scripted.finding import Finding, difference
 from harness_scripted.reading import Reading
 from harness_scripted.rules import first_mistake, signs
 from harness_scripted.tasks import wrong_task
+from harness_scripted.user_faults import users_fault
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ class ImitationTrainer(SFTTrainer):
         return [collate(part) for part in parts]
 
     @torch.no_grad()
-    def heldout_loss(self, rows: Sequence[Row]) -> float:
+    def held_out_loss(self, rows: Sequence[Row]) -> float:
         """The mean loss per label (nats) of rows that are not trained on."""
         parts = self.parts(rows)
         labels = _count_labels(parts)

@@ -14,9 +14,9 @@ class Options:
     ``seconds``: time budget; ``cpu_seconds``: budget of CPU time, all cores together, which a busy
     machine does not shrink; None for both: ``max_steps`` alone. ``batch_size``: conversations a
     step. ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
-    through the model at once. ``eval_every``: steps between looks at the held-out loss; after
+    through the model at once. ``eval_steps``: steps between looks at the held-out loss; after
     ``patience`` looks without a gain of 1% the learning rate begins to decay, after as many again
-    training ends. A killed run goes on from the last multiple of ``save_every`` steps.
+    training ends. A killed run goes on from the last multiple of ``save_steps`` steps.
     ``threads``: None: as many as torch uses. ``bf16``: None: where that is fast.
     """
 
@@ -27,9 +27,9 @@ class Options:
     learning_rate: NonNegativeFloat = 3e-3
     max_length: PositiveInt = 2048
     part_tokens: PositiveInt = 4096
-    eval_every: PositiveInt = 50
+    eval_steps: PositiveInt = 50
     patience: PositiveInt = 4
-    save_every: PositiveInt = 100
+    save_steps: PositiveInt = 100
     threads: PositiveInt | None = None
     bf16: bool | None = None
     gradient_checkpointing: bool = False

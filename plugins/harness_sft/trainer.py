@@ -35,7 +35,7 @@ class SftTrainer:
         """Train in place on the device where the model is; goes on from a snapshot in the folder.
 
         The record has ``steps``, ``seconds``, ``cpu_seconds`` (all cores together), ``tokens``,
-        ``tokens_per_second``; ``loss`` and ``heldout_loss`` (nats per token of the policy; None
+        ``tokens_per_second``; ``loss`` and ``held_out_loss`` (nats per token of the policy; None
         without held-out demonstrations) and their ``curve``; ``stopped_because`` (max_steps,
         seconds, cpu_seconds, plateau, "out of demonstrations" or "loss not finite"); ``packed``,
         ``threads``, ``bf16``.

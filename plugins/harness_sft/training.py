@@ -40,7 +40,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
             "there is no demonstration with a turn of the agent to train on",
             hint="Check that the teacher solves tasks of this domain.",
         )
-    heldout = list(token_rows(job.heldout, job.policy, job.domain, options.max_length))
+    held_out = list(token_rows(job.held_out, job.policy, job.domain, options.max_length))
     snapshots = Snapshots(job.folder, _identity(options, job, first))
     with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
         on_cpu = model.device.type == "cpu"
@@ -54,7 +54,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         collate = DataCollatorForLanguageModeling(pad, padding_free=packs)
         batches = Batches(first, rows, size=options.batch_size)
         batches.skip(snapshots.step)
-        watch = Watch(job, options, heldout, snapshots)
+        watch = Watch(job, options, held_out, snapshots)
         trainer = ImitationTrainer(
             model=model,
             learner=learner,

@@ -25,12 +25,12 @@ class Watch(TrainerCallback):
     """Told of each step by the trainer it follows; has the ``record`` when the run is over."""
 
     def __init__(
-        self, job: TrainingJob, options: Options, heldout: Sequence[Row], snapshots: Snapshots
+        self, job: TrainingJob, options: Options, held_out: Sequence[Row], snapshots: Snapshots
     ) -> None:
         self.schedule = Schedule(options.max_steps, options.seconds, options.cpu_seconds)
         self._job = job
         self._options = options
-        self._heldout = heldout
+        self._heldout = held_out
         self._snapshots = snapshots
         self._weights = GoodWeights(job.policy.model)
         self._plateau = Plateau(options.patience)
@@ -75,12 +75,12 @@ class Watch(TrainerCallback):
             return
         step = state.global_step
         self._losses[step] = self._trainer.last_loss
-        flat = step % self._options.eval_every == 0 and self._look(step)
+        flat = step % self._options.eval_steps == 0 and self._look(step)
         if self.schedule.is_over(step):
             self._stop(control, self.schedule.stopped_because(step))
         elif flat and not self.schedule.decay_now(step):
             self._stop(control, "plateau")
-        elif step % self._options.save_every == 0:
+        elif step % self._options.save_steps == 0:
             self._snapshots.save(self._trainer, self._state())
         self._job.progress(step, self.schedule.steps(step), self._metrics())
 
@@ -101,7 +101,7 @@ class Watch(TrainerCallback):
             "tokens": self._trainer.tokens,
             "tokens_per_second": round(self._trainer.tokens / max(self._seconds, 1e-9), 1),
             "loss": _last(self._losses),
-            "heldout_loss": _last(self._heldout_losses),
+            "held_out_loss": _last(self._heldout_losses),
             "curve": self._curve(),
             "stopped_because": self._stopped_because,
         }
@@ -109,7 +109,7 @@ class Watch(TrainerCallback):
     def _look(self, step: int) -> bool:
         if not self._heldout:
             return False
-        loss = self._trainer.heldout_loss(self._heldout)
+        loss = self._trainer.held_out_loss(self._heldout)
         self._heldout_losses[step] = loss
         flat = self._plateau.reached(loss)
         if flat:
@@ -142,7 +142,7 @@ class Watch(TrainerCallback):
             "tokens_per_s": self._trainer.tokens / max(self.schedule.elapsed, 1e-9),
         }
         if self._heldout_losses:
-            metrics["heldout_loss"] = list(self._heldout_losses.values())[-1]
+            metrics["held_out_loss"] = list(self._heldout_losses.values())[-1]
         return metrics
 
     def _curve(self) -> list[Json]:
@@ -154,7 +154,7 @@ class Watch(TrainerCallback):
             if step % stride == 0 or looked or step == len(self._losses):
                 point: dict[str, Json] = {"step": step, "loss": round(loss, 5)}
                 if looked:
-                    point["heldout_loss"] = round(self._heldout_losses[step], 5)
+                    point["held_out_loss"] = round(self._heldout_losses[step], 5)
                 curve.append(point)
         return curve
 

@@ -8,13 +8,13 @@ from harness.errors import ConfigError
 
 def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text("rounds = 3\nseed = 5\n[options.grpo]\nsteps = 2\n")
+    file.write_text("rounds = 3\nseed = 5\n[options.grpo]\nmax_steps = 2\n")
     config = load_config(preset="quick", file=file, flags={"seed": 9, "policy": None})
     assert (config.rounds, config.seed, config.policy) == (3, 9, "tiny")
-    assert config.options["grpo"]["steps"] == 2
+    assert config.options["grpo"]["max_steps"] == 2
     assert (
-        config.options["grpo"]["group_size"]
-        == load_config(preset="quick").options["grpo"]["group_size"]
+        config.options["grpo"]["num_generations"]
+        == load_config(preset="quick").options["grpo"]["num_generations"]
     )
 
 
@@ -28,7 +28,7 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(tmp_path: Path) -> No
 
 def test_a_table_for_a_plugin_that_is_not_used_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text("[options.grpoo]\nsteps = 2\n")
+    file.write_text("[options.grpoo]\nmax_steps = 2\n")
     with pytest.raises(ConfigError, match=r"\[options.grpoo\] is not used") as caught:
         load_config(file=file)
     assert caught.value.hint == "Did you mean 'grpo'?"
@@ -48,7 +48,8 @@ def test_a_value_of_the_wrong_type_is_an_error_that_shows_it(key: str, value: ob
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("test_tasks", 0), ("rounds", -1), ("recency", 1.5), ("temperature", -0.1)]
+    ("key", "value"),
+    [("test_tasks", 0), ("rounds", -1), ("replay_decay", 1.5), ("temperature", -0.1)],
 )
 def test_a_number_out_of_bounds_is_an_error_that_shows_it(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=rf"'{key}'.* (greater|less) than .*found {value}"):

@@ -59,7 +59,7 @@ def test_imitation_is_measured_for_each_combination() -> None:
     assert [row["learning_rate"] for row in rows] == [1e-3, 3e-3]
     for row in rows:
         assert row["steps"] > 0
-        assert row["heldout_loss"] > 0
+        assert row["held_out_loss"] > 0
         # A policy that has learnt for a second may talk until its context is full: a fault.
         assert row["pass_4"] is None or len(row["pass_4"]) == len(["value", "low", "high"])
 

@@ -68,8 +68,8 @@ def test_a_malformed_option_is_wrong_usage(cli: Cli) -> None:
 
 
 def test_an_unknown_option_of_a_plugin_names_the_nearest_and_leaves_no_folder(cli: Cli) -> None:
-    outcome = cli("loop", "--option", "grpo.stps=3", "--out", "run")
-    refused(outcome, "grpo has no option 'stps'", "Did you mean 'steps'?")
+    outcome = cli("loop", "--option", "grpo.max_stps=3", "--out", "run")
+    refused(outcome, "grpo has no option 'max_stps'", "Did you mean 'max_steps'?")
     assert not Path("run").exists()
 
 

@@ -11,7 +11,7 @@ Cli = Callable[..., Any]
 
 KEYS = {
     "id", "task_id", "trial", "success", "reward", "termination_reason", "db_match", "parts",
-    "gradeable", "replayed", "problem", "vintage", "recorded_reward",
+    "gradeable", "replayed", "problem", "data_version", "recorded_reward",
 }  # fmt: skip
 
 

@@ -38,9 +38,9 @@ def test_probes_are_rows_with_what_caught_them(cli: Cli) -> None:
     assert outcome.status == 0
     assert [row["probe"] for row in outcome.json["rows"]] == open_registry().names("probe")
     for row in outcome.json["rows"]:
-        assert row["reward"] < row["honest_reward"]
+        assert row["reward"] < row["baseline_reward"]
         assert row["caught_by"] in outcome.json["weights"]
-    assert outcome.json["honest"] == load_config().honest
+    assert outcome.json["baseline"] == load_config().baseline_policy
 
 
 def test_a_probe_that_pays_ends_with_status_1(cli: Cli) -> None:

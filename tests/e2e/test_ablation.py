@@ -21,7 +21,7 @@ test_trials = 4
 validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
-heldout_demonstrations = 3
+held_out_demonstrations = 3
 [options.admission]
 rollouts_per_task = 8
 """

@@ -23,16 +23,16 @@ validation_trials = 1
 test_tasks = 8
 test_trials = 2
 targeted_tasks = 10
-heldout_demonstrations = 4
+held_out_demonstrations = 4
 
 [options.sft]
 {sft}
 
 [options.grpo]
-steps = 1
+max_steps = 1
 resamples = 6
 tasks_per_step = 4
-group_size = 4
+num_generations = 4
 """
 
 

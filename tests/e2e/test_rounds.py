@@ -19,7 +19,7 @@ from harness.types import Diagnosis, ErrorPattern
 
 SIZES = {
     "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
-    "targeted_tasks": 10, "heldout_demonstrations": 3,
+    "targeted_tasks": 10, "held_out_demonstrations": 3,
 }  # fmt: skip
 PROOFS = {"admission": {"rollouts_per_task": 8}}
 NAMES = {

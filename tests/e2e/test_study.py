@@ -27,7 +27,7 @@ test_trials = 4
 validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
-heldout_demonstrations = 3
+held_out_demonstrations = 3
 [settings.options.admission]
 rollouts_per_task = 8
 [arms.base]
@@ -155,8 +155,10 @@ def test_the_quick_study_runs_with_real_trainers(
     text = (Path(__file__).parents[2] / "studies" / "quick.toml").read_text()
     for large, small in (
         ("cpu_seconds = 40", "cpu_seconds = 4"), ("test_tasks = 10", "test_tasks = 3"),
-        ("validation_tasks = 20", "validation_tasks = 6"), ("max_steps = 30", "max_steps = 12"),
-        ("tasks_per_step = 4", "tasks_per_step = 2"), ("group_size = 4", "group_size = 2"),
+        ("validation_tasks = 20", "validation_tasks = 6"),
+        ("message_limit = 30", "message_limit = 12"),
+        ("tasks_per_step = 4", "tasks_per_step = 2"),
+        ("num_generations = 4", "num_generations = 2"),
     ):  # fmt: skip
         assert large in text
         text = text.replace(large, small)

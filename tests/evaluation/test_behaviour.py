@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.evaluation.behaviour import MadeCall, conduct, made_calls, passing_failures, repeats
+from harness.evaluation.behaviour import MadeCall, behaviour, made_calls, passing_failures, repeats
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import World
 from harness.types import Ended, Message, Requestor, Split, Task, Tool, ToolCall, Trajectory, Usage
@@ -93,7 +93,7 @@ def talk(*messages: Message, ended: Ended = "user_stop", tokens: int = 0) -> Tra
 def test_the_counts_of_a_conversation() -> None:
     look = ToolCall(name="look", arguments={})
     write = ToolCall(name="write", arguments={})
-    found = conduct(
+    found = behaviour(
         talk(
             Message(role="user", content="Hello."),
             Message(role="assistant", calls=(look,)),
@@ -115,9 +115,9 @@ def test_the_counts_of_a_conversation() -> None:
 
 def test_a_refusal_says_so_and_writes_nothing() -> None:
     said = Message(role="assistant", content="I am sorry, but I cannot do that.")
-    assert conduct(talk(said), Shop()).refused
-    assert conduct(talk(said, ended="transfer"), Shop()).transferred
-    assert not conduct(talk(Message(role="assistant", content="Which one?")), Shop()).refused
+    assert behaviour(talk(said), Shop()).refused
+    assert behaviour(talk(said, ended="transfer"), Shop()).transferred
+    assert not behaviour(talk(Message(role="assistant", content="Which one?")), Shop()).refused
 
 
 def test_a_call_without_a_result_failed() -> None:

@@ -140,7 +140,7 @@ def test_too_many_failing_calls_end_the_talk() -> None:
 
 
 def test_an_endless_agent_is_stopped() -> None:
-    assert have(Agent(*["switch"] * 99), setting(max_steps=11)).trajectory.ended == "max_steps"
+    assert have(Agent(*["switch"] * 99), setting(message_limit=11)).trajectory.ended == "max_steps"
 
 
 class Handy(Room):
@@ -193,7 +193,7 @@ def test_a_user_whose_calls_keep_failing_is_a_fault_of_the_user() -> None:
 
 
 def test_a_user_that_never_speaks_is_stopped() -> None:
-    assert have_with(Acting(*["switch"] * 99), max_steps=11).trajectory.ended == "max_steps"
+    assert have_with(Acting(*["switch"] * 99), message_limit=11).trajectory.ended == "max_steps"
 
 
 class Broken(Agent):

@@ -98,7 +98,7 @@ def test_recency_keeps_fewer_tasks_of_each_older_round_and_never_takes_up_others
     store: RunFolder,
 ) -> None:
     def kept(rounds: range) -> list[set[str]]:
-        ids = [task.id for task in pool_of(store, rounds, recency=0.5)]
+        ids = [task.id for task in pool_of(store, rounds, replay_decay=0.5)]
         return [{task_id for task_id in ids if task_id[0] == str(n)} for n in (1, 2, 3)]
 
     assert [len(ids) for ids in kept(range(1, 4))] == [2, 4, 8]

@@ -57,7 +57,7 @@ class Lamp:
 
 class Room(DomainDefaults):
     name = "room"
-    vintage = "v1"
+    data_version = "v1"
     tools = (DIM,)
 
     def tasks(self, split: Split) -> list[Task]:
@@ -249,7 +249,7 @@ def test_a_domain_that_breaks_on_one_task_is_a_problem_of_that_conversation() ->
 
 def test_a_row_has_the_verdict_in_plain_values() -> None:
     found = regrade(recorded([*GOOD, SAID], success=False, trial=2), Room())
-    assert row(found, vintage="v1", original={"termination_reason": "user_waved"}) == {
+    assert row(found, data_version="v1", original={"termination_reason": "user_waved"}) == {
         "id": "t2",
         "task_id": "dark",
         "trial": 2,
@@ -261,7 +261,7 @@ def test_a_row_has_the_verdict_in_plain_values() -> None:
         "gradeable": True,
         "replayed": True,
         "problem": "",
-        "vintage": "v1",
+        "data_version": "v1",
         "recorded_reward": 0.0,
     }
     assert row(found)["termination_reason"] == "user_stop"

@@ -9,7 +9,7 @@ import pytest
 from harness.assembly.config import load_config, parse_config
 from harness.assembly.registry import Offer, Registry
 from harness.errors import FormatError, PluginFailed, RunError, UnknownName
-from harness.evaluation.station import VINTAGE
+from harness.evaluation.station import DATA_VERSION
 from harness.interchange.files import read_source, write_recording
 from harness.interchange.rescore import Regraded, regrade_all
 from harness.interchange.runs import (
@@ -65,7 +65,7 @@ def kept(registry: Registry, recording: Recording, folder: Path) -> RunFolder:
     source = Source(recording=recording, path=Path("file.json"), format="plain")
     store = RunFolder.create(folder, imported_config(source).plain())
     domain = open_domain(registry, recording.domain)
-    keep(store, source, regrade_all(recording, domain), vintage="v7")
+    keep(store, source, regrade_all(recording, domain), data_version="v7")
     return store
 
 
@@ -92,9 +92,9 @@ def test_an_imported_folder_is_a_finished_run_with_the_settings_of_the_file(
     assert imported.is_done("evaluate policy on test")
     config = parse_config(imported.config)
     assert config.policy == config.simulator == "replay:file.json"
-    assert (config.seed, config.max_steps, config.max_errors) == (3, 33, 10)
+    assert (config.seed, config.message_limit, config.max_errors) == (3, 33, 10)
     assert (config.test_tasks, config.test_trials) == (2, 6)
-    assert imported.read_json(VINTAGE) == {"vintage": "v7"}
+    assert imported.read_json(DATA_VERSION) == {"data_version": "v7"}
 
 
 def test_conversations_on_another_split_are_kept_as_such(
@@ -126,7 +126,7 @@ def test_a_run_of_ours_says_what_it_was_made_with(registry: Registry, own_run: R
     about = recorded_run(registry, own_run, "sft-test").about
     expected: Mapping[str, Json] = {
         "domain": "retail", "arm": "sft", "split": "test", "policy": "tiny",
-        "simulator": "scripted", "seed": 5, "trials": 6, "max_errors": 10, "vintage": "",
+        "simulator": "scripted", "seed": 5, "trials": 6, "max_errors": 10, "data_version": "",
     }  # fmt: skip
     assert {key: about[key] for key in expected} == expected
     assert str(about["domain_policy"]).startswith("# Retail")

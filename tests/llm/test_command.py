@@ -176,7 +176,7 @@ def test_an_agent_without_a_key_is_an_error_before_anything_is_made(
 
 def test_a_conversation_that_takes_too_long_is_a_fault(serve, command, tmp_path) -> None:
     serve("claude", lambda asked: Reply(text="Hello, and so on.", seconds=0.1))
-    (tmp_path / "slow.toml").write_text("conversation_seconds = 0.35\nmax_steps = 1000\n")
+    (tmp_path / "slow.toml").write_text("time_limit = 0.35\nmessage_limit = 1000\n")
     outcome = command(*SMALL, "--simulator", "claude", "--config", "slow.toml", "--out", "run")
     assert outcome.status == 0
     lines = (tmp_path / "run" / "evals/policy-test/episodes.jsonl").read_text().splitlines()

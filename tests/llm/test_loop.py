@@ -18,8 +18,8 @@ validation_tasks = 6
 test_tasks = 4
 test_trials = 2
 targeted_tasks = 4
-heldout_demonstrations = 2
-max_steps = 12
+held_out_demonstrations = 2
+message_limit = 12
 
 [options.sft]
 seconds = 1e9   # a budget of time would make the weights depend on the machine
@@ -27,9 +27,9 @@ max_steps = 2
 batch_size = 2
 
 [options.grpo]
-steps = 1
+max_steps = 1
 tasks_per_step = 2
-group_size = 2
+num_generations = 2
 """
 
 

@@ -409,7 +409,7 @@ def test_its_calls_are_carried_out_and_it_goes_on_with_the_results(task: Task) -
     setting = RolloutSetup(
         domain=DarkRoom(),
         user=llm_user(chat(customer), Settings()),
-        limits=RolloutLimits(max_steps=5),
+        limits=RolloutLimits(message_limit=5),
     )
     policy = llm_policy(RoleClient(agent, provider="fake", role="agent"), Settings())
     asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setting))

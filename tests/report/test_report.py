@@ -489,7 +489,7 @@ DIGEST = "76e1fa649a359bef2d2fd30eae834b99d261d84e2e5d364856f6632fdf778dfd"
 
 
 def test_the_version_of_the_data_is_shown_with_a_short_digest(document: Document) -> None:
-    document["vintage"] = f"{DIGEST}, split base"
+    document["data_version"] = f"{DIGEST}, split base"
     for text in (printed(document), Page(to_html(document)).text):
         assert "76e1fa649a35, split base" in " ".join(text.split())
         assert DIGEST not in text

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.errors import RunError
-from harness.evaluation.station import stamp_vintage
+from harness.evaluation.station import stamp_data_version
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
 from harness.types import Checkpoint, Diagnosis, ErrorPattern
@@ -99,22 +99,22 @@ def test_what_nobody_could_grade_is_counted_apart_from_faults(store: RunFolder) 
 
 
 def test_the_version_of_the_data_is_stamped_on_the_report(store: RunFolder) -> None:
-    assert report(store)["vintage"] == ""
-    stamp_vintage(store, "2026-01")
-    assert report(store)["vintage"] == "2026-01"
+    assert report(store)["data_version"] == ""
+    stamp_data_version(store, "2026-01")
+    assert report(store)["data_version"] == "2026-01"
 
 
 def test_the_version_of_imported_data_is_stamped_on_the_report(store: RunFolder) -> None:
     had(store, "policy-test", [("a", True)])
-    store.write_json("evals/policy-test/about.json", {"vintage": "2025-12"})
-    assert report(store)["vintage"] == "2025-12"
+    store.write_json("evals/policy-test/about.json", {"data_version": "2025-12"})
+    assert report(store)["data_version"] == "2025-12"
 
 
 def test_a_run_does_not_go_on_with_another_version_of_the_data(store: RunFolder) -> None:
-    stamp_vintage(store, "2026-01")
-    stamp_vintage(store, "2026-01")
+    stamp_data_version(store, "2026-01")
+    stamp_data_version(store, "2026-01")
     with pytest.raises(RunError, match="'2026-01', found '2026-02'"):
-        stamp_vintage(store, "2026-02")
+        stamp_data_version(store, "2026-02")
 
 
 def test_later_arms_are_compared_with_sft_on_the_same_tasks(store: RunFolder) -> None:

@@ -72,7 +72,7 @@ def row(arm: str, seed: int, chances: Any, rng: np.random.Generator) -> dict[str
         "tags": {"two_orders": list(range(0, len(chances), 2)), "question": [1], "none": []},
         "failures": lost,
         "blame": {"agent": int((~won).sum())},
-        "conduct": {
+        "behaviour": {
             "conversations": won.size,
             "turns": 9 * won.size,
             "tokens": 300 * won.size,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import World
 from harness.results.rollout_groups import Practised
-from harness.study.result_rows import assigned, conduct_row, practice_row, tag_row
+from harness.study.result_rows import assigned, behaviour_row, practice_row, tag_row
 from harness.types import (
     Diagnosis,
     Episode,
@@ -69,10 +69,10 @@ def diagnosis(kind: str, tool: str = "", id: str = "t") -> Diagnosis:
     )
 
 
-def test_conduct_counts_conversations_without_faults() -> None:
+def test_behaviour_counts_conversations_without_faults() -> None:
     good = trajectory(call("get", id="1"), call("get", id="1"), call("get", id="2"), errors=1)
     fault = replace(good, ended="infrastructure_fault")
-    assert conduct_row([episode(good), episode(fault)], Desk()) == {
+    assert behaviour_row([episode(good), episode(fault)], Desk()) == {
         "conversations": 1,
         "turns": 3,
         "tokens": 30,

@@ -70,12 +70,12 @@ def test_an_arm_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_what_an_arm_has_no_use_for_is_left_out_of_its_settings() -> None:
-    tables = {"grpo": {"steps": 3}, "sft": {"max_steps": 7}}
+    tables = {"grpo": {"max_steps": 3}, "sft": {"max_steps": 7}}
     found = study(
         settings={**TABLE["settings"], "options": tables},
         arms=arms(imitated={"trains": "targeted", "settings": {"trainer": "sft"}}),
     )
-    assert found.config("targeted", 0).options["grpo"]["steps"] == 3
+    assert found.config("targeted", 0).options["grpo"]["max_steps"] == 3
     own = found.config("imitated", 0)
     assert "grpo" not in own.options
     assert own.options["sft"]["max_steps"] == 7

@@ -13,7 +13,7 @@ from harness.errors import RunError
 from harness.evaluation.station import evaluate_policy
 from harness.llm.roles import open_registry
 from harness.run_folder import RunFolder
-from harness.training.advantages import Normalise, term_advantages
+from harness.training.advantages import Aggregation, term_advantages
 from harness.training.reward_ablation import (
     Groups,
     Rule,
@@ -68,7 +68,7 @@ def test_a_dropped_term_takes_its_weight_times_its_distance_to_the_groups_mean(
 def test_normalised_by_term_it_takes_the_terms_own_advantages(
     found: Groups, weights: dict[str, float]
 ) -> None:
-    rule = Rule(normalise="terms")
+    rule = Rule(aggregation="normalize_then_sum")
     whole = advantages(found, weights, rule)
     for name, variant in zip(NAMES, alone(weights), strict=True):
         by_itself = advantages(found, {name: 1.0}, rule)
@@ -127,10 +127,10 @@ def test_a_grid_has_every_combination() -> None:
     assert found[0].weights == {"a": 0, "b": 3}
 
 
-@pytest.mark.parametrize("normalise", ["sum", "terms"])
-def test_one_term_is_the_same_either_way(normalise: Normalise) -> None:
+@pytest.mark.parametrize("aggregation", ["sum_then_normalize", "normalize_then_sum"])
+def test_one_term_is_the_same_either_way(aggregation: Aggregation) -> None:
     values = np.asarray([[[1.0], [0.0], [0.0]]])
-    found = term_advantages(values, np.asarray([1.0]), normalise=normalise)
+    found = term_advantages(values, np.asarray([1.0]), aggregation=aggregation)
     np.testing.assert_allclose(found, [[2, -1, -1]] / (3 * (np.sqrt(2) / 3 + 0.2)), rtol=1e-5)
 
 

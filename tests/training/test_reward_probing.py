@@ -27,7 +27,7 @@ def test_the_default_reward_pays_no_probe() -> None:
     assert found.let_through == []
     for row in found.rows:
         assert row.difference.value <= -MARGIN
-        assert row.difference.value == pytest.approx(row.reward - row.honest_reward)
+        assert row.difference.value == pytest.approx(row.reward - row.baseline_reward)
         assert row.caught_by in found.weights
         assert row.without.keys() == found.weights.keys()
 
@@ -50,7 +50,10 @@ def test_without_a_term_is_as_if_it_had_no_weight() -> None:
 
 @pytest.mark.parametrize(
     ("flags", "missing"),
-    [({"honest": ""}, "honest policy"), ({"rewards": dict.fromkeys(["x"], 0.0)}, "reward term")],
+    [
+        ({"baseline_policy": ""}, "baseline policy"),
+        ({"rewards": dict.fromkeys(["x"], 0.0)}, "reward term"),
+    ],
 )
 def test_what_is_missing_is_named(flags: dict[str, object], missing: str) -> None:
     made = parts() if "rewards" in flags else parts(**flags)

@@ -39,7 +39,7 @@ def test_each_conversation_is_a_line_with_its_terms_and_counts(tmp_path: Path) -
     for row in rows:
         assert row.total == pytest.approx(sum(weights[k] * v for k, v in row.terms.items()))
         assert row.success
-        assert row.conduct.calls > 0
+        assert row.behaviour.calls > 0
         assert row.trajectory is None
     assert len({row.trajectory_id for row in rows}) == len(rows)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from harness.report.figures import clean
 from harness.report.study.tables import (
+    behaviour_table,
     budgets,
-    conduct_table,
     difference_table,
     effort_table,
     learning_table,
@@ -55,7 +55,7 @@ Failures of the test tasks per 100 conversations. A failure belongs to the round
 its seed that holds most failures of the same kind with the same tool. *tasks made*: over all
 seeds, for RL on targeted tasks."""
 
-_CONDUCT = """\
+_BEHAVIOUR = """\
 Per conversation on the test tasks, mean over seeds (lowest to highest seed). *Repeated*: with
 the name and arguments of an earlier call in the conversation. *Others' fault*: failures, over all
 seeds, that the judge blames on user, task or tool; they count in Pass^k. *Not counted*:
@@ -84,7 +84,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Training", practice_table(results), _PRACTICE, pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
         _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
-        _section("Conduct", conduct_table(results), _CONDUCT, pictures, ""),
+        _section("Behaviour", behaviour_table(results), _BEHAVIOUR, pictures, ""),
         _section("Where the time went", effort_table(results), _effort(results), pictures, ""),
         _voids(results),
         notes.strip(),

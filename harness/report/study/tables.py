@@ -163,7 +163,7 @@ def shift_table(results: Results) -> str:
     return table(["arm", "seed", "rounds", "mix moved, %", "p", ""], rows)
 
 
-def conduct_table(results: Results) -> str:
+def behaviour_table(results: Results) -> str:
     """How the arms go about it on the test tasks, with the lowest and highest seed."""
     per = (
         ("turns", "turns", 1),
@@ -260,7 +260,7 @@ def _difference(one: Estimate | None) -> str:
 
 
 def _per_talk(result: Result, key: str) -> float:
-    return result.conduct.get(key, 0) / max(1, result.conduct.get("conversations", 0))
+    return result.behaviour.get(key, 0) / max(1, result.behaviour.get("conversations", 0))
 
 
 def _spread(values: Sequence[float]) -> str:

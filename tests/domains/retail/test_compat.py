@@ -283,8 +283,8 @@ def test_without_item_details_the_tool_is_not_on_offer() -> None:
 
 
 def test_results_under_other_switches_are_of_another_vintage() -> None:
-    assert RetailDomain().vintage == RetailDomain(FIXED).vintage
-    assert len({RetailDomain(compat).vintage for compat in (FIXED, TAU2)}) == 2
+    assert RetailDomain().data_version == RetailDomain(FIXED).data_version
+    assert len({RetailDomain(compat).data_version for compat in (FIXED, TAU2)}) == 2
 
 
 def test_generation_solver_worlds_and_grades_share_the_switches() -> None:

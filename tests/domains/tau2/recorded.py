@@ -1,4 +1,4 @@
-"""Make results as tau2 writes them, in both vintages, by hand: no package is needed for it."""
+"""Make results as tau2 writes them, in both data versions, by hand: no package is needed for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXTRA = {
     "hallucination_retries_used": 0,
     "policy": None,
 }
-"""What the newer vintage adds to a simulation."""
+"""What the newer data_version adds to a simulation."""
 
 
 def results(simulations: list[dict[str, Any]] | None = None, **top: Any) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def blamed(source: str, tag: str, severity: str | None, turn: int | None) -> dic
 
 
 def newer(raw: dict[str, Any]) -> dict[str, Any]:
-    """The same results as the newer vintage writes them."""
+    """The same results as the newer data_version writes them."""
     made = deepcopy(raw)
     made["info"] |= {"text_streaming_config": None, "retrieval_config": None}
     made["info"]["user_info"] |= {"voice_settings": None, "persona_config": None}

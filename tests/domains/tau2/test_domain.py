@@ -96,7 +96,7 @@ def test_the_base_split_is_all_test_and_leaves_nothing_to_train_on() -> None:
     opened = domain(split="base")
     assert len(opened.tasks("test")) == 114
     assert opened.tasks("train") == opened.tasks("validation") == ()
-    assert "split base" in opened.vintage
+    assert "split base" in opened.data_version
 
 
 @needs_tau2
@@ -107,7 +107,7 @@ def test_policy_tools_and_vintage_are_the_official_ones() -> None:
         tool.openai_schema for tool in theirs.get_tools()
     ]
     tasks = (data_folder() / "domains/retail/tasks.json").read_bytes()
-    assert opened.vintage == hashlib.sha256(tasks).hexdigest()
+    assert opened.data_version == hashlib.sha256(tasks).hexdigest()
 
 
 @needs_tau2
@@ -171,8 +171,8 @@ def test_mended_tools_are_noted_in_the_vintage_and_behave_so(shelf: Any) -> None
     shelf(official(actions=[TRANSFER]))
     official_way, mended = domain(), domain(compat="fixed")
     task = official_way.tasks("test")[0]
-    assert "mended tools" in mended.vintage
-    assert "mended tools" not in official_way.vintage
+    assert "mended tools" in mended.data_version
+    assert "mended tools" not in official_way.data_version
     assert gold_changes(official_way, task) == ()
     assert gold_changes(mended, task) != ()
 

@@ -76,11 +76,13 @@ def diagnosed(recording: Recording, **changes: Any) -> Recording:
 # --- what was imported ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vintage", [lambda raw: raw, newer])
+@pytest.mark.parametrize("data_version", [lambda raw: raw, newer])
 def test_what_was_imported_comes_out_as_it_was(
-    tmp_path: Path, vintage: Callable[[Any], Any]
+    tmp_path: Path, data_version: Callable[[Any], Any]
 ) -> None:
-    raw = vintage(results([simulation("a"), simulation("b", trial=None, strange=[{"new": 1}])]))
+    raw = data_version(
+        results([simulation("a"), simulation("b", trial=None, strange=[{"new": 1}])])
+    )
     raw |= {"invented_later": {"x": 1}}
     recording = read_results(as_file(raw, tmp_path / "in.json"))
     assert exported(recording, tmp_path / "out.json") == raw
@@ -234,7 +236,7 @@ ABOUT: dict[str, Json] = {
     "max_steps": 80,
     "max_errors": 10,
     "domain_policy": "Be kind.",
-    "vintage": "abc",
+    "data_version": "abc",
 }
 
 

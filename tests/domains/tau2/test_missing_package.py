@@ -67,7 +67,7 @@ def test_a_folder_alone_is_enough_and_the_tools_have_our_own_schemas(
 ) -> None:
     monkeypatch.setenv("TAU2_DATA_DIR", str(write_data(tmp_path)))
     found = domain()
-    assert found.vintage.endswith(", own tool schemas")
+    assert found.data_version.endswith(", own tool schemas")
     assert len(found.tools) == 15
 
 

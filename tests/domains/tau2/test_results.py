@@ -37,7 +37,7 @@ def as_is(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-VINTAGES = pytest.mark.parametrize("vintage", [as_is, newer])
+DATA_VERSIONS = pytest.mark.parametrize("data_version", [as_is, newer])
 
 
 def read(tmp_path: Path, *simulations: dict[str, Any], **top: Any) -> Recording:
@@ -54,11 +54,11 @@ def problem(tmp_path: Path, *simulations: dict[str, Any], **top: Any) -> str:
 # --- what is read ---------------------------------------------------------------------------------
 
 
-@VINTAGES
+@DATA_VERSIONS
 def test_a_file_of_either_vintage_becomes_episodes(
-    tmp_path: Path, vintage: Callable[[dict[str, Any]], dict[str, Any]]
+    tmp_path: Path, data_version: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    raw = vintage(results())
+    raw = data_version(results())
     recording = read_results(as_file(raw, tmp_path / "results.json"))
     [episode] = recording.episodes
     trajectory = episode.trajectory

@@ -99,7 +99,7 @@ class Lessons:
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         assert job.demonstrations is not None
         seen = list(islice(job.demonstrations, 5))
-        assert all(episode.score.success for episode in [*seen, *job.heldout])
+        assert all(episode.score.success for episode in [*seen, *job.held_out])
         job.policy.model["skill"] = 0.4
         job.policy.weights_changed()
         return {"steps": 5, "tasks": [episode.task.id for episode in seen]}

@@ -52,12 +52,12 @@ def test_its_record_tells_how_it_was_made() -> None:
     assert {"data", "seed", "shape", "options", "training", "versions", "machine"} <= set(record)
     training = record["training"]
     assert training["tokens"] > 1_000_000
-    assert training["curve"][-1]["heldout_loss"] == training["heldout_loss"]
+    assert training["curve"][-1]["held_out_loss"] == training["held_out_loss"]
     while "went_on_from" in record:
         record = record["went_on_from"]
     curve = record["training"]["curve"]
-    losses = [point["heldout_loss"] for point in curve if "heldout_loss" in point]
-    assert training["heldout_loss"] < losses[0] / 5
+    losses = [point["held_out_loss"] for point in curve if "held_out_loss" in point]
+    assert training["held_out_loss"] < losses[0] / 5
 
 
 def test_it_foresees_talks_of_businesses_it_never_saw(base: LocalPolicy) -> None:

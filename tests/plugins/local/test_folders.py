@@ -198,7 +198,7 @@ def test_a_conversation_longer_than_the_model_reads_is_a_fault_and_does_not_coun
     configured(max_position_embeddings=1200)(folder)
     policy = opened(folder, max_new_tokens=40, temperature=1.0)
     setting = RolloutSetup(
-        domain=shop, user=Insistent(), limits=RolloutLimits(max_steps=200, max_errors=200)
+        domain=shop, user=Insistent(), limits=RolloutLimits(message_limit=200, max_errors=200)
     )
     jobs = [RolloutJob(task=shop.tasks("train")[0], trial=trial, seed=trial) for trial in range(2)]
     for episode in run_rollouts(jobs, policy, setting, InTurn(), keep_tokens=True):

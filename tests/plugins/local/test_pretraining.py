@@ -40,7 +40,7 @@ def test_each_talk_is_written_with_the_tools_of_its_own_business(tiny_folder: Pa
 
 @pytest.mark.slow
 def test_a_short_run_leaves_a_model_and_its_record(tmp_path: Path) -> None:
-    options: dict[str, Json] = {"max_steps": 2, "batch_size": 2, "threads": 1, "eval_every": 1}
+    options: dict[str, Json] = {"max_steps": 2, "batch_size": 2, "threads": 1, "eval_steps": 1}
     shape = Shape(hidden=32, feedforward=48, layers=2, heads=2, vocabulary=700)
     pretrain(tmp_path / "out", tmp_path / "work", shape, options, seed=0)
     open_model(str(tmp_path / "out"), Options(), name="tiny")

@@ -8,7 +8,7 @@ import pytest
 from harness.assembly.components import Components
 from harness.assembly.config import load_config
 from harness.errors import ConfigError
-from harness.evaluation.behaviour import conduct, made_calls, write_names
+from harness.evaluation.behaviour import behaviour, made_calls, write_names
 from harness.evaluation.rollout import run_rollouts
 from harness.llm.roles import open_registry
 from harness.protocols import RolloutJob, Settings
@@ -41,7 +41,7 @@ def count(episodes: Sequence[Episode], of: Callable[[Episode], int]) -> int:
 
 
 def writes(episode: Episode) -> int:
-    return conduct(episode.trajectory, PARTS.domain).writes
+    return behaviour(episode.trajectory, PARTS.domain).writes
 
 
 def term(episodes: Sequence[Episode], name: str) -> float:

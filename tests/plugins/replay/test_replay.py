@@ -48,7 +48,7 @@ def talk(
     max_steps: int = 80,
 ) -> list[Episode]:
     jobs = [RolloutJob(task=task, trial=t, seed=9 + t) for task in tasks for t in range(trials)]
-    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(max_steps=max_steps))
+    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(message_limit=max_steps))
     return run_rollouts(jobs, policy, setting, AsyncioExecutor(8))
 
 

@@ -30,7 +30,7 @@ PLAIN: dict[str, Any] = {}
 ALL_AT_ONCE = {
     "sampling": "learnability",
     "resamples": 1,
-    "updates_per_step": 2,
+    "num_iterations": 2,
     "warmup_steps": 2,
     "beta": 0.1,
 }
@@ -46,8 +46,8 @@ def grpo(job: Jobs, world: Any, tmp_path: Path) -> Run:
     tasks = [world.task(letter) for letter in "abc"]
 
     def run(**changes: Any) -> dict[str, Any]:
-        few = {"steps": 6, "tasks_per_step": 2, "group_size": 3, "learning_rate": 1e-2}
-        options = GrpoOptions(**{**few, "save_every": 3, "guard": True, **changes.pop("options")})
+        few = {"max_steps": 6, "tasks_per_step": 2, "num_generations": 3, "learning_rate": 1e-2}
+        options = GrpoOptions(**{**few, "save_steps": 3, "guard": True, **changes.pop("options")})
         policy = world.policy()
         made = job(**{"policy": policy, "tasks": tasks, **changes})
         return {**GrpoTrainer(options).train(made), "weights": policy.model.state_dict()}
@@ -61,10 +61,10 @@ def sft(job: Jobs, world: Any) -> Run:
 
     def run(**changes: Any) -> dict[str, Any]:
         few = {"max_steps": 6, "batch_size": 4, "learning_rate": 1e-2, "bf16": False}
-        options = SftOptions(**{**few, "save_every": 3, "eval_every": 2, **changes.pop("options")})
+        options = SftOptions(**{**few, "save_steps": 3, "eval_steps": 2, **changes.pop("options")})
         policy = world.policy()
-        heldout = [world.echo(letter, 2) for letter in "ab"]
-        known = {"demonstrations": world.endless_echoes(), "heldout": heldout}
+        held_out = [world.echo(letter, 2) for letter in "ab"]
+        known = {"demonstrations": world.endless_echoes(), "held_out": held_out}
         made = job(**{"policy": policy, **known, **changes})
         return {**SftTrainer(options).train(made), "weights": policy.model.state_dict()}
 
@@ -144,7 +144,7 @@ def test_a_killed_sft_run_goes_on_to_the_same_losses_and_weights(
 
 
 def test_a_finished_training_leaves_no_snapshot(grpo: Run, sft: Run, tmp_path: Path) -> None:
-    grpo(options={"steps": 3}, folder=tmp_path / "grpo")
+    grpo(options={"max_steps": 3}, folder=tmp_path / "grpo")
     sft(options={"max_steps": 3}, folder=tmp_path / "sft")
     assert not list(tmp_path.rglob("*"))
 
@@ -179,7 +179,7 @@ def test_an_update_that_ruins_the_weights_is_taken_back(sft: Run, world: Any) ->
     assert record["stopped_because"] == "loss not finite"
     assert record["steps"] < 6
     assert all(weight.isfinite().all() for weight in record["weights"].values())
-    assert record["heldout_loss"] < 10
+    assert record["held_out_loss"] < 10
 
 
 def test_a_loss_that_is_not_finite_ends_grpo_with_the_last_good_weights(

@@ -26,7 +26,13 @@ def weights(model: torch.nn.Module) -> torch.Tensor:
 
 
 def train(job: TrainingJob, **options: Any) -> dict[str, Any]:
-    few = {"steps": 2, "tasks_per_step": 2, "group_size": 4, "learning_rate": 1e-2, "guard": False}
+    few = {
+        "max_steps": 2,
+        "tasks_per_step": 2,
+        "num_generations": 4,
+        "learning_rate": 1e-2,
+        "guard": False,
+    }
     return dict(GrpoTrainer(Options(**{**few, **options})).train(job))
 
 
@@ -47,7 +53,7 @@ def trace(sampled: str) -> TokenTrace:
 
 
 def test_the_rewarded_letter_is_said_more_and_more_often(job: Jobs, policy: Any) -> None:
-    record = train(job(), steps=15, group_size=6)
+    record = train(job(), max_steps=15, num_generations=6)
     rewards = [point["reward"] for point in record["curve"]]
     assert np.mean(rewards[-3:]) > np.mean(rewards[:3]) + 0.4
     assert record["rollouts"] == 15 * 12
@@ -59,7 +65,7 @@ def test_the_rewarded_letter_is_said_more_and_more_often(job: Jobs, policy: Any)
 @pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo", "gspo", "cispo"])
 def test_each_loss_moves_the_weights(job: Jobs, policy: Any, loss: str) -> None:
     before = weights(policy.model)
-    record = train(job(), steps=1, loss=loss)
+    record = train(job(), max_steps=1, loss_type=loss)
     assert record["final"]["grad_norm"] > 0
     assert not torch.equal(before, weights(policy.model))
 
@@ -73,7 +79,7 @@ def test_narrow_weights_are_wide_while_they_are_trained(job: Jobs, policy: Any) 
         seen.add(policy.model.dtype)
         return list(training.rollouts(policy, jobs))
 
-    train(replace(training, rollouts=rollouts), steps=3)
+    train(replace(training, rollouts=rollouts), max_steps=3)
     assert seen == {torch.float32}
     assert policy.model.dtype == torch.bfloat16
     assert not torch.equal(before, weights(policy.model))
@@ -86,8 +92,8 @@ def test_a_batch_in_many_parts_gives_the_update_of_the_whole(
     ends = []
     for part_tokens in (10, 10_000):
         policy = world.policy()
-        sizes = {"steps": 1, "tasks_per_step": 4, "part_tokens": part_tokens}
-        record = train(job(policy=policy), **sizes, loss=loss, learning_rate=1e-4)
+        sizes = {"max_steps": 1, "tasks_per_step": 4, "part_tokens": part_tokens}
+        record = train(job(policy=policy), **sizes, loss_type=loss, learning_rate=1e-4)
         assert record["final"]["rollouts_trained_on"] > 4
         ends.append(weights(policy.model))
     torch.testing.assert_close(*ends, atol=2e-6, rtol=0)
@@ -103,7 +109,7 @@ def test_scoring_sampled_tokens_alone_gives_the_update_of_trl(
         )
         policy = world.policy()
         record = train(
-            job(policy=policy), steps=1, tasks_per_step=6, temperature=0.6, learning_rate=1e-4
+            job(policy=policy), max_steps=1, tasks_per_step=6, temperature=0.6, learning_rate=1e-4
         )
         assert record["final"]["rollouts_trained_on"] > 0
         assert record["final"]["sampler_gap_max"] < 1e-3
@@ -116,7 +122,7 @@ def test_scoring_sampled_tokens_alone_gives_the_update_of_trl(
 def test_the_trainer_finds_the_log_probabilities_of_the_sampler(
     job: Jobs, temperature: float
 ) -> None:
-    record = train(job(), steps=1, tasks_per_step=6, temperature=temperature)
+    record = train(job(), max_steps=1, tasks_per_step=6, temperature=temperature)
     assert record["curve"][0]["sampler_gap_max"] < 1e-3
 
 
@@ -129,14 +135,14 @@ def test_log_probabilities_that_are_not_the_samplers_are_seen(job: Jobs) -> None
             for one in honest.rollouts(policy, jobs)
         ]
 
-    record = train(job(rollouts=rollouts), steps=1)
+    record = train(job(rollouts=rollouts), max_steps=1)
     assert record["final"]["sampler_gap_mean"] == pytest.approx(0.5, abs=1e-3)
     assert record["final"]["clipped"] > 0.2
 
 
 @pytest.mark.parametrize("loss", ["dapo", "cispo"])
 def test_the_samplers_own_log_probabilities_are_within_the_clip(job: Jobs, loss: str) -> None:
-    assert train(job(), steps=1, loss=loss)["final"]["clipped"] == 0.0
+    assert train(job(), max_steps=1, loss_type=loss)["final"]["clipped"] == 0.0
 
 
 def test_groups_without_spread_are_replaced_by_other_tasks(job: Jobs) -> None:
@@ -152,7 +158,7 @@ def test_groups_without_spread_are_replaced_by_other_tasks(job: Jobs) -> None:
             for number, one in enumerate(honest.rollouts(policy, jobs))
         ]
 
-    record = train(job(rollouts=rollouts), steps=1, resamples=3)
+    record = train(job(rollouts=rollouts), max_steps=1, resamples=3)
     assert [len(jobs) for jobs in played] == [8, 4]
     assert len({jobs[-1][0].id for jobs in played}) == 2
     assert record["rollouts"] == record["final"]["rollouts"] == 12
@@ -163,7 +169,7 @@ def test_groups_without_spread_are_replaced_by_other_tasks(job: Jobs) -> None:
 def test_replacing_groups_ends_at_the_limit(job: Jobs, policy: Any) -> None:
     before = weights(policy.model)
     flat = rescored(job(), lambda number: Score(success=True, total=0.7))
-    record = train(flat, steps=1, resamples=2)
+    record = train(flat, max_steps=1, resamples=2)
     assert record["rollouts"] == 3 * 8
     assert record["final"]["rollouts_trained_on"] == 0
     assert "entropy" not in record["final"]
@@ -171,7 +177,7 @@ def test_replacing_groups_ends_at_the_limit(job: Jobs, policy: Any) -> None:
 
 
 def test_a_step_of_several_updates_samples_once(job: Jobs, policy: Any) -> None:
-    record = train(job(), updates_per_step=3)
+    record = train(job(), num_iterations=3)
     assert record["rollouts"] == 2 * 8
     assert [point["step"] for point in record["curve"]] == [1, 2]
     assert policy.changes == 2 + 1
@@ -180,7 +186,7 @@ def test_a_step_of_several_updates_samples_once(job: Jobs, policy: Any) -> None:
 
 def test_later_updates_of_a_step_are_clipped(job: Jobs, world: Any) -> None:
     once, often = (
-        train(job(policy=world.policy()), steps=1, tasks_per_step=4, updates_per_step=number)
+        train(job(policy=world.policy()), max_steps=1, tasks_per_step=4, num_iterations=number)
         for number in (1, 6)
     )
     assert once["final"]["clipped"] == 0
@@ -192,21 +198,21 @@ def test_the_learning_rate_warms_up(job: Jobs, world: Any) -> None:
     for warmup_steps in (0, 3):
         policy = world.policy()
         before = weights(policy.model)
-        train(job(policy=policy), steps=1, learning_rate=1e-3, warmup_steps=warmup_steps)
+        train(job(policy=policy), max_steps=1, learning_rate=1e-3, warmup_steps=warmup_steps)
         moves.append(float((weights(policy.model) - before).norm()))
     assert moves[1] == pytest.approx(moves[0] / 4, rel=0.01)
 
 
 def test_the_distance_to_the_start_is_logged_and_held_down_by_beta(job: Jobs, world: Any) -> None:
     free, held = (
-        train(job(policy=world.policy()), steps=6, beta=beta, learning_rate=3e-3)
+        train(job(policy=world.policy()), max_steps=6, beta=beta, learning_rate=3e-3)
         for beta in (0.0, 5.0)
     )
     assert free["curve"][0]["kl"] == held["curve"][0]["kl"] == pytest.approx(0, abs=1e-6)
     assert free["final"]["kl"] > 0.005
     assert held["final"]["kl"] < free["final"]["kl"] / 2
     assert all(point["entropy"] > 0 for point in free["curve"])
-    assert "kl" not in train(job(), steps=1, track_kl=False)["final"]
+    assert "kl" not in train(job(), max_steps=1, track_kl=False)["final"]
 
 
 def test_scoring_under_the_start_agrees_with_trl(
@@ -218,7 +224,9 @@ def test_scoring_under_the_start_agrees_with_trl(
             "harness_grpo.reinforcement._can_run_head_alone", lambda model, alone=alone: alone
         )
         policy = world.policy()
-        record = train(job(policy=policy), steps=2, temperature=0.6, beta=1.0, learning_rate=1e-3)
+        record = train(
+            job(policy=policy), max_steps=2, temperature=0.6, beta=1.0, learning_rate=1e-3
+        )
         found.append((weights(policy.model), record["final"]["kl"]))
     torch.testing.assert_close(found[0][0], found[1][0], atol=1e-5, rtol=0)
     assert found[0][1] == pytest.approx(found[1][1], rel=1e-3)
@@ -269,7 +277,7 @@ def test_a_step_of_faults_alone_passes_without_harm(job: Jobs, policy: Any) -> N
         ]
 
     for loss in ("dapo", "grpo"):
-        record = train(job(rollouts=rollouts), loss=loss)
+        record = train(job(rollouts=rollouts), loss_type=loss)
         assert record["final"]["faults"] == 8
         assert torch.equal(before, weights(policy.model))
 
@@ -286,14 +294,14 @@ def test_a_collapse_ends_the_run_and_brings_the_best_weights_back(job: Jobs, pol
             for one in honest.rollouts(policy, jobs)
         ]
 
-    record = train(job(rollouts=rollouts), steps=30, guard=True)
+    record = train(job(rollouts=rollouts), max_steps=30, guard=True)
     assert record["stopped_because"] == "collapse"
     assert record["steps"] == 8
     torch.testing.assert_close(weights(policy.model), seen[3])
 
 
 def test_the_time_budget_ends_the_run(job: Jobs) -> None:
-    record = train(job(), steps=1000, seconds=0.01)
+    record = train(job(), max_steps=1000, seconds=0.01)
     assert (record["steps"], record["stopped_because"]) == (1, "seconds")
 
 
@@ -370,13 +378,13 @@ def test_without_tasks_there_is_nothing_to_learn(job: Jobs) -> None:
     [
         ("loss", "ppo"),
         ("scale_rewards", "median"),
-        ("normalise", "both"),
+        ("multi_objective_aggregation", "both"),
         ("sampling", "hardest"),
         ("steps", 0),
-        ("group_size", 1),
+        ("num_generations", 1),
         ("temperature", 0),
         ("learning_rate", -1e-4),
-        ("clip_low", 1.0),
+        ("epsilon", 1.0),
         ("beta", -0.1),
         ("seconds", "soon"),
         ("updates", 2),
@@ -389,6 +397,6 @@ def test_a_bad_option_is_named(option: str, value: Any) -> None:
 
 def test_the_trainer_is_offered_as_grpo() -> None:
     trainer = open_registry().make(
-        "trainer", "grpo", Settings(options={"steps": 3, "loss": "gspo"})
+        "trainer", "grpo", Settings(options={"max_steps": 3, "loss_type": "gspo"})
     )
     assert trainer.needs == "tasks"

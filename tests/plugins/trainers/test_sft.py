@@ -146,12 +146,12 @@ def test_training_is_the_same_with_batches_made_ahead(job: Jobs, policy: Any, wo
 
 
 def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: Any, world: Any) -> None:
-    heldout = [world.echo(letter, 3) for letter in world.letters]
-    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
-    record = train(training, max_steps=60, batch_size=16, eval_every=20, bf16=True)
+    held_out = [world.echo(letter, 3) for letter in world.letters]
+    training = job(demonstrations=world.endless_echoes(), held_out=held_out)
+    record = train(training, max_steps=60, batch_size=16, eval_steps=20, bf16=True)
     assert [point["step"] for point in record["curve"]] == list(range(1, 61))
-    assert [p["step"] for p in record["curve"] if "heldout_loss" in p] == [20, 40, 60]
-    assert record["heldout_loss"] < record["curve"][0]["loss"] / 2
+    assert [p["step"] for p in record["curve"] if "held_out_loss" in p] == [20, 40, 60]
+    assert record["held_out_loss"] < record["curve"][0]["loss"] / 2
     assert record["steps"] == 60
     assert record["stopped_because"] == "max_steps"
     assert policy.changes == 1
@@ -165,35 +165,35 @@ def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
     job: Jobs, policy: Any, monkeypatch: pytest.MonkeyPatch, world: Any
 ) -> None:
     untouched = {name: value.clone() for name, value in policy.model.state_dict().items()}
-    heldout = [world.echo("a", 2), world.echo("b", 7)]
-    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
+    held_out = [world.echo("a", 2), world.echo("b", 7)]
+    training = job(demonstrations=world.endless_echoes(), held_out=held_out)
     packed = train(training, threads=2, part_tokens=30)
     with_packing = weights(policy.model)
 
     policy.model.load_state_dict(untouched)
     monkeypatch.setattr("harness_sft.training.can_pack", lambda model, ids: False)
-    padded = train(job(demonstrations=world.endless_echoes(), heldout=heldout), part_tokens=30)
+    padded = train(job(demonstrations=world.endless_echoes(), held_out=held_out), part_tokens=30)
     assert (packed["packed"], padded["packed"]) == (True, False)
     assert packed["tokens"] == padded["tokens"]
-    assert packed["heldout_loss"] == pytest.approx(padded["heldout_loss"], abs=1e-3)
+    assert packed["held_out_loss"] == pytest.approx(padded["held_out_loss"], abs=1e-3)
     torch.testing.assert_close(with_packing, weights(policy.model), atol=1e-3, rtol=0)
 
 
 def test_in_16_bits_the_heldout_loss_is_that_of_the_policys_own_weights(
     job: Jobs, policy: Any, world: Any
 ) -> None:
-    heldout = [world.echo("a", 2), world.echo("b", 7)]
-    training = job(demonstrations=world.endless_echoes(), heldout=heldout)
+    held_out = [world.echo("a", 2), world.echo("b", 7)]
+    training = job(demonstrations=world.endless_echoes(), held_out=held_out)
     record = train(training, max_steps=12, threads=2, bf16=True)
     assert {weight.dtype for weight in policy.model.parameters()} == {torch.float32}
-    rows = list(token_rows(heldout, policy, training.domain, 100))
+    rows = list(token_rows(held_out, policy, training.domain, 100))
     losses = [
         policy.model(**{name: torch.tensor([ids]) for name, ids in row.items()}).loss
         * sum(label != -100 for label in row["labels"])
         for row in rows
     ]
     labels = sum(label != -100 for row in rows for label in row["labels"])
-    assert record["heldout_loss"] == pytest.approx(float(sum(losses)) / labels, rel=0.02)
+    assert record["held_out_loss"] == pytest.approx(float(sum(losses)) / labels, rel=0.02)
 
 
 def test_gradient_checkpoints_change_nothing_in_16_bits(job: Jobs, world: Any) -> None:
@@ -249,7 +249,7 @@ def test_all_but_the_weights_is_as_before(job: Jobs, policy: Any, world: Any) ->
 
 
 def test_training_prints_nothing(job: Jobs, capfd: pytest.CaptureFixture[str], world: Any) -> None:
-    train(job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)]))
+    train(job(demonstrations=world.endless_echoes(), held_out=[world.echo("a", 2)]))
     assert capfd.readouterr() == ("", "")
 
 
@@ -266,17 +266,17 @@ def test_progress_hears_of_each_step(job: Jobs, world: Any) -> None:
     heard = []
     told = lambda step, steps, metrics: heard.append((step, steps, sorted(metrics)))  # noqa: E731
     train(
-        job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)], progress=told),
-        eval_every=3,
+        job(demonstrations=world.endless_echoes(), held_out=[world.echo("a", 2)], progress=told),
+        eval_steps=3,
     )
     assert [step for step, _, _ in heard] == [1, 2, 3, 4]
     assert {steps for _, steps, _ in heard} == {4}
-    assert heard[-1][2] == ["heldout_loss", "loss", "tokens_per_s"]
+    assert heard[-1][2] == ["held_out_loss", "loss", "tokens_per_s"]
 
 
 def test_a_heldout_loss_that_does_not_fall_ends_training(job: Jobs, world: Any) -> None:
-    training = job(demonstrations=world.endless_echoes(), heldout=[world.echo("a", 2)])
-    record = train(training, max_steps=1000, learning_rate=0.0, eval_every=2, patience=2)
+    training = job(demonstrations=world.endless_echoes(), held_out=[world.echo("a", 2)])
+    record = train(training, max_steps=1000, learning_rate=0.0, eval_steps=2, patience=2)
     assert record["stopped_because"] == "plateau"
     assert record["steps"] == 10
 

@@ -120,7 +120,7 @@ def gamed(job: Callable[..., TrainingJob], warnings: list[str]) -> TrainingJob:
 
 
 def train(job: TrainingJob, **options: Any) -> Any:
-    sizes = {"steps": 10, "tasks_per_step": 4, "group_size": 2}
+    sizes = {"max_steps": 10, "tasks_per_step": 4, "num_generations": 2}
     return (
         open_registry().make("trainer", "grpo", Settings(options={**sizes, **options})).train(job)
     )
@@ -133,7 +133,7 @@ def test_a_sign_is_told_once_and_kept(job: Callable[..., TrainingJob]) -> None:
     assert len(warnings) == 1
     assert "divergence" in warnings[0]
     assert "step 8: reward rose from" in record["signs"]["divergence"]
-    assert record["final"]["conduct/turns"] > 0
+    assert record["final"]["behaviour/turns"] > 0
 
 
 def test_a_sign_can_end_the_run(job: Callable[..., TrainingJob]) -> None:

@@ -36,9 +36,9 @@ def test_options_stand_in_the_guide_with_their_defaults(title: str, options: Any
 
 
 def test_all_that_is_logged_stands_in_the_guide(job: Callable[..., TrainingJob]) -> None:
-    options = GrpoOptions(steps=1, tasks_per_step=2, group_size=4)
+    options = GrpoOptions(max_steps=1, tasks_per_step=2, num_generations=4)
     final = GrpoTrainer(options).train(job())["final"]
     assert isinstance(final, dict)
-    logged = {re.sub("^(term|conduct)/.*", r"\1/NAME", key) for key in final} - {"step"}
+    logged = {re.sub("^(term|behaviour)/.*", r"\1/NAME", key) for key in final} - {"step"}
     listed = set(re.findall(r"`([\w/]+)`(?=[,\s`\w/]*\|)", GUIDE.partition("What is logged")[2]))
     assert logged <= listed
