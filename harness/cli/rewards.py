@@ -51,7 +51,10 @@ def probe(
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Test the reward with reward-hacking policies. Status 1 if one earns as much as the baseline."""
+    """Test the reward with reward-hacking policies.
+
+    Status 1 if one earns as much as the baseline policy.
+    """
     from harness.report.live import LiveProgress
     from harness.report.rewards import probes_table, probes_values
     from harness.training.reward_probing import probe_reward

@@ -58,7 +58,7 @@ def test_the_rewarded_letter_is_said_more_and_more_often(job: Jobs, policy: Any)
     assert np.mean(rewards[-3:]) > np.mean(rewards[:3]) + 0.4
     assert record["rollouts"] == 15 * 12
     assert record["final"]["term/share_of_b"] == pytest.approx(rewards[-1] / 2, abs=1e-5)
-    assert record["stopped_because"] == "steps"
+    assert record["stopped_because"] == "max_steps"
     assert policy.changes == 15 + 1
 
 
@@ -380,7 +380,7 @@ def test_without_tasks_there_is_nothing_to_learn(job: Jobs) -> None:
         ("scale_rewards", "median"),
         ("multi_objective_aggregation", "both"),
         ("sampling", "hardest"),
-        ("steps", 0),
+        ("max_steps", 0),
         ("num_generations", 1),
         ("temperature", 0),
         ("learning_rate", -1e-4),
