@@ -44,7 +44,7 @@ class Watch(TrainerCallback):
         self._steps: list[Step] = []
         self._signs: dict[str, str] = {}
         self._step_started = time.monotonic()
-        self._stopped_because = "steps"
+        self._stopped_because = "max_steps"
 
     def follow(self, trainer: ReinforcementTrainer) -> None:
         self._trainer = trainer
