@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from harness.errors import plugin_boundary
+from harness.evaluation.in_order import in_order
 from harness.protocols import Domain, Executor, Judge, SignReader
-from harness.runtime import event_loop
 from harness.types import Episode, ErrorPattern, Interval
 
 Signs = Mapping[str, Collection[str]]
@@ -47,11 +47,8 @@ def read_signs(
         with plugin_boundary("judge", f"signs of {episode.trajectory.id}"):
             return await reader.signs(episode, domain)
 
-    async def all_of_them() -> dict[int, Collection[str]]:
-        return {index: signs async for index, signs in executor.map(one, episodes)}
-
-    found = event_loop.run(all_of_them())
-    return {episode.trajectory.id: found[n] for n, episode in enumerate(episodes)}
+    found = in_order(executor, one, episodes)
+    return {e.trajectory.id: signs for e, signs in zip(episodes, found, strict=True)}
 
 
 def contrasted(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.errors import RolloutFault, RunError, plugin_boundary
+from harness.evaluation.in_order import in_order
 from harness.protocols import Domain, Executor, Judge, ReviewedJudge
-from harness.runtime import event_loop
 from harness.types import Diagnosis, Episode, Json
 
 
@@ -47,13 +47,9 @@ def read_failures(
         except RolloutFault as fault:
             return str(fault)
 
-    async def all_of_them() -> list[Diagnosis | str]:
-        found = {index: diagnosis async for index, diagnosis in executor.map(one, failed)}
-        return [found[index] for index in range(len(failed))]
-
-    told = event_loop.run(all_of_them())
-    diagnoses = [one for one in told if isinstance(one, Diagnosis)]
-    return diagnoses, [one for one in told if isinstance(one, str)]
+    answers = in_order(executor, one, failed)
+    diagnoses = [answer for answer in answers if isinstance(answer, Diagnosis)]
+    return diagnoses, [answer for answer in answers if isinstance(answer, str)]
 
 
 def account(

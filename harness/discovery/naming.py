@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from harness.assembly.components import Components
 from harness.errors import RolloutFault
+from harness.evaluation.in_order import in_order
 from harness.protocols import PatternNamer
-from harness.runtime import event_loop
 from harness.types import Diagnosis, ErrorPattern, Json
 
 
@@ -72,11 +72,7 @@ def _answers(
         except RolloutFault as fault:
             return str(fault)
 
-    async def all_of_them() -> list[ErrorPattern | str]:
-        found = {n: named async for n, named in parts.executor.map(one, patterns)}
-        return [found[n] for n in range(len(patterns))]
-
-    return event_loop.run(all_of_them())
+    return in_order(parts.executor, one, patterns)
 
 
 def _called(pattern: ErrorPattern, old: ErrorPattern) -> ErrorPattern:

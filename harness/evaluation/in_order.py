@@ -12,7 +12,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def _nothing(index: int, result: object) -> None:
+def report_nothing(index: int, result: object) -> None:
     return None
 
 
@@ -20,7 +20,7 @@ def in_order(
     executor: Executor,
     function: Callable[[T], Awaitable[R]],
     items: Sequence[T],
-    finished: Callable[[int, R], None] = _nothing,
+    finished: Callable[[int, R], None] = report_nothing,
 ) -> list[R]:
     """The results in the order of the items; ``finished(index, result)`` is called for each as it
     ends.
@@ -39,7 +39,7 @@ async def gather_in_order(
     executor: Executor,
     function: Callable[[T], Awaitable[R]],
     items: Sequence[T],
-    finished: Callable[[int, R], None] = _nothing,
+    finished: Callable[[int, R], None] = report_nothing,
 ) -> list[R]:
     """As ``in_order``, for those who are on an event loop already."""
     results: dict[int, R] = {}

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.errors import RolloutFault, plugin_boundary
+from harness.evaluation.in_order import in_order, report_nothing
 from harness.evaluation.scoring import score
 from harness.protocols import (
     AgentTurn,
@@ -26,7 +27,6 @@ from harness.protocols import (
     UserTurn,
     World,
 )
-from harness.runtime import event_loop
 from harness.types import (
     Ended,
     Episode,
@@ -54,26 +54,16 @@ def run_rollouts(
     executor: Executor,
     *,
     keep_tokens: bool = False,
-    finished: Callable[[int, Episode], None] | None = None,
+    finished: Callable[[int, Episode], None] = report_nothing,
 ) -> list[Episode]:
     """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it
     ends.
     """
 
-    # Not the coroutine's result: when asyncio ends, it would spell out all of that for nobody.
-    episodes: dict[int, Episode] = {}
-
     async def one(job: RolloutJob) -> Episode:
         return await rollout(job, policy, setting, keep_tokens=keep_tokens)
 
-    async def all_of_them() -> None:
-        async for index, episode in executor.map(one, jobs):
-            episodes[index] = episode
-            if finished is not None:
-                finished(index, episode)
-
-    event_loop.run(all_of_them())
-    return [episodes[index] for index in range(len(jobs))]
+    return in_order(executor, one, jobs, finished)
 
 
 async def rollout(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import RolloutFault, plugin_boundary
+from harness.evaluation.in_order import gather_in_order
 from harness.evaluation.rollout import rollout
 from harness.protocols import Executor, Judge, Policy, RolloutJob, RolloutSetup
 from harness.types import Diagnosis, Episode, Json, Task, stable_seed
@@ -95,12 +96,14 @@ class Tryout:
         # Trials known from before an interruption left no conversation to read: it is had again.
         await self._play([(task, n) for task, n in open_ if (task.id, n) not in self._episodes])
         failed = [self._episodes[task.id, number] for task, number in open_]
-        async for index, diagnosis in self.executor.map(self._diagnose, failed):
-            episode = failed[index]
+
+        def explained(index: int, diagnosis: Diagnosis | None) -> None:
             kind, whose = ("undiagnosed", "") if diagnosis is None else (
                 diagnosis.kind, diagnosis.blame
             )  # fmt: skip
-            self._remember(episode, kind, whose)
+            self._remember(failed[index], kind, whose)
+
+        await gather_in_order(self.executor, self._diagnose, failed, explained)
 
     def forget(self, tasks: Sequence[Task]) -> None:
         """Let go of the conversations on these tasks; how they ended stays known."""
@@ -119,9 +122,12 @@ class Tryout:
             return await rollout(job, self.policy, self.setting)
 
         self.held += len(jobs)
-        async for _, episode in self.executor.map(one, jobs):
+
+        def played(index: int, episode: Episode) -> None:
             self._episodes[episode.task.id, episode.trajectory.trial] = episode
             self._remember(episode)
+
+        await gather_in_order(self.executor, one, jobs, played)
 
     async def _diagnose(self, episode: Episode) -> Diagnosis | None:
         try:
