@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from statistics import NormalDist
 
 from harness.errors import plugin_boundary
 from harness.evaluation.in_order import in_order
+from harness.evaluation.metrics import CONFIDENCE
 from harness.protocols import Domain, Executor, Judge, SignReader
 from harness.types import Episode, ErrorPattern, Interval
 
 Signs = Mapping[str, Collection[str]]
 """The kinds of mistakes that a conversation shows, by trajectory id."""
 
-TYPICAL = 0.2
-"""A kind is a pattern's own if at least this share of its members has it."""
-
-Z = 1.959963984540054
-"""Of the standard normal distribution: 95% lies within."""
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 200)
+"""``CONFIDENCE`` percent of the standard normal distribution lie within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +94,7 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def _contrasted(pattern: ErrorPattern, failed: Signs, succeeded: Signs) -> ErrorPattern:
-    count = sum(pattern.kinds.values())
-    own = {kind for kind, number in pattern.kinds.items() if number >= TYPICAL * count}
+    own = pattern.typical_kinds()
     inside = set(pattern.members)
     hits = sum(id in inside or bool(own & set(signs)) for id, signs in failed.items())
     other = sum(bool(own & set(signs)) for signs in succeeded.values())

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metrics import RESAMPLES, mean_interval
+from harness.evaluation.metrics import difference_interval, mean_interval
 from harness.types import Interval
 
 Status = Literal["new", "gone", "back", "more", "less", "same"]
@@ -200,12 +200,4 @@ def _rates(side: Landscape, id: str, tasks: Sequence[str]) -> NDArray[np.float64
 def _unpaired(new: NDArray[np.float64], old: NDArray[np.float64], seed: int) -> Interval:
     if not len(new) or not len(old):
         return Interval(value=0.0, low=-100.0, high=100.0)
-    rng = np.random.default_rng(seed)
-    drawn = [
-        new[rng.integers(0, len(new), len(new))].mean()
-        - old[rng.integers(0, len(old), len(old))].mean()
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    value = float(new.mean() - old.mean())
-    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
+    return difference_interval(new, old, seed=seed)

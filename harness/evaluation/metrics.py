@@ -137,7 +137,32 @@ def mean_interval(
     """
     if not len(values):
         return Interval(value=0.0, low=0.0, high=0.0)
-    return _bootstrap(values, seed, resamples)
+    means = _resampled_means(values, np.random.default_rng(seed), resamples)
+    return percentile_interval(float(values.mean()), means)
+
+
+def difference_interval(
+    values: NDArray[np.float64],
+    others: NDArray[np.float64],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """How much higher the mean of the values is than that of the others, with the percentile
+    interval; each side is one value per task, and is resampled on its own.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = _resampled_means(values, rng, resamples) - _resampled_means(others, rng, resamples)
+    return percentile_interval(float(values.mean() - others.mean()), drawn)
+
+
+def percentile_interval(value: float, resampled: NDArray[np.float64]) -> Interval:
+    """The value with the bounds between which ``CONFIDENCE`` percent of its resampled values lie,
+    widened to hold the value.
+    """
+    tail = (100 - CONFIDENCE) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
 def _tally(results: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
@@ -167,17 +192,15 @@ def _interval(values: NDArray[np.float64], least: float, seed: int, resamples: i
     """
     value = float(values[0])
     if (values != value).any():
-        return _bootstrap(values, seed, resamples)
+        return mean_interval(values, seed=seed, resamples=resamples)
     others = 1 - (1 - CONFIDENCE / 100) ** (1 / len(values))
     low, high = value - others * (value - least), value + others * (100 - value)
     return Interval(value=value, low=low, high=high)
 
 
-def _bootstrap(values: NDArray[np.float64], seed: int, resamples: int) -> Interval:
-    """The mean and the percentile interval of the means of resampled values."""
-    mean = float(values.mean())
-    chosen = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    means = values[chosen].mean(axis=1)
-    tail = (100 - CONFIDENCE) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean))
+def _resampled_means(
+    values: NDArray[np.float64], rng: np.random.Generator, resamples: int
+) -> NDArray[np.float64]:
+    """Shape (resamples,): means of as many values, drawn with replacement."""
+    chosen = rng.integers(0, len(values), (resamples, len(values)))
+    return np.asarray(values[chosen].mean(axis=1))

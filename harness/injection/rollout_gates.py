@@ -21,9 +21,6 @@ UNCOUNTED = "no conversation on it counts"
 ELSEWHERE = "fails in other ways than the pattern"
 NOT_DONE = "the reference policy cannot do it"
 
-TYPICAL = 0.25
-"""The share of a pattern's failures from which on a kind of mistake is typical of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Aim:
@@ -98,9 +95,7 @@ def typical_kinds(pattern: ErrorPattern) -> frozenset[str]:
     """The kinds of mistakes that make out a good part of the pattern's failures; all if none
     does.
     """
-    total = sum(pattern.kinds.values())
-    typical = frozenset(kind for kind, n in pattern.kinds.items() if n >= TYPICAL * total)
-    return typical or frozenset(pattern.kinds)
+    return pattern.typical_kinds() or frozenset(pattern.kinds)
 
 
 def _in_band(trials: Sequence[Trial], options: Options) -> bool:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.evaluation.metrics import CONFIDENCE
+from harness.evaluation.metrics import percentile_interval
 from harness.study.results_file import Mask, Results, Values
 from harness.study.spec import Expectation
 from harness.types import Interval
@@ -67,10 +67,8 @@ def estimate(
     totals = ((drawn_seeds @ filled) * drawn_tasks).sum(axis=1)
     counts = ((drawn_seeds @ weighed) * drawn_tasks).sum(axis=1)
     means = totals[counts > 0] / counts[counts > 0]
-    mean, tail = float(filled.sum() / weighed.sum()), (100 - CONFIDENCE) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(
-        interval=Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean)),
+        interval=percentile_interval(float(filled.sum() / weighed.sum()), means),
         seeds=int(there.any(axis=1).sum()),
         tasks=int(there.any(axis=0).sum()),
     )

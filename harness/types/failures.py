@@ -12,6 +12,9 @@ Blame = Literal["agent", "user_simulator", "task", "tool", "infrastructure"]
 
 Severity = Literal["minor", "major", "critical"]
 
+TYPICAL = 0.2
+"""A kind of mistake is typical of a pattern if at least this share of its failures has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -68,6 +71,11 @@ class ErrorPattern:
     gap: Interval | None = None
     typical: tuple[str, ...] = ()
     named_by: str = ""
+
+    def typical_kinds(self) -> frozenset[str]:
+        """The kinds that at least ``TYPICAL`` of the failures have; there may be none."""
+        least = TYPICAL * sum(self.kinds.values())
+        return frozenset(kind for kind, count in self.kinds.items() if count >= least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,39 @@ def test_intervals_hold_their_value_and_stay_in_range(a: int, n: int, b: int, m:
     assert found.value - 1e-9 <= found.high <= 100 + 1e-9
 
 
-def test_the_interval_is_newcombes() -> None:
+@pytest.mark.parametrize(
+    ("hits", "of", "low", "high"),
+    [
+        (56, 70, 0.6918335550374695, 0.8769526075163705),
+        (0, 10, 0.0, 0.27753279986288926),
+        (10, 10, 0.7224672001371106, 1.0),
+        (1, 29, 0.006113214292762667, 0.17175521879320294),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(hits: int, of: int, low: float, high: float) -> None:
+    """As statsmodels 0.15 has it: ``proportion_confint(hits, of, method="wilson")``."""
+    assert wilson(hits, of) == pytest.approx((low, high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.05243147240236498, 0.33387265403690614),
+        ((9, 10, 3, 10), 0.1705227239345029, 0.809017973535488),
+        ((10, 10, 0, 20), 0.6790860371419145, 1.0),
+        ((5, 56, 0, 29), -0.038137147903536936, 0.19256001385511165),
+        ((0, 10, 0, 10), -0.27753279986288926, 0.27753279986288926),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(
+    counts: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    """As statsmodels 0.15 has it: ``confint_proportions_2indep(*counts, method="newcomb")``."""
+    found = difference(*counts)
+    assert (found.low, found.high) == pytest.approx((100 * low, 100 * high), abs=1e-9)
+
+
+def test_the_interval_is_that_of_newcombes_own_example() -> None:
     """The example of Newcombe (1998), table II, row (a): 56/70 against 48/80."""
     found = difference(56, 70, 48, 80)
     assert (found.value, found.low, found.high) == pytest.approx((20.0, 5.24, 33.39), abs=0.01)

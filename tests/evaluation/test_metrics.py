@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from harness.evaluation.metrics import (
     Outcome,
+    difference_interval,
+    mean_interval,
     outcomes,
     paired_difference,
     pass_hat_k,
@@ -146,6 +148,19 @@ def test_pairing_cancels_the_difficulty_of_tasks() -> None:
     assert difference.value == pytest.approx(5)
     assert difference.low > 0
     assert difference.high - difference.low < (apart.high - apart.low) / 5
+
+
+def test_sides_with_tasks_of_their_own_are_resampled_on_their_own() -> None:
+    few, many = np.arange(20.0), np.arange(200.0)
+    apart = difference_interval(few, many)
+    variance = few.var() / len(few) + many.var() / len(many)
+    assert apart.value == few.mean() - many.mean()
+    assert apart.high - apart.low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.1)
+
+
+def test_the_same_values_give_the_same_interval_to_the_digit() -> None:
+    interval = mean_interval(np.asarray([0.0, 25.0, 50.0, 100.0, 100.0]), seed=3)
+    assert (interval.low, interval.high) == (20.0, 90.0)
 
 
 @given(full_tables)
