@@ -16,27 +16,29 @@ from contextlib import contextmanager
 
 from harness.assembly.components import Components
 from harness.discovery.attribution import blame_failures
-from harness.discovery.station import discover_patterns, patterns_before, write_discovery
+from harness.discovery.station import (
+    discover_patterns,
+    patterns_before,
+    refuse_held_out,
+    write_discovery,
+)
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation.station import evaluate_policy, read_evaluation
 from harness.injection.pool import pool_of
-from harness.injection.station import chosen_pattern, make_tasks, subject
-from harness.protocols import TrainingJob
+from harness.injection.station import chosen_pattern, make_tasks
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
-from harness.training.curricula import held_out, shown, shown_on, untargeted
-from harness.training.rollout_log import Practice
+from harness.training.curricula import untargeted
+from harness.training.station import train_on_demonstrations, train_on_tasks
 from harness.types import (
-    Checkpoint,
     Diagnosis,
     Episode,
     ErrorPattern,
     Json,
     Split,
     Task,
-    stable_id,
-    stable_seed,
 )
+from harness.types.names import ArmName, EvaluationName, StationName
 
 
 def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
@@ -47,9 +49,9 @@ def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
         "run_started", run=str(store.folder), domain=config.domain, stations=stations(parts)
     )
     bootstrap(parts, store)
-    evaluate_arm(parts, store, "base", "test")
+    evaluate_arm(parts, store, ArmName.BASE, "test")
     imitate(parts, store)
-    evaluate_arm(parts, store, "sft", "test")
+    evaluate_arm(parts, store, ArmName.SFT, "test")
     for number in range(1, config.rounds + 1):
         try:
             run_round(parts, store, number)
@@ -62,32 +64,44 @@ def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
 
 
 def run_round(parts: Components, store: RunFolder, number: int) -> None:
-    """One round. Raises ``NothingToLearn`` if the policy under study no longer fails by its own
-    fault.
+    """One round with what it is measured by. Raises as ``learn_round``."""
+    learn_round(parts, store, number)
+    evaluate_arm(parts, store, ArmName.targeted(number), "test")
+    if parts.config.control:
+        train_control(parts, store, number)
+        evaluate_arm(parts, store, ArmName.control(number), "test")
+
+
+def learn_round(parts: Components, store: RunFolder, number: int) -> None:
+    """One round up to the new policy. Raises ``NothingToLearn`` if the policy under study no longer
+    fails by its own fault.
     """
-    evaluate_arm(parts, store, subject(number), "validation")
+    evaluate_arm(parts, store, ArmName.studied(number), "validation")
     discover(parts, store, number)
     inject(parts, store, number)
     train(parts, store, number)
-    evaluate_arm(parts, store, f"rl-{number}", "test")
-    if parts.config.control:
-        train_control(parts, store, number)
-        evaluate_arm(parts, store, f"control-{number}", "test")
 
 
-def stations(parts: Components) -> list[str]:
-    """The names of all stations of the run, in order."""
-    names = ["base", "evaluate base on test", "sft", "evaluate sft on test"]
+def stations(parts: Components) -> list[StationName]:
+    """All stations of the run, in order."""
+    base, sft = ArmName.BASE, ArmName.SFT
+    names = [
+        StationName.BASE,
+        StationName.evaluate(base, "test"),
+        StationName.train(sft),
+        StationName.evaluate(sft, "test"),
+    ]
     for number in range(1, parts.config.rounds + 1):
+        targeted, control = ArmName.targeted(number), ArmName.control(number)
         names += [
-            f"evaluate {subject(number)} on validation",
-            f"discover {number}",
-            f"inject {number}",
-            f"train rl-{number}",
-            f"evaluate rl-{number} on test",
+            StationName.evaluate(ArmName.studied(number), "validation"),
+            StationName.discover(number),
+            StationName.inject(number),
+            StationName.train(targeted),
+            StationName.evaluate(targeted, "test"),
         ]
         if parts.config.control:
-            names += [f"train control-{number}", f"evaluate control-{number} on test"]
+            names += [StationName.train(control), StationName.evaluate(control, "test")]
     return names
 
 
@@ -96,44 +110,37 @@ def stations(parts: Components) -> list[str]:
 
 def bootstrap(parts: Components, store: RunFolder) -> None:
     """The base policy's checkpoint: what everything starts from."""
-    with _station(parts, store, "base") as work:
+    with _station(parts, store, StationName.BASE) as work:
         if work:
-            folder = store.folder / "checkpoints" / "base" / "model"
-            store.write_checkpoint("base", parts.trainable(folder=folder).checkpoint)
+            folder = store.folder / "checkpoints" / ArmName.BASE / "model"
+            store.write_checkpoint(ArmName.BASE, parts.trainable(folder=folder).checkpoint)
 
 
-def imitate(parts: Components, store: RunFolder, arm: str = "sft", start: str = "base") -> None:
-    """SFT of an arm on demonstrations of the teacher, from a checkpoint there is.
-
-    They are fresh for each arm, unless their number is limited: then all arms have the same.
-    """
-    config = parts.config
-    with _station(parts, store, _training(arm), unit="steps") as work:
+def imitate(
+    parts: Components, store: RunFolder, arm: str = ArmName.SFT, start: str = ArmName.BASE
+) -> None:
+    """SFT of an arm on demonstrations of the teacher, from a checkpoint there is."""
+    with _station(parts, store, StationName.train(arm), unit="steps") as work:
         if work:
-            seed = stable_seed(config.seed, arm)
-            _train(
-                parts,
-                store,
-                arm=arm,
-                start=start,
-                trainer=config.sft_trainer,
-                trained_on=f"demonstrations of {config.teacher}",
-                seed=seed,
-                demonstrations=shown(parts, seed),
-                held_out=held_out(parts),
-            )
+            train_on_demonstrations(parts, store, arm, start)
 
 
 def discover(parts: Components, store: RunFolder, number: int, evaluation: str = "") -> None:
     """Read the failures of an evaluation (default: the round's) into diagnoses and error
     patterns.
     """
-    with _station(parts, store, f"discover {number}") as work:
+    with _station(parts, store, StationName.discover(number)) as work:
         if work:
-            source = evaluation or f"{subject(number)}-validation"
+            source = EvaluationName(evaluation) if evaluation else _usual(number)
             episodes = read_evaluation(parts, store, source)
             found = discover_patterns(parts, episodes, patterns_before(store, number))
             write_discovery(store, number, source, found)
+            if source.on_split == "test":
+                parts.notify(
+                    "warning",
+                    message=f"round {number} reads {source}, which is on test tasks: it is for "
+                    "looking at, and no task is made from it",
+                )
 
 
 def inject(
@@ -150,8 +157,9 @@ def inject(
     ``pattern``: for the pattern of this id alone, next to what the round has. ``count``: how many;
     None: as configured. ``off``: gates to leave out besides those that the configuration does.
     """
-    with _station(parts, store, f"inject {number}", unit="rollouts") as work:
+    with _station(parts, store, StationName.inject(number), unit="rollouts") as work:
         if work:
+            refuse_held_out(store, number)
             patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
             if pattern:
                 patterns = [chosen_pattern(patterns, pattern, number)]
@@ -165,11 +173,12 @@ def train(parts: Components, store: RunFolder, number: int) -> None:
     unless configured otherwise.
     """
     config = parts.config
-    with _station(parts, store, f"train rl-{number}", unit="steps") as work:
+    arm = ArmName.targeted(number)
+    with _station(parts, store, StationName.train(arm), unit="steps") as work:
         if work:
             pool = training_pool(parts, store, number)
-            start = subject(number) if config.restart == "previous" else "sft"
-            _practise(parts, store, f"rl-{number}", start, pool, f"{len(pool)} targeted tasks")
+            start = ArmName.studied(number) if config.restart == "previous" else ArmName.SFT
+            train_on_tasks(parts, store, arm, start, pool, f"{len(pool)} targeted tasks")
 
 
 def train_control(parts: Components, store: RunFolder, number: int) -> None:
@@ -177,13 +186,14 @@ def train_control(parts: Components, store: RunFolder, number: int) -> None:
     with.
     """
     config = parts.config
-    with _station(parts, store, f"train control-{number}", unit="steps") as work:
+    arm = ArmName.control(number)
+    with _station(parts, store, StationName.train(arm), unit="steps") as work:
         if work:
             count = len(training_pool(parts, store, number))
-            earlier = f"control-{number - 1}" if number > 1 else "sft"
-            start = earlier if config.restart == "previous" else "sft"
+            goes_on = config.restart == "previous" and number > 1
+            start = ArmName.control(number - 1) if goes_on else ArmName.SFT
             tasks = untargeted(parts, count)
-            _practise(parts, store, f"control-{number}", start, tasks, f"{count} untargeted tasks")
+            train_on_tasks(parts, store, arm, start, tasks, f"{count} untargeted tasks")
 
 
 def evaluate_arm(parts: Components, store: RunFolder, arm: str, split: Split) -> None:
@@ -191,42 +201,47 @@ def evaluate_arm(parts: Components, store: RunFolder, arm: str, split: Split) ->
 
     On test tasks it is also read whose fault each failure was: nobody discovers anything there.
     """
-    with _station(parts, store, f"evaluate {arm} on {split}", unit="rollouts") as work:
+    with _station(parts, store, StationName.evaluate(arm, split), unit="rollouts") as work:
         if work:
             policy = parts.policy(store.read_checkpoint(arm))
             episodes = evaluate_policy(parts, store, policy, arm, split)
             if split == "test" and parts.config.blame_tests:
-                blame_failures(parts, store, f"{arm}-{split}", episodes)
+                blame_failures(parts, store, EvaluationName.of(arm, split), episodes)
 
 
 def evaluate_once(parts: Components, store: RunFolder, split: Split) -> None:
     """Evaluate the configured policy as it is, as the arm ``policy``: no training, no
     checkpoints.
     """
-    with _station(parts, store, f"evaluate policy on {split}", unit="rollouts") as work:
+    arm = ArmName.POLICY
+    with _station(parts, store, StationName.evaluate(arm, split), unit="rollouts") as work:
         if work:
-            policy = parts.policy(folder=store.folder / "checkpoints" / "policy" / "model")
-            evaluate_policy(parts, store, policy, "policy", split)
+            policy = parts.policy(folder=store.folder / "checkpoints" / arm / "model")
+            evaluate_policy(parts, store, policy, arm, split)
 
 
 # --- what stations read ---------------------------------------------------------------------------
 
 
-def studied(store: RunFolder, number: int) -> str:
+def studied(store: RunFolder, number: int) -> EvaluationName:
     """The evaluation round ``number`` reads: its subject's, or the only one there is."""
-    usual = f"{subject(number)}-validation"
-    found = store.evaluations()
-    return found[0] if usual not in found and len(found) == 1 else usual
+    usual, found = _usual(number), store.evaluations()
+    return EvaluationName(found[0]) if usual not in found and len(found) == 1 else usual
 
 
 def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task]:
-    """The tasks round ``number`` trains on. Raises ``NothingToLearn`` if there are none."""
-    if not store.is_done(f"inject {number}"):
+    """The tasks round ``number`` trains on.
+
+    Raises ``NothingToLearn`` if there are none, ``RunError`` if a round reads a test evaluation.
+    """
+    if not store.is_done(StationName.inject(number)):
         raise RunError(
             f"round {number} has no targeted tasks yet",
             hint=f"Run `harness inject {store.folder} --round {number}` first.",
         )
     first = 1 if parts.config.pool == "union" else number
+    for earlier in range(first, number + 1):
+        refuse_held_out(store, earlier)
     pool = pool_of(store, range(first, number + 1), replay_decay=parts.config.replay_decay)
     if not pool:
         raise NothingToLearn(
@@ -242,6 +257,10 @@ def write_report(parts: Components, store: RunFolder, *, complete: bool) -> Mapp
     return report
 
 
+def _usual(number: int) -> EvaluationName:
+    return EvaluationName.of(ArmName.studied(number), "validation")
+
+
 def _members(
     parts: Components, store: RunFolder, number: int, patterns: Sequence[ErrorPattern]
 ) -> dict[str, list[tuple[Episode, Diagnosis]]]:
@@ -255,98 +274,10 @@ def _members(
     }
 
 
-# --- training -------------------------------------------------------------------------------------
-
-
-def _practise(
-    parts: Components,
-    store: RunFolder,
-    arm: str,
-    start: str,
-    tasks: Sequence[Task],
-    trained_on: str,
-) -> None:
-    """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
-    config = parts.config
-    seed = stable_seed(config.seed, "reinforce")
-    imitates = parts.trainer(config.trainer).needs == "demonstrations"
-    _train(
-        parts,
-        store,
-        arm=arm,
-        start=start,
-        trainer=config.trainer,
-        trained_on=f"demonstrations on {trained_on}" if imitates else trained_on,
-        seed=seed,
-        tasks=tasks,
-        demonstrations=shown_on(parts, tasks, seed) if imitates else None,
-        held_out=held_out(parts) if imitates else (),
-    )
-
-
-def _train(
-    parts: Components,
-    store: RunFolder,
-    *,
-    arm: str,
-    start: str,
-    trainer: str,
-    trained_on: str,
-    seed: int,
-    tasks: Sequence[Task] = (),
-    demonstrations: Iterator[Episode] | None = None,
-    held_out: Sequence[Episode] = (),
-) -> None:
-    parent = store.read_checkpoint(start)
-    learner = parts.trainable(parent)
-    folder = store.folder / "checkpoints"
-    station, keep = _training(arm), parts.config.keep_every if tasks else 0
-    practice = Practice(parts, store, arm)
-
-    def keep_as(name: str, record: Mapping[str, Json]) -> None:
-        learner.save(folder / name / "model")
-        store.write_checkpoint(
-            name,
-            Checkpoint(
-                id=stable_id(parent.id, name, trained_on, parts.config.seed),
-                policy=parent.policy,
-                path=str(folder / name / "model"),
-                parent=parent.id,
-                trained_on=trained_on,
-                record=record,
-            ),
-        )
-
-    def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
-        practice.finish(step)
-        if keep and step % keep == 0 and step < steps:
-            keep_as(f"{arm}/step-{step}", {"step": step})
-        known = {"station": station, "step": step, "steps": steps}
-        parts.notify("train_step", **{**metrics, **known})
-
-    job = TrainingJob(
-        policy=learner,
-        domain=parts.domain,
-        rollouts=practice.run,
-        seed=seed,
-        folder=folder / arm / "scratch",
-        progress=progress,
-        tasks=tasks,
-        demonstrations=demonstrations,
-        held_out=held_out,
-        weights=[weighted.weight for weighted in parts.terms],
-        warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
-    )
-    keep_as(arm, parts.trainer(trainer).train(job))
-
-
-def _training(arm: str) -> str:
-    """The name of the station that trains the arm."""
-    return "sft" if arm == "sft" else f"train {arm}"
-
-
 @contextmanager
-def _station(parts: Components, store: RunFolder, name: str, unit: str = "") -> Iterator[bool]:
+def _station(
+    parts: Components, store: RunFolder, name: StationName, unit: str = ""
+) -> Iterator[bool]:
     """Yields whether there is work; a station that ends without an error is marked done."""
     if store.is_done(name):
         parts.notify("station_skipped", station=name)

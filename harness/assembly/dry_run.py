@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.assembly.components import Components
 from harness.types import Json
+from harness.types.names import StationName
 
 
 def plan(parts: Components, names: Sequence[str]) -> dict[str, Json]:
@@ -15,10 +16,11 @@ def plan(parts: Components, names: Sequence[str]) -> dict[str, Json]:
     config = parts.config
     on_test = config.test_tasks * config.test_trials
     on_validation = config.validation_tasks * config.validation_trials
+    evaluations = {name: StationName(name).evaluation for name in names}
     rollouts: dict[str, Json] = {
-        name: on_test if name.endswith("on test") else on_validation
-        for name in names
-        if name.startswith("evaluate")
+        name: on_test if evaluation.on_split == "test" else on_validation
+        for name, evaluation in evaluations.items()
+        if evaluation is not None
     }
     return {
         "plugins": {f"{kind} ({name})": _plugin(parts, kind, name) for kind, name in parts.names()},

@@ -14,10 +14,11 @@ from harness.discovery.families import with_families
 from harness.discovery.naming import name_patterns
 from harness.discovery.patterns import find_patterns
 from harness.discovery.quarantine import quarantine, suspects
-from harness.errors import NothingToLearn
+from harness.errors import NothingToLearn, RunError
 from harness.protocols import SurveyingClusterer
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Survey
+from harness.types.names import EvaluationName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,23 @@ def write_discovery(store: RunFolder, number: int, source: str, found: Discovery
     places = {id: [round(x, 4), round(y, 4)] for id, (x, y) in found.survey.places.items()}
     store.write_json(f"{folder}/map.json", places)
     store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
+
+
+def refuse_held_out(store: RunFolder, number: int) -> None:
+    """Raise ``RunError`` if the round reads an evaluation on test tasks: nothing is learned from
+    those.
+    """
+    name = f"rounds/{number}/discovery.json"
+    if not store.has(name):
+        return
+    source = EvaluationName(store.read_json(name)["evaluation"])
+    if source.on_split == "test":
+        raise RunError(
+            f"round {number} reads the evaluation {source!r}, which is on test tasks: tasks made "
+            "from its failures would leak them into training",
+            hint="Evaluate on validation tasks (`harness eval --split validation`), then run "
+            "`harness discover --again` on that.",
+        )
 
 
 def round_patterns(store: RunFolder, number: int) -> list[ErrorPattern]:

@@ -12,6 +12,7 @@ from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
 from harness.types import Episode, Split, Task, stable_seed
+from harness.types.names import EvaluationName, StationName
 
 DATA_VERSION = "data_version.json"
 
@@ -22,7 +23,7 @@ def evaluate_policy(
     """Have the missing conversations of an evaluation, and leave and return all of them in order of
     task and trial.
     """
-    config, name = parts.config, f"{arm}-{split}"
+    config, name = parts.config, EvaluationName.of(arm, split)
     stamp_data_version(store, parts.domain.data_version)
     is_test = split == "test"
     count = config.test_tasks if is_test else config.validation_tasks
@@ -40,7 +41,7 @@ def evaluate_policy(
         for task in tasks
     ]
     missing = [job for job in jobs if (job.task.id, job.trial) not in done]
-    watch = _Watch(parts, f"evaluate {arm} on {split}", len(jobs), list(done.values()))
+    watch = _Watch(parts, StationName.evaluate(arm, split), len(jobs), list(done.values()))
 
     def finished(index: int, episode: Episode) -> None:
         store.append_episode(name, episode)

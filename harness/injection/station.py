@@ -27,6 +27,7 @@ from harness.injection.trial_runner import Trial, Tryout, read_trials
 from harness.protocols import Policy
 from harness.run_folder import RunFolder
 from harness.types import ErrorPattern, Json, Split, Task, stable_seed
+from harness.types.names import ArmName, EvaluationName, StationName
 
 MADE = (
     "tasks.jsonl", "proofs.jsonl", "refused.jsonl", "refused.json", "injections.json",
@@ -35,11 +36,6 @@ MADE = (
 """What of a round's folder is about its tasks."""
 
 SPLITS: tuple[Split, ...] = ("validation", "test")
-
-
-def subject(number: int) -> str:
-    """The arm whose failures round ``number`` studies: the newest policy before it."""
-    return "sft" if number == 1 else f"rl-{number - 1}"
 
 
 def chosen_pattern(patterns: Sequence[ErrorPattern], wanted: str, number: int) -> ErrorPattern:
@@ -88,7 +84,7 @@ def make_tasks(
 
 def forget_tasks(store: RunFolder, number: int) -> None:
     """Let the round have made no tasks yet; its patterns stay."""
-    store.reopen(f"inject {number}")
+    store.reopen(StationName.inject(number))
     for name in MADE:
         store.remove(f"rounds/{number}/{name}")
 
@@ -124,7 +120,7 @@ def _player(
             "here to be tried on new tasks",
         )
         return None
-    name, station = f"rounds/{number}/trials.jsonl", f"inject {number}"
+    name, station = f"rounds/{number}/trials.jsonl", StationName.inject(number)
     most = count * options.rollouts_per_task
     known = read_trials(store.read_rows(name))
     won = Counter(trial.success for trial in known)
@@ -157,8 +153,8 @@ def _player(
 def _studied_policy(parts: Components, store: RunFolder, number: int) -> Policy | None:
     """The policy that had the conversations the round reads; None if a file played it."""
     name = f"rounds/{number}/discovery.json"
-    evaluation = str(store.read_json(name)["evaluation"]) if store.has(name) else ""
-    arm = evaluation.rpartition("-")[0] or subject(number)
+    evaluation = EvaluationName(store.read_json(name)["evaluation"] if store.has(name) else "")
+    arm = evaluation.arm or ArmName.studied(number)
     if store.has(f"evals/{evaluation}/about.json"):
         return None
     if store.has(f"checkpoints/{arm}/checkpoint.json"):

@@ -18,8 +18,9 @@ from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
 from harness.runtime.memory import uncollected
 from harness.types import Diagnosis, Episode, Json, Recording, Score, Split, Task
+from harness.types.names import ArmName, EvaluationName, StationName
 
-ARM = "policy"
+ARM = ArmName.POLICY
 """The arm under which a run folder keeps what was imported."""
 
 Options = Mapping[str, Mapping[str, Json]]
@@ -73,7 +74,7 @@ def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, data_v
     """
     recording = source.recording
     split = split_of(recording)
-    name = f"{ARM}-{split}"
+    name = EvaluationName.of(ARM, split)
     if data_version:
         stamp_data_version(store, data_version)
     store.write_values(f"tasks/{split}.jsonl", Task, recording.tasks)
@@ -94,7 +95,7 @@ def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, data_v
     )
     with uncollected():
         store.write_episodes(name, [settled(one) for one in graded])
-    store.finish(f"evaluate {ARM} on {split}", 0.0)
+    store.finish(StationName.evaluate(ARM, split), 0.0)
     return name
 
 
@@ -135,7 +136,7 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
     or else those that came with the file. Raises ``RunError`` if there is no such evaluation.
     """
     name = chosen_evaluation(store, evaluation)
-    split = name.rpartition("-")[2]
+    split = EvaluationName(name).on_split
     tasks = store.read_values(f"tasks/{split}.jsonl", Task)
     episodes = store.read_episodes(name, tasks)
     if not episodes:
@@ -184,7 +185,7 @@ def chosen_evaluation(store: RunFolder, name: str = "") -> str:
 def _about(
     registry: Registry, store: RunFolder, name: str, episodes: Sequence[Episode]
 ) -> dict[str, Json]:
-    arm, _, split = name.rpartition("-")
+    arm, split = EvaluationName(name).arm, EvaluationName(name).on_split
     config: Any = store.config
     try:
         domain: Domain | None = open_domain(registry, config["domain"], config["options"])

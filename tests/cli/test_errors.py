@@ -33,8 +33,10 @@ def misused(outcome: Any, *words: str) -> None:
         assert word in outcome.err
 
 
-def evaluated(cli: Cli, folder: str, policy: str, *, tasks: int = 3, trials: int = 1) -> Path:
-    sizes = ["--tasks", tasks, "--trials", trials]
+def evaluated(
+    cli: Cli, folder: str, policy: str, *, tasks: int = 3, trials: int = 1, split: str = "test"
+) -> Path:
+    sizes = ["--tasks", tasks, "--trials", trials, "--split", split]
     assert cli("eval", "--policy", policy, *sizes, "--out", folder).status == 0
     return Path(folder)
 
@@ -172,7 +174,7 @@ def test_zero_failures_are_nothing_to_discover(cli: Cli) -> None:
 
 
 def test_training_before_there_is_a_checkpoint_says_what_is_missing(cli: Cli) -> None:
-    evaluated(cli, "run", "noop")
+    evaluated(cli, "run", "noop", split="validation")
     refused(cli("inject", "run"), "discovery.json is missing")
     assert cli("discover", "run").status == 0
     assert cli("inject", "run", "--count", 3).status == 0

@@ -72,7 +72,7 @@ def test_an_imported_file_is_a_run_like_any_other(cli: Cli, run: Path, file: Pat
     assert report["arms"][0]["pass"] == old["arms"][0]["pass"]
     new, own = (cli("discover", name, "--json").json for name in ("new", run))
     assert new["patterns"] == own["patterns"]
-    assert cli("inject", "new", "--json").json[0]["tasks"] > 0
+    assert "policy-test" in cli("inject", "new").err, "nothing is learned from test tasks"
     assert "Pass^1" in cli("import", "plain", file, "--out", "again").out
 
 

@@ -1,0 +1,120 @@
+"""Train an arm: the job for the trainer from a run's products, and its checkpoint on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.assembly.components import Components
+from harness.protocols import TrainingJob
+from harness.run_folder import RunFolder
+from harness.training.curricula import held_out, shown, shown_on
+from harness.training.rollout_log import Practice
+from harness.types import Checkpoint, Episode, Json, Task, stable_id, stable_seed
+from harness.types.names import ArmName, StationName
+
+
+def train_on_demonstrations(parts: Components, store: RunFolder, arm: str, start: str) -> None:
+    """SFT of an arm on the teacher's demonstrations, from a checkpoint there is.
+
+    They are fresh for each arm, unless their number is limited: then all arms have the same.
+    """
+    config = parts.config
+    seed = stable_seed(config.seed, arm)
+    train_arm(
+        parts,
+        store,
+        arm=arm,
+        start=start,
+        trainer=config.sft_trainer,
+        trained_on=f"demonstrations of {config.teacher}",
+        seed=seed,
+        demonstrations=shown(parts, seed),
+        held_out=held_out(parts),
+    )
+
+
+def train_on_tasks(
+    parts: Components,
+    store: RunFolder,
+    arm: str,
+    start: str,
+    tasks: Sequence[Task],
+    trained_on: str,
+) -> None:
+    """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
+    config = parts.config
+    seed = stable_seed(config.seed, "reinforce")
+    imitates = parts.trainer(config.trainer).needs == "demonstrations"
+    train_arm(
+        parts,
+        store,
+        arm=arm,
+        start=start,
+        trainer=config.trainer,
+        trained_on=f"demonstrations on {trained_on}" if imitates else trained_on,
+        seed=seed,
+        tasks=tasks,
+        demonstrations=shown_on(parts, tasks, seed) if imitates else None,
+        held_out=held_out(parts) if imitates else (),
+    )
+
+
+def train_arm(
+    parts: Components,
+    store: RunFolder,
+    *,
+    arm: str,
+    start: str,
+    trainer: str,
+    trained_on: str,
+    seed: int,
+    tasks: Sequence[Task] = (),
+    demonstrations: Iterator[Episode] | None = None,
+    held_out: Sequence[Episode] = (),
+) -> None:
+    """Train the policy of the checkpoint ``start`` and keep it as the arm's checkpoint.
+
+    ``trained_on`` says on what, in words. Weights are kept every ``keep_every`` steps, too, where
+    there are ``tasks`` to train on.
+    """
+    parent = store.read_checkpoint(start)
+    learner = parts.trainable(parent)
+    folder = store.folder / "checkpoints"
+    station, keep = StationName.train(arm), parts.config.keep_every if tasks else 0
+    practice = Practice(parts, store, arm)
+
+    def keep_as(name: str, record: Mapping[str, Json]) -> None:
+        learner.save(folder / name / "model")
+        store.write_checkpoint(
+            name,
+            Checkpoint(
+                id=stable_id(parent.id, name, trained_on, parts.config.seed),
+                policy=parent.policy,
+                path=str(folder / name / "model"),
+                parent=parent.id,
+                trained_on=trained_on,
+                record=record,
+            ),
+        )
+
+    def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        practice.finish(step)
+        if keep and step % keep == 0 and step < steps:
+            keep_as(ArmName(arm).at_step(step), {"step": step})
+        known = {"station": station, "step": step, "steps": steps}
+        parts.notify("train_step", **{**metrics, **known})
+
+    job = TrainingJob(
+        policy=learner,
+        domain=parts.domain,
+        rollouts=practice.run,
+        seed=seed,
+        folder=folder / arm / "scratch",
+        progress=progress,
+        tasks=tasks,
+        demonstrations=demonstrations,
+        held_out=held_out,
+        weights=[weighted.weight for weighted in parts.terms],
+        warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
+    )
+    keep_as(arm, parts.trainer(trainer).train(job))

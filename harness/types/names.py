@@ -1,0 +1,129 @@
+"""The names of arms, evaluations and stations, which tie a run folder together: built and parsed
+here alone. They are text, so that files and reports hold them as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, get_args
+
+from harness.types.tasks import Split
+
+_ROUND = re.compile(r"(?P<kind>rl|control)-(?P<round>\d+)$")
+_STEP = re.compile(r"(?P<arm>.+)/step-(?P<step>\d+)$")
+
+
+class ArmName(str):
+    """One policy of a run: "base", "sft", "policy" (evaluated as it is), "continued" (SFT that goes
+    on), "rl-N" and "control-N" of round N, and "ARM/step-K" for weights kept on the way.
+    """
+
+    __slots__ = ()
+    BASE: ClassVar[ArmName]
+    SFT: ClassVar[ArmName]
+    POLICY: ClassVar[ArmName]
+    CONTINUED: ClassVar[ArmName]
+
+    @classmethod
+    def targeted(cls, number: int) -> ArmName:
+        """The arm that round ``number`` trains on targeted tasks."""
+        return cls(f"rl-{number}")
+
+    @classmethod
+    def control(cls, number: int) -> ArmName:
+        """The arm that round ``number`` trains on untargeted tasks."""
+        return cls(f"control-{number}")
+
+    @classmethod
+    def studied(cls, number: int) -> ArmName:
+        """The arm whose failures round ``number`` reads: the newest policy before it."""
+        return cls.SFT if number == 1 else cls.targeted(number - 1)
+
+    def at_step(self, step: int) -> ArmName:
+        """The arm's weights as they were after that step."""
+        return ArmName(f"{self}/step-{step}")
+
+    @property
+    def kind(self) -> str:
+        """What it is: "rl" or "control" of a round, "step" on the way to an arm, else its name."""
+        if _STEP.match(self):
+            return "step"
+        found = _ROUND.match(self)
+        return found["kind"] if found else str(self)
+
+    @property
+    def round(self) -> int:
+        """The round it belongs to; 0 if none."""
+        found = _ROUND.match(self)
+        return int(found["round"]) if found else 0
+
+    @property
+    def step(self) -> int:
+        """The step of weights kept on the way; 0 for others."""
+        found = _STEP.match(self)
+        return int(found["step"]) if found else 0
+
+
+ArmName.BASE, ArmName.SFT = ArmName("base"), ArmName("sft")
+ArmName.POLICY, ArmName.CONTINUED = ArmName("policy"), ArmName("continued")
+
+
+class EvaluationName(str):
+    """An arm's conversations on a split's tasks: "ARM-SPLIT"."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, arm: str, split: Split) -> EvaluationName:
+        return cls(f"{arm}-{split}")
+
+    @property
+    def arm(self) -> ArmName:
+        """The arm; "" where the name has none."""
+        return ArmName(self.rpartition("-")[0])
+
+    @property
+    def on_split(self) -> Split | None:
+        """The split of its tasks; None where the name has none."""
+        found = self.rpartition("-")[2]
+        return next((split for split in get_args(Split) if split == found), None)
+
+
+class StationName(str):
+    """One step of a run, marked when it is complete: "base", "sft", "train ARM", "discover N",
+    "inject N", "evaluate ARM on SPLIT".
+    """
+
+    __slots__ = ()
+    BASE: ClassVar[StationName]
+
+    @classmethod
+    def train(cls, arm: str) -> StationName:
+        return cls(arm if arm == ArmName.SFT else f"train {arm}")
+
+    @classmethod
+    def discover(cls, number: int) -> StationName:
+        return cls(f"discover {number}")
+
+    @classmethod
+    def inject(cls, number: int) -> StationName:
+        return cls(f"inject {number}")
+
+    @classmethod
+    def evaluate(cls, arm: str, split: Split) -> StationName:
+        return cls(f"evaluate {arm} on {split}")
+
+    @property
+    def kind(self) -> str:
+        """What is done: "base", "train", "discover", "inject" or "evaluate"."""
+        return "train" if self == StationName.train(ArmName.SFT) else self.partition(" ")[0]
+
+    @property
+    def evaluation(self) -> EvaluationName | None:
+        """What an evaluating station leaves; None for others."""
+        arm, on, split = self.removeprefix("evaluate ").rpartition(" on ")
+        is_evaluation = self.startswith("evaluate ") and bool(on)
+        return EvaluationName(f"{arm}-{split}") if is_evaluation else None
+
+
+StationName.BASE = StationName("base")
