@@ -61,7 +61,10 @@ class LLMInjector:
         Raises ``NothingToLearn`` for a pattern without members: a task would have no lineage.
         """
         if not members:
-            raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
+            raise NothingToLearn(
+                f"the error pattern {pattern.id} has no members to learn from",
+                hint="Run `harness discover --again` on the run.",
+            )
         ordered = sorted(members, key=lambda member: member[0].trajectory.id)
         brief = describe(pattern, ordered, domain)
         shown = tuple(episode.trajectory.id for episode, _ in exemplars(pattern, ordered))
@@ -154,7 +157,10 @@ def _base(domain: Domain, pattern: ErrorPattern, number: int, seed: int) -> Task
         task = _first(domain, seed, recipe)
         if task is not None:
             return task
-    raise NothingToLearn(f"the domain {domain.name} generates no tasks")
+    raise NothingToLearn(
+        f"the domain {domain.name} generates no tasks",
+        hint="Its `generate` must yield train tasks; see `harness.testing`.",
+    )
 
 
 def _first(domain: Domain, seed: int, recipe: Recipe) -> Task | None:

@@ -30,7 +30,10 @@ TRL_LOSS = {"gspo": "grpo"}
 def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
     """The record of the training, which is done; see ``harness_grpo.trainer``."""
     if not job.tasks:
-        raise NothingToLearn("there are no tasks to train on")
+        raise NothingToLearn(
+            "there are no tasks to train on",
+            hint="Make some with `harness inject`; `harness tasks` shows what was refused.",
+        )
     model = job.policy.model
     snapshots = Snapshots(job.folder, _identity(options, job))
     sampler = Sampler(job, options)

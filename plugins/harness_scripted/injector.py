@@ -116,7 +116,10 @@ class TemplateInjector:
         Raises ``CannotInject`` where nothing in the domain's tasks can provoke the pattern.
         """
         if not members:
-            raise NothingToLearn(f"the error pattern {pattern.id} has no members to learn from")
+            raise NothingToLearn(
+                f"the error pattern {pattern.id} has no members to learn from",
+                hint="Run `harness discover --again` on the run.",
+            )
         ordered = sorted(members, key=lambda member: member[0].trajectory.id)
         names = leading_features(pattern, ordered, domain, self.options)
         own = stable_seed("inject", pattern.id, round, seed)
@@ -156,7 +159,7 @@ class TemplateInjector:
                 new_id = stable_id(task.id, pattern.id, round)
                 yield replace(task, id=new_id, split="train", origin=origin)
         if reason is not None:
-            raise CannotInject(str(reason))
+            raise CannotInject(str(reason), hint=reason.hint)
 
 
 class _Stream:
@@ -236,7 +239,10 @@ class _Stream:
             task = self._made(recipe)
             if task is None or not self.feature or self.feature in task.tags:
                 return task
-        raise CannotInject(f"{self.domain.name} makes no tasks with the feature {self.feature!r}")
+        raise CannotInject(
+            f"{self.domain.name} makes no tasks with the feature {self.feature!r}",
+            hint="Raise its weight in the domain's generator, or choose another injector.",
+        )
 
     def _made(self, recipe: Recipe) -> Task | None:
         key = stable_id(recipe)
@@ -281,7 +287,8 @@ def leading_features(
     if not names:
         raise CannotInject(
             f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
-            "is more frequent among its failures than elsewhere"
+            "is more frequent among its failures than elsewhere",
+            hint="Name it in `provokes` of a feature of the domain, or choose another injector.",
         )
     return names
 
