@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.discovered import contrast, discovered
+from harness.report.families import by_family, together
 from harness.report.figures import UNKNOWN, bar, count, share
 from harness.report.layout import LABEL_WIDTH, heading, plain_table, tally
-from harness.report.model import Pattern, Report, Share, by_family, together
+from harness.report.model import Pattern, Report, Share
 
 _BAR_WIDTH = 8
 _ROUND_WIDTH = _BAR_WIDTH + 13

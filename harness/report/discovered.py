@@ -39,20 +39,21 @@ def contrast(pattern: Pattern) -> str:
 
 def quality(found: Discovered) -> dict[str, str]:
     """How patterns were found and how far to trust them, by name; what is not known is left out."""
-    told = {
-        "found by": f"{found.method} {found.embedding_version}".strip(),
-        "because": found.chosen_by,
-        "named by": found.named_by,
+    trust = found.quality
+    info = {
+        "found by": f"{found.method} {trust.embedding_version}".strip(),
+        "because": trust.embedding_chosen_by,
+        "named by": found.names.by,
     }
-    if found.stability is not None:
-        low, high = number(found.stability.low), number(found.stability.high)
-        told["stability"] = f"{number(found.stability.value)} [{low}, {high}]"
-    if found.silhouette is not None:
-        told["silhouette"] = number(found.silhouette)
-    if found.coverage is not None:
-        told["in patterns"] = share(found.coverage)
-        told["noise"] = count(found.noise)
-    return {name: words for name, words in told.items() if words}
+    if trust.stability is not None:
+        low, high = number(trust.stability.low), number(trust.stability.high)
+        info["stability"] = f"{number(trust.stability.adjusted_rand)} [{low}, {high}]"
+    if trust.silhouette is not None:
+        info["silhouette"] = number(trust.silhouette)
+    if trust.coverage is not None:
+        info["in patterns"] = share(trust.coverage)
+        info["noise"] = count(found.noise)
+    return {name: words for name, words in info.items() if words}
 
 
 def changes(report: Report, shift: Shifted) -> Iterator[tuple[str, str, str]]:
@@ -60,8 +61,8 @@ def changes(report: Report, shift: Shifted) -> Iterator[tuple[str, str, str]]:
     for change in shift.changes:
         if change.sure or change.status in ("new", "gone", "back"):
             sure = "" if change.sure else ", which may be chance"
-            told = f"{signed(change.per_100.value)} {bounds(change.per_100)} in 100 talks{sure}"
-            yield change.status, report.pattern_name(change.pattern_id), told
+            much = f"{signed(change.per_100.value)} {bounds(change.per_100)} in 100 talks{sure}"
+            yield change.status, report.pattern_name(change.pattern_id), much
 
 
 def moved(shift: Shifted) -> str:
@@ -76,9 +77,9 @@ def verdict(shift: Shifted) -> Text:
 
 
 def _quality(found: Discovered) -> Iterator[RenderableType]:
-    told = quality(found)
+    info = quality(found)
     yield Text()
-    yield joined([Text.assemble((f"{name} ", "dim"), words) for name, words in told.items()], "   ")
+    yield joined([Text.assemble((f"{name} ", "dim"), words) for name, words in info.items()], "   ")
 
 
 def _suspects(found: Discovered) -> Iterator[RenderableType]:
@@ -102,9 +103,9 @@ def _shift(report: Report, shift: Shifted) -> Iterator[RenderableType]:
     yield Text.assemble(
         (f"Round {shift.before} to {shift.after}", "bold"), f"  {moved(shift)}: ", verdict(shift)
     )
-    for status, name, told in list(changes(report, shift))[:CHANGES]:
+    for status, name, much in list(changes(report, shift))[:CHANGES]:
         style = "yellow" if status in ("new", "back", "more") else "green"
-        line = Text.assemble((status.ljust(5), style), f" {name}  ", (told, "dim"))
+        line = Text.assemble((status.ljust(5), style), f" {name}  ", (much, "dim"))
         yield Padding(line, (0, 0, 0, 2), expand=False)
 
 

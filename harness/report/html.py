@@ -57,10 +57,10 @@ def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) ->
 
 def _header(report: Report) -> Markup:
     state = "complete" if report.complete else "not finished"
-    told = {"domain": report.domain, "data": version(report.data_version), **report.setting}
-    told |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
+    info = {"domain": report.domain, "data": version(report.data_version), **report.setting}
+    info |= {"time": duration(report.total_seconds), "cost": cost(report.cost_usd)}
     title = tag("h1", report.run, " ", tag("small", state, class_=state.partition(" ")[0]))
-    return tag("header", title, facts(told))
+    return tag("header", title, facts(info))
 
 
 def _results(report: Report) -> Iterator[Markup]:
@@ -105,7 +105,7 @@ def _arms(arms: Sequence[Arm]) -> Markup:
 
 
 def _passed(arm: Arm, k: int) -> Markup:
-    value, difference = _value(arm.passes.get(k)), arm.differences.get(k)
+    value, difference = _value(arm.passes.get(k)), arm.differences.passes.get(k)
     if difference is None:
         return value
     return together(value, tag("br"), _difference(difference, arm))
@@ -119,7 +119,8 @@ def _value(found: Interval | None) -> Markup:
 
 def _difference(difference: Interval, arm: Arm) -> Markup:
     sure = "up" if difference.low > 0 else "down" if difference.high < 0 else "unsure"
-    title = f"against {arm_label(arm.against)}" if arm.against else None
+    against = arm.differences.against
+    title = f"against {arm_label(against)}" if against else None
     text = f"{signed(difference.value)} {bounds(difference)}"
     return tag("small", text, class_=sure, title=title)
 

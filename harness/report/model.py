@@ -1,38 +1,61 @@
-"""What a run's report holds, as typed values that the renderers can trust."""
+"""What a run's report holds, as typed values that the renderers can trust.
+
+A field has the name that it has in the report document, or that of its alias. All have a value
+that stands for what the document leaves out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from harness.types import Interval
 
 Series = tuple[tuple[float, float], ...]
 """(step, value) pairs in order of steps."""
 
+Curve = tuple[Mapping[str, float], ...]
+"""Points, each with its values by metric, and with its ``step`` where that is not its place."""
+
+Counts = Annotated[
+    Mapping[str, int], AfterValidator(lambda counts: {k: n for k, n in counts.items() if n})
+]
+"""How many of each name; names without any are left out."""
+
+Passes = Annotated[Mapping[int, Interval], Field(validation_alias="pass")]
+"""Pass^k in percent, or differences of it in points, by k."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """Those of an arm, paired by task, from the arm ``against`` ("" if none was computed)."""
+
+    against: str = ""
+    passes: Passes = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One policy's result on a split. ``passes`` and ``differences`` map k to percent (points).
+    """One policy's result on a split.
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
-    ``passes_counted`` count every fault as a failure: they are shown as ``strict``.
-
-    ``differences`` are paired by task, against the arm named ``against`` ("" if none was computed).
+    ``pass_counted`` counts every fault as a failure: it is shown as ``strict``.
     """
 
-    name: str
-    split: str
-    tasks: int
-    trials: int
-    passes: Mapping[int, Interval]
-    faults: int
-    fault_kinds: Mapping[str, int]
-    not_gradeable: int
-    against: str
-    differences: Mapping[int, Interval]
-    passes_counted: Mapping[int, Interval]
+    name: str = "unnamed"
+    split: str = ""
+    tasks: int = 0
+    trials: int = 0
+    passes: Passes = field(default_factory=dict)
+    faults: int = 0
+    fault_kinds: Counts = field(default_factory=dict)
+    not_gradeable: int = 0
+    differences: Differences = Differences()
+    pass_counted: Mapping[int, Interval] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -44,16 +67,17 @@ class Arm:
 
     @property
     def strict(self) -> Mapping[int, Interval]:
-        """``passes_counted`` where they can differ from ``passes``: {} without faults."""
-        return self.passes_counted if self.faults else {}
+        """``pass_counted`` where it can differ from ``passes``: {} without faults."""
+        return self.pass_counted if self.faults else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """How often a pattern occurred in a round: ``fraction`` is of all the agent's failures."""
 
-    count: int
-    fraction: float
+    round: int = 0
+    count: int = 0
+    fraction: Annotated[float, Field(validation_alias="share")] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,84 +85,83 @@ class Pattern:
     """An error pattern and its share in each round it was seen in.
 
     ``coverage`` is the share of the agent's failures that show its signs, ``gap`` how much more
-    often they do than successes, in points; None where that is not known. ``aside``: no tasks are
-    made for it.
+    often they do than successes, in points; None where that is not known. ``filtered``: no tasks
+    are made for it.
     """
 
-    id: str
-    name: str
-    description: str
-    kinds: Mapping[str, int]
-    rounds: Mapping[int, Share]
+    id: str = ""
+    name: str = "unnamed"
+    description: str = ""
+    kinds: Counts = field(default_factory=dict)
+    shares: Annotated[tuple[Share, ...], Field(validation_alias="rounds")] = ()
     family: str = ""
     coverage: float | None = None
     gap: Interval | None = None
-    aside: bool = False
+    filtered: bool = False
 
-
-ASIDE = "Set aside: as frequent in successes, or too rare; no tasks are made for these"
-
-
-def by_family(
-    patterns: Sequence[Pattern], newest: Sequence[int]
-) -> list[tuple[str, list[Pattern]]]:
-    """The patterns by family, the families by what they amount to in the newest round.
-
-    What is set aside comes last, as a family of its own.
-    """
-    found: dict[str, list[Pattern]] = {}
-    for pattern in patterns:
-        found.setdefault(ASIDE if pattern.aside else pattern.family, []).append(pattern)
-
-    def amount(family: str) -> tuple[bool, float]:
-        return family == ASIDE, -sum(together(found[family], number) for number in newest)
-
-    return [(family, found[family]) for family in sorted(found, key=amount)]
-
-
-def together(patterns: Sequence[Pattern], number: int) -> float:
-    """The share of the agent's failures in a round that the patterns have together."""
-    seen = (pattern.rounds.get(number) for pattern in patterns)
-    return sum(share.fraction for share in seen if share)
+    @property
+    def rounds(self) -> Mapping[int, Share]:
+        return {share.round: share for share in self.shares}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
     """A task whose own fault failures were, how often, and why."""
 
-    task_id: str
-    times: int
-    summary: str
+    task_id: str = ""
+    times: int = 0
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """The mean adjusted Rand index of samples' groups, with its bounds."""
+
+    adjusted_rand: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How far to trust patterns; numbers are None where they were not computed.
+
+    ``embedding_chosen_by`` is why this embedding; ``silhouette`` and ``coverage`` are in [0, 1].
+    """
+
+    embedding_version: str = ""
+    embedding_chosen_by: str = ""
+    silhouette: float | None = None
+    coverage: float | None = None
+    stability: Stability | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """The chat model that named the patterns ("": none)."""
+
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """How a round's patterns were found; numbers are None where they were not computed.
+    """How a round's patterns were found; ``noise`` counts failures in no pattern."""
 
-    ``chosen_by`` is why this embedding, ``named_by`` the chat model that named patterns ("": none).
-    ``stability`` is a mean adjusted Rand index, ``silhouette`` and ``coverage`` are in [0, 1],
-    ``noise`` counts failures in no pattern.
-    """
-
-    round: int
-    method: str
-    embedding_version: str
-    noise: int
-    silhouette: float | None
-    coverage: float | None
-    stability: Interval | None
-    suspects: tuple[Suspect, ...]
-    chosen_by: str = ""
-    named_by: str = ""
+    round: int = 0
+    method: str = ""
+    noise: int = 0
+    suspects: tuple[Suspect, ...] = ()
+    quality: Quality = Quality()
+    names: Naming = Naming()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """What became of a pattern between two rounds: failures by it per 100 conversations."""
 
-    pattern_id: str
-    status: str
-    sure: bool
+    pattern_id: Annotated[str, Field(validation_alias="id")] = ""
+    status: str = ""
+    sure: bool = False
     per_100: Interval
 
 
@@ -146,41 +169,45 @@ class Changed:
 class Shifted:
     """How far the mix of failures moved between two rounds, in [0, 1]; its p-value; the verdict."""
 
-    before: int
-    after: int
-    distance: float
-    p: float
-    verdict: str
-    changes: tuple[Changed, ...]
+    before: Annotated[int, Field(validation_alias="from")] = 0
+    after: Annotated[int, Field(validation_alias="to")] = 0
+    distance: float = 0.0
+    p: float = 0.0
+    verdict: str = ""
+    changes: tuple[Changed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolRound:
     """What a round added to the task pool: tasks, by pattern; candidates refused, by reason."""
 
-    round: int
-    tasks: int
-    patterns: Mapping[str, int]
-    refused: Mapping[str, int]
+    round: int = 0
+    tasks: int = 0
+    patterns: Counts = field(default_factory=dict)
+    refused: Counts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """A reward term's weight, and its mean early and late in training; None where not reported."""
 
-    name: str
-    weight: float | None
-    first: float | None
-    last: float | None
+    name: str = "unnamed"
+    weight: float | None = None
+    first: float | None = None
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
     """The reward terms of one trained arm, and its curves by metric ("reward", "success", ...)."""
 
-    arm: str
-    terms: tuple[Term, ...]
-    curves: Mapping[str, Series]
+    arm: str = ""
+    terms: tuple[Term, ...] = ()
+    curve: Curve = ()
+
+    @property
+    def curves(self) -> Mapping[str, Series]:
+        return series_of(self.curve)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,41 +230,79 @@ class Training:
     ``signs`` speak for a gamed reward, in words, by name.
     """
 
-    arm: str
-    steps: int
-    tokens: int
-    seconds: float | None
-    loss_first: float | None
-    loss_last: float | None
-    stopped_because: str
-    curves: Mapping[str, Series]
+    arm: str = ""
+    steps: int = 0
+    tokens: int = 0
+    seconds: float | None = None
+    loss_first: float | None = None
+    loss_last: float | None = None
+    stopped_because: str = ""
+    curve: Curve = ()
     signs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def curves(self) -> Mapping[str, Series]:
+        return series_of(self.curve)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A whole run: ``setting`` is who played what, ``missing`` names the parts not there.
+    """A whole run. ``data_version`` is the version of the domain's data, "" if it has none."""
 
-    ``data_version`` is the version of the domain's data, "" if it has none.
-    """
+    run: str = "unnamed run"
+    domain: str = ""
+    data_version: str = ""
+    seed: int | None = None
+    preset: str = ""
+    policy: str = ""
+    temperature: float | None = None
+    simulator: str = ""
+    judge: str = ""
+    injector: str = ""
+    trainer: str = ""
+    clusterer: str = ""
+    arms: tuple[Arm, ...] = ()
+    validation: tuple[Arm, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    blame_rows: Annotated[tuple[Counts, ...], Field(validation_alias="blame")] = ()
+    discovered: Annotated[tuple[Discovered, ...], Field(validation_alias="discovery")] = ()
+    shifts: tuple[Shifted, ...] = ()
+    pool: tuple[PoolRound, ...] = ()
+    rewards: tuple[Reward, ...] = ()
+    training: tuple[Training, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cost_usd: float | None = None
+    complete: bool = False
 
-    run: str
-    domain: str
-    data_version: str
-    setting: Mapping[str, str]
-    arms: tuple[Arm, ...]
-    validation: tuple[Arm, ...]
-    patterns: tuple[Pattern, ...]
-    blame: Mapping[int, Mapping[str, int]]
-    discovered: tuple[Discovered, ...]
-    shifts: tuple[Shifted, ...]
-    pool: tuple[PoolRound, ...]
-    rewards: tuple[Reward, ...]
-    training: tuple[Training, ...]
-    seconds: Mapping[str, float]
-    cost_usd: float | None
-    complete: bool
-    missing: tuple[str, ...]
+    @property
+    def setting(self) -> Mapping[str, str]:
+        """Who played what, by name; what played no part is left out."""
+        values = {
+            name: getattr(self, name)
+            for name in SETTING
+            if not (self.is_evaluation and name in STATIONS)
+        }
+        return {name: str(value) for name, value in values.items() if value not in ("", None)}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the parts that are not there."""
+        parts = {} if self.is_evaluation else PARTS
+        return tuple(words for name, words in parts.items() if not getattr(self, name))
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether all that was asked for was to evaluate a policy: no part of a round lacks."""
+        arms = {arm.name for arm in (*self.arms, *self.validation)}
+        return arms == {"policy"} and self.complete and not self.blame
+
+    @property
+    def blame(self) -> Mapping[int, Mapping[str, int]]:
+        """How many failures each party was to blame for, by round."""
+        return {
+            row.get("round", 0): {party: n for party, n in row.items() if party != "round"}
+            for row in self.blame_rows
+        }
 
     @property
     def rounds(self) -> tuple[int, ...]:
@@ -258,6 +323,40 @@ class Report:
     def pattern_name(self, pattern_id: str) -> str:
         """The pattern's name; its id if the report does not describe it."""
         return next((p.name for p in self.patterns if p.id == pattern_id), pattern_id)
+
+
+SETTING = (
+    "seed",
+    "preset",
+    "policy",
+    "temperature",
+    "simulator",
+    "judge",
+    "injector",
+    "trainer",
+    "clusterer",
+)
+STATIONS = ("judge", "injector", "trainer", "clusterer")
+"""Who plays a part in rounds only."""
+
+PARTS = {
+    "arms": "results on held-out tasks",
+    "patterns": "error patterns",
+    "pool": "task pool",
+    "rewards": "reward terms",
+    "training": "training curves",
+    "seconds": "time per station",
+}
+
+
+def series_of(curve: Curve) -> dict[str, Series]:
+    """Each metric of a curve by itself."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for index, point in enumerate(curve):
+        for name, value in point.items():
+            if name != "step":
+                points.setdefault(name, []).append((point.get("step", index), value))
+    return {name: tuple(sorted(series)) for name, series in points.items()}
 
 
 def arm_label(name: str) -> str:

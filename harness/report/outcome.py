@@ -50,8 +50,8 @@ def _wide(arms: Sequence[Arm]) -> Table:
         table.add_row(Text(arm.label, "bold"), *cells, Text(arm.size), _fault_count(arm))
         if arm.strict:
             table.add_row(Text(_STRICT, "dim"), *(_beside(arm.strict.get(k)) for k in ks))
-        if arm.differences:
-            differences = [_beside(arm.differences.get(k), difference=True) for k in ks]
+        if arm.differences.passes:
+            differences = [_beside(arm.differences.passes.get(k), difference=True) for k in ks]
             table.add_row(_against(arm), *differences)
     return table
 
@@ -65,8 +65,8 @@ def _narrow(arms: Sequence[Arm]) -> Table:
         table.add_row(Text(arm.label, "bold"), *cells, Text("\n").join([Text(arm.size), faults]))
         if arm.strict:
             table.add_row(Text(_STRICT, "dim"), *(_stacked(arm.strict.get(k)) for k in ks))
-        if arm.differences:
-            differences = [_stacked(arm.differences.get(k), difference=True) for k in ks]
+        if arm.differences.passes:
+            differences = [_stacked(arm.differences.passes.get(k), difference=True) for k in ks]
             table.add_row(_against(arm), *differences)
     return table
 
@@ -86,7 +86,8 @@ def _ks(arms: Sequence[Arm]) -> list[int]:
 
 
 def _against(arm: Arm) -> Text:
-    return Text(f"  − {arm_label(arm.against)}" if arm.against else "  change", "dim")
+    against = arm.differences.against
+    return Text(f"  − {arm_label(against)}" if against else "  change", "dim")
 
 
 def _beside(interval: Interval | None, *, difference: bool = False) -> Text:

@@ -28,9 +28,9 @@ def listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in ranked)
 
 
-def facts(told: Mapping[str, str]) -> Markup:
+def facts(info: Mapping[str, str]) -> Markup:
     """Names with their values, side by side; those without a value are left out."""
-    return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in told.items() if v))
+    return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in info.items() if v))
 
 
 def _kind(column: int, text_columns: int) -> str | None:

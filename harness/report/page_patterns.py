@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report.charts import hue_class, share_chart
 from harness.report.discovered import changes, contrast, moved, quality, verdict
+from harness.report.families import by_family
+from harness.report.families import together as amount
 from harness.report.figures import UNKNOWN, clean, count, share
 from harness.report.map import dots_of
 from harness.report.markup import Markup, tag, together
-from harness.report.model import Discovered, Pattern, Report, Shifted, by_family
-from harness.report.model import together as amount
+from harness.report.model import Discovered, Pattern, Report, Shifted
 from harness.report.page import facts, listed, section, table
 from harness.results.history import FailureMap
 
@@ -117,7 +118,7 @@ def _suspects(found: Discovered) -> Iterator[Markup]:
 def _shift(report: Report, shift: Shifted) -> Iterator[Markup]:
     yield tag("h3", f"From round {shift.before} to round {shift.after}")
     yield tag("p", f"{moved(shift)}: {verdict(shift).plain}.")
-    rows = [[status, name, told] for status, name, told in changes(report, shift)]
+    rows = [list(change) for change in changes(report, shift)]
     if rows:
         yield table(["", "pattern", "change"], rows, text_columns=3)
 

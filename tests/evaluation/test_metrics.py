@@ -124,7 +124,9 @@ def test_a_difference_between_equal_arms_is_nothing_as_far_as_so_few_tasks_can_t
 
 @pytest.mark.parametrize("tasks", [1, 10, 100])
 @pytest.mark.parametrize("success", [True, False])
-def test_tasks_that_all_end_alike_leave_the_doubt_of_their_number(tasks, success) -> None:
+def test_tasks_that_all_end_alike_leave_the_doubt_of_their_number(
+    tasks: int, success: bool
+) -> None:
     """The bound is where seeing no task end otherwise gets a chance of 5%."""
     interval = pass_table(results([[success] * 2] * tasks), ks=(2,)).pass_[2]
     assert interval.value == (100 if success else 0)

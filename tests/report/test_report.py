@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from harness.errors import RunError
 from harness.report import patterns_table, pool_table, render, to_html, to_svg
 from harness.report.charts import nice_ticks
 from harness.report.figures import (
@@ -271,29 +272,137 @@ def test_an_evaluation_lacks_nothing_and_names_no_part_of_a_round(document: Docu
     assert "judge" in printed(alone | parts | {"blame": document["blame"]}, 80)
 
 
-@pytest.mark.parametrize("form", [printed, to_html])
-@pytest.mark.parametrize("value", [None, "x", [None], [{}], {"a": None}, float("nan")])
-def test_any_part_may_be_missing_null_or_of_another_type(
-    document: Document, form: Any, value: Any
+PARTS = ("arms", "validation", "patterns", "pool", "rewards", "training", "blame")
+
+SHOWN = {
+    "run": "runs/retail-0",
+    "domain": "domain retail",
+    "seed": "seed 0",
+    "preset": "preset quick",
+    "policy": "policy tiny",
+    "simulator": "simulator scripted",
+    "judge": "judge rules",
+    "clusterer": "clusterer faiss",
+    "injector": "injector template",
+    "trainer": "trainer grpo",
+    "arms": "Held-out test",
+    "validation": "where failures are read from",
+    "patterns": "Picks the wrong order",
+    "blame": "user simulator",
+    "pool": "refused: duplicate",
+    "rewards": "repeated calls",
+    "training": "held-out success passed 40%",
+    "seconds": "2 min 21 s",
+    "cost_usd": "cost $0",
+    "complete": "runs/retail-0 complete",
+}
+"""By part of the document, what is shown of that part and of no other."""
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_what_is_shown_is_known_of_every_part(document: Document) -> None:
+    text = plain(printed(document))
+    assert SHOWN.keys() == document.keys()
+    assert [words for words in SHOWN.values() if words not in text] == []
+
+
+@pytest.mark.parametrize("absent", ["null", "missing"])
+@pytest.mark.parametrize("part", SHOWN)
+def test_a_part_that_is_not_there_leaves_the_others_as_they_are(
+    document: Document, part: str, absent: str
 ) -> None:
-    for key in document:
-        form(document | {key: value})
+    del document[part]
+    text = plain(printed(document | ({part: None} if absent == "null" else {})))
+    assert SHOWN[part] not in text
+    others = {words for other, words in SHOWN.items() if other != part}
+    others -= {SHOWN["complete"]} if part == "run" else set()
+    assert [words for words in others if words not in text] == []
+
+
+@pytest.mark.parametrize("part", SHOWN)
+def test_a_part_that_stands_alone_is_shown(document: Document, part: str) -> None:
+    text = plain(printed({part: document[part]}))
+    alone = SHOWN[part].replace("runs/retail-0 complete", "unnamed run complete")
+    assert alone in text
+    assert Page(to_html({part: document[part]})).text
+
+
+@pytest.mark.parametrize(
+    ("part", "field"), [("arms", "name"), ("arms", "pass"), ("patterns", "name"), ("pool", "tasks"),
+                        ("rewards", "arm"), ("training", "steps"), ("blame", "round")]
+)  # fmt: skip
+def test_a_field_that_is_missing_is_as_if_it_were_null(
+    document: Document, part: str, field: str
+) -> None:
+    whole, missing, null = document, copy.deepcopy(document), copy.deepcopy(document)
+    for row in missing[part]:
+        row.pop(field)
+    for row in null[part]:
+        row[field] = None
+    for form in (printed, to_html):
+        assert form(missing) == form(null) != form(whole)
 
 
 @pytest.mark.parametrize("form", [printed, to_html])
-def test_any_part_can_stand_alone(document: Document, form: Any) -> None:
-    for key, value in document.items():
-        form({key: value})
-
-
-@pytest.mark.parametrize("form", [printed, to_html])
-def test_parts_of_parts_may_be_missing(document: Document, form: Any) -> None:
-    for key in ("arms", "validation", "patterns", "pool", "rewards", "training", "blame"):
-        for name in document[key][0]:
+def test_no_single_field_is_indispensable(document: Document, form: Any) -> None:
+    for part in PARTS:
+        for name in document[part][0]:
             partial = copy.deepcopy(document)
-            for row in partial[key]:
+            for row in partial[part]:
                 row.pop(name, None)
-            form(partial)
+            assert "runs/retail-0" in form(partial)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("domain", 5, "domain: found a number, expected text"),
+        ("seed", "zero", "seed: found text, expected a whole number"),
+        ("complete", "yes", "complete: found text, expected true or false"),
+        ("arms", {}, "arms: found a table, expected a list"),
+        ("arms[1]", None, "arms[1]: found nothing, expected a table"),
+        ("arms[2].faults", 1.5, "arms[2].faults: found a number, expected a whole number"),
+        ("arms[2].pass", [], "arms[2].pass: found a list, expected a table"),
+        ("arms[2].pass.1", "x", "arms[2].pass.1: found text, expected a table"),
+        ("arms[2].pass.1.value", "x", "arms[2].pass.1.value: found text, expected a number"),
+        ("arms[2].pass.1.low", None, "arms[2].pass.1.low: it is missing"),
+        ("arms[2].differences", 3, "arms[2].differences: found a number, expected a table"),
+        ("patterns[0].rounds[1].share", "x", "patterns[0].rounds[1].share: found text"),
+        ("patterns[0].kinds.wrong_order", True, "patterns[0].kinds.wrong_order: found true or"),
+        ("blame[0].agent", "many", "blame[0].agent: found text, expected a whole number"),
+        ("training[0].curve[3].loss", "low", "training[0].curve[3].loss: found text, expected"),
+        ("seconds.sft", "long", "seconds.sft: found text, expected a number"),
+        ("cost_usd", "free", "cost_usd: found text, expected a number"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_that_names_its_place(
+    document: Document, path: str, value: Any, problem: str
+) -> None:
+    *way, last = [int(n) if n.isdigit() else n for n in re.findall(r"[a-z_]+|\d+", path)]
+    at: Any = document
+    for step in way:
+        at = at[str(step) if isinstance(at, dict) else step]
+    at[str(last) if isinstance(at, dict) else last] = value
+    for form in (printed, to_html, to_svg):
+        with pytest.raises(RunError, match=re.escape(f"malformed at {problem}")):
+            form(document)
+
+
+def test_the_place_of_a_wrong_value_is_named_without_control_characters() -> None:
+    with pytest.raises(RunError) as error:
+        printed({"seconds": {"\x1b[2Jsft\u202e": "x\x07"}})
+    assert str(error.value).endswith("at seconds.sft: found text, expected a number")
+
+
+def test_a_number_that_is_none_is_left_out(document: Document) -> None:
+    document["training"][0]["curve"][3]["loss"] = float("nan")
+    document["cost_usd"] = float("inf")
+    report = read_report(document)
+    assert len(report.training[0].curves["loss"]) == 18
+    assert report.cost_usd is None
 
 
 FOREIGN_KEYS = frozenset({"kinds", "fault_kinds", "refused", "seconds", "patterns"})
@@ -428,7 +537,7 @@ def test_rounds_and_intervals_are_read_into_types(document: Document) -> None:
     report = read_report(document)
     assert report.rounds == (1, 2)
     assert report.arms[2].label == "round 1"
-    assert report.arms[2].differences[4].low == 7.6
+    assert report.arms[2].differences.passes[4].low == 7.6
     assert report.training[0].curves["loss"][1] == (2.0, 1.5)
     assert report.missing == ()
 
