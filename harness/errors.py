@@ -82,9 +82,12 @@ class ChatFailure(Exception):
     """
 
     def __init__(self, cause: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(cause, message)  # what pickle makes it again from
         self.cause = cause
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class RolloutFault(Exception):
@@ -95,8 +98,11 @@ class RolloutFault(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(kind, message)  # what pickle makes it again from
         self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 @contextmanager

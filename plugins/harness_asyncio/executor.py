@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pydantic import PositiveInt
+
 from harness.assembly.config import read_options
 from harness.protocols import Executor, Settings
 
@@ -18,7 +20,7 @@ R = TypeVar("R")
 class Options:
     """``concurrency``: how many conversations are open at once."""
 
-    concurrency: int = 64
+    concurrency: PositiveInt = 64
 
 
 def asyncio_executor(settings: Settings) -> Executor:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import pickle
+import signal
 import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import ForkProcess
 from typing import TypeVar
+
+from pydantic import NonNegativeInt, PositiveInt
 
 from harness.assembly.config import read_options
 from harness.errors import RunError
 from harness.protocols import Executor, Settings
 from harness.runtime.processes import can_fork, end_with_parent
 from harness_asyncio.executor import AsyncioExecutor
+from harness_asyncio.parcels import END, packed_error, packed_result, unpack
 
 T = TypeVar("T")
 R = TypeVar("R")
 _ENDED = """\
 If memory ran out: lower processes under [options.fork], or choose the executor "asyncio"."""
-Found = tuple[int, object]
-"""The index of an item and its result; -1 and the error that ended the process, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,9 @@ class Options:
     Fewer than ``least`` items are not worth a fork and stay in this process.
     """
 
-    processes: int = 0
-    concurrency: int = 64
-    least: int = 33
+    processes: NonNegativeInt = 0
+    concurrency: PositiveInt = 64
+    least: NonNegativeInt = 33
 
 
 def fork_executor(settings: Settings) -> Executor:
@@ -58,7 +58,10 @@ class ForkExecutor:
     What the function changes in memory is lost, and so everything stays in this process while
     ``shares_memory`` says that it matters (chat models share a cache, limits and a budget), where
     the system cannot fork, and for few items. The same items on as many processes are dealt the
-    same way.
+    same way. There are never more processes than ``concurrency`` or items.
+
+    What the function raises comes out as it was raised, its last cause the traceback of the process
+    (see ``harness_asyncio.parcels``). A process that ends without a word is a ``RunError``.
     """
 
     def __init__(
@@ -77,54 +80,78 @@ class ForkExecutor:
     async def map(
         self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
     ) -> AsyncIterator[tuple[int, R]]:
-        alone = self.processes < 2 or len(items) < self.least or not can_fork()
+        count = min(self.processes, self.concurrency, len(items))
+        alone = count < 2 or len(items) < self.least or not can_fork()
         if alone or self._shares_memory():
             async for pair in AsyncioExecutor(self.concurrency).map(function, items):
                 yield pair
             return
-        loop, found = asyncio.get_running_loop(), asyncio.Queue[Found]()
-        each = -(-self.concurrency // self.processes)
 
         def work(share: int, out: Connection) -> None:
-            _serve(function, items, range(share, len(items), self.processes), each, out)
+            at_once = len(range(share, self.concurrency, count))  # dealt as the items are
+            _serve(function, items, range(share, len(items), count), at_once, out)
 
-        def tell(pair: Found) -> None:
-            loop.call_soon_threadsafe(found.put_nowait, pair)
-
-        with _forked(work, self.processes) as readers:
-            for reader in readers:
-                threading.Thread(target=_listen, args=(reader, tell), daemon=True).start()
-            running = len(readers)
+        parcels = asyncio.Queue[bytes | None]()
+        with _forked(work, count) as readers, _received(readers, parcels):
+            running = count
             while running:
-                index, result = await found.get()
-                if index >= 0:
-                    yield index, result  # type: ignore[misc]
-                elif isinstance(result, BaseException):
-                    raise result
-                else:
+                parcel = await parcels.get()
+                if parcel is None:
+                    raise RunError("a process of the executor was ended from outside", hint=_ENDED)
+                if parcel == END:
                     running -= 1
+                else:
+                    yield unpack(parcel)  # type: ignore[misc]
 
 
 @contextmanager
 def _forked(work: Callable[[int, Connection], None], count: int) -> Iterator[list[Connection]]:
     """So many processes at work, each with the end of a pipe to read; none outlives the block."""
     context = multiprocessing.get_context("fork")
-    processes: list[BaseProcess] = []
+    processes: list[ForkProcess] = []
     readers: list[Connection] = []
     try:
         for number in range(count):
             reader, writer = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(number, writer), daemon=True)
-            process.start()
-            writer.close()
-            processes.append(process)
             readers.append(reader)
+            with writer:
+                process = context.Process(target=work, args=(number, writer), daemon=True)
+                process.start()
+            processes.append(process)
         yield readers
     finally:
-        for started in processes:
-            started.kill()
-        for started in processes:
-            started.join()
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+            process.close()
+        for reader in readers:
+            reader.close()
+
+
+@contextmanager
+def _received(
+    readers: Sequence[Connection], parcels: asyncio.Queue[bytes | None]
+) -> Iterator[None]:
+    """Put into the queue what the pipes bring, up to ``END``; None if one is closed before that."""
+    loop = asyncio.get_running_loop()
+
+    def receive(reader: Connection) -> None:
+        try:
+            parcel = reader.recv_bytes()
+        except (EOFError, OSError, MemoryError):
+            parcel = None
+        if not parcel:
+            loop.remove_reader(reader)
+        parcels.put_nowait(parcel)
+
+    for reader in readers:
+        loop.add_reader(reader, receive, reader)
+    try:
+        yield
+    finally:
+        for reader in readers:
+            loop.remove_reader(reader)
 
 
 def _serve(
@@ -134,41 +161,24 @@ def _serve(
     concurrency: int,
     out: Connection,
 ) -> None:
-    """In a forked process: the results of its share, then the error that ended it, or None."""
+    """In a forked process: send the results of its share, then their end or what ended them."""
     end_with_parent()
+    os.register_at_fork(after_in_child=out.close)  # else its children would keep the pipe open
+    # Ctrl-C is for the parent, which ends this process. SIG_IGN would be passed on to programs.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    signal.set_wakeup_fd(-1)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)  # its threads were not forked along
 
     async def all_of_them() -> None:
         executor = AsyncioExecutor(concurrency)
         async for place, result in executor.map(function, [items[index] for index in share]):
-            out.send((share[place], result))
+            out.send_bytes(packed_result(share[place], result))
 
-    error: BaseException | None = None
     try:
         asyncio.run(all_of_them())
-    except KeyboardInterrupt:
-        return  # the parent was interrupted as well
-    except BaseException as raised:
-        error = raised
-    try:
-        out.send((-1, error))
-    except (pickle.PicklingError, TypeError, AttributeError):
-        out.send((-1, RunError(f"{type(error).__name__}: {error}")))
-
-
-def _listen(reader: Connection, tell: Callable[[Found], None]) -> None:
-    """Pass on what a process sends until it ends; a death without a word is an error."""
-    index = 0
-    while index >= 0:
-        try:
-            index, result = reader.recv()
-        except (EOFError, OSError):
-            index, result = (
-                -1,
-                RunError("a process of the executor was ended from outside", hint=_ENDED),
-            )
-        try:
-            tell((index, result))
-        except RuntimeError:
-            return  # nobody waits any more
+        last = END
+    except BaseException as error:
+        last = packed_error(error)
+    with suppress(OSError):  # nobody listens any more
+        out.send_bytes(last)

@@ -1,0 +1,108 @@
+"""Turn what became of an item in one process into bytes, and these into the same in another."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.errors import PluginFailed, RunError
+
+END = b""
+"""The parcel after the last one. No other is empty."""
+
+_STAY = 'Choose the executor "asyncio", which has everything in one process.'
+_LOOK = "Run with HARNESS_TRACEBACK=1 to see where."
+
+
+class ChildTraceback(Exception):
+    """The traceback of an error as it was in the forked process that raised it."""
+
+    def __str__(self) -> str:
+        return f"in a forked process\n{self.args[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """An error and its causes: each pickled (empty: cannot be) and in words."""
+
+    links: tuple[tuple[bytes, str], ...]
+    traceback: str
+
+
+def packed_result(index: int, result: object) -> bytes:
+    """The result of that item. Raises ``RunError`` if it cannot be pickled."""
+    try:
+        return pickle.dumps((index, result), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # whatever a stranger's __reduce__ raises
+        raise RunError(
+            f"a result of type {type(result).__name__} cannot leave its process: {_words(error)}",
+            hint=_STAY,
+        ) from error
+
+
+def packed_error(error: BaseException) -> bytes:
+    """The error with its causes and its traceback. Any error can be packed."""
+    links = tuple((_pickled(link), _words(link)) for link in _causes(error))
+    text = "".join(traceback.format_exception(error))
+    return pickle.dumps(_Raised(links, text), pickle.HIGHEST_PROTOCOL)
+
+
+def unpack(parcel: bytes) -> tuple[int, object]:
+    """The index of an item and its result.
+
+    Raises the error that was packed, its last cause a ``ChildTraceback``. One that cannot be had
+    again as it was is a ``PluginFailed`` that names it. Raises ``RunError`` for a result that
+    cannot be unpickled.
+    """
+    try:
+        found = pickle.loads(parcel)
+    except Exception as error:  # whatever a stranger's class raises
+        raise RunError(
+            f"a result cannot be read out of its process: {_words(error)}", hint=_STAY
+        ) from error
+    if isinstance(found, _Raised):
+        raise _rebuilt(found)
+    index, result = found
+    return index, result
+
+
+def _rebuilt(raised: _Raised) -> BaseException:
+    cause: BaseException = ChildTraceback(raised.traceback)
+    for pickled, words in reversed(raised.links):
+        error = _unpickled(pickled)
+        if error is None or _words(error) != words:
+            error = PluginFailed(words, hint=_LOOK)
+        error.__cause__ = cause
+        cause = error
+    return cause
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, its cause, the cause of that, and so on; each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def _pickled(error: BaseException) -> bytes:
+    try:
+        return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+    except Exception:  # whatever a stranger's __reduce__ raises
+        return b""
+
+
+def _unpickled(pickled: bytes) -> BaseException | None:
+    try:
+        error = pickle.loads(pickled)
+    except Exception:  # whatever a stranger's __init__ raises
+        return None
+    return error if isinstance(error, BaseException) else None
+
+
+def _words(error: BaseException) -> str:
+    """Type and message; whatever the error's own ``__str__`` does, this does not raise."""
+    return "".join(traceback.format_exception_only(error)).strip()
