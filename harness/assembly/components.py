@@ -11,6 +11,7 @@ from harness.assembly.config import LoopConfig
 from harness.assembly.registry import PATH, SPEAKING, ChatRoles, Registry
 from harness.errors import ConfigError, plugin_boundary
 from harness.protocols import (
+    NO_PLUGINS,
     AssertionJudge,
     ChatGateway,
     ChatModel,
@@ -21,6 +22,7 @@ from harness.protocols import (
     Judge,
     Observer,
     PatternNamer,
+    PluginNames,
     Policy,
     Probe,
     RewardTerm,
@@ -121,14 +123,15 @@ class Components:
     @cached_property
     def namer(self) -> PatternNamer | None:
         """The chat model that names patterns; None where none is configured."""
+        name = self._naming_model
+        return self._chat_roles.namer(self.calls.chat("namer", name)) if name else None
+
+    @property
+    def _naming_model(self) -> str:
         name = self.config.namer
         if name == OF_THE_JUDGE:
-            name = self.config.judge
-            if not self.registry.speaks("judge", name):
-                return None
-        if name == BY_TERMS:
-            return None
-        return self._chat_roles.namer(self.calls.chat("namer", name))
+            return self.config.judge if self.registry.speaks("judge", self.config.judge) else ""
+        return "" if name == BY_TERMS else name
 
     @cached_property
     def injector(self) -> TaskInjector:
@@ -149,7 +152,7 @@ class Components:
             WeightedTerm(
                 name=name,
                 weight=weight,
-                plugin=self.registry.find("reward term", name)[0].plugin,
+                plugin=self.registry.plugin_of("reward term", name),
                 term=self.reward_term(name),
             )
             for name, weight in self.config.rewards.items()
@@ -171,12 +174,15 @@ class Components:
         return self.registry.chat_roles
 
     @cached_property
-    def observers(self) -> tuple[Observer, ...]:
-        named = [
-            self.registry.make("observer", name, self._settings("observer", name))
+    def observers(self) -> tuple[tuple[str, Observer], ...]:
+        """The configured listeners, each with the plugin that offers it."""
+        return tuple(
+            (
+                self.registry.plugin_of("observer", name),
+                self.registry.make("observer", name, self._settings("observer", name)),
+            )
             for name in self.config.observers
-        ]
-        return (*named, *self._extra_observers)
+        )
 
     @cached_property
     def setting(self) -> RolloutSetup:
@@ -191,6 +197,28 @@ class Components:
             terms=self.terms,
             limits=limits,
             judge=self.judge if isinstance(self.judge, AssertionJudge) else None,
+            plugins=self.plugins,
+        )
+
+    def setting_with(self, kind: str, name: str) -> RolloutSetup:
+        """The setting of rollouts whose agent is another policy, or the policy of a probe."""
+        plugins = replace(self.plugins, policy=self.registry.plugin_of(kind, name))
+        return replace(self.setting, plugins=plugins)
+
+    @cached_property
+    def plugins(self) -> PluginNames:
+        """The plugins of the configured products, to name in errors."""
+        config, of = self.config, self.registry.plugin_of
+        namer = self._naming_model
+        return PluginNames(
+            domain=of("domain", config.domain),
+            policy=of("policy", config.policy),
+            user=of("user simulator", config.simulator),
+            judge=of("judge", config.judge),
+            clusterer=of("clusterer", config.clusterer),
+            namer=of("chat model", namer) if namer else NO_PLUGINS.namer,
+            injector=of("task injector", config.injector),
+            executor=of("executor", config.executor),
         )
 
     def trainer(self, name: str) -> Trainer:
@@ -204,7 +232,8 @@ class Components:
         settings = self._settings("policy", name, domain=True, checkpoint=checkpoint, folder=folder)
         policy = self.registry.make("policy", name, settings)
         if isinstance(policy, SamplingPolicy):
-            policy.set_temperature(self.config.temperature)
+            with plugin_boundary(self.plugins.policy, "temperature"):
+                policy.set_temperature(self.config.temperature)
         return policy
 
     def named_policy(self, name: str) -> Policy:
@@ -231,9 +260,12 @@ class Components:
         return policy
 
     def notify(self, event: str, **data: Any) -> None:
-        for observer in self.observers:
-            with plugin_boundary(type(observer).__name__, "observer"):
-                observer.notify(Event(name=event, data=data))
+        told = Event(name=event, data=data)
+        for plugin, observer in self.observers:
+            with plugin_boundary(plugin, f"hearing of {event!r}"):
+                observer.notify(told)
+        for own in self._extra_observers:
+            own.notify(told)
 
     def _chat_model(self, spec: str) -> ChatModel:
         return self.registry.make("chat model", spec, self._settings("chat model", spec))

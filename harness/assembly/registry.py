@@ -68,7 +68,7 @@ PATH = "path"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One name a plugin offers."""
+    """One name a plugin offers; ``plugin`` is its entry point, such as "errata-harness:retail"."""
 
     kind: str
     name: str
@@ -148,6 +148,10 @@ class Registry:
         if kind == "policy" and PATH in offers and _looks_like_path(spec):
             return offers[PATH], spec
         raise self._unknown(kind, name)
+
+    def plugin_of(self, kind: str, spec: str) -> str:
+        """The entry point of the plugin that offers the product, as ``Offer.plugin`` has it."""
+        return self.find(kind, spec)[0].plugin
 
     def speaks(self, kind: str, spec: str) -> bool:
         """Whether the product is one that the core makes of a chat model."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.errors import RolloutFault, RunError, plugin_boundary
 from harness.evaluation.in_order import in_order
-from harness.protocols import Domain, Executor, Judge, ReviewedJudge
+from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, ReviewedJudge
 from harness.types import Diagnosis, Episode, Json
 
 
@@ -17,14 +17,18 @@ def failures(episodes: Sequence[Episode]) -> list[Episode]:
 
 
 def diagnose(
-    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+    failed: Sequence[Episode],
+    judge: Judge,
+    domain: Domain,
+    executor: Executor,
+    plugins: PluginNames = NO_PLUGINS,
 ) -> list[Diagnosis]:
     """The diagnoses of the failures, in their order.
 
     A failure on which the judge has no usable verdict gets none. Raises ``RunError`` if that is so
     for every one of them.
     """
-    diagnoses, faults = read_failures(failed, judge, domain, executor)
+    diagnoses, faults = read_failures(failed, judge, domain, executor, plugins)
     if faults and not diagnoses:
         raise RunError(
             f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
@@ -34,7 +38,11 @@ def diagnose(
 
 
 def read_failures(
-    failed: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+    failed: Sequence[Episode],
+    judge: Judge,
+    domain: Domain,
+    executor: Executor,
+    plugins: PluginNames = NO_PLUGINS,
 ) -> tuple[list[Diagnosis], list[str]]:
     """The diagnoses of the failures, in their order, and the judge's faults in words: it raises
     ``RolloutFault`` where it has no usable verdict.
@@ -42,18 +50,21 @@ def read_failures(
 
     async def one(episode: Episode) -> Diagnosis | str:
         try:
-            with plugin_boundary("judge", f"diagnosis of {episode.trajectory.id}"):
+            with plugin_boundary(plugins.judge, f"diagnosis of {episode.trajectory.id}"):
                 return await judge.diagnose(episode, domain)
         except RolloutFault as fault:
             return str(fault)
 
-    answers = in_order(executor, one, failed)
+    answers = in_order(executor, one, failed, plugin=plugins.executor)
     diagnoses = [answer for answer in answers if isinstance(answer, Diagnosis)]
     return diagnoses, [answer for answer in answers if isinstance(answer, str)]
 
 
 def account(
-    failed: Sequence[Episode], diagnoses: Sequence[Diagnosis], judge: Judge
+    failed: Sequence[Episode],
+    diagnoses: Sequence[Diagnosis],
+    judge: Judge,
+    plugins: PluginNames = NO_PLUGINS,
 ) -> dict[str, Json]:
     """What is to be known of the diagnoses as a whole: blame by party, how many failures got none,
     and how far a second judge agreed where there was one.
@@ -63,7 +74,8 @@ def account(
         "undiagnosed": len(failed) - len(diagnoses),
     }
     if isinstance(judge, ReviewedJudge):
-        known["agreement"] = dict(judge.agreement())
+        with plugin_boundary(plugins.judge, "agreement"):
+            known["agreement"] = dict(judge.agreement())
     return known
 
 

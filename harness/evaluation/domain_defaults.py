@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from harness.evaluation.scoring import grade_by_changes
 from harness.protocols import Domain, World
-from harness.types import Feature, Grade, Json, Recipe, Task, Tool, ToolCall, Trajectory
+from harness.types import Changes, Feature, Grade, Json, Recipe, Task, Tool, ToolCall, Trajectory
 
 
 class DomainDefaults(Domain):
@@ -20,6 +21,11 @@ class DomainDefaults(Domain):
     user_guidelines: str = ""
     features: Sequence[Feature] = ()
     twists: Sequence[str] = ()
+
+    @cached_property
+    def gold_kept(self) -> dict[str, tuple[Task, Changes]]:
+        """What the gold calls of tasks change, as far as it was asked for, by task id."""
+        return {}
 
     def stage(self, task: Task) -> Mapping[str, Json]:
         """The task's own world."""

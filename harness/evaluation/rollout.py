@@ -5,9 +5,8 @@ them at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,11 +14,13 @@ from harness.errors import RolloutFault, plugin_boundary
 from harness.evaluation.in_order import in_order, report_nothing
 from harness.evaluation.scoring import score
 from harness.protocols import (
+    NO_PLUGINS,
     AgentTurn,
     AssertionJudge,
     Conversation,
     Domain,
     Executor,
+    PluginNames,
     Policy,
     RolloutJob,
     RolloutSetup,
@@ -41,8 +42,6 @@ from harness.types import (
     stable_id,
 )
 
-T = TypeVar("T")
-
 ASSERTIONS = "NL_ASSERTION"
 """The name in ``Grade.parts`` of what a judge said about statements in words."""
 
@@ -63,7 +62,7 @@ def run_rollouts(
     async def one(job: RolloutJob) -> Episode:
         return await rollout(job, policy, setting, keep_tokens=keep_tokens)
 
-    return in_order(executor, one, jobs, finished)
+    return in_order(executor, one, jobs, finished, plugin=setting.plugins.executor)
 
 
 async def rollout(
@@ -75,14 +74,17 @@ async def rollout(
     talk = _Talk(job, policy, setting)
     seconds = setting.limits.time_limit
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as limit:
             ended, fault = await talk.run(), ""
     except RolloutFault as error:
         ended, fault = _fault_ending(error), str(error)
     except TimeoutError:
+        if not limit.expired():
+            raise
         ended, fault = "infrastructure_fault", f"the conversation took longer than {seconds:g} s"
     finally:
-        policy.forget(talk.id)
+        with plugin_boundary(setting.plugins.policy, "forgetting of a conversation"):
+            policy.forget(talk.id)
     trajectory = Trajectory(
         id=stable_id(job.task.id, policy.id, job.trial, job.seed),
         task_id=job.task.id,
@@ -94,7 +96,9 @@ async def rollout(
         fault=fault,
         usage=talk.usage,
     )
-    grade = await graded(job.task, talk.world, trajectory, setting.domain, setting.judge)
+    grade = await graded(
+        job.task, talk.world, trajectory, setting.domain, setting.judge, setting.plugins
+    )
     return Episode(
         task=job.task,
         trajectory=trajectory,
@@ -110,6 +114,7 @@ async def graded(
     trajectory: Trajectory,
     domain: Domain,
     judge: AssertionJudge | None = None,
+    plugins: PluginNames = NO_PLUGINS,
 ) -> Grade:
     """The domain's grade, with the judge's word on what it leaves unjudged; a fault is a failure.
 
@@ -118,14 +123,15 @@ async def graded(
     """
     if trajectory.is_fault:
         return Grade(success=False)
-    with plugin_boundary(domain.name, "grade"):
+    with plugin_boundary(plugins.domain, f"grade of task {task.id}"):
         grade = domain.grade(task, world, trajectory)
     if not grade.unjudged or grade.ungradeable or judge is None:
         return grade
     if not grade.success:
         return replace(grade, unjudged=())
     try:
-        verdicts = await _named("judge", judge.decide(grade.unjudged, task, trajectory))
+        with plugin_boundary(plugins.judge, f"verdict on {trajectory.id}"):
+            verdicts = await judge.decide(grade.unjudged, task, trajectory)
     except RolloutFault:
         return grade
     if len(verdicts) != len(grade.unjudged):
@@ -176,7 +182,9 @@ class _Talk:
         self.policy = policy
         self.setting = setting
         self.id = stable_id(job.task.id, job.trial, job.seed, id(self))
-        self.world: World = setting.domain.open(job.task)
+        self.plugins = setting.plugins
+        with plugin_boundary(self.plugins.domain, f"opening of task {job.task.id}"):
+            self.world: World = setting.domain.open(job.task)
         self.messages: list[Message] = [Message(role="assistant", content=setting.domain.greeting)]
         self.tokens: list[TurnTokens] = []
         self.usage: dict[str, Usage] = {}
@@ -217,7 +225,7 @@ class _Talk:
                 return "agent_stop"
             if not said.message.calls:
                 return None
-            self.errors += self._carry_out(said.message.calls, self.world.call)
+            self.errors += self._carry_out(said.message.calls, self._call)
             if self.errors > self.setting.limits.max_errors:
                 return "too_many_errors"
 
@@ -226,7 +234,9 @@ class _Talk:
 
     async def _agent(self) -> AgentTurn:
         seed = self.job.seed + len(self.messages)
-        turn = await _named("policy", self.policy.act(self._conversation(), seed=seed))
+        conversation = self._conversation()
+        with plugin_boundary(self.plugins.policy, "turn"):
+            turn = await self.policy.act(conversation, seed=seed)
         self.messages.append(turn.message)
         if turn.tokens is not None:
             self.tokens.append(turn.tokens)
@@ -236,8 +246,9 @@ class _Talk:
     async def _user(self) -> UserTurn:
         job = self.job
         seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
-        reply = self.setting.user.reply(self.job.task, self._conversation(), seed=seed)
-        turn = await _named("user simulator", reply)
+        conversation = self._conversation()
+        with plugin_boundary(self.plugins.user, "turn"):
+            turn = await self.setting.user.reply(job.task, conversation, seed=seed)
         self.messages.append(turn.message)
         self._use("user", turn.usage)
         return turn
@@ -261,9 +272,13 @@ class _Talk:
             )
         return errors
 
+    def _call(self, call: ToolCall) -> ToolResult:
+        with plugin_boundary(self.plugins.domain, f"call of {call.name!r}"):
+            return self.world.call(call)
+
     def _users_call(self, call: ToolCall) -> ToolResult:
         if call.name in {tool.name for tool in self.setting.domain.user_tools}:
-            return self.world.call(call)
+            return self._call(call)
         return ToolResult(content=f"Error: the user has no tool {call.name!r}", is_error=True)
 
     def _conversation(self) -> Conversation:
@@ -277,8 +292,3 @@ class _Talk:
 
     def _use(self, role: str, usage: Usage) -> None:
         self.usage[role] = self.usage.get(role, Usage()).plus(usage)
-
-
-async def _named(who: str, turn: Awaitable[T]) -> T:
-    with plugin_boundary(who, "turn"):
-        return await turn

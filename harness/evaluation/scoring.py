@@ -5,13 +5,19 @@ reward terms).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
+from typing import Protocol, runtime_checkable
 
 from harness.errors import plugin_boundary
 from harness.protocols import Domain, WeightedTerm, World
 from harness.types import Changes, Grade, Score, Task, TermScore, Trajectory
 
-_GOLD: WeakKeyDictionary[Domain, dict[str, tuple[Task, Changes]]] = WeakKeyDictionary()
+
+@runtime_checkable
+class KeepsGold(Protocol):
+    """A domain that keeps what the gold calls of its tasks change, by task id."""
+
+    @property
+    def gold_kept(self) -> dict[str, tuple[Task, Changes]]: ...
 
 
 def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[WeightedTerm]) -> Score:
@@ -39,12 +45,12 @@ def _view(weighted: WeightedTerm, trajectory: Trajectory, grade: Grade, task: Ta
 
 
 def gold_changes(domain: Domain, task: Task) -> Changes:
-    """What the gold calls change in a fresh world; computed once per task. Failing gold calls
-    change nothing.
+    """What the gold calls change in a fresh world; computed once per task by a domain that keeps
+    it, as those of ``DomainDefaults`` do. Failing gold calls change nothing.
 
     Tasks of one id that start or should end differently, such as two versions of one, do not mix.
     """
-    known = _GOLD.setdefault(domain, {})
+    known = domain.gold_kept if isinstance(domain, KeepsGold) else {}
     found = known.get(task.id)
     if found is None or not _has_same_gold(found[0], task):
         world = domain.open(task)

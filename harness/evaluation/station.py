@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.assembly.components import Components
-from harness.errors import RunError
+from harness.errors import RunError, plugin_boundary
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
@@ -72,7 +72,8 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
 def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
     """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
     setting = "test_tasks" if split == "test" else "validation_tasks"
-    tasks = list(parts.domain.tasks(split))
+    with plugin_boundary(parts.plugins.domain, f"{split} tasks"):
+        tasks = list(parts.domain.tasks(split))
     if len(tasks) < count:
         raise RunError(
             f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",

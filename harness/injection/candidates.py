@@ -12,7 +12,7 @@ from harness.injection.admission import Gate, GateLog, Options, Verdict, pass_ga
 from harness.injection.pool import content_id
 from harness.injection.static_gates import Known
 from harness.injection.trial_runner import Tryout
-from harness.protocols import AttentiveInjector, Domain, TaskInjector
+from harness.protocols import NO_PLUGINS, AttentiveInjector, Domain, PluginNames, TaskInjector
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Task, stable_seed
 
 FAULTS_IN_A_ROW = 8
@@ -41,6 +41,7 @@ class InjectionContext:
     log: GateLog = field(default_factory=GateLog)
     player: Tryout | None = None
     reference: Tryout | None = None
+    plugins: PluginNames = NO_PLUGINS
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class CandidateSource:
         """Let the injector know, and if the candidate was too easy try a harder form of it."""
         injector = self.context.injector
         if isinstance(injector, AttentiveInjector):
-            with plugin_boundary("task injector", "hearing"):
+            with plugin_boundary(self.context.plugins.injector, "hearing"):
                 injector.hear(candidate.task, too_hard=too_hard)
         if not too_hard:
             self._make_harder(candidate)
@@ -147,7 +148,7 @@ class CandidateSource:
         for twist in context.domain.twists:
             if twist == task.origin.mutation:
                 continue
-            with plugin_boundary(context.domain.name, f"twist {twist!r} on task {task.id}"):
+            with plugin_boundary(context.plugins.domain, f"twist {twist!r} on task {task.id}"):
                 woven = context.domain.weave(task, twist, candidate.mutations)
             if woven is None:
                 continue
@@ -172,7 +173,7 @@ class CandidateSource:
         pattern, context = self.pattern, self.context
         self.drawn += 1
         try:
-            with plugin_boundary("task injector", f"tasks for pattern {pattern.id}"):
+            with plugin_boundary(context.plugins.injector, f"tasks for pattern {pattern.id}"):
                 if self._stream is None:
                     self._stream = aiter(
                         context.injector.inject(

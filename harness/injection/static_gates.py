@@ -11,7 +11,7 @@ from harness.errors import plugin_boundary
 from harness.injection.admission import Gate, Options, Verdict
 from harness.injection.pool import content_id, fingerprint
 from harness.injection.similarity import Likeness, leaves, leaves_of, overlap
-from harness.protocols import Domain
+from harness.protocols import NO_PLUGINS, Domain
 from harness.types import Json, Scenario, Task, ToolCall, stable_id
 
 LONGEST_TEXT = 2000
@@ -31,17 +31,24 @@ class Known:
     """
 
     def __init__(
-        self, domain: Domain, pool: Sequence[Task], evaluated: Sequence[Task] = ()
+        self,
+        domain: Domain,
+        pool: Sequence[Task],
+        evaluated: Sequence[Task] = (),
+        *,
+        plugin: str = NO_PLUGINS.domain,
     ) -> None:
-        held_out = [*domain.tasks("test"), *domain.tasks("validation"), *evaluated]
-        train = list(domain.tasks("train"))
+        with plugin_boundary(plugin, "tasks"):
+            held_out = [*domain.tasks("test"), *domain.tasks("validation"), *evaluated]
+            train = list(domain.tasks("train"))
         self.held_out = {fingerprint(task): task for task in held_out}
         self.golds = {gold: task for task in held_out if (gold := _gold(task))}
         self.leaves = [(task.id, leaves_of(task)) for task in held_out if task.gold]
         # Where train tasks share a database with held-out ones, it tells nothing.
-        self.worlds = {_world(domain, task): task.id for task in held_out}
-        for task in train:
-            self.worlds.pop(_world(domain, task), None)
+        with plugin_boundary(plugin, "staging of its tasks"):
+            self.worlds = {_world(domain, task): task.id for task in held_out}
+            for task in train:
+                self.worlds.pop(_world(domain, task), None)
         self.of_held_out = Likeness([*train, *held_out])
         self.of_pool = Likeness([*train, *held_out])
         for task in held_out:
@@ -61,8 +68,10 @@ class Known:
         self.of_pool.forget(task.id)
 
 
-def cheap_gates(domain: Domain, known: Known, options: Options) -> list[Gate]:
-    """The gates of ``admission.CHEAP`` that are not off, in order."""
+def cheap_gates(
+    domain: Domain, known: Known, options: Options, *, plugin: str = NO_PLUGINS.domain
+) -> list[Gate]:
+    """The gates of ``admission.CHEAP`` that are not off, in order; ``plugin`` offers the domain."""
     sound = Soundness(domain)
     every: Sequence[tuple[str, Callable[[Task], Verdict]]] = (
         ("well_formed", sound.well_formed),
@@ -74,7 +83,7 @@ def cheap_gates(domain: Domain, known: Known, options: Options) -> list[Gate]:
         ("solvable", sound.solvable),
         ("unambiguous", sound.unambiguous),
     )
-    return [Check(domain.name, name, look) for name, look in every if name not in options.off]
+    return [Check(plugin, name, look) for name, look in every if name not in options.off]
 
 
 @dataclass(frozen=True, slots=True)

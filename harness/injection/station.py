@@ -94,15 +94,17 @@ def _context(
 ) -> InjectionContext:
     earlier = [task for n in rounds_of(store) for task in tasks_of_round(store, n)]
     evaluated = [t for s in SPLITS for t in store.read_values(f"tasks/{s}.jsonl", Task)]
-    known = Known(parts.domain, earlier, evaluated)
+    plugins = parts.plugins
+    known = Known(parts.domain, earlier, evaluated, plugin=plugins.domain)
     return InjectionContext(
         injector=parts.injector,
         domain=parts.domain,
-        gates=cheap_gates(parts.domain, known, options),
+        gates=cheap_gates(parts.domain, known, options, plugin=plugins.domain),
         known=known,
         options=options,
         player=_player(parts, store, number, options, count),
         reference=_reference(parts, options),
+        plugins=plugins,
     )
 
 
@@ -167,7 +169,7 @@ def _reference(parts: Components, options: Options) -> Tryout | None:
         return None
     return Tryout(
         policy=parts.named_policy(options.reference),
-        setting=parts.setting,
+        setting=parts.setting_with("policy", options.reference),
         executor=parts.executor,
         judge=parts.judge,
         seed=stable_seed(parts.config.seed, "reference"),

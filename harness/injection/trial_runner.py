@@ -103,7 +103,8 @@ class Tryout:
             )  # fmt: skip
             self._remember(failed[index], kind, whose)
 
-        await gather_in_order(self.executor, self._diagnose, failed, explained)
+        plugin = self.setting.plugins.executor
+        await gather_in_order(self.executor, self._diagnose, failed, explained, plugin=plugin)
 
     def forget(self, tasks: Sequence[Task]) -> None:
         """Let go of the conversations on these tasks; how they ended stays known."""
@@ -127,11 +128,13 @@ class Tryout:
             self._episodes[episode.task.id, episode.trajectory.trial] = episode
             self._remember(episode)
 
-        await gather_in_order(self.executor, one, jobs, played)
+        plugin = self.setting.plugins.executor
+        await gather_in_order(self.executor, one, jobs, played, plugin=plugin)
 
     async def _diagnose(self, episode: Episode) -> Diagnosis | None:
+        plugin = self.setting.plugins.judge
         try:
-            with plugin_boundary("judge", f"diagnosis of {episode.trajectory.id}"):
+            with plugin_boundary(plugin, f"diagnosis of {episode.trajectory.id}"):
                 return await self.judge.diagnose(episode, self.setting.domain)
         except RolloutFault:
             return None

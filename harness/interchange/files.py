@@ -48,7 +48,7 @@ def read_source(
         )
     name = format or _recognised(registry, path)
     reader = open_format(registry, name, options.get(name, {}))
-    with plugin_boundary(f"format {name!r}", f"reading of {path}"), uncollected():
+    with plugin_boundary(registry.plugin_of("format", name), f"reading of {path}"), uncollected():
         try:
             recording = reader.read(path)
         except OSError as error:
@@ -80,7 +80,10 @@ def write_recording(
     writer = open_format(registry, name, options)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with plugin_boundary(f"format {name!r}", f"writing of {path}"), disk_errors(path):
+    with (
+        plugin_boundary(registry.plugin_of("format", name), f"writing of {path}"),
+        disk_errors(path),
+    ):
         writer.write(recording, path)
 
 
@@ -92,7 +95,7 @@ def _recognised(registry: Registry, path: Path) -> str:
             reader = open_format(registry, name)
         except HarnessError:  # one that lacks something cannot hide the others
             continue
-        with plugin_boundary(f"format {name!r}", f"look at {path}"):
+        with plugin_boundary(registry.plugin_of("format", name), f"look at {path}"):
             if reader.recognises(path):
                 found.append(name)
     if len(found) == 1:

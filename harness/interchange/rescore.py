@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from harness.errors import HarnessError, plugin_boundary
 from harness.evaluation.metrics import Outcome, pass_table
 from harness.evaluation.rollout import ASSERTIONS
-from harness.protocols import Domain, World
+from harness.protocols import NO_PLUGINS, Domain, World
 from harness.runtime.memory import uncollected
 from harness.types import Episode, Grade, Json, Recording, Task, ToolCall, Trajectory
 
@@ -55,13 +55,15 @@ class DoesNotReplay(HarnessError):
     """Calls and results of a recording do not fit each other, or not this world."""
 
 
-def regrade_all(recording: Recording, domain: Domain) -> list[Regraded]:
-    """Each episode of the recording graded again, in its order."""
+def regrade_all(
+    recording: Recording, domain: Domain, *, plugin: str = NO_PLUGINS.domain
+) -> list[Regraded]:
+    """Each episode of the recording graded again, in its order; ``plugin`` offers the domain."""
     with uncollected():
-        return [regrade(episode, domain) for episode in recording.episodes]
+        return [regrade(episode, domain, plugin=plugin) for episode in recording.episodes]
 
 
-def regrade(episode: Episode, domain: Domain) -> Regraded:
+def regrade(episode: Episode, domain: Domain, *, plugin: str = NO_PLUGINS.domain) -> Regraded:
     """The grade of the calls that the conversation made, if they have the recorded results.
 
     What a judge said in the recording about statements in words is taken over; where nobody has
@@ -69,7 +71,7 @@ def regrade(episode: Episode, domain: Domain) -> Regraded:
     """
     task, trajectory = episode.task, episode.trajectory
     try:
-        with plugin_boundary(domain.name, "replay"):
+        with plugin_boundary(plugin, "replay"):
             world = replay(task, trajectory, domain)
     except HarnessError as error:
         return Regraded(episode=episode, replayed=False, problem=str(error))
@@ -77,7 +79,7 @@ def regrade(episode: Episode, domain: Domain) -> Regraded:
         problem = f"ended in {trajectory.ended}: no evidence about the agent"
         return Regraded(episode=episode, replayed=True, problem=problem)
     try:
-        with plugin_boundary(domain.name, "grade"):
+        with plugin_boundary(plugin, "grade"):
             grade = domain.grade(task, world, trajectory)
     except HarnessError as error:
         return Regraded(episode=episode, replayed=True, problem=str(error))

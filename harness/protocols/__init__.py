@@ -21,6 +21,7 @@ from harness.protocols.domain import Domain, World
 from harness.protocols.executor import Executor
 from harness.protocols.judge import AssertionJudge, Judge, ReviewedJudge, SignReader
 from harness.protocols.observer import Event, Observer
+from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
 from harness.protocols.policy import Policy, SamplingPolicy, TrainablePolicy
 from harness.protocols.probe import Probe
 from harness.protocols.reward_term import RangedTerm, RewardTerm, WeightedTerm
@@ -34,6 +35,7 @@ from harness.protocols.user_simulator import UserSimulator
 
 __all__ = [
     "CAUSES",
+    "NO_PLUGINS",
     "UNPARSED",
     "AgentTurn",
     "Allowance",
@@ -54,6 +56,7 @@ __all__ = [
     "Judge",
     "Observer",
     "PatternNamer",
+    "PluginNames",
     "Policy",
     "Probe",
     "Progress",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.protocols.domain import Domain
 from harness.protocols.judge import AssertionJudge
+from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
 from harness.protocols.reward_term import WeightedTerm
 from harness.protocols.user_simulator import UserSimulator
 from harness.types import Task
@@ -43,6 +44,7 @@ class RolloutSetup:
     """Everything a rollout needs besides policy and job.
 
     ``judge`` decides what a grade leaves to be judged in words; without one it stays undecided.
+    ``plugins`` names them all in errors, the policy too.
     """
 
     domain: Domain
@@ -50,3 +52,4 @@ class RolloutSetup:
     terms: Sequence[WeightedTerm] = ()
     limits: RolloutLimits = field(default_factory=RolloutLimits)
     judge: AssertionJudge | None = None
+    plugins: PluginNames = NO_PLUGINS

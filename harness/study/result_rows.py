@@ -56,7 +56,9 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
     and by place of the task; those in none under "".
     """
     episodes = read_evaluation(parts, store, f"{checkpoint}-test")
-    diagnoses = diagnose(failures(episodes), parts.judge, parts.domain, parts.executor)
+    diagnoses = diagnose(
+        failures(episodes), parts.judge, parts.domain, parts.executor, parts.plugins
+    )
     rounds = round_numbers(store)
     return {
         "checkpoint": checkpoint,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from harness.assembly.components import Components
+from harness.errors import plugin_items
 from harness.injection.admission import GateLog, admission_options, pass_gates
 from harness.injection.static_gates import Known, cheap_gates
 from harness.training.demonstrations import demonstrations, over_again
@@ -37,10 +38,12 @@ def held_out(parts: Components) -> list[Episode]:
 
 def untargeted(parts: Components, count: int) -> list[Task]:
     """Tasks of the domain's default mix, never a held-out one."""
-    known, log = Known(parts.domain, []), GateLog()
-    gates = cheap_gates(parts.domain, known, admission_options(parts.config.options))
+    plugin, seed = parts.plugins.domain, stable_seed(parts.config.seed, "control")
+    known, log = Known(parts.domain, [], plugin=plugin), GateLog()
+    options = admission_options(parts.config.options)
+    gates = cheap_gates(parts.domain, known, options, plugin=plugin)
     tasks: list[Task] = []
-    for task in parts.domain.generate(stable_seed(parts.config.seed, "control"), Recipe()):
+    for task in plugin_items(plugin, "generator", lambda: parts.domain.generate(seed, Recipe())):
         if len(tasks) == count:
             break
         if pass_gates(gates, task, log) is not None:
@@ -58,6 +61,5 @@ def _demonstrations(
     parts: Components, seed: int, tasks: Sequence[Task] | None = None
 ) -> Iterator[Episode]:
     easy = parts.config.easy_demonstrations
-    return demonstrations(
-        parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy, tasks=tasks
-    )
+    setting = parts.setting_with("policy", parts.config.teacher)
+    return demonstrations(parts.teacher, setting, parts.executor, seed=seed, easy=easy, tasks=tasks)

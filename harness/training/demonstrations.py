@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import TypeVar
 
-from harness.errors import NothingToLearn
+from harness.errors import NothingToLearn, plugin_items
 from harness.evaluation.rollout import run_rollouts
-from harness.protocols import Domain, Executor, Policy, RolloutJob, RolloutSetup
+from harness.protocols import Executor, Policy, RolloutJob, RolloutSetup
 from harness.types import Episode, Recipe, Task, stable_seed
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ def demonstrations(
     easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``).
     Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
-    left = iter(_train_tasks(setting.domain, seed, easy) if tasks is None else tasks)
+    left = iter(_train_tasks(setting, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []
     solved = False
     while True:
@@ -73,12 +74,16 @@ def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
         yield from random.sample(first, len(first))
 
 
-def _train_tasks(domain: Domain, seed: int, easy: float) -> Iterator[Task]:
-    mixed = domain.generate(seed, Recipe(split="train"))
+def _train_tasks(setting: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:
+    def generated(seed: int, recipe: Recipe) -> Iterator[Task]:
+        make = partial(setting.domain.generate, seed, recipe)
+        return plugin_items(setting.plugins.domain, "generator", make)
+
+    mixed = generated(seed, Recipe(split="train"))
     if not easy:
         yield from mixed
         return
-    plain = domain.generate(stable_seed("easy", seed), Recipe(split="train", plain=True))
+    plain = generated(stable_seed("easy", seed), Recipe(split="train", plain=True))
     random = Random(seed)
     while task := next(plain if random.random() < easy else mixed, None):
         yield task

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assembly.components import Components
-from harness.errors import ConfigError, RunError
+from harness.errors import ConfigError, RunError, plugin_boundary, plugin_items
 from harness.evaluation.metrics import mean_interval
 from harness.evaluation.rollout import run_rollouts
-from harness.protocols import Domain, Policy, RolloutJob
+from harness.protocols import NO_PLUGINS, Domain, Policy, RolloutJob, RolloutSetup
 from harness.types import Episode, Interval, Recipe, Task, stable_seed
 
 MARGIN = 0.02
@@ -102,10 +102,10 @@ def probe_reward(parts: Components, count: int) -> Probing:
         domain=config.domain,
         stations=[config.baseline_policy, *(f"probe {name}" for name in names)],
     )
-    tasks = fresh_tasks(parts.domain, config.seed, count)
-    baseline = _played(
-        parts, config.baseline_policy, parts.named_policy(config.baseline_policy), tasks
-    )
+    tasks = fresh_tasks(parts.domain, config.seed, count, plugin=parts.plugins.domain)
+    honest = parts.named_policy(config.baseline_policy)
+    setting = parts.setting_with("policy", config.baseline_policy)
+    baseline = _played(parts, config.baseline_policy, honest, setting, tasks)
     counted = [episode for episode in baseline if not episode.uncounted]
     if not counted:
         raise RunError(
@@ -116,8 +116,10 @@ def probe_reward(parts: Components, count: int) -> Probing:
     rows = []
     for name in names:
         probe = parts.probe(name)
-        policy = probe.policy(parts.named_policy(config.baseline_policy))
-        cheating = _played(parts, f"probe {name}", policy, tasks)
+        setting = parts.setting_with("probe", name)
+        with plugin_boundary(setting.plugins.policy, f"policy of the probe {name!r}"):
+            policy = probe.policy(parts.named_policy(config.baseline_policy))
+        cheating = _played(parts, f"probe {name}", policy, setting, tasks)
         rows.append(_probed(parts, name, probe.about, cheating, baseline))
     successes = np.asarray([100.0 * episode.score.success for episode in counted])
     return Probing(
@@ -131,17 +133,22 @@ def probe_reward(parts: Components, count: int) -> Probing:
     )
 
 
-def fresh_tasks(domain: Domain, seed: int, count: int) -> list[Task]:
-    """Up to ``count`` different tasks of the domain's default mix."""
+def fresh_tasks(
+    domain: Domain, seed: int, count: int, *, plugin: str = NO_PLUGINS.domain
+) -> list[Task]:
+    """Up to ``count`` different tasks of the domain's default mix; ``plugin`` offers it."""
     tasks: dict[str, Task] = {}
-    for task in domain.generate(stable_seed(seed, "probe"), Recipe()):
+    own = stable_seed(seed, "probe")
+    for task in plugin_items(plugin, "generator", lambda: domain.generate(own, Recipe())):
         if len(tasks) == count or task.id in tasks:  # the second: a domain that repeats itself
             break
         tasks[task.id] = task
     return list(tasks.values())
 
 
-def _played(parts: Components, name: str, policy: Policy, tasks: Sequence[Task]) -> list[Episode]:
+def _played(
+    parts: Components, name: str, policy: Policy, setting: RolloutSetup, tasks: Sequence[Task]
+) -> list[Episode]:
     """One conversation for each task, with the same user whoever the agent is."""
     jobs = [
         RolloutJob(task=task, trial=0, seed=stable_seed(parts.config.seed, "probe", task.id))
@@ -154,7 +161,7 @@ def _played(parts: Components, name: str, policy: Policy, tasks: Sequence[Task])
         known = {"station": name, "done": next(done), "total": len(jobs)}
         parts.notify("rollout_finished", **known)
 
-    episodes = run_rollouts(jobs, policy, parts.setting, parts.executor, finished=finished)
+    episodes = run_rollouts(jobs, policy, setting, parts.executor, finished=finished)
     parts.notify("station_finished", station=name)
     return episodes
 

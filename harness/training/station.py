@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.assembly.components import Components
+from harness.errors import plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
 from harness.training.curricula import held_out, shown, shown_on
@@ -84,7 +85,8 @@ def train_arm(
     practice = Practice(parts, store, arm)
 
     def keep_as(name: str, record: Mapping[str, Json]) -> None:
-        learner.save(folder / name / "model")
+        with plugin_boundary(parts.plugins.policy, "saving"):
+            learner.save(folder / name / "model")
         store.write_checkpoint(
             name,
             Checkpoint(
@@ -117,4 +119,6 @@ def train_arm(
         weights=[weighted.weight for weighted in parts.terms],
         warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
     )
-    keep_as(arm, parts.trainer(trainer).train(job))
+    with plugin_boundary(parts.registry.plugin_of("trainer", trainer), f"training of {arm}"):
+        record = parts.trainer(trainer).train(job)
+    keep_as(arm, record)

@@ -1,16 +1,19 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from harness.errors import PluginFailed, RolloutFault
 from harness.evaluation.domain_defaults import DomainDefaults
+from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import outcomes, pass_table
 from harness.evaluation.rollout import rollout, run_rollouts
 from harness.protocols import (
     AgentTurn,
     Conversation,
+    Executor,
+    PluginNames,
     Policy,
     RolloutJob,
     RolloutLimits,
@@ -36,6 +39,7 @@ from harness.types import (
     Trajectory,
 )
 from harness_asyncio.executor import AsyncioExecutor
+from harness_asyncio.forking import ForkExecutor
 
 SWITCH = Tool(name="switch", description="Turn the lamp on.", parameters={}, kind="write")
 
@@ -261,9 +265,129 @@ def test_what_no_judge_decides_is_neither_passed_nor_counted(judge: Assessor | N
     assert pass_table(outcomes([episode])).faults == 1
 
 
-def test_a_bug_in_a_plugin_is_named_and_not_swallowed() -> None:
-    with pytest.raises(PluginFailed, match="KeyError"):
-        have(Broken(KeyError("oops")))
+NAMES = PluginNames(
+    domain="d:room", policy="d:agent", user="d:user", judge="d:judge", executor="d:executor"
+)
+
+
+class BrokenLamp(Lamp):
+    def call(self, call: ToolCall) -> ToolResult:
+        raise TimeoutError("no bulb")
+
+
+class Unlit(Lamp):
+    def changes(self) -> Changes:
+        raise OSError("no light to see by")
+
+
+class Dark(Room):
+    """Its worlds, or all of it, are broken."""
+
+    def __init__(self, world: Callable[[], Lamp]) -> None:
+        self.world = world
+
+    def open(self, task: Task) -> Lamp:
+        return self.world()
+
+
+def no_world() -> Lamp:
+    raise KeyError("no room")
+
+
+class Gone(User):
+    async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
+        raise TimeoutError("nobody there")
+
+
+class Clinging(Agent):
+    def forget(self, conversation_id: str) -> None:
+        raise LookupError("cannot let go")
+
+
+class Undecided(Assessor):
+    async def decide(
+        self, assertions: Sequence[str], task: Task, trajectory: Trajectory
+    ) -> Sequence[bool]:
+        raise TimeoutError("who can say?")
+
+
+USUAL = RolloutSetup(domain=Room(), user=User(), plugins=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("policy", "where", "complaint"),
+    [
+        (Agent(), replace(USUAL, domain=Dark(no_world)), "d:room .*opening of task light"),
+        (Agent("switch"), replace(USUAL, domain=Dark(BrokenLamp)), "d:room .*'switch': Timeout"),
+        (Agent(), replace(USUAL, domain=Dark(Unlit)), "d:room .*grade of task light: OSError"),
+        (Agent(), replace(USUAL, user=Gone()), "d:user .*turn: TimeoutError: nobody"),
+        (Broken(TimeoutError("slow")), USUAL, "d:agent .*turn: TimeoutError: slow"),
+        (Clinging(), USUAL, "d:agent .*forgetting of a conversation: LookupError"),
+        (
+            Agent("switch"),
+            replace(USUAL, domain=Courteous(), judge=Undecided()),
+            "d:judge .*verdict on .*: TimeoutError: who",
+        ),
+    ],
+)
+@pytest.mark.parametrize("time_limit", [None, 3600.0])
+def test_whatever_a_plugin_raises_names_it_and_what_was_asked_of_it(
+    policy: Policy, where: RolloutSetup, complaint: str, time_limit: float | None
+) -> None:
+    limited = replace(where, limits=RolloutLimits(time_limit=time_limit))
+    with pytest.raises(PluginFailed, match=f"the plugin {complaint}"):
+        have(policy, limited)
+
+
+class Sleepy(Agent):
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody wakes it")
+
+
+def test_the_time_limit_of_a_conversation_is_a_fault_and_no_plugins() -> None:
+    episode = have(Sleepy(), replace(USUAL, limits=RolloutLimits(time_limit=0.01)))
+    assert episode.trajectory.ended == "infrastructure_fault"
+    assert episode.trajectory.fault == "the conversation took longer than 0.01 s"
+
+
+class Stuck:
+    async def map(self, function: object, items: object) -> AsyncIterator[tuple[int, Episode]]:
+        raise TimeoutError("no worker")
+        yield
+
+
+class Careless:
+    """Loses what it was given."""
+
+    async def map(self, function: object, items: object) -> AsyncIterator[tuple[int, Episode]]:
+        for _ in ():
+            yield _
+
+
+@pytest.mark.parametrize(
+    ("executor", "complaint"),
+    [(Stuck(), "TimeoutError: no worker"), (Careless(), "it has results for 0 of them")],
+)
+def test_an_executor_that_fails_is_named(executor: Executor, complaint: str) -> None:
+    job = RolloutJob(task=TASK, trial=0, seed=1)
+    with pytest.raises(PluginFailed, match=f"d:executor .*map over 1 items: .*{complaint}"):
+        run_rollouts([job], Agent(), USUAL, executor)
+
+
+@pytest.mark.parametrize(
+    "executor", [AsyncioExecutor(4), ForkExecutor(processes=2, concurrency=2, least=2)]
+)
+def test_an_executor_is_not_to_blame_for_what_it_runs(executor: Executor) -> None:
+    async def work(item: int) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_order(executor, work, range(4))
+
+    jobs = [RolloutJob(task=TASK, trial=trial, seed=1) for trial in range(4)]
+    with pytest.raises(PluginFailed, match="the plugin d:agent failed in its turn: KeyError"):
+        run_rollouts(jobs, Broken(KeyError("oops")), USUAL, executor)
 
 
 def test_tokens_are_joined_in_order() -> None:

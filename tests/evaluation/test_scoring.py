@@ -1,3 +1,7 @@
+import gc
+import weakref
+from dataclasses import dataclass
+
 import pytest
 
 from harness.errors import PluginFailed
@@ -111,6 +115,44 @@ def test_the_gold_effect_of_one_domain_is_not_that_of_another() -> None:
 
     one, other = Counting(), Doubling()
     assert gold_changes(one, task(add(1))) != gold_changes(other, task(add(1)))
+
+
+@dataclass
+class Plain(Counting):
+    opened: int = 0
+
+
+@dataclass(slots=True)
+class Slotted(Counting):
+    opened: int = 0
+
+
+@pytest.mark.parametrize("kind", [Plain, Slotted])
+def test_a_domain_that_cannot_be_hashed_computes_a_gold_effect_once(kind: type[Plain]) -> None:
+    domain, wanted = kind(), task(add(1))
+    assert play(domain, wanted, [add(1)]).grade.success
+    assert not play(domain, wanted).grade.success
+    assert domain.opened == 3  # two conversations' and the gold calls'
+
+
+def test_a_domain_without_room_for_anything_is_graded_too() -> None:
+    class Bare:
+        __slots__ = ()
+
+        def open(self, task: Task) -> Counter:
+            return Counter()
+
+    wanted, said = task(add(1)), talk("Done.")
+    assert not grade_by_changes(Bare(), wanted, Counter(), said).success  # type: ignore[arg-type]
+
+
+def test_a_domain_is_let_go_of_with_all_its_gold_effects() -> None:
+    domain = Counting()
+    gold_changes(domain, task(add(1)))
+    known = weakref.ref(domain)
+    del domain
+    gc.collect()
+    assert known() is None
 
 
 @pytest.mark.parametrize("said", ["You get 1,234.50 back.", "you get 1234.50 BACK"])

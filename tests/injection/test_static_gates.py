@@ -184,8 +184,9 @@ def test_a_domain_that_raises_in_a_gate_is_named(fresh: list[Task]) -> None:
         def solve(self, task: Task) -> None:
             raise KeyError("gone")
 
-    gates = cheap_gates(Broken(), Known(DOMAIN, []), Options(off=("distinct",)))
-    with pytest.raises(PluginFailed, match="retail failed in its gate 'solvable'"):
+    options = Options(off=("distinct",))
+    gates = cheap_gates(Broken(), Known(DOMAIN, []), options, plugin="d:broken")
+    with pytest.raises(PluginFailed, match="plugin d:broken failed in its gate 'solvable'"):
         pass_gates(gates, random.Random(1).choice(fresh[:20]), GateLog())
 
 
