@@ -28,7 +28,7 @@ def blame_failures(
     about: dict[str, Json] = {
         "judge": parts.config.judge,
         **account(failed, diagnoses, parts.judge),
-        "held": dict(quarantine(diagnoses)),
+        "excluded": dict(quarantine(diagnoses)),
     }
     store.write_json(_file(evaluation), about)
 
@@ -37,8 +37,8 @@ def blamed(store: RunFolder, evaluation: str) -> dict[str, Blame]:
     """Whose fault it was, by trajectory id, for failures that were not the agent's; {} where
     nobody looked.
     """
-    held: dict[str, Blame] = blame_of(store, evaluation).get("held", {})  # type: ignore[assignment]
-    return held
+    excluded: dict[str, Blame] = blame_of(store, evaluation).get("excluded", {})  # type: ignore[assignment]
+    return excluded
 
 
 def blame_of(store: RunFolder, evaluation: str) -> dict[str, Json]:

@@ -41,7 +41,7 @@ def compare_sides(parts: Components, sides: Sequence[Side]) -> Comparison:
     episodes = [episode for side in tagged for episode in side.episodes]
     diagnoses = [diagnosis for side in tagged for diagnosis in side.diagnoses]
     found = survey_patterns(parts, episodes, diagnoses)
-    patterns = [*found.patterns, *found.aside]
+    patterns = [*found.patterns, *found.filtered]
     landscapes = [landscape(patterns, side.diagnoses, _trials(side)) for side in tagged]
     shifts = [compare(landscapes[0], other, seed=parts.config.seed) for other in landscapes[1:]]
     return Comparison(sides=tagged, found=found, landscapes=landscapes, shifts=shifts)
@@ -59,9 +59,9 @@ def _tagged(number: int, side: Side) -> Side:
 
 
 def _trials(side: Side) -> dict[str, int]:
-    held = quarantine(side.diagnoses)
+    excluded = quarantine(side.diagnoses)
     trials: dict[str, int] = {}
     for episode in side.episodes:
-        counts = not episode.uncounted and episode.trajectory.id not in held
+        counts = not episode.uncounted and episode.trajectory.id not in excluded
         trials[episode.task.id] = trials.get(episode.task.id, 0) + counts
     return trials

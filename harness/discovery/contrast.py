@@ -65,10 +65,10 @@ def contrasted(
 def split(
     patterns: Sequence[ErrorPattern], thresholds: Thresholds
 ) -> tuple[list[ErrorPattern], list[ErrorPattern]]:
-    """The patterns that can be causes, and those that are set aside; one not compared can be."""
+    """The patterns that can be causes, and those that are filtered out; one not compared can be."""
     causes = [pattern for pattern in patterns if _is_cause(pattern, thresholds)]
-    aside = [pattern for pattern in patterns if not _is_cause(pattern, thresholds)]
-    return causes, aside
+    filtered = [pattern for pattern in patterns if not _is_cause(pattern, thresholds)]
+    return causes, filtered
 
 
 def difference(hits: int, of: int, other_hits: int, other_of: int) -> Interval:

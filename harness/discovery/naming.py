@@ -40,7 +40,7 @@ def name_patterns(
     if faults:
         lost = f"{len(faults)} of {len(patterns)} patterns"
         parts.notify("warning", message=f"no usable name by {namer.name} for {lost}: {faults[0]}")
-    told: dict[str, Json] = {
+    info: dict[str, Json] = {
         "by": namer.name,
         "prompt": namer.version,
         "named": sum(bool(p.named_by) for p in named),
@@ -48,7 +48,7 @@ def name_patterns(
         "unusable": len(faults),
         "alike": sum(not p.named_by for p in named) - len(faults),
     }
-    return named, told
+    return named, info
 
 
 def _answers(

@@ -21,10 +21,10 @@ def quarantine(diagnoses: Iterable[Diagnosis]) -> dict[str, Blame]:
     return {d.trajectory_id: d.blame for d in diagnoses if d.blame in QUARANTINED}
 
 
-def excluded(outcomes: Mapping[str, Outcome], held: Mapping[str, Blame]) -> list[Outcome]:
+def leave_out(outcomes: Mapping[str, Outcome], excluded: Mapping[str, Blame]) -> list[Outcome]:
     """The outcomes by trajectory id, those in quarantine as faults: in no Pass^k."""
     return [
-        replace(one, fault=PREFIX + held[id].replace("_", " ")) if id in held else one
+        replace(one, fault=PREFIX + excluded[id].replace("_", " ")) if id in excluded else one
         for id, one in outcomes.items()
     ]
 

@@ -25,13 +25,13 @@ from harness.types.names import EvaluationName
 class Discovery:
     """All that came of reading an evaluation's failures.
 
-    ``patterns`` can be causes and are what tasks are made for; ``aside`` are those that are as
+    ``patterns`` can be causes and are what tasks are made for; ``filtered`` are those that are as
     frequent in successes, or too rare; ``about`` is what there is to know of it all.
     """
 
     diagnoses: Sequence[Diagnosis]
     patterns: Sequence[ErrorPattern]
-    aside: Sequence[ErrorPattern] = ()
+    filtered: Sequence[ErrorPattern] = ()
     survey: Survey = field(default_factory=Survey)
     about: Mapping[str, Json] = field(default_factory=dict)
 
@@ -62,11 +62,11 @@ def survey_patterns(
     found, naming = name_patterns(parts, found, diagnoses, previous)
     found, compared = _contrast(parts, episodes, diagnoses, found)
     thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
-    patterns, aside = split(found, thresholds)
+    patterns, filtered = split(found, thresholds)
     if not patterns:
-        names = ", ".join(pattern.name for pattern in aside)
+        names = ", ".join(pattern.name for pattern in filtered)
         raise NothingToLearn(
-            f"none of {len(aside)} patterns can be a cause of failures: {names}",
+            f"none of {len(filtered)} patterns can be a cause of failures: {names}",
             hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
         )
     clusterer = parts.clusterer
@@ -84,7 +84,7 @@ def survey_patterns(
         "conversations": dict(_counted(episodes, diagnoses)),
     }
     return Discovery(
-        diagnoses=diagnoses, patterns=patterns, aside=aside, survey=survey, about=about
+        diagnoses=diagnoses, patterns=patterns, filtered=filtered, survey=survey, about=about
     )
 
 
@@ -93,7 +93,7 @@ def write_discovery(store: RunFolder, number: int, source: str, found: Discovery
     folder = f"rounds/{number}"
     store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, found.diagnoses)
     store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, found.patterns)
-    store.write_values(f"{folder}/set_aside.jsonl", ErrorPattern, found.aside)
+    store.write_values(f"{folder}/filtered.jsonl", ErrorPattern, found.filtered)
     places = {id: [round(x, 4), round(y, 4)] for id, (x, y) in found.survey.places.items()}
     store.write_json(f"{folder}/map.json", places)
     store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
@@ -117,10 +117,10 @@ def refuse_held_out(store: RunFolder, number: int) -> None:
 
 
 def round_patterns(store: RunFolder, number: int) -> list[ErrorPattern]:
-    """All patterns of a round, those set aside too."""
+    """All patterns of a round, those filtered out too."""
     return [
         pattern
-        for name in ("patterns", "set_aside")
+        for name in ("patterns", "filtered")
         for pattern in store.read_values(f"rounds/{number}/{name}.jsonl", ErrorPattern)
     ]
 
@@ -188,5 +188,5 @@ def _families(patterns: Sequence[ErrorPattern]) -> Counter[str]:
 
 def _counted(episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]) -> Counter[str]:
     """Conversations by task, without faults and without what is in quarantine."""
-    held = quarantine(diagnoses)
-    return Counter(e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in held)
+    excluded = quarantine(diagnoses)
+    return Counter(e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in excluded)

@@ -36,7 +36,7 @@ def comparison_table(found: Comparison) -> RenderableType:
             table.add_row(Text(family or OTHER, "bold magenta"))
         table.add_row(Text(clean(pattern.name, 60), "bold"), *_row(found, pattern))
     notes = [
-        Text.assemble((f"{clean(side.name)}: ", "bold"), _told(shift))
+        Text.assemble((f"{clean(side.name)}: ", "bold"), _moved(shift))
         for side, shift in zip(found.sides[1:], found.shifts, strict=True)
     ]
     head = heading("Failure landscapes", f"patterns of all sides; against {found.sides[0].name}")
@@ -65,7 +65,7 @@ def comparison_values(found: Comparison) -> dict[str, Json]:
 
 
 def _ordered(found: Comparison) -> list[ErrorPattern]:
-    patterns = [*found.found.patterns, *found.found.aside]
+    patterns = [*found.found.patterns, *found.found.filtered]
     weight = {p.family: sum(q.share for q in patterns if q.family == p.family) for p in patterns}
     return sorted(patterns, key=lambda p: (-weight[p.family], p.family, -p.share))
 
@@ -91,7 +91,7 @@ def _difference(change: Change) -> Text:
     return Text(f"{signed(interval.value)} {bounds(interval)}", style or "dim")
 
 
-def _told(shift: Shift) -> str:
+def _moved(shift: Shift) -> str:
     how = "task by task" if shift.paired else "on different tasks"
     verdict = {
         "shifting": "the mixes of failures differ",

@@ -80,10 +80,10 @@ def _failure(one: Found) -> Text:
 
 def _pattern(one: Seen) -> Text:
     pattern = one.pattern
-    told = f"  round {one.round}: {share(pattern.share)} of the agent's failures"
-    words = Text.assemble((pattern.id, "cyan"), " ", (clean(pattern.name), "bold"), told)
+    info = f"  round {one.round}: {share(pattern.share)} of the agent's failures"
+    words = Text.assemble((pattern.id, "cyan"), " ", (clean(pattern.name), "bold"), info)
     words.append(f"  {pattern.family}" if pattern.family else "", "magenta")
-    words.append("  set aside" if one.aside else "", "yellow")
+    words.append("  filtered out" if one.filtered else "", "yellow")
     return words
 
 
@@ -126,15 +126,16 @@ def _group(one: Practised) -> Text:
 
 def _course(one: Course) -> Text:
     halves = " → ".join(UNKNOWN if v is None else f"{percent(v)}%" for v in (one.first, one.second))
-    told = f"{count(one.groups)} groups on {count(one.tasks)} tasks, {count(one.trials)} rollouts; "
-    return Text.assemble(f"{one.arm}: {told}success by halves of the training ", (halves, "bold"))
+    size = f"{count(one.groups)} groups on {count(one.tasks)} tasks, {count(one.trials)} rollouts"
+    course = f"{one.arm}: {size}; success by halves of the training "
+    return Text.assemble(course, (halves, "bold"))
 
 
 def _recovered(one: Recovered) -> Text:
     where = f"round {one.before_round} to {one.after_round}: "
     sure = "" if one.sure or one.status == "same" else ", which may be chance"
-    told = f"{signed(one.difference.value)} {bounds(one.difference)} in 100 talks{sure}"
-    return Text.assemble(where, (one.status, "bold"), f", {told}")
+    change = f"{signed(one.difference.value)} {bounds(one.difference)} in 100 talks{sure}"
+    return Text.assemble(where, (one.status, "bold"), f", {change}")
 
 
 def _tried(one: Tried) -> Text:

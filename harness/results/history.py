@@ -50,21 +50,21 @@ def discovery_rows(store: RunFolder, rounds: Sequence[int]) -> list[Json]:
 
 
 def pattern_rows(store: RunFolder, rounds: Sequence[int]) -> list[Json]:
-    """Every pattern with its share in each round; those set aside last, and marked."""
+    """Every pattern with its share in each round; those filtered out last, and marked."""
     newest: dict[str, ErrorPattern] = {}
     history: dict[str, list[Json]] = {}
-    aside: set[str] = set()
+    filtered: set[str] = set()
     for number in rounds:
         trained = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
         used = {pattern.id for pattern in trained}
         for pattern in round_patterns(store, number):
             newest[pattern.id] = pattern
-            (aside.discard if pattern.id in used else aside.add)(pattern.id)
+            (filtered.discard if pattern.id in used else filtered.add)(pattern.id)
             count, share = len(pattern.members), round(pattern.share, 4)
             seen: Row = {"round": number, "count": count, "share": share}
             history.setdefault(pattern.id, []).append(seen)
-    ordered = sorted(newest.values(), key=lambda pattern: pattern.id in aside)
-    return [_pattern(pattern, history[pattern.id], pattern.id in aside) for pattern in ordered]
+    ordered = sorted(newest.values(), key=lambda pattern: pattern.id in filtered)
+    return [_pattern(pattern, history[pattern.id], pattern.id in filtered) for pattern in ordered]
 
 
 def shift_rows(store: RunFolder, rounds: Sequence[int]) -> list[Json]:
@@ -138,7 +138,7 @@ def map_of(found: Discovery) -> FailureMap:
     """The map of a discovery that is of no round."""
     return FailureMap(
         places=found.survey.places,
-        patterns=[*found.patterns, *found.aside],
+        patterns=[*found.patterns, *found.filtered],
         explanations=_said(found.diagnoses),
     )
 
@@ -168,11 +168,11 @@ def described(pattern: ErrorPattern) -> Row:
     }
 
 
-def _pattern(pattern: ErrorPattern, history: list[Json], aside: bool) -> Row:
+def _pattern(pattern: ErrorPattern, history: list[Json], filtered: bool) -> Row:
     return {
         **described(pattern),
         "coverage": None if pattern.coverage is None else round(pattern.coverage, 4),
         "gap": None if pattern.gap is None else interval_row(pattern.gap),
-        "set_aside": aside,
+        "filtered": filtered,
         "rounds": history,
     }

@@ -45,7 +45,7 @@ class Seen:
 
     round: int
     pattern: ErrorPattern
-    aside: bool
+    filtered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +267,7 @@ def _read_round(store: RunFolder, number: int, record: _Record) -> None:
     of: dict[str, str] = {}
     for pattern in round_patterns(store, number):
         of.update(dict.fromkeys(pattern.members, pattern.id))
-        seen = Seen(round=number, pattern=pattern, aside=pattern.id not in used)
+        seen = Seen(round=number, pattern=pattern, filtered=pattern.id not in used)
         record.patterns.setdefault(pattern.id, []).append(seen)
     for diagnosis in store.read_values(f"{name}/diagnoses.jsonl", Diagnosis):
         id = diagnosis.trajectory_id

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.discovery.attribution import blame_of, blamed
-from harness.discovery.quarantine import counted, excluded, quarantine
+from harness.discovery.quarantine import counted, leave_out, quarantine
 from harness.evaluation.metrics import Outcome, PassTable, paired_difference, pass_table
 from harness.results.history import (
     blame_rows,
@@ -84,16 +84,16 @@ def _arms(store: RunFolder, split: str, seconds: Mapping[str, float]) -> list[Js
         for path in (store.folder / "evals").glob(f"*-{split}")
     }
     outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
-    held = _quarantined(store, found.values())
+    excluded = _quarantined(store, found.values())
     reference = outcomes.get("sft")
     arms: list[Json] = []
     for arm, by_id in outcomes.items():
         if not by_id:
             continue
-        rows = excluded(by_id, held)
+        rows = leave_out(by_id, excluded)
         row = _arm(arm, split, rows, seconds.get(f"evaluate {arm} on {split}", 0.0))
         if reference and arm not in ("sft", "base") and split == "test":
-            baseline = excluded(reference, held)
+            baseline = leave_out(reference, excluded)
             row["differences"] = {
                 "against": "sft",
                 "pass": _differences(rows, baseline),
@@ -162,12 +162,13 @@ def _quarantined(store: RunFolder, evaluations: Iterable[str]) -> dict[str, Blam
 
     Of several rounds that read one evaluation the last counts.
     """
-    held = {id: blame for name in evaluations for id, blame in blamed(store, name).items()}
+    excluded = {id: blame for name in evaluations for id, blame in blamed(store, name).items()}
     for number in round_numbers(store):
         found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
         again = {diagnosis.trajectory_id for diagnosis in found}
-        held = {id: blame for id, blame in held.items() if id not in again} | quarantine(found)
-    return held
+        excluded = {id: blame for id, blame in excluded.items() if id not in again}
+        excluded |= quarantine(found)
+    return excluded
 
 
 def _arm_order(arm: str) -> tuple[int, int, str]:

@@ -53,16 +53,16 @@ class Chooser:
             return Choice(embedding=words, why=f"there are fewer than {FEW} failures")
         kinds, share = recurring(diagnoses)
         again = "1 kind comes" if kinds == 1 else f"{kinds} kinds come"
-        told = f"{again} again, in {100 * share:.0f}% of the failures"
+        evidence = f"{again} again, in {100 * share:.0f}% of the failures"
         if kinds > 1 and share >= NAMED:
-            return Choice(embedding=words, why=told)
+            return Choice(embedding=words, why=evidence)
         sentences = self._sentences()
         if sentences is None:
-            return Choice(embedding=words, why=f"{told}, and no sentence model is installed")
+            return Choice(embedding=words, why=f"{evidence}, and no sentence model is installed")
         by_words, by_sentences = merit(words), merit(sentences)
         chosen = sentences if by_sentences > by_words else words
         compared = f"merit is {by_words:.2f} by words, {by_sentences:.2f} by sentences"
-        return Choice(embedding=chosen, why=f"{told}, and {compared}")
+        return Choice(embedding=chosen, why=f"{evidence}, and {compared}")
 
 
 def recurring(diagnoses: Sequence[Diagnosis]) -> tuple[int, float]:

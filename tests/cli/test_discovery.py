@@ -28,7 +28,7 @@ def run(cli: Cli) -> Path:
 def test_patterns_come_with_family_contrast_quality_and_a_map(cli: Cli, run: Path) -> None:
     found = cli("discover", run, "--json").json
     first = found["patterns"][0]
-    assert {"id", "family", "coverage", "gap", "exemplars", "set_aside"} <= set(first)
+    assert {"id", "family", "coverage", "gap", "exemplars", "filtered"} <= set(first)
     assert first["family"]
     [row] = found["discovery"]
     assert {"embedding", "embedding_version", "seed", "stability", "silhouette"} <= set(

@@ -54,10 +54,10 @@ def test_faults_of_users_on_test_tasks_are_in_both_conventions(tmp_path: Path) -
 def test_nothing_but_parties_leaves_the_conversations(tmp_path: Path) -> None:
     store = evaluated(tmp_path / "run")
     kept = store.read_json("evals/sft-test/blame.json")
-    assert set(kept) == {"judge", "blame", "undiagnosed", "held"}
+    assert set(kept) == {"judge", "blame", "undiagnosed", "excluded"}
     ids = {row["trajectory"]["id"] for row in store.read_rows("evals/sft-test/episodes.jsonl")}  # type: ignore[index, call-overload]
-    assert set(kept["held"]) < ids
-    assert set(kept["held"].values()) <= {"user_simulator", "task", "tool", "infrastructure"}
+    assert set(kept["excluded"]) < ids
+    assert set(kept["excluded"].values()) <= {"user_simulator", "task", "tool", "infrastructure"}
     assert not list(store.folder.glob("rounds/*"))
 
 
@@ -71,7 +71,7 @@ class Silent:
 def test_without_a_verdict_a_failure_stays_the_agents(tmp_path: Path) -> None:
     store = evaluated(tmp_path / "run", Silent())
     kept = store.read_json("evals/sft-test/blame.json")
-    assert kept["held"] == {}
+    assert kept["excluded"] == {}
     assert kept["undiagnosed"] > 0
     assert arm_of(store)["pass"] == arm_of(store)["pass_counted"]
 
@@ -83,8 +83,8 @@ def test_differences_between_arms_are_there_in_both_conventions(tmp_path: Path) 
             trajectory = {"id": f"{arm}-{n}", "task_id": f"t{n}", "ended": "user_stop"}
             row: dict[str, object] = {"trajectory": trajectory, "score": {"success": n < wins}}
             store.append(f"evals/{arm}-test/episodes.jsonl", row)
-    held = {"held": {"rl-1-3": "user_simulator"}, "blame": {"user_simulator": 1}}
-    store.write_json("evals/rl-1-test/blame.json", held)
+    excluded = {"excluded": {"rl-1-3": "user_simulator"}, "blame": {"user_simulator": 1}}
+    store.write_json("evals/rl-1-test/blame.json", excluded)
     [_, better] = summarise(store, complete=False)["arms"]  # type: ignore[misc]
     found: Any = better["differences"]  # type: ignore[index, call-overload]
     assert found["pass"]["1"]["value"] == pytest.approx(200 / 3, abs=0.01)

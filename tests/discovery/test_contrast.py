@@ -30,15 +30,15 @@ def test_signs_as_frequent_in_successes_are_no_cause() -> None:
     assert item.gap.low > 50
     assert loud.gap is not None
     assert loud.gap.value == -25.0
-    causes, aside = split([item, loud], Thresholds(coverage=0.01, gap=0.0))
-    assert ([p.id for p in causes], [p.id for p in aside]) == (["a"], ["b"])
+    causes, filtered = split([item, loud], Thresholds(coverage=0.01, gap=0.0))
+    assert ([p.id for p in causes], [p.id for p in filtered]) == (["a"], ["b"])
 
 
-def test_without_successes_nothing_is_compared_and_nothing_set_aside_but_the_rare() -> None:
+def test_without_successes_nothing_is_compared_and_nothing_filtered_but_the_rare() -> None:
     patterns = [pattern("a", "wrong_item", 30, 40), pattern("b", "loud", 1, 400)]
     assert contrasted(patterns, FAILED, {}) == patterns
-    causes, aside = split(patterns, Thresholds(coverage=0.01, gap=0.0))
-    assert ([p.id for p in causes], [p.id for p in aside]) == (["a"], ["b"])
+    causes, filtered = split(patterns, Thresholds(coverage=0.01, gap=0.0))
+    assert ([p.id for p in causes], [p.id for p in filtered]) == (["a"], ["b"])
 
 
 def test_members_count_even_where_no_sign_was_read() -> None:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from harness.discovery.quarantine import counted, excluded, quarantine, suspects
+from harness.discovery.quarantine import counted, leave_out, quarantine, suspects
 from harness.evaluation.metrics import Outcome, pass_table
 from harness.types import Blame, Diagnosis
 
@@ -34,7 +34,7 @@ def test_both_conventions_are_there_faults_left_out_and_faults_as_failures() -> 
         "0": Outcome(task_id="t", success=True),
         "9": Outcome(task_id="t", success=False, fault="agent_fault"),
     }
-    left_out = excluded(outcomes, quarantine(FOUND))
+    left_out = leave_out(outcomes, quarantine(FOUND))
     table = pass_table(left_out, (1,))
     assert (table.pass_[1].value, table.faults) == (50.0, 2)
     assert left_out[1].fault == "fault of the user simulator"

@@ -17,8 +17,8 @@ from harness.report.study.tables import (
     shift_table,
     sort_table,
     start_table,
+    stated,
     table,
-    told,
 )
 from harness.study.analysis import Judged, judge
 from harness.study.results_file import Results
@@ -100,8 +100,8 @@ def judged(results: Results) -> list[Judged]:
 def reason(one: Judged) -> str:
     """The estimates that decided."""
     if one.expectation.shows == "lowest":
-        return "; ".join(f"against `{name}` {told(e)}" for name, e in one.estimates.items())
-    return "; ".join(told(e) for e in one.estimates.values())
+        return "; ".join(f"against `{name}` {stated(e)}" for name, e in one.estimates.items())
+    return "; ".join(stated(e) for e in one.estimates.values())
 
 
 def _opening(results: Results, source: str) -> str:

@@ -233,7 +233,7 @@ def _apart(
     return curve_difference(results, arm, against, step)
 
 
-def told(one: Estimate) -> str:
+def stated(one: Estimate) -> str:
     """A difference with its interval and its size: "+6.1 [2.0, 9.9], 5 seeds x 200 tasks"."""
     seeds = f"{one.seeds} seed{'s' if one.seeds > 1 else ''}"
     return f"{signed(one.interval.value)} {bounds(one.interval)}, {seeds} × {one.tasks} tasks"
