@@ -15,12 +15,12 @@ from harness.types import Json, Recipe, Split, ToolCall
 from harness_retail.answers import amount_of
 from harness_retail.domain import RetailDomain
 from harness_retail.features import DEAD_ENDS
+from harness_retail.official_shop import official_database
 from harness_retail.records import User
 from harness_retail.shop import database
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 from harness_tau2.data import official_data
-from harness_tau2.shop import official_database
 
 WRITES = tuple(tool.name for tool in TOOLS if tool.kind == "write")
 _READS = ("get_user_details", "get_order_details", "get_product_details")

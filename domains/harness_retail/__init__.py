@@ -11,5 +11,6 @@ from harness.protocols import Domain
 @hookimpl
 def harness_domains() -> Mapping[str, Factory[Domain]]:
     from harness_retail.domain import retail_domain
+    from harness_retail.official import tau2_retail
 
-    return {"retail": retail_domain}
+    return {"retail": retail_domain, "tau2-retail": tau2_retail}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -12,10 +12,11 @@ from typing import Literal
 from harness.assembly.config import read_options
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Domain, Settings
-from harness.types import Recipe, Split, Task, ToolCall, stable_id
+from harness.types import Json, Recipe, Split, Task, ToolCall, stable_id
 from harness_retail.compat import FIXED, TAU2, Compat, switched
 from harness_retail.features import FEATURES
 from harness_retail.generate import fixed_tasks, generate
+from harness_retail.official_shop import records_of
 from harness_retail.readings import readings
 from harness_retail.shop import shop_of
 from harness_retail.solve import solve
@@ -75,6 +76,10 @@ class RetailDomain(DomainDefaults):
     def weave(self, task: Task, twist: str, seed: int) -> Task | None:
         """The task with one of ``TWISTS``; None if it has it or cannot have it."""
         return weave(task, twist, seed, self.compat)
+
+    def official_records(self, task: Task) -> Mapping[str, Json]:
+        """What the official shop must be given to play a task of ours."""
+        return records_of(task)
 
 
 _tasks = cache(fixed_tasks)

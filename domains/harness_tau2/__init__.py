@@ -1,18 +1,15 @@
-"""The official τ²-bench tasks, databases and policies, for users who have them, on our engine."""
+"""What official τ²-bench domains share: file formats, official data and the official grade.
+
+A library for domains, too: a domain that offers its official tasks builds on ``Tau2Domain`` and
+imports whatever else it needs from here. Nothing here imports a domain.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from harness.hookspecs import Factory, hookimpl
-from harness.protocols import Domain, TrajectoryFormat
-
-
-@hookimpl
-def harness_domains() -> Mapping[str, Factory[Domain]]:
-    from harness_tau2.retail import tau2_retail
-
-    return {"tau2-retail": tau2_retail}
+from harness.protocols import TrajectoryFormat
 
 
 @hookimpl

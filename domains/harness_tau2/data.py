@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
 
 from harness.errors import ConfigError, MissingExtra
 from harness.types import Json
 from harness_tau2.wire import Misfit, Object, as_object, kind_of, need
+
+T = TypeVar("T")
 
 VARIABLE = "TAU2_DATA_DIR"
 """The environment variable that names the data folder, as for tau2 itself: the one with ``tau2/``
@@ -62,6 +66,23 @@ def official_data(domain: str) -> OfficialData:
     if it is incomplete or damaged.
     """
     return _read(data_folder(), domain)
+
+
+def read_database(folder: Path, domain: str, make: Callable[[Any], T]) -> T:
+    """What ``make`` makes of the JSON of ``domains/DOMAIN/db.json`` in the folder.
+
+    Raises ``ConfigError`` if the file is missing, or ``make`` raises for data of another shape.
+    """
+    path = folder / "domains" / domain / "db.json"
+    raw = _bytes(path)
+    try:
+        return make(json.loads(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = " / ".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path} at {where}: {first['msg'].lower()}", hint=_HINT) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} is no {domain} database: {error!r}", hint=_HINT) from None
 
 
 def data_folder() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,14 +10,15 @@ from harness.errors import ConfigError
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.scoring import gold_changes
 from harness.protocols import World
-from harness.types import Grade, Json, Split, Task, Trajectory, stable_id
+from harness.types import Grade, Json, Split, Task, ToolCall, Trajectory, stable_id
 from harness_tau2.criteria import Criteria, grade_officially, read_criteria
 from harness_tau2.data import OfficialData, has_package
-from harness_tau2.tasks import official_task, problems
+from harness_tau2.requests import BY_NAME, TRANSFER, Telling, failing_writes
+from harness_tau2.tasks import official_task, problems, task_from_official
 from harness_tau2.wire import Misfit, Object
 
 VALIDATION_SHARE = 0.27
-"""How much of the official train split is kept for validation: 20 of the 74 retail tasks."""
+"""How much of the official train split is kept for validation: 20 of retail's 74."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,9 @@ class Options:
 
 
 class Tau2Domain(DomainDefaults):
-    """Official tasks on our engine. A subclass makes tasks of raw ones, and opens their worlds."""
+    """Official tasks on our engine. A subclass brings ``name`` and ``tools``, and opens worlds."""
+
+    telling: Telling = BY_NAME
 
     def __init__(self, data: OfficialData, options: Options) -> None:
         self.data = data
@@ -41,9 +43,9 @@ class Tau2Domain(DomainDefaults):
         self._tasks: dict[Split, tuple[Task, ...]] = {}
         self._criteria: dict[str, tuple[Object, Criteria | None]] = {}
 
-    @abstractmethod
     def task(self, raw: Object, split: Split) -> Task:
         """Our task for an official one. Raises ``Misfit``."""
+        return task_from_official(raw, split=split, domain=self.name, telling=self.telling)
 
     def tasks(self, split: Split) -> Sequence[Task]:
         """Raises ``ConfigError`` naming the task if one of the official tasks is damaged."""
@@ -58,8 +60,25 @@ class Tau2Domain(DomainDefaults):
         return problems(official, [tool.name for tool in self.tools])
 
     def stage(self, task: Task) -> Mapping[str, Json]:
-        """The shop as all tasks find it, without the official task and its criteria."""
+        """The database as all tasks find it, without the official task and its criteria."""
         return {key: value for key, value in task.world.items() if key != "official"}
+
+    def solve(self, task: Task) -> Sequence[Sequence[ToolCall]] | None:
+        """The gold calls by request, without the writes that fail."""
+        failing = failing_writes(task.gold, self.telling, self.open(task))
+        left = [call for number, call in enumerate(task.gold) if number not in failing]
+        transfers = [call for call in left if call.name == TRANSFER]
+        left = [call for call in left if call.name != TRANSFER]
+        groups: list[list[ToolCall]] = []
+        for request in task.scenario.requests:
+            want = request.want
+            found = (n for n, call in enumerate(left, 1) if want and call.same_as(want))
+            upto = next(found, 0)
+            groups.append(left[:upto])
+            left = left[upto:]
+        if groups:
+            groups[-1] += [*left, *transfers]
+        return groups
 
     def grade(self, task: Task, world: World, trajectory: Trajectory) -> Grade:
         """As the official evaluator: see ``harness_tau2.criteria``.

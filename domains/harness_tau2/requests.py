@@ -1,46 +1,58 @@
-"""Turn the gold calls of an official retail task into what a scripted user asks for and knows."""
+"""Turn the gold calls of an official task into what a scripted user asks for and knows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.protocols import World
 from harness.types import Fact, Json, Request, ToolCall
-from harness_retail.state import Database
-from harness_retail.tools import TOOLS
-from harness_tau2.shop import Shop
 
 TRANSFER = "transfer_to_human_agents"
 
-_WRITES = frozenset(tool.name for tool in TOOLS if tool.kind == "write")
-_ADDRESS = ("address1", "address2", "city", "state", "country", "zip")
-_VERBS: Mapping[str, tuple[str, ...]] = {
-    "cancel": ("cancel",),
-    "return": ("return",),
-    "exchange": ("exchange",),
-    "modify": ("modify", "change", "update"),
-}
-_REASONS = ("no longer needed", "ordered by mistake")
+_READING = ("calculate", "check", "find", "get", "list", "search", "think", "transfer")
+"""How the names of official tools begin that change nothing, in all domains."""
+
+_SYNONYMS = ("modify", "change", "update")
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
-    """How one argument is asked for, and how its value is told."""
+class About:
+    """How arguments are asked for, and how their value is told; several are told together."""
 
+    names: tuple[str, ...]
     noun: str
     asked_by: tuple[str, ...]
     says: str
 
 
-_ARGUMENTS: Mapping[str, _About] = {
-    "order_id": _About("the order", ("order",), "It is order {}."),
-    "item_ids": _About("the items", ("item", "product"), "It is item {}."),
-    "new_item_ids": _About("the new items", ("new", "variant", "option"), "I want item {} for it."),
-    "payment_method_id": _About("the payment method", ("payment", "refund", "pay"), "Use {}."),
-    "reason": _About("the reason", ("reason", "why"), "The reason is: {}."),
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What a domain knows of its own calls. Without it, names of tools and arguments must do.
+
+    ``writes``: names of tools. ``arguments``: all that users tell, in that order. ``alternatives``:
+    values that an agent might take for that of an argument. ``world``: a fresh one, where gold
+    writes that fail are to be known.
+    """
+
+    writes: frozenset[str] | None = None
+    arguments: tuple[About, ...] = ()
+    alternatives: Callable[[str, ToolCall], Sequence[str]] = lambda name, call: ()
+    world: Callable[[], World] | None = None
+
+    def is_write(self, call: ToolCall) -> bool:
+        """Whether the agent changes something by the call."""
+        if self.writes is not None:
+            return call.name in self.writes
+        return call.requestor == "agent" and not call.name.startswith(_READING)
+
+    def told(self, call: ToolCall) -> Sequence[About]:
+        return self.arguments or [_by_name(name) for name in call.arguments]
+
+
+BY_NAME = Telling()
+"""For files of domains that may not be installed here."""
 
 
 def identity_fact(known: str) -> Fact:
@@ -54,42 +66,46 @@ def identity_fact(known: str) -> Fact:
 
 
 def requests_of(
-    reason: str, gold: Sequence[ToolCall], *, asks: bool, shop: Shop | None
+    reason: str, gold: Sequence[ToolCall], *, asks: bool, telling: Telling
 ) -> tuple[Request, ...]:
     """One request for each gold write, in order; at the end one for a transfer; at least one.
 
-    ``asks``: whether the agent must say something. Gold writes that fail in the ``shop`` are wishes
-    that must be refused; without a shop all count as good, and facts name no wrong values.
+    ``asks``: whether the agent must say something. Gold writes that fail are wishes that must be
+    refused.
     """
-    failing = failing_writes(gold, shop.open()) if shop else frozenset()
+    failing = failing_writes(gold, telling)
     requests = [
-        _write_request(call, shop) if number not in failing else _refused(call)
+        _write_request(call, telling) if number not in failing else _refused(call)
         for number, call in enumerate(gold)
-        if call.name in _WRITES
+        if telling.is_write(call)
     ]
     if any(call.name == TRANSFER for call in gold):
         requests.append(_plain("transfer", "Then let me talk to a human.", "transferred"))
     if asks and (not requests or requests[-1].outcome != "done"):
         requests.insert(0, _plain("question", "I have a question about this.", "done"))
     first, *others = requests or [_plain("refusal", reason, "refused")]
-    return (_opening(first, reason), *others)
+    return (replace(first, says=(reason,)), *others)
 
 
-def failing_writes(gold: Sequence[ToolCall], world: World) -> frozenset[int]:
-    """The indices of the gold writes that a fresh world answers with an error."""
+def failing_writes(
+    gold: Sequence[ToolCall], telling: Telling, world: World | None = None
+) -> frozenset[int]:
+    """The indices of the gold writes that a fresh world answers with an error.
+
+    Without a ``world`` it is the domain's own; none fails where that is unknown.
+    """
+    world = world or (telling.world() if telling.world else None)
+    if world is None:
+        return frozenset()
     failed = [world.call(call).is_error for call in gold]
-    return frozenset(n for n, call in enumerate(gold) if failed[n] and call.name in _WRITES)
+    return frozenset(n for n, call in enumerate(gold) if failed[n] and telling.is_write(call))
 
 
-def _opening(request: Request, reason: str) -> Request:
-    return Request(
-        kind=request.kind,
-        says=(reason,),
-        facts=request.facts,
-        want=request.want,
-        verbs=request.verbs,
-        outcome=request.outcome,
-    )
+def texts(value: Json) -> list[str]:
+    """All different texts in a value, in order."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(text for part in value for text in texts(part)))
+    return [value] if isinstance(value, str) else []
 
 
 def _plain(kind: str, says: str, outcome: Literal["done", "refused", "transferred"]) -> Request:
@@ -100,13 +116,14 @@ def _refused(call: ToolCall) -> Request:
     return _plain(call.name, _wish(call), "refused")
 
 
-def _write_request(call: ToolCall, shop: Shop | None) -> Request:
+def _write_request(call: ToolCall, telling: Telling) -> Request:
+    verb = call.name.partition("_")[0]
     return Request(
         kind=call.name,
         says=(_wish(call),),
-        facts=tuple(_facts(call, shop)),
+        facts=tuple(_facts(call, telling)),
         want=call,
-        verbs=_VERBS.get(call.name.partition("_")[0], ()),
+        verbs=_SYNONYMS if verb in _SYNONYMS else (verb,),
     )
 
 
@@ -114,50 +131,40 @@ def _wish(call: ToolCall) -> str:
     return f"I would like to {call.name.replace('_', ' ')}, please."
 
 
-def _facts(call: ToolCall, shop: Shop | None) -> Iterator[Fact]:
-    wanted = {text for value in call.arguments.values() for text in _texts(value)}
-    for name, about in _ARGUMENTS.items():
-        for text in _texts(call.arguments.get(name)):
-            others = _alternatives(name, call, shop.database) if shop else ()
+def _by_name(argument: str) -> About:
+    noun = argument.removesuffix("s").removesuffix("_id").replace("_", " ")
+    return About((argument,), f"the {noun}", (noun,), f"It is {noun} {{}}.")
+
+
+def _facts(call: ToolCall, telling: Telling) -> Iterator[Fact]:
+    wanted = {text for value in call.arguments.values() for text in texts(value)}
+    for about in telling.told(call):
+        name, *others = about.names
+        if others:
+            yield from _together(about, call)
+            continue
+        for text in texts(call.arguments.get(name)):
             yield Fact(
                 about=about.noun,
                 asked_by=about.asked_by,
                 says=(about.says.format(text),),
                 recognised_by=(text.lower(),),
-                conflicts_with=tuple(o.lower() for o in others if o not in wanted),
+                conflicts_with=tuple(
+                    other.lower()
+                    for other in telling.alternatives(name, call)
+                    if other not in wanted
+                ),
                 needed_for=(name,),
             )
-    if "address1" in call.arguments:
-        parts = [text for name in _ADDRESS for text in _texts(call.arguments.get(name)) if text]
+
+
+def _together(about: About, call: ToolCall) -> Iterator[Fact]:
+    parts = [text for name in about.names for text in texts(call.arguments.get(name)) if text]
+    if about.names[0] in call.arguments:
         yield Fact(
-            about="the new address",
-            asked_by=("address", "street", "city"),
-            says=(f"The address is {', '.join(parts)}.",),
+            about=about.noun,
+            asked_by=about.asked_by,
+            says=(about.says.format(", ".join(parts)),),
             recognised_by=(parts[0].lower(),),
-            needed_for=_ADDRESS,
+            needed_for=about.names,
         )
-
-
-def _alternatives(name: str, call: ToolCall, database: Database) -> Sequence[str]:
-    """Values an agent might take for the right one: those that stand near it in the records."""
-    order = database.orders.get(str(call.arguments.get("order_id")))
-    if name == "reason":
-        return _REASONS
-    if order is None:
-        return ()
-    user = database.users[order["user_id"]]
-    if name == "order_id":
-        return user["orders"]
-    if name == "payment_method_id":
-        return list(user["payment_methods"])
-    if name == "item_ids":
-        return [item["item_id"] for item in order["items"]]
-    ids = _texts(call.arguments["item_ids"])
-    products = [i["product_id"] for i in order["items"] if i["item_id"] in ids]
-    return [variant for key in products for variant in database.products[key]["variants"]]
-
-
-def _texts(value: Json) -> list[str]:
-    if isinstance(value, list):
-        return list(dict.fromkeys(text for part in value for text in _texts(part)))
-    return [value] if isinstance(value, str) else []

@@ -12,17 +12,16 @@ from harness.errors import MissingExtra
 from harness.types import Json, Tool
 from harness_tau2.data import INSTALL, has_package
 
-_KITS = {"retail": ("tau2.domains.retail.tools", "RetailTools")}
 
-
-def official_tools(domain: str, own: Sequence[Tool]) -> tuple[Tool, ...]:
+def official_tools(kit: str, own: Sequence[Tool]) -> tuple[Tool, ...]:
     """``own`` tools, with description and parameters as the agent sees them officially.
 
-    In the official order. A tool that the package does not have comes last and, like all where the
+    ``kit``: module and class of the official tools, such as "tau2.domains.x.tools:XTools". In the
+    official order. A tool that the package does not have comes last and, like all where the
     package is not installed, keeps what it has. Raises ``MissingExtra`` if the package lacks what
     it imports.
     """
-    schemas = _schemas(domain) if has_package() else {}
+    schemas = _schemas(kit) if has_package() else {}
     places = {name: place for place, name in enumerate(schemas)}
     return tuple(
         replace(tool, **schemas.get(tool.name, {}))
@@ -31,13 +30,13 @@ def official_tools(domain: str, own: Sequence[Tool]) -> tuple[Tool, ...]:
 
 
 @cache
-def _schemas(domain: str) -> Mapping[str, Mapping[str, Any]]:
-    module, kit = _KITS[domain]
+def _schemas(kit: str) -> Mapping[str, Mapping[str, Any]]:
+    module, _, name = kit.partition(":")
     try:
         from loguru import logger
 
         logger.disable("tau2")
-        found = getattr(import_module(module), kit)(None).get_tools()
+        found = getattr(import_module(module), name)(None).get_tools()
     except ImportError as error:
         raise MissingExtra(f"tau2 cannot be imported: {error}", hint=f"Run: {INSTALL}") from error
     return {name: _schema(tool.openai_schema) for name, tool in found.items()}

@@ -1,28 +1,34 @@
-"""Turn tasks into a τ²-format task file: the official loader reads it, the official shop plays it.
+"""Turn tasks into a τ²-format task file: the official loader reads it, the official tools play it.
 
-A generated retail task happens in a shop of its own: its customer, orders and products go along as
-``initial_state``, and are merged into the official shop before the conversation begins.
+A generated task happens in a database of its own: the records that it is about go along as
+``initial_state``, and are merged into the official database before the conversation begins.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, runtime_checkable
 
 from harness.assembly.config import read_options
+from harness.assembly.registry import Registry
 from harness.errors import FormatError
 from harness.protocols import Settings
 from harness.types import Json, Recording, Task
-from harness_retail.shop import shop_of
-from harness_retail.solve import caller, look_ups
 from harness_tau2.files import write_json
 from harness_tau2.official_tasks import write_task
 from harness_tau2.tasks import official_task
 from harness_tau2.wire import as_object, fields
 
-GENERATED = "retail"
-"""Our domain whose generated shops can be merged into the official one."""
+
+@runtime_checkable
+class Playable(Protocol):
+    """A domain of our own under an official domain's name, whose tools are that domain's."""
+
+    def official_records(self, task: Task) -> Mapping[str, Json]:
+        """The records that a task of ours is about, by kind and id, in official form."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,9 @@ class TaskFileFormat:
         """Raises ``FormatError`` if there is no task to write."""
         if not recording.tasks:
             raise FormatError("there are no tasks to write", hint="`harness tasks` lists them.")
-        write_json([task_entry(task) for task in recording.tasks], path)
+        generated = any(official_task(task) is None for task in recording.tasks)
+        domain = _installed(recording.domain) if generated else None
+        write_json([task_entry(task, domain) for task in recording.tasks], path)
 
 
 def tasks_format(settings: Settings) -> TaskFileFormat:
@@ -55,14 +63,15 @@ def tasks_format(settings: Settings) -> TaskFileFormat:
     return TaskFileFormat()
 
 
-def task_entry(task: Task) -> dict[str, Json]:
-    """The official form of a task, with the records it happens in."""
+def task_entry(task: Task, domain: object) -> dict[str, Json]:
+    """The official form of a task of that domain, with the records it happens in."""
     entry = write_task(task)
-    if official_task(task) is None and task.domain == GENERATED:
+    if official_task(task) is None and isinstance(domain, Playable):
         scenario = as_object(entry["user_scenario"], "user_scenario")
-        told = {**fields(scenario, "instructions"), "domain": GENERATED}
+        told = {**fields(scenario, "instructions"), "domain": task.domain}
         entry["user_scenario"] = {**scenario, "instructions": told}
-        data: dict[str, Json] = {"agent_data": _records(task), "user_data": None}
+        records = dict(domain.official_records(task))
+        data: dict[str, Json] = {"agent_data": records, "user_data": None}
         entry["initial_state"] = {
             "initialization_data": data,
             "initialization_actions": None,
@@ -71,13 +80,8 @@ def task_entry(task: Task) -> dict[str, Json]:
     return entry
 
 
-def _records(task: Task) -> dict[str, Json]:
-    """The customer's own records, and the products that its orders are of."""
-    shop = shop_of(task.world)
-    user = caller(shop, look_ups(task))
-    orders = {key: shop.orders[key] for key in (user["orders"] if user else ())}
-    users = {user["user_id"]: user} if user else {}
-    kept = {item["product_id"] for order in orders.values() for item in order["items"]}
-    products = {key: product for key, product in shop.products.items() if key in kept}
-    found = {"products": products, "users": users, "orders": orders}
-    return cast("dict[str, Json]", found)
+def _installed(name: str) -> object:
+    """The domain of that name; None if there is none."""
+    registry = Registry()
+    known = name.partition(":")[0] in registry.names("domain")
+    return registry.make("domain", name, Settings()) if known else None

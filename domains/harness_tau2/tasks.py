@@ -6,19 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from harness.types import Scenario, Split, Task, ToolCall
 from harness_tau2.criteria import BASES, Action, Criteria, read_criteria
-from harness_tau2.requests import identity_fact, requests_of
-from harness_tau2.shop import Shop
+from harness_tau2.requests import BY_NAME, Telling, identity_fact, requests_of
 from harness_tau2.wire import Misfit, Object, as_object, entries, fields, need, text
-
-RETAIL = "tau2-retail"
 
 
 def task_from_official(
-    raw: Object, *, split: Split, domain: str = RETAIL, shop: Shop | None = None
+    raw: Object, *, split: Split, domain: str, telling: Telling = BY_NAME
 ) -> Task:
     """The task, with the whole of ``raw`` in ``world["official"]``.
 
-    ``shop``: where a scripted user is to know which values are wrong, and which gold writes
+    ``telling``: where a scripted user is to know which values are wrong, and which gold writes
     fail. Raises ``Misfit`` naming the place if id or scenario are missing or a value is of the
     wrong kind; ``problems`` tells what a well-formed task asks for that cannot be done.
     """
@@ -30,7 +27,7 @@ def task_from_official(
         id=need(raw, "id", str),
         domain=domain,
         split=split,
-        scenario=_scenario(raw, gold, bool(communicate), domain, shop),
+        scenario=_scenario(raw, gold, bool(communicate), telling),
         world={"database": domain.replace("-", "/"), "official": dict(raw)},
         gold=gold,
         communicate=communicate,
@@ -83,9 +80,7 @@ def _history_calls(raw: Object) -> Iterator[ToolCall]:
             )
 
 
-def _scenario(
-    raw: Object, gold: Sequence[ToolCall], asks: bool, domain: str, shop: Shop | None
-) -> Scenario:
+def _scenario(raw: Object, gold: Sequence[ToolCall], asks: bool, telling: Telling) -> Scenario:
     user = need(raw, "user_scenario", dict)
     instructions = user.get("instructions")
     if isinstance(instructions, str):
@@ -100,5 +95,5 @@ def _scenario(
         instructions=text(told, "task_instructions"),
         persona=text(user, "persona"),
         identity=(identity_fact(known),) if known else (),
-        requests=requests_of(reason, gold, asks=asks, shop=shop) if domain == RETAIL else (),
+        requests=requests_of(reason, gold, asks=asks, telling=telling),
     )

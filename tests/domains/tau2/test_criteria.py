@@ -29,7 +29,7 @@ def grade(
     trajectory = Trajectory(
         id="t", task_id="0", trial=0, policy="p", seed=0, messages=messages, ended=ended
     )
-    task = task_from_official(raw, split="test")
+    task = task_from_official(raw, split="test", domain="tau2-retail")
     return grade_officially(task, read_criteria(raw), DONE, actual, trajectory)
 
 

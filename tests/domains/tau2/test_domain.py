@@ -21,8 +21,8 @@ from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
 from harness.testing.fakes import play
 from harness.types import Episode, Json, Task, Trajectory
 from harness.types.messages import Message, ToolCall
+from harness_retail.official import Tau2Retail
 from harness_tau2.domain import split_ids
-from harness_tau2.retail import Tau2Retail
 from tests.domains.tau2.official import data_folder, environment, needs_tau2
 from tests.domains.tau2.shelf import (
     CANCEL,

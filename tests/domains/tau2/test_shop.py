@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError
-from harness_tau2.shop import NAME, official_database
+from harness_retail.official_shop import NAME, official_database
 
 ADDRESS = {
     "zip": "78700", "state": "TX", "city": "Austin", "country": "USA", "address2": "Apt 2",

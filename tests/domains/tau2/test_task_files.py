@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ConfigError, FormatError
+from harness.llm.roles import open_registry
 from harness.protocols import Settings
 from harness.testing.fakes import play
 from harness.types import Recipe, Recording, Task
@@ -71,6 +72,17 @@ def test_a_file_without_tasks_or_with_options_is_refused(tmp_path: Path) -> None
         tasks_format(Settings()).read(tmp_path / "tasks.json")
     with pytest.raises(ConfigError):
         tasks_format(Settings(options={"x": 1}))
+
+
+def test_a_task_of_a_domain_without_an_official_one_has_no_records_to_merge(
+    tmp_path: Path,
+) -> None:
+    invented = open_registry().make("domain", "invented:1", Settings())
+    task = invented.tasks("test")[0]
+    path = tmp_path / "tasks.json"
+    tasks_format(Settings()).write(Recording(domain="invented", tasks=(task,), episodes=()), path)
+    (entry,) = json.loads(path.read_text())
+    assert entry["initial_state"] is None
 
 
 def test_a_task_that_can_be_played_here_comes_back_whole(

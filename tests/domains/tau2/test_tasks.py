@@ -12,8 +12,9 @@ from harness.protocols import Conversation, Settings, UserTurn
 from harness.types import Task
 from harness.types.messages import Message
 from harness_retail.compat import TAU2
+from harness_retail.official import telling
+from harness_retail.official_shop import Shop
 from harness_retail.tools import TOOLS
-from harness_tau2.shop import Shop
 from harness_tau2.tasks import official_task, problems, task_from_official
 from harness_tau2.wire import Misfit
 from tests.domains.tau2.shelf import (
@@ -32,7 +33,7 @@ OPENED = Shop(database=SHOP, compat=TAU2)
 
 
 def made(raw: dict[str, Any]) -> Task:
-    return task_from_official(raw, split="test", shop=OPENED)
+    return task_from_official(raw, split="test", domain="tau2-retail", telling=telling(OPENED))
 
 
 def test_nothing_of_the_official_task_is_lost() -> None:
@@ -62,13 +63,25 @@ def test_what_must_be_said_counts_where_the_basis_has_it() -> None:
 def test_each_gold_write_is_a_request_and_the_first_opens_with_the_reason() -> None:
     twice = {**CANCEL, "arguments": {"order_id": "#W9", "reason": "ordered by mistake"}}
     requests = task_from_official(
-        official(actions=[LOOK_UP, CANCEL, twice]), split="test"
+        official(actions=[LOOK_UP, CANCEL, twice]), split="test", domain="tau2-retail"
     ).scenario.requests
     assert [request.want.arguments["order_id"] for request in requests if request.want] == [
         PENDING["order_id"],
         "#W9",
     ]
     assert requests[0].says == ("You want to cancel an order.",)
+
+
+def test_the_writes_of_a_domain_that_is_not_installed_are_told_by_their_names() -> None:
+    search = {"name": "search_direct_flight", "arguments": {"origin": "JFK"}}
+    booked = {"reservation_id": "ABC", "flights": [{"number": "HAT1"}], "total": 2}
+    update = {"name": "update_reservation_flights", "arguments": booked}
+    ring = {"name": "toggle_data", "arguments": {}, "requestor": "user"}
+    raw = official(actions=[search, update, ring])
+    (request,) = task_from_official(raw, split="test", domain="tau2-airline").scenario.requests
+    assert request.kind == "update_reservation_flights"
+    assert request.verbs == ("modify", "change", "update")
+    assert [fact.says for fact in request.facts] == [("It is reservation ABC.",)]
 
 
 def test_a_gold_write_that_fails_is_a_wish_to_be_refused() -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from harness.types import Json, Tool, ToolCall
 from harness_retail.compat import TAU2, Compat
+from harness_retail.official_shop import official_database
 from harness_retail.records import Order, OrderItem, User
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
-from harness_tau2.shop import official_database
 from tests.domains.tau2.official import (
     START_HASH,
     data_folder,

@@ -15,10 +15,10 @@ import pytest
 
 from harness.protocols import Domain, Settings
 from harness.types import Task
+from harness_retail import harness_domains
+from harness_retail.official_shop import official_database
 from harness_retail.state import Database
-from harness_tau2 import harness_domains
 from harness_tau2.data import official_data
-from harness_tau2.shop import official_database
 from harness_tau2.tasks import task_from_official
 
 from .hearings import BASES, conversation, official_hearing, official_said, our_hearing
@@ -149,7 +149,7 @@ def official_tasks() -> Mapping[str, dict[str, Any]]:
 
 
 def our_task(raw: Mapping[str, Any]) -> Task:
-    return task_from_official(raw, split="test")
+    return task_from_official(raw, split="test", domain="tau2-retail")
 
 
 @cache

