@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -31,7 +32,10 @@ PRESETS = ("quick", "default", "full")
 # As pydantic names them; that is imported only where a configuration is read.
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
+PositiveShare = Annotated[float, Gt(0), Le(1)]
 
 OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector", "admission"})
 """Option tables that belong to no plugin: model folders, calls to chat models, the roles that the
@@ -90,17 +94,17 @@ class LoopConfig:
     demonstrations: PositiveInt | None = None
     easy_demonstrations: Share = 0.0
     held_out_demonstrations: NonNegativeInt = 64
-    temperature: Annotated[float, Ge(0)] = 0.7
+    temperature: NonNegativeFloat = 0.7
     message_limit: PositiveInt = 80
     max_errors: PositiveInt = 10
-    time_limit: Annotated[float, Gt(0)] | None = None
+    time_limit: PositiveFloat | None = None
     min_coverage: Share = 0.01
     min_gap: float = 0.0
     blame_tests: bool = True
     keep_trajectories: bool = False
     cache: Literal["off", "read", "write"] = "write"
-    budget_usd: Annotated[float, Ge(0)] | None = None
-    budget_tokens: Annotated[int, Ge(0)] | None = None
+    budget_usd: NonNegativeFloat | None = None
+    budget_tokens: NonNegativeInt | None = None
     rewards: dict[str, float] = field(default_factory=dict)
     options: dict[str, dict[str, Json]] = field(default_factory=dict)
     preset: str = "default"
@@ -156,13 +160,7 @@ def parse_config(table: Mapping[str, object]) -> LoopConfig:
     """The settings in the table. Raises ``ConfigError``, naming the nearest key for an unknown
     one.
     """
-    known = [f.name for f in fields(LoopConfig)]
-    for key in table:
-        if key not in known:
-            raise ConfigError(
-                f"unknown setting {key!r}",
-                hint=nearest(key, known) or f"Known settings: {', '.join(known)}.",
-            )
+    _refuse_unknown(LoopConfig, table, "unknown setting", "Known settings")
     return validated(LoopConfig, table, where="setting")
 
 
@@ -172,13 +170,7 @@ def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
     Raises ``ConfigError`` for a key that is no field (naming the nearest) or a value of the wrong
     type.
     """
-    known = [f.name for f in fields(shape)]
-    for key in settings.options:
-        if key not in known:
-            raise ConfigError(
-                f"{name} has no option {key!r}",
-                hint=nearest(key, known) or f"Known options: {', '.join(known) or 'none'}.",
-            )
+    _refuse_unknown(shape, settings.options, f"{name} has no option", "Known options")
     return validated(shape, settings.options, where=f"option of {name}")
 
 
@@ -203,20 +195,33 @@ def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
 
     Raises ``ConfigError``, naming ``where``, for another key or a value of the wrong type.
     """
-    known = [f.name for f in fields(shape)]
-    for key in table:
-        if key not in known:
-            raise ConfigError(
-                f"{where} has no key {key!r}",
-                hint=nearest(key, known) or f"Known keys: {', '.join(known)}.",
-            )
+    _refuse_unknown(shape, table, f"{where} has no key", "Known keys")
     return validated(shape, table, where=f"key of {where}")
 
 
+def _refuse_unknown(
+    shape: type[DataclassInstance], table: Iterable[str], problem: str, known_as: str
+) -> None:
+    """Raise ``ConfigError``, naming the nearest field, for a key that is no field of the shape."""
+    known = [f.name for f in fields(shape)]
+    for key in table:
+        if key not in known:
+            listed = f"{known_as}: {', '.join(known) or 'none'}."
+            raise ConfigError(f"{problem} {key!r}", hint=nearest(key, known) or listed)
+
+
 def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
-    """The table as ``shape``. Raises ``ConfigError`` for a value of the wrong type."""
+    """The table as ``shape``. Raises ``ConfigError`` for a value of the wrong type or out of its
+    bounds.
+    """
     from pydantic import TypeAdapter, ValidationError
 
+    for key, value in table.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigError(
+                f"{where} {key!r}: a number is finite, found {value}",
+                hint="Leave it out where there is to be no limit.",
+            )
     try:
         return TypeAdapter(shape).validate_python(dict(table))
     except ValidationError as error:
