@@ -9,7 +9,7 @@ NOTES := $(if $(wildcard docs/results-notes.md),--notes docs/results-notes.md)
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: loop quick test lint setup study study-quick study-report base-model picture clean
+.PHONY: loop quick test lint setup study study-quick study-report base-model picture picture-architecture clean
 
 loop: setup ## the whole loop on the retail domain, about 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -50,6 +50,9 @@ base-model: setup ## the bundled base of the tiny policy anew, about an hour on 
 
 picture: setup ## the report picture of the README, from RUN=folder
 	$(BIN)/harness report $(RUN) --svg docs/report.svg > /dev/null
+
+picture-architecture: setup ## docs/architecture.svg, from the imports
+	$(BIN)/python docs/architecture.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

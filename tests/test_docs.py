@@ -1,18 +1,35 @@
-"""The plugin guide against the code: a heading per hook with its type, and examples that run."""
+"""The docs against the code: what the plugin guide says of hooks, and what all pages name."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import tomllib
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 
 from harness import hookspecs, protocols
+from harness.assembly.config import load_config, read_options
+from harness.injection import admission
+from harness.llm import injector, judge_panel, providers, shared
 from harness.protocols import Domain, Settings
+from harness.study.spec import read_study
 from harness.types import Grade, Message, Task, Trajectory
+from harness_asyncio import executor, forking
+from harness_faiss import clusterer
+from harness_grpo import options as grpo
+from harness_local import opening
+from harness_replay import recorded
+from harness_scripted import injector as template
+from harness_sft import options as sft
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 HOOKS = [name for name in vars(hookspecs) if name.startswith("harness_")]
 EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
 
@@ -112,3 +129,134 @@ def test_the_checks_of_the_guide_hold_for_its_own_examples() -> None:
     checks.politeness = example("def politeness").politeness
     checks.test_the_lamp_keeps_to_the_contract()
     checks.test_politeness_keeps_to_the_contract()
+
+
+# --- all pages ------------------------------------------------------------------------------------
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PACKAGES = ROOT, ROOT / "plugins", ROOT / "domains"
+EXAMPLES_OF_A_STRANGER = {"harness_politeness"}
+
+TOML = re.compile(r"```toml\n(.*?)```", flags=re.DOTALL)
+USES: dict[str, Any] = {"policy": "tiny", "judge": "claude", "namer": "openai", "teacher": "gemini"}
+"""Lets the tables of chat models be ones that the configuration uses."""
+
+OPTIONS: dict[str, Any] = {
+    "admission": admission.Options,
+    "asyncio": executor.Options,
+    "calls": shared.CallOptions,
+    "claude": providers.Options,
+    "faiss": clusterer.Options,
+    "fork": forking.Options,
+    "gemini": providers.Options,
+    "grpo": grpo.Options,
+    "injector": injector.Options,
+    "judge": judge_panel.Options,
+    "openai": providers.Options,
+    "path": opening.Options,
+    "replay": recorded.Options,
+    "sft": sft.Options,
+    "smollm2": opening.Options,
+    "template": template.Options,
+    "tiny": opening.TinyOptions,
+}
+
+
+def page(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def is_there(path: str) -> bool:
+    return any((folder / path).exists() for folder in PACKAGES)
+
+
+def exists(dotted: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        folder = "/".join(parts[:end])
+        if is_there(folder) or is_there(f"{folder}.py"):
+            found: object = import_module(".".join(parts[:end]))
+            for name in parts[end:]:
+                found = getattr(found, name, None)
+            return found is not None
+    return False
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_files_of_the_code_that_a_page_names_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w./~-])((?:plugins/|domains/)?harness(?:_\w+)?/[\w./-]*\w)", text)
+    strangers = EXAMPLES_OF_A_STRANGER
+    assert not [n for n in named if n.split("/")[0] not in strangers and not is_there(n)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_functions_that_a_page_names_by_their_file_exist(path: Path) -> None:
+    named = re.findall(r"`([\w/]+)\.py::(\w+)`", path.read_text(encoding="utf-8"))
+    dotted = [f"{file.removeprefix('plugins/').replace('/', '.')}.{name}" for file, name in named]
+    assert not [name for name in dotted if not exists(name)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_dotted_names_of_the_code_that_a_page_has_exist(path: Path) -> None:
+    named = re.findall(r"`(harness(?:_\w+)?(?:\.\w+)+)", path.read_text(encoding="utf-8"))
+    assert not [name for name in named if not exists(name)]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:\s]*)(?:#[\w-]+)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / link).exists(), link
+
+
+def test_every_page_of_the_docs_is_linked_from_another() -> None:
+    linked = {
+        (path.parent / link).resolve()
+        for path in PAGES
+        for link in re.findall(r"\]\(([^)#:\s]+\.md)", path.read_text(encoding="utf-8"))
+    }
+    pages = {path for path in PAGES[1:] if path.name != "results-notes.md"}
+    assert not pages - linked
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_settings_that_a_page_shows_are_settings(path: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(TOML.findall(path.read_text(encoding="utf-8"))):
+        table = tomllib.loads(block)
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block, encoding="utf-8")
+        if "arms" in table:
+            read_study(file)
+        elif "project" not in table:
+            load_config(flags={**USES, **table})
+            for name, options in table.get("options", {}).items():
+                read_options(OPTIONS[name], Settings(options=options), name=name)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_options_that_a_page_sets_in_commands_are_options(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name, key in re.findall(r"--option (\w+)\.(\w+)=", text):
+        assert key in {field.name for field in fields(OPTIONS[name])}, f"{name}.{key}"
+
+
+def test_the_picture_of_the_rooms_shows_the_imports_as_they_are() -> None:
+    script = ROOT / "docs" / "architecture.py"
+    spec = importlib.util.spec_from_file_location("architecture", script)
+    assert spec
+    assert spec.loader
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    drawn = script.with_suffix(".svg").read_text(encoding="utf-8")
+    assert drawn == drawing.picture(), "`make picture-architecture` draws it anew"
+
+
+def test_events_in_the_guide_are_those_that_observers_are_told_of() -> None:
+    sent = {
+        name
+        for file in (ROOT / "harness").rglob("*.py")
+        for name in re.findall(r'notify\(\s*"(\w+)"', file.read_text(encoding="utf-8"))
+    }
+    rows = section("harness_observers").partition("| event |")[2]
+    assert set(re.findall(r"^\| `(\w+)`", rows, flags=re.MULTILINE)) == sent
