@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from harness.assembly.config import nearest, read_options
+from harness.assembly.config import (
+    NonNegativeInt,
+    PositiveInt,
+    PositiveShare,
+    Share,
+    nearest,
+    read_options,
+)
 from harness.errors import ConfigError
 from harness.protocols import Settings
 from harness.types import Json, Task
@@ -51,20 +58,20 @@ class Options:
     """
 
     off: tuple[str, ...] = ()
-    likeness: float = 0.8
+    likeness: PositiveShare = 0.8
     reference: str = ""
-    reference_trials: int = 3
-    reference_successes: int = 1
-    trials: int = 4
-    wave: int = 2
-    easiest: float = 0.1
-    hardest: float = 0.95
-    mutations: int = 2
-    candidates_per_task: int = 20
-    rollouts_per_task: int = 16
+    reference_trials: PositiveInt = 3
+    reference_successes: PositiveInt = 1
+    trials: PositiveInt = 4
+    wave: PositiveInt = 2
+    easiest: Share = 0.1
+    hardest: Share = 0.95
+    mutations: NonNegativeInt = 2
+    candidates_per_task: PositiveInt = 20
+    rollouts_per_task: PositiveInt = 16
     fill: bool = False
-    floor: int = 1
-    cap: float = 0.5
+    floor: NonNegativeInt = 1
+    cap: PositiveShare = 0.5
 
 
 def admission_options(
@@ -81,19 +88,18 @@ def admission_options(
                 f"admission.off: there is no gate {name!r}",
                 hint=nearest(name, GATES) or f"Gates: {', '.join(GATES)}.",
             )
-    if not 0 <= options.easiest <= options.hardest <= 1:
+    if options.easiest > options.hardest:
         raise ConfigError(
-            f"admission: the band from easiest = {options.easiest} to hardest = {options.hardest} "
-            "is no part of [0, 1]",
+            f"admission: no failure rate lies between easiest = {options.easiest} and "
+            f"hardest = {options.hardest}",
             hint="Failure rates: easiest = 0.1, hardest = 0.95 keeps out what teaches nothing.",
         )
-    counts = ("reference_trials", "reference_successes", "trials", "wave", "candidates_per_task")
-    for name in (*counts, "rollouts_per_task"):
-        if getattr(options, name) < 1:
-            raise ConfigError(f"admission.{name} must be at least 1, not {getattr(options, name)}")
-    for name in ("likeness", "cap"):
-        if not 0 < getattr(options, name) <= 1:
-            raise ConfigError(f"admission.{name} must be in (0, 1], not {getattr(options, name)}")
+    if options.reference_successes > options.reference_trials:
+        raise ConfigError(
+            f"admission: reference_successes = {options.reference_successes} cannot come of "
+            f"reference_trials = {options.reference_trials}",
+            hint="Ask for at most as many successes as there are trials.",
+        )
     return options
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.assembly.config import read_options
+from harness.assembly.config import PositiveInt, read_options
 from harness.errors import ConfigError, NothingToLearn, RolloutFault
 from harness.llm.explorer import explore
 from harness.llm.prompts import prompt
@@ -38,8 +38,8 @@ class Options:
     the last wanted task is found, up to one less than that have been made in vain.
     """
 
-    turns: int = 20
-    parallel: int = 4
+    turns: PositiveInt = 20
+    parallel: PositiveInt = 4
 
 
 def llm_injector(chat: ChatClient, settings: Settings) -> TaskInjector:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from harness.assembly.config import read_options
+from harness.assembly.config import PositiveInt, read_options
 from harness.errors import ConfigError, RolloutFault
 from harness.llm.judge import LLMJudge
 from harness.protocols import ChatClient, Domain, Judge, Settings
@@ -34,14 +34,14 @@ class Options:
     """
 
     second: str = ""
-    repeats: int = 1
+    repeats: PositiveInt = 1
     distractors: bool = False
 
 
 def llm_judge(chat: ChatClient, settings: Settings) -> Judge:
     """A judge that asks the chat model; it can decide statements in words as well."""
     options = read_options(Options, settings, name="judge")
-    if options.repeats < 1 or (options.second and options.repeats > 1):
+    if options.second and options.repeats > 1:
         raise ConfigError(
             f"the judge is to read {options.repeats} times, second {options.second!r}",
             hint="Give either a second judge or `repeats` of at least 2 under [options.judge].",

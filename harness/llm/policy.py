@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal
 
-from harness.assembly.config import read_options
+from harness.assembly.config import NonNegativeFloat, read_options
 from harness.errors import RolloutFault
 from harness.llm.prompts import prompt
 from harness.llm.signals import clean
@@ -25,7 +25,7 @@ class Options:
     other.
     """
 
-    temperature: float | Literal["default"] | None = None
+    temperature: NonNegativeFloat | Literal["default"] | None = None
 
 
 def llm_policy(chat: ChatClient, settings: Settings) -> Policy:

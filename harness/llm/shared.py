@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.assembly.config import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 from harness.llm.cache import Cache
 from harness.llm.ledger import Ledger
 from harness.llm.limits import StartQueue, Throttle
@@ -19,13 +25,13 @@ class CallOptions:
     ``concurrency``: calls open at once, per model. ``prices``: a TOML table that overrides ours.
     """
 
-    retries: int = 6
-    call_seconds: float = 120.0
-    first_pause: float = 0.5
-    longest_pause: float = 30.0
-    longest_wait: float = 300.0
-    concurrency: int = 64
-    max_tokens: int = 4096
+    retries: NonNegativeInt = 6
+    call_seconds: PositiveFloat = 120.0
+    first_pause: NonNegativeFloat = 0.5
+    longest_pause: NonNegativeFloat = 30.0
+    longest_wait: NonNegativeFloat = 300.0
+    concurrency: PositiveInt = 64
+    max_tokens: PositiveInt = 4096
     prices: str = ""
 
     def pause(self, failed: int, retry_after: float | None, luck: float) -> float | None:
@@ -54,6 +60,4 @@ class Shared:
 
     def throttle(self, provider: str, model: str) -> Throttle:
         """The limit that all roles asking this model share."""
-        return self.throttles.setdefault(
-            (provider, model), Throttle(max(1, self.options.concurrency))
-        )
+        return self.throttles.setdefault((provider, model), Throttle(self.options.concurrency))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.assembly.config import read_options
+from harness.assembly.config import NonNegativeFloat, read_options
 from harness.errors import RolloutFault
 from harness.llm.prompts import prompt
 from harness.llm.replies import agrees, stops_too_soon, wrong_with
@@ -21,7 +21,7 @@ NO_ANSWER = "it ended the chat, but the agent waits for an answer or has yet to 
 class Options:
     """``temperature`` None: the provider's own."""
 
-    temperature: float | None = None
+    temperature: NonNegativeFloat | None = None
 
 
 def llm_user(chat: ChatClient, settings: Settings) -> UserSimulator:

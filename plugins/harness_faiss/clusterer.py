@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import cos, sin, sqrt
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Lt
 
-from harness.assembly.config import read_options
-from harness.errors import ConfigError, NothingToLearn
+from harness.assembly.config import PositiveInt, read_options
+from harness.errors import NothingToLearn
 from harness.llm.cache import default_file
 from harness.protocols import Clusterer, Progress, Settings
 from harness.types import Diagnosis, ErrorPattern, Json, Survey
@@ -49,11 +51,11 @@ class Options:
     """
 
     model: str = AUTO
-    max_patterns: int = 40
-    min_size: int = 2
-    min_share: float = 0.002
-    exemplars: int = 3
-    threads: int = 1
+    max_patterns: PositiveInt = 40
+    min_size: PositiveInt = 2
+    min_share: Annotated[float, Ge(0), Lt(1)] = 0.002
+    exemplars: PositiveInt = 3
+    threads: PositiveInt = 1
     cache: str = AUTO
     stability: bool = True
 
@@ -61,17 +63,6 @@ class Options:
 def faiss_clusterer(settings: Settings) -> Clusterer:
     """Raises ``ConfigError`` for a number out of range and whatever ``find_embedding`` raises."""
     options = read_options(Options, settings, name="faiss")
-    for key in ("max_patterns", "min_size", "exemplars", "threads"):
-        if getattr(options, key) < 1:
-            raise ConfigError(
-                f"option {key} of faiss is {getattr(options, key)}, expected at least 1",
-                hint="Correct it under [options.faiss].",
-            )
-    if not 0 <= options.min_share < 1:
-        raise ConfigError(
-            f"option min_share of faiss is {options.min_share}, expected a share in [0, 1)",
-            hint="Correct it under [options.faiss].",
-        )
     cache = _cache(options.cache)
     fixed = None if options.model == AUTO else find_embedding(options.model, cache)
     chooser = Chooser(fixed, lambda: packaged_embedding(cache))

@@ -12,7 +12,13 @@ from typing import Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from harness.assembly.config import read_options
+from harness.assembly.config import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    PositiveShare,
+    read_options,
+)
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Domain, Policy, Settings
 from harness.types import Checkpoint
@@ -36,14 +42,14 @@ class Options:
     is one, else float32. ``threads`` 0: as torch is set.
     """
 
-    temperature: float = 0.7
-    top_p: float = 1.0
-    max_new_tokens: int = 512
-    max_context: int = 0
-    slots: int = 64
+    temperature: NonNegativeFloat = 0.7
+    top_p: PositiveShare = 1.0
+    max_new_tokens: PositiveInt = 512
+    max_context: NonNegativeInt = 0
+    slots: PositiveInt = 64
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    threads: int = 0
+    threads: NonNegativeInt = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +61,18 @@ class TinyOptions(Options):
     settings are the shape of an untrained model.
     """
 
-    max_new_tokens: int = 256
+    max_new_tokens: PositiveInt = 256
     device: str = "cpu"
     base: str = BUNDLED
-    words: int = 640
-    tasks: int = Shape.tasks
-    hidden: int = Shape.hidden
-    feedforward: int = Shape.feedforward
-    layers: int = Shape.layers
-    heads: int = Shape.heads
-    vocabulary: int = Shape.vocabulary
-    aliases: int = Shape.aliases
-    positions: int = Shape.positions
+    words: NonNegativeInt = 640
+    tasks: PositiveInt = Shape.tasks
+    hidden: PositiveInt = Shape.hidden
+    feedforward: PositiveInt = Shape.feedforward
+    layers: PositiveInt = Shape.layers
+    heads: PositiveInt = Shape.heads
+    vocabulary: PositiveInt = Shape.vocabulary
+    aliases: NonNegativeInt = Shape.aliases
+    positions: PositiveInt = Shape.positions
 
 
 def path_policy(settings: Settings) -> Policy:

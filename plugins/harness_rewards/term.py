@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.assembly.config import PositiveInt
 from harness.errors import ConfigError
 from harness.evaluation.behaviour import MadeCall, made_calls
 from harness.protocols import Domain, Settings
@@ -23,14 +24,14 @@ class NoOptions:
 class CallOptions:
     """``cap``: so many counted calls cost the full -1."""
 
-    cap: int = 5
+    cap: PositiveInt = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOptions:
     """``cap``: so many counted writes cost the full -1."""
 
-    cap: int = 2
+    cap: PositiveInt = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,6 @@ def credit(name: str, view: View) -> Term:
 
 def penalty(name: str, cap: int, count: Callable[[Trajectory, Task], tuple[int, str]]) -> Term:
     """A term in [-1, 0]: minus what is counted as a share of ``cap``, at most -1."""
-    if cap < 1:
-        raise ConfigError(
-            f"option cap of {name} is {cap}, expected at least 1",
-            hint="To switch the term off, set its weight to 0.",
-        )
 
     def view(trajectory: Trajectory, grade: Grade, task: Task) -> tuple[float, str]:
         counted, note = count(trajectory, task)

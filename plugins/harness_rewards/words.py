@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.assembly.config import read_options
+from harness.assembly.config import NonNegativeInt, PositiveInt, read_options
 from harness.errors import ConfigError
 from harness.evaluation.behaviour import agent_tokens
 from harness.llm.signals import hear
@@ -18,15 +18,15 @@ from harness_rewards.term import penalty
 class LengthOptions:
     """Agent tokens in a whole conversation: up to ``budget`` free, from ``limit`` on -1."""
 
-    budget: int = 500
-    limit: int = 2000
+    budget: NonNegativeInt = 500
+    limit: PositiveInt = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormatOptions:
     """``cap``: so many counted messages cost the full -1."""
 
-    cap: int = 2
+    cap: PositiveInt = 2
 
 
 def length(settings: Settings) -> RewardTerm:
@@ -36,9 +36,9 @@ def length(settings: Settings) -> RewardTerm:
     the characters it wrote where it reported none; the tools' and the user's do not count.
     """
     options = read_options(LengthOptions, settings, name="length")
-    if not 0 <= options.budget < options.limit:
+    if options.budget >= options.limit:
         raise ConfigError(
-            f"length needs 0 <= budget < limit, found {options.budget} and {options.limit}",
+            f"length needs budget < limit, found {options.budget} and {options.limit}",
             hint="Set both under [options.length].",
         )
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.assembly.config import read_options
+from harness.assembly.config import Share, read_options
 from harness.errors import RolloutFault
 from harness.protocols import AgentTurn, Conversation, Policy, Settings
 from harness.types import Message
@@ -27,7 +27,7 @@ class ExpertOptions:
     ``wording``: "plain", or "varied" for many more ways to say the same.
     """
 
-    slips: float = 0.0
+    slips: Share = 0.0
     listens: bool = False
     wording: Wording = "plain"
 

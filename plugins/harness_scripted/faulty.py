@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from harness.assembly.config import read_options
+from harness.assembly.config import PositiveInt, read_options
 from harness.errors import ConfigError
 from harness.protocols import Conversation, Domain, Settings, UserSimulator
 from harness.types import Fact, Task, stable_seed
@@ -29,7 +29,7 @@ class Options:
 
     kinds: list[str] = field(default_factory=list)
     wording: Wording = "varied"
-    patience: int = 3
+    patience: PositiveInt = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import count, cycle
 from typing import Literal
 
-from harness.assembly.config import read_options
+from harness.assembly.config import NonNegativeFloat, Share, read_options
 from harness.errors import CannotInject, ConfigError, NothingToLearn
 from harness.protocols import Domain, Settings, TaskInjector
 from harness.types import (
@@ -67,9 +67,9 @@ class Options:
     candidates begin, one of ``LEVELS``, or "mixed": as often at each of ``MIXED``.
     """
 
-    dominant: float = 0.25
-    lift: float = 1.5
-    telling: float = 0.5
+    dominant: Share = 0.25
+    lift: NonNegativeFloat = 1.5
+    telling: Share = 0.5
     level: First = "mixed"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.assembly.config import read_options
+from harness.assembly.config import PositiveInt, read_options
 from harness.errors import RolloutFault
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
 from harness.types import Fact, Message, Request, Task, stable_seed
@@ -21,7 +21,7 @@ class Options:
     ``wording``: "plain", or "varied" for many more ways to say the same.
     """
 
-    patience: int = 3
+    patience: PositiveInt = 3
     wording: Wording = "plain"
 
 

@@ -194,10 +194,12 @@ def test_a_domain_that_raises_in_a_gate_is_named(fresh: list[Task]) -> None:
     ("options", "message"),
     [
         ({"off": ["nwe"]}, "no gate 'nwe'"),
-        ({"easiest": 0.9, "hardest": 0.2}, "no part of"),
-        ({"trials": 0}, "at least 1"),
-        ({"cap": 0.0}, "in \\(0, 1\\]"),
-        ({"likeness": 1.5}, "in \\(0, 1\\]"),
+        ({"easiest": 0.9, "hardest": 0.2}, "no failure rate lies between"),
+        ({"easiest": -0.1}, "'easiest': input should be greater than or equal to 0"),
+        ({"reference_trials": 2, "reference_successes": 3}, "cannot come of"),
+        ({"trials": 0}, "'trials': input should be greater than or equal to 1"),
+        ({"cap": 0.0}, "'cap': input should be greater than 0"),
+        ({"likeness": 1.5}, "'likeness': input should be less than or equal to 1"),
         ({"mutation": 3}, "no option 'mutation'"),
     ],
 )

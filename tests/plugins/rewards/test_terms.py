@@ -261,7 +261,7 @@ CAPPED = (
 
 @pytest.mark.parametrize("name", CAPPED)
 def test_a_cap_below_one_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"option cap of {name} is 0"):
+    with pytest.raises(ConfigError, match=f"option of {name} 'cap': .* greater than or equal to 1"):
         term(name, cap=0)
 
 
