@@ -14,24 +14,28 @@ data_version.json           the version of the domain's data that the evaluation
 calls.json             calls to chat models by role: tokens, cost, retries, faults
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
+
+A file is replaced as a whole or grows by lines. A whole file, and what a step of training adds, is
+on disk when the call returns: it survives a power cut. Other lines are only written: they survive
+the end of the process and are on disk once their station is finished, since a wait for the disk
+after each conversation would hold up all others. A line torn by a crash is cut off, with a
+warning, by the next who appends to its file or, holding the folder, reads it.
 """
 
 from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from harness.errors import RunError
+from harness.runtime import files
+from harness.runtime.json_lines import adapter, lines_of, value_of
 from harness.types import Checkpoint, Episode, Grade, Json, Score, Task, Trajectory
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -50,6 +54,7 @@ class RunFolder:
         self.folder = folder
         self.warn = warn
         self._held = False
+        self._unsynced: set[str] = set()
 
     @classmethod
     def create(cls, folder: Path, config: Mapping[str, Json]) -> RunFolder:
@@ -97,14 +102,16 @@ class RunFolder:
         """Hold the folder for this process. Raises ``RunError`` if another one holds it."""
         import fcntl
 
-        with self._writing(LOCK) as path, path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.folder} is in use by another process",
-                    hint="Wait for it to end, or stop it.",
-                ) from None
+        with ExitStack() as stack:
+            with self._writing(LOCK) as path:
+                file = stack.enter_context(path.open("a"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RunError(
+                        f"{self.folder} is in use by another process",
+                        hint="Wait for it to end, or stop it.",
+                    ) from None
             self._held = True
             try:
                 yield
@@ -125,13 +132,17 @@ class RunFolder:
         return self._mark(station).exists()
 
     def finish(self, station: str, seconds: float) -> None:
-        """Mark the station complete. All it wrote must be on disk before."""
+        """Mark the station complete, once all that was written is on disk."""
         self.append("timings.jsonl", {"station": station, "seconds": round(seconds, 3)})
+        for name in sorted(self._unsynced):
+            with self._writing(name) as path:
+                files.sync(path)
+        self._unsynced.clear()
         self.write_json(f"done/{_slug(station)}.json", {"station": station})
 
     def reopen(self, station: str) -> None:
         """Forget that the station was complete."""
-        self._mark(station).unlink(missing_ok=True)
+        self.remove(f"done/{_slug(station)}.json")
 
     def seconds(self) -> dict[str, float]:
         """Seconds spent per station, summed over resumed parts."""
@@ -149,20 +160,19 @@ class RunFolder:
 
     def write_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
         """Frozen dataclasses, one JSON line each."""
-        self._write_text(name, _lines_of(shape, values))
+        self._write_text(name, lines_of(shape, values))
 
     def append_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
         """The same at the end of a file, on disk when this returns."""
         if values:
-            self._append_text(name, _lines_of(shape, values))
+            self._append_text(name, lines_of(shape, values), sync=True)
 
     def read_values(self, name: str, shape: type[T]) -> list[T]:
         """What ``write_values`` wrote; [] if there is no such file. Raises ``RunError`` naming the
         line that does not fit.
         """
-        adapter = _adapter(shape)
         return [
-            self._parse(adapter, f"{name}, line {number}", line)
+            self._parse(shape, f"{name}, line {number}", line)
             for number, line in enumerate(self._lines(name), start=1)
         ]
 
@@ -174,13 +184,18 @@ class RunFolder:
         return (self.folder / name).exists()
 
     def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
-        """A path inside the run folder is kept relative to it, so that the folder may move."""
+        """Keep it, with the weights it is of on disk. A path inside the run folder is kept relative
+        to it, so that the folder may move.
+        """
         path = Path(checkpoint.path)
         if path.is_relative_to(self.folder):
+            if path.exists():
+                with disk_errors(path):
+                    files.sync(path)
             checkpoint = replace(checkpoint, path=str(path.relative_to(self.folder)))
         self.write_json(
             f"checkpoints/{arm}/checkpoint.json",
-            _adapter(Checkpoint).dump_python(checkpoint, mode="json"),
+            adapter(Checkpoint).dump_python(checkpoint, mode="json"),
         )
 
     def read_checkpoint(self, arm: str) -> Checkpoint:
@@ -191,7 +206,7 @@ class RunFolder:
                 f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
             )
         text = (self.folder / name).read_text()
-        checkpoint = self._parse(_adapter(Checkpoint), name, text)
+        checkpoint = self._parse(Checkpoint, name, text)
         inside = self.folder / checkpoint.path
         kept_here = bool(checkpoint.path) and inside.exists()
         return replace(checkpoint, path=str(inside)) if kept_here else checkpoint
@@ -240,11 +255,14 @@ class RunFolder:
 
     def remove(self, name: str) -> None:
         """Delete the file, if there is one."""
-        (self.folder / name).unlink(missing_ok=True)
+        path = self.folder / name
+        with disk_errors(path):
+            files.remove(path)
+        self._unsynced.discard(name)
 
     def append(self, name: str, row: Mapping[str, object]) -> None:
-        """One JSON line at the end of a file, on disk when this returns."""
-        self._append_text(name, json.dumps(row) + "\n")
+        """One JSON line at the end of a file, on disk when a station is finished."""
+        self._append_text(name, json.dumps(row) + "\n", sync=False)
 
     def read_rows(self, name: str) -> list[dict[str, Json]]:
         """The JSON lines of a file; [] if there is none. A torn last line is left out with a
@@ -265,19 +283,20 @@ class RunFolder:
         path = self.folder / name
         if not path.exists():
             return []
-        whole, newline, torn = path.read_bytes().rpartition(b"\n")
+        whole, _, torn = path.read_bytes().rpartition(b"\n")
         kept = whole.decode(errors="replace")
         if torn:
-            self.warn(f"{path}: dropped a torn last line ({len(torn)} bytes)")
+            self._warn_of_torn_line(path, len(torn))
             if self._held:
-                self._write_text(name, kept + newline.decode())
+                with self._writing(name):
+                    files.cut_torn_line(path)
         return kept.split("\n") if kept else []
 
-    def _parse(self, adapter: TypeAdapter[T], name: str, text: str) -> T:
+    def _parse(self, shape: type[T], name: str, text: str) -> T:
         from pydantic import ValidationError
 
         try:
-            return _validated(adapter, text)
+            return value_of(shape, text)
         except json.JSONDecodeError:
             raise RunError(
                 f"{self.folder / name}: not JSON",
@@ -290,31 +309,35 @@ class RunFolder:
                 hint="Start a new run, or use the version that made this one.",
             ) from None
 
-    def _append_text(self, name: str, text: str) -> None:
-        with self._writing(name) as path, path.open("a") as file:
-            file.write(text)
+    def _append_text(self, name: str, text: str, *, sync: bool) -> None:
+        with self._writing(name) as path:
+            cut = files.append(path, text, sync=sync)
+        if not sync:
+            self._unsynced.add(name)
+        if cut:
+            self._warn_of_torn_line(path, cut)
+
+    def _warn_of_torn_line(self, path: Path, size: int) -> None:
+        self.warn(f"{path}: dropped a torn last line ({size} bytes)")
 
     def _write_text(self, name: str, text: str) -> None:
         with self._writing(name) as path:
-            scratch = path.with_name(path.name + ".part")
-            try:
-                scratch.write_text(text)
-                os.replace(scratch, path)
-            finally:
-                scratch.unlink(missing_ok=True)
+            files.replace(path, text)
+        self._unsynced.discard(name)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
         path = self.folder / name
         with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(path.parent)
             yield path
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is
-    lost.
+    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is lost.
+
+    Every ``OSError`` within is taken for one of the disk: do nothing there but write.
     """
     try:
         yield
@@ -326,7 +349,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         raise RunError(
             f"cannot write {path}: {error.strerror or error}",
-            hint="Choose another --out, or mend the permissions and --resume.",
+            hint="Choose another --out, or fix the permissions and --resume.",
         ) from error
 
 
@@ -341,39 +364,10 @@ class _Row:
 
 def _episode_row(episode: Episode) -> dict[str, object]:
     return {
-        "trajectory": _adapter(Trajectory).dump_python(episode.trajectory, mode="json"),
-        "grade": _adapter(Grade).dump_python(episode.grade, mode="json"),
-        "score": _adapter(Score).dump_python(episode.score, mode="json"),
+        "trajectory": adapter(Trajectory).dump_python(episode.trajectory, mode="json"),
+        "grade": adapter(Grade).dump_python(episode.grade, mode="json"),
+        "score": adapter(Score).dump_python(episode.score, mode="json"),
     }
-
-
-def _lines_of(shape: type[T], values: Sequence[T]) -> str:
-    adapter = _adapter(shape)
-    return "".join(adapter.dump_json(value).decode() + "\n" for value in values)
-
-
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(shape: type[T]) -> TypeAdapter[T]:
-    from pydantic import TypeAdapter
-
-    if shape not in _ADAPTERS:
-        _ADAPTERS[shape] = TypeAdapter(shape)
-    return _ADAPTERS[shape]
-
-
-def _validated(adapter: TypeAdapter[T], text: str) -> T:
-    """The value. Raises ``JSONDecodeError`` or ``ValidationError``."""
-    from pydantic import ValidationError
-
-    try:
-        return adapter.validate_json(text)
-    except ValidationError as error:
-        if error.errors()[0]["type"] != "json_invalid":
-            raise
-    # Half a surrogate pair, as models write it in arguments, is beyond pydantic's own parser.
-    return adapter.validate_python(json.loads(text))
 
 
 def _slug(station: str) -> str:

@@ -1,13 +1,14 @@
 import errno
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import RunError
-from harness.run_folder import RunFolder
+from harness.run_folder import LOCK, RunFolder
 from harness.types import (
     Change,
     Checkpoint,
@@ -97,6 +98,33 @@ def test_a_torn_last_line_is_dropped_with_a_warning_and_nothing_else_is_lost(
     assert [row["n"] for row in store.read_rows("rows.jsonl")] == [1, 2, 4]
 
 
+@pytest.mark.parametrize("whole", ['{"n": 1}\n{"n": 2}\n', ""], ids=["after lines", "alone"])
+def test_a_torn_last_line_is_cut_off_before_a_line_is_appended(
+    store: RunFolder, whole: str
+) -> None:
+    warnings: list[str] = []
+    store.warn = warnings.append
+    path = store.folder / "rows.jsonl"
+    path.write_text(whole + '{"n": 3, "tor')
+    store.append("rows.jsonl", {"n": 4})
+    assert path.read_text() == whole + '{"n": 4}\n'
+    assert warnings == [f"{path}: dropped a torn last line (13 bytes)"]
+
+
+@pytest.mark.parametrize("name", ["timings.jsonl", "evals/sft-test/episodes.jsonl", "rows.jsonl"])
+def test_no_file_of_lines_is_spoiled_by_a_torn_one(store: RunFolder, name: str) -> None:
+    def write() -> None:
+        store.finish("train sft", 1.0)
+        store.append_episode("sft-test", episode(task("a")))
+        store.append_values("rows.jsonl", Task, [task("a")])
+
+    write()
+    path = store.folder / name
+    path.write_bytes(path.read_bytes()[:-5])
+    write()
+    assert len(store.read_rows(name)) == 1
+
+
 def test_a_line_may_hold_any_character(store: RunFolder) -> None:
     odd = Diagnosis(
         trajectory_id="t", task_id="a", blame="agent", kind="x", turn=0, summary="a\u2028b\x85c"
@@ -166,11 +194,10 @@ def test_a_full_disk_is_said_and_leaves_the_old_file_whole(
 ) -> None:
     store.write_json("report.json", {"old": True})
 
-    def full(self: Path, text: str) -> int:
-        self.open("w").write(text[:3])
+    def full(number: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="no space left") as caught:
         store.write_json("report.json", {"new": True})
     assert "--resume" in caught.value.hint
@@ -199,3 +226,84 @@ def test_a_moved_run_folder_finds_its_models(store: RunFolder, tmp_path: Path) -
 def test_a_second_process_is_kept_out(store: RunFolder) -> None:
     with store.lock(), pytest.raises(RunError, match="in use"), store.lock():
         pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BrokenPipeError("stdout"), TimeoutError("judge"), ConnectionRefusedError("server")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_goes_wrong_while_the_folder_is_held_keeps_its_name(
+    store: RunFolder, error: OSError
+) -> None:
+    with pytest.raises(type(error)) as caught, store.lock():
+        raise error
+    assert caught.value is error
+    with store.lock():
+        pass  # it was let go
+
+
+def test_a_folder_that_cannot_be_locked_is_said(store: RunFolder) -> None:
+    (store.folder / LOCK).mkdir()
+    with pytest.raises(RunError, match=r"cannot write .*run\.lock") as caught, store.lock():
+        pass
+    assert "fix the permissions" in caught.value.hint
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was synced and renamed, in order."""
+    done: list[str] = []
+    fsync, replace_ = os.fsync, os.replace
+
+    def sync(number: int) -> None:
+        fsync(number)
+        done.append(f"sync {Path(os.readlink(f'/proc/self/fd/{number}')).name}")
+
+    def rename(source: Path, target: Path) -> None:
+        replace_(source, target)
+        done.append(f"rename {target.name}")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", rename)
+    return done
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@on_linux
+def test_a_file_is_on_disk_before_its_name_is_and_both_when_the_call_returns(
+    store: RunFolder, disk: list[str]
+) -> None:
+    store.write_json("rounds/1/refused.json", {})
+    made = ["sync rounds", "sync run"]
+    written = ["sync refused.json.part", "rename refused.json", "sync 1"]
+    assert disk == made + written
+
+
+@on_linux
+def test_what_a_step_of_training_adds_is_on_disk_at_once(store: RunFolder, disk: list[str]) -> None:
+    store.append_values("rows.jsonl", Task, [task("a")])
+    assert disk == ["sync rows.jsonl", "sync run"]
+
+
+@on_linux
+def test_no_conversation_waits_for_the_disk_but_the_mark_of_its_station_does(
+    store: RunFolder, disk: list[str]
+) -> None:
+    store.append_episode("sft-test", episode(task("a")))
+    assert "sync episodes.jsonl" not in disk
+    store.finish("evaluate sft", 1.0)
+    wanted = ["sync episodes.jsonl", "sync timings.jsonl", "rename evaluate-sft.json"]
+    assert [step for step in disk if step in wanted] == wanted
+
+
+@on_linux
+def test_weights_are_on_disk_before_their_checkpoint_is(store: RunFolder, disk: list[str]) -> None:
+    model = store.folder / "checkpoints" / "sft" / "model"
+    model.mkdir(parents=True)
+    (model / "weights").write_text("1")
+    store.write_checkpoint("sft", Checkpoint(id="1", policy="tiny", path=str(model)))
+    assert disk.index("sync weights") < disk.index("rename checkpoint.json")
+    assert disk.index("sync model") < disk.index("rename checkpoint.json")

@@ -1,0 +1,98 @@
+"""Turn text into files that a killed process or a power cut leaves whole, and mend those it did
+not.
+
+A line may be torn: cut off before its newline, by a process that died while it wrote. What was
+*synced* survives a power cut, what was not only the end of the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+
+def append(path: Path, text: str, *, sync: bool) -> int:
+    """How many bytes of a torn last line were cut off before the text was added."""
+    with path.open("a+b") as file:
+        cut = _cut_torn_line(file)
+        file.write(text.encode())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    if sync:
+        _sync_names(path.parent)
+    return cut
+
+
+def replace(path: Path, text: str) -> None:
+    """Give the file this text. At any time it has the old one or the new one, and is synced."""
+    scratch = path.with_name(path.name + ".part")
+    try:
+        with scratch.open("wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    _sync_names(path.parent)
+
+
+def cut_torn_line(path: Path) -> int:
+    """How many bytes of a torn last line were cut off."""
+    with path.open("r+b") as file:
+        return _cut_torn_line(file)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and those around it, synced; one that exists is left alone."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_names(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete the file, synced, if there is one."""
+    if path.exists():
+        path.unlink()
+        _sync_names(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file survive a power cut; of a folder, all that is in it."""
+    for one in (*path.rglob("*"), path):
+        if one.is_dir():
+            _sync_names(one)
+        else:
+            _sync_content(one)
+    _sync_names(path.parent)
+
+
+def _sync_content(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # as some network file systems say
+            raise
+    finally:
+        os.close(number)
+
+
+def _cut_torn_line(file: BinaryIO) -> int:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(end - 1, 0))
+    if file.read(1) in (b"", b"\n"):
+        return 0
+    file.seek(0)
+    whole = file.read().rfind(b"\n") + 1
+    file.truncate(whole)
+    return end - whole
