@@ -21,13 +21,15 @@ def blame_failures(
     A failure without a usable verdict stays the agent's, and is counted.
     """
     failed = failures(episodes)
-    diagnoses, faults = read_failures(failed, parts.judge, parts.domain, parts.executor)
+    diagnoses, faults = read_failures(
+        failed, parts.judge, parts.domain, parts.executor, parts.plugins
+    )
     if faults:
         lost = f"{len(faults)} of {len(failed)} failures of {evaluation}"
         parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
     about: dict[str, Json] = {
         "judge": parts.config.judge,
-        **account(failed, diagnoses, parts.judge),
+        **account(failed, diagnoses, parts.judge, parts.plugins),
         "excluded": dict(quarantine(diagnoses)),
     }
     store.write_json(_file(evaluation), about)

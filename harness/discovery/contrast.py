@@ -14,7 +14,7 @@ from statistics import NormalDist
 from harness.errors import plugin_boundary
 from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import CONFIDENCE
-from harness.protocols import Domain, Executor, Judge, SignReader
+from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, SignReader
 from harness.types import Episode, ErrorPattern, Interval
 
 Signs = Mapping[str, Collection[str]]
@@ -35,7 +35,11 @@ class Thresholds:
 
 
 def read_signs(
-    episodes: Sequence[Episode], judge: Judge, domain: Domain, executor: Executor
+    episodes: Sequence[Episode],
+    judge: Judge,
+    domain: Domain,
+    executor: Executor,
+    plugins: PluginNames = NO_PLUGINS,
 ) -> Signs | None:
     """What each conversation shows, whatever came of it; None if the judge cannot say."""
     if not isinstance(judge, SignReader):
@@ -43,10 +47,10 @@ def read_signs(
     reader: SignReader = judge
 
     async def one(episode: Episode) -> Collection[str]:
-        with plugin_boundary("judge", f"signs of {episode.trajectory.id}"):
+        with plugin_boundary(plugins.judge, f"signs of {episode.trajectory.id}"):
             return await reader.signs(episode, domain)
 
-    found = in_order(executor, one, episodes)
+    found = in_order(executor, one, episodes, plugin=plugins.executor)
     return {e.trajectory.id: signs for e, signs in zip(episodes, found, strict=True)}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.assembly.components import Components
-from harness.errors import RolloutFault
+from harness.errors import RolloutFault, plugin_boundary
 from harness.evaluation.in_order import in_order
 from harness.protocols import PatternNamer
 from harness.types import Diagnosis, ErrorPattern, Json
@@ -68,11 +68,12 @@ def _answers(
         members = [said[id] for id in pattern.members if id in said]
         others = [name for id, name in names.items() if id != pattern.id]
         try:
-            return await namer.label(pattern, members, others)
+            with plugin_boundary(parts.plugins.namer, f"name for pattern {pattern.id}"):
+                return await namer.label(pattern, members, others)
         except RolloutFault as fault:
             return str(fault)
 
-    return in_order(parts.executor, one, patterns)
+    return in_order(parts.executor, one, patterns, plugin=parts.plugins.executor)
 
 
 def _called(pattern: ErrorPattern, old: ErrorPattern) -> ErrorPattern:

@@ -14,7 +14,7 @@ from harness.discovery.families import with_families
 from harness.discovery.naming import name_patterns
 from harness.discovery.patterns import find_patterns
 from harness.discovery.quarantine import quarantine, suspects
-from harness.errors import NothingToLearn, RunError
+from harness.errors import NothingToLearn, RunError, plugin_boundary
 from harness.protocols import SurveyingClusterer
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Survey
@@ -44,7 +44,7 @@ def discover_patterns(
     Raises ``NothingToLearn`` if no failure is the agent's, or no pattern can be a cause.
     """
     failed = failures(episodes)
-    diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor)
+    diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor, parts.plugins)
     if len(diagnoses) < len(failed):
         lost = f"{len(failed) - len(diagnoses)} of {len(failed)} failures"
         parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
@@ -58,7 +58,9 @@ def survey_patterns(
     previous: Sequence[ErrorPattern] = (),
 ) -> Discovery:
     """The same from diagnoses that are there already."""
-    found = with_families(find_patterns(diagnoses, parts.clusterer, previous), parts.domain.tools)
+    plugin = parts.plugins.clusterer
+    found = find_patterns(diagnoses, parts.clusterer, previous, plugin=plugin)
+    found = with_families(found, parts.domain.tools)
     found, naming = name_patterns(parts, found, diagnoses, previous)
     found, compared = _contrast(parts, episodes, diagnoses, found)
     thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
@@ -70,10 +72,13 @@ def survey_patterns(
             hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
         )
     clusterer = parts.clusterer
-    survey = clusterer.survey() if isinstance(clusterer, SurveyingClusterer) else Survey()
+    survey = Survey()
+    if isinstance(clusterer, SurveyingClusterer):
+        with plugin_boundary(plugin, "survey"):
+            survey = clusterer.survey()
     about: dict[str, Json] = {
         "method": clusterer.method,
-        **account(failures(episodes), diagnoses, parts.judge),
+        **account(failures(episodes), diagnoses, parts.judge, parts.plugins),
         "families": dict(_families(found)),
         **({"names": dict(naming)} if naming else {}),
         "quality": dict(survey.quality),
@@ -167,7 +172,9 @@ def _contrast(
     own = {d.trajectory_id: d for d in diagnoses if d.blame == "agent"}
     failed = [e for e in episodes if e.trajectory.id in own]
     succeeded = [e for e in episodes if e.score.success and not e.uncounted]
-    signs = read_signs([*failed, *succeeded], parts.judge, parts.domain, parts.executor)
+    signs = read_signs(
+        [*failed, *succeeded], parts.judge, parts.domain, parts.executor, parts.plugins
+    )
     if signs is None:
         return list(patterns), None
     found = contrasted(
@@ -189,4 +196,6 @@ def _families(patterns: Sequence[ErrorPattern]) -> Counter[str]:
 def _counted(episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]) -> Counter[str]:
     """Conversations by task, without faults and without what is in quarantine."""
     excluded = quarantine(diagnoses)
-    return Counter(e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in excluded)
+    return Counter(
+        e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in excluded
+    )
