@@ -159,7 +159,7 @@ def harness_executors() -> Mapping[str, Factory[Executor]]:
 @hookspec
 def harness_observers() -> Mapping[str, Factory[Observer]]:
     """Offer listeners to the run's events (trackers, notifiers), by the name used in
-    ``--observer``.
+    ``--observers``.
 
     Observers are told of every event in order. One that raises ends the run as ``PluginFailed``:
     silent loss of metrics is worse.

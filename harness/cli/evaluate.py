@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import open_run, show, show_plan, working
+from harness.cli.running import show, show_plan, watching
 
 if TYPE_CHECKING:
     from harness.types import Split
@@ -18,52 +18,42 @@ def register(app: typer.Typer) -> None:
     app.command(name="eval")(evaluate)
 
 
+@options.takes(
+    *options.ROLLOUTS, "temperature", *options.START, "option", *options.SPENDING
+)  # fmt: skip
 def evaluate(
     context: typer.Context,
-    domain: options.Domain = None,
-    policy: options.Policy = None,
     split: Annotated[
         Literal["train", "validation", "test"] | None,
-        typer.Option(help="Which tasks; test if not said."),
+        typer.Option(help="Task split; default: test."),
     ] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Conversations per task.")] = None,
-    simulator: options.Simulator = None,
-    executor: options.Executor = None,
-    observer: options.Listener = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
-    seed: options.Seed = None,
-    preset: options.Preset = None,
-    config: options.ConfigFile = None,
-    option: options.Option = None,
-    cache: options.Cache = None,
-    budget_usd: options.BudgetUsd = None,
-    budget_tokens: options.BudgetTokens = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials per task.")] = None,
     out: options.Out = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this evaluation.")] = None,
+    resume: options.Resume = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Have conversations on held-out tasks and report Pass^k with intervals.
+    """Evaluate a policy on held-out tasks and report Pass^k with confidence intervals.
 
-    The policy may be the model folder of a run, such as RUN/checkpoints/rl-1/model.
+    The policy may be a model folder of a run, such as RUN/checkpoints/rl-1/model.
     """
     from harness.loop import evaluate_once, write_report
+    from harness.opening import Needs, begin_or_resume
 
     split = split or ("test" if resume is None else _begun(resume))
-    settings = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
+    config = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
+    needs = Needs(splits=[split], training=False)
     if dry_run:
-        names = [f"evaluate policy on {split}"]
-        show_plan(
-            settings,
-            lambda parts: names,
-            splits=[split],
-            training=False,
-            as_json=as_json,
-        )
+        show_plan(config, lambda parts: [f"evaluate policy on {split}"], needs, as_json=as_json)
         return
-    store = open_run(settings, out, resume, splits=[split], training=False)
-    with working(store, options.spending(context)) as parts:
+    changes = options.spending(context)
+    with (
+        watching() as observers,
+        begin_or_resume(
+            config, needs, out=out, resume=resume, changes=changes, observers=observers
+        ) as (parts, store),
+    ):
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
-
 import typer
 
 from harness.cli import options
-from harness.cli.running import open_run, show, show_plan, working
-
-Resume = Annotated[
-    Path | None, typer.Option(help="Go on with this run folder; its settings are used.")
-]
+from harness.cli.running import say, show, show_plan, watching
 
 
 def register(app: typer.Typer) -> None:
@@ -20,97 +13,66 @@ def register(app: typer.Typer) -> None:
     app.command()(sft)
 
 
+@options.takes(
+    *options.ROLLOUTS, "teacher", "demonstrations", "judge", "clusterer", "namer", "injector",
+    "sft_trainer", "trainer", "rounds", "restart", "pool", "control", *options.START, "reward",
+    "option", *options.SPENDING,
+)  # fmt: skip
 def loop(
     context: typer.Context,
-    domain: options.Domain = None,
-    policy: options.Policy = None,
-    simulator: options.Simulator = None,
-    teacher: options.Teacher = None,
-    demonstrations: options.Demonstrations = None,
-    judge: Annotated[str | None, typer.Option(help="Who reads failures.")] = None,
-    clusterer: Annotated[str | None, typer.Option(help="What groups them.")] = None,
-    namer: options.Namer = None,
-    injector: Annotated[str | None, typer.Option(help="What makes targeted tasks.")] = None,
-    sft_trainer: options.SftTrainer = None,
-    trainer: Annotated[str | None, typer.Option(help="What trains on targeted tasks.")] = None,
-    executor: options.Executor = None,
-    observer: options.Listener = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="How many rounds.")] = None,
-    restart: Annotated[
-        Literal["sft", "previous"] | None,
-        typer.Option(help="Train each round from the SFT checkpoint or the previous round's."),
-    ] = None,
-    pool: Annotated[
-        Literal["union", "recent"] | None,
-        typer.Option(help="Train on the tasks of all rounds or of the last."),
-    ] = None,
-    control: Annotated[
-        bool | None,
-        typer.Option(help="Also train an arm on untargeted tasks, with the same budget."),
-    ] = None,
-    seed: options.Seed = None,
-    preset: options.Preset = None,
-    config: options.ConfigFile = None,
-    reward: options.Reward = None,
-    option: options.Option = None,
-    cache: options.Cache = None,
-    budget_usd: options.BudgetUsd = None,
-    budget_tokens: options.BudgetTokens = None,
     out: options.Out = None,
-    resume: Resume = None,
+    resume: options.Resume = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Evaluate, explain failures, make targeted tasks, train; repeat. Ends with the report."""
-    from harness.cli.discovery import draw_rounds
+    """Run the whole loop: evaluate, diagnose failures, inject targeted tasks, train, repeat."""
     from harness.loop import run_loop, stations
+    from harness.opening import Needs, begin_or_resume
+    from harness.report.map_files import draw_rounds
 
-    settings = options.asked(context, resume=resume)
+    config = options.asked(context, resume=resume)
     if dry_run:
-        show_plan(settings, stations, as_json=as_json)
+        show_plan(config, stations, Needs(), as_json=as_json)
         return
-    store = open_run(settings, out, resume)
-    with working(store, options.spending(context)) as parts:
+    changes = options.spending(context)
+    with (
+        watching() as observers,
+        begin_or_resume(
+            config, Needs(), out=out, resume=resume, changes=changes, observers=observers
+        ) as (parts, store),
+    ):
         finished = run_loop(parts, store)
         maps = draw_rounds(store)
     show(finished, as_json=as_json)
     for path in maps:
-        typer.echo(f"Map: {path}", err=True)
+        say(f"Map: {path}")
 
 
+@options.takes(
+    *options.ROLLOUTS, "teacher", "demonstrations", "sft_trainer", *options.START, "option",
+    *options.SPENDING,
+)  # fmt: skip
 def sft(
     context: typer.Context,
-    domain: options.Domain = None,
-    policy: options.Policy = None,
-    simulator: options.Simulator = None,
-    teacher: options.Teacher = None,
-    demonstrations: options.Demonstrations = None,
-    sft_trainer: options.SftTrainer = None,
-    executor: options.Executor = None,
-    observer: options.Listener = None,
-    seed: options.Seed = None,
-    preset: options.Preset = None,
-    config: options.ConfigFile = None,
-    option: options.Option = None,
-    cache: options.Cache = None,
-    budget_usd: options.BudgetUsd = None,
-    budget_tokens: options.BudgetTokens = None,
     out: options.Out = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make the base policy and fine-tune it on demonstrations.
+    """Fine-tune the base policy on demonstrations.
 
-    `loop --resume` goes on from there.
+    Continue with `harness loop --resume`.
     """
     from harness.loop import bootstrap, imitate, write_report
+    from harness.opening import Needs, begin_run
 
-    settings = options.asked(context)
+    config = options.asked(context)
     if dry_run:
-        show_plan(settings, lambda parts: ("base", "sft"), as_json=as_json)
+        show_plan(config, lambda parts: ("base", "sft"), Needs(), as_json=as_json)
         return
-    store = open_run(settings, out, None)
-    with working(store) as parts:
+    with (
+        watching() as observers,
+        begin_run(config, Needs(), out, observers=observers) as (parts, store),
+    ):
         bootstrap(parts, store)
         imitate(parts, store)
         finished = write_report(parts, store, complete=False)

@@ -2,69 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
-    from harness.assembly.components import Components
     from harness.assembly.config import LoopConfig
-    from harness.protocols import Observer
     from harness.types import Json
 
-Domain = Annotated[str | None, typer.Option(help="The domain to work in.")]
-Policy = Annotated[
-    str | None,
-    typer.Option(help="The agent: a name, NAME:ARGUMENT, a model folder or a hub id."),
-]
-Simulator = Annotated[str | None, typer.Option(help="Who plays the user.")]
 Namer = Annotated[
     str | None,
-    typer.Option(help="The chat model that names patterns; judge: the judge's own; terms: none."),
+    typer.Option(
+        help="Chat model that names patterns; 'judge': the judge's model; 'terms': name them by "
+        "distinctive terms."
+    ),
 ]
-Teacher = Annotated[str | None, typer.Option(help="Who makes demonstrations.")]
-Demonstrations = Annotated[
-    int | None,
-    typer.Option(min=1, help="How many different ones SFT gets; without: never one twice."),
+Option = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PLUGIN.KEY=VALUE", help="Plugin option; repeatable."),
 ]
-SftTrainer = Annotated[str | None, typer.Option(help="What trains on demonstrations.")]
-Executor = Annotated[str | None, typer.Option(help="Where conversations run.")]
-Listener = Annotated[
-    list[str] | None, typer.Option(help="Who hears of the run's events; repeatable.")
-]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-Preset = Annotated[str | None, typer.Option(help="quick, default or full.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file; flags win.")]
 Reward = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=WEIGHT", help="Weight of a reward term; repeatable."),
 ]
-Option = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PLUGIN.KEY=VALUE", help="An option of a plugin; repeatable."),
-]
-Cache = Annotated[
-    Literal["off", "read", "write"] | None,
-    typer.Option(help="Answers of chat models: keep and reuse (write), only reuse, or neither."),
-]
-BudgetUsd = Annotated[
-    float | None,
-    typer.Option("--budget-usd", min=0, help="What chat models may cost over the whole run."),
-]
-BudgetTokens = Annotated[
-    int | None,
-    typer.Option("--budget-tokens", min=0, help="Tokens chat models may use over the whole run."),
-]
+
+_Text = str | None
+FLAGS: Mapping[str, object] = {
+    "domain": Annotated[_Text, typer.Option(help="Task domain.")],
+    "policy": Annotated[
+        _Text,
+        typer.Option(help="Agent policy: NAME, NAME:ARGUMENT, a model folder or a Hub id."),
+    ],
+    "simulator": Annotated[_Text, typer.Option(help="User simulator.")],
+    "teacher": Annotated[_Text, typer.Option(help="Policy that produces the demonstrations.")],
+    "demonstrations": Annotated[
+        int | None,
+        typer.Option(min=1, help="Distinct demonstrations for SFT; default: never reuse one."),
+    ],
+    "judge": Annotated[_Text, typer.Option(help="Judge that diagnoses failures.")],
+    "clusterer": Annotated[
+        _Text, typer.Option(help="Clusterer that groups failures into error patterns.")
+    ],
+    "namer": Namer,
+    "injector": Annotated[_Text, typer.Option(help="Generator of targeted tasks.")],
+    "sft_trainer": Annotated[_Text, typer.Option(help="Trainer for SFT on demonstrations.")],
+    "trainer": Annotated[_Text, typer.Option(help="Trainer for RL on targeted tasks.")],
+    "executor": Annotated[_Text, typer.Option(help="Executor that runs the rollouts.")],
+    "observers": Annotated[
+        _Text, typer.Option(metavar="NAME,...", help="Observers that receive the run's events.")
+    ],
+    "baseline_policy": Annotated[
+        _Text, typer.Option(help="Weak, honest policy to compare the others with.")
+    ],
+    "temperature": Annotated[
+        float | None, typer.Option(min=0, help="Sampling temperature of the policy.")
+    ],
+    "rounds": Annotated[int | None, typer.Option(min=1, help="Number of rounds.")],
+    "restart": Annotated[
+        Literal["sft", "previous"] | None,
+        typer.Option(help="Checkpoint each round starts from: SFT or the previous round's."),
+    ],
+    "pool": Annotated[
+        Literal["union", "recent"] | None,
+        typer.Option(help="Tasks to train on: those of all rounds or of the latest."),
+    ],
+    "control": Annotated[
+        bool | None,
+        typer.Option(help="Also train a control arm on untargeted tasks with the same budget."),
+    ],
+    "seed": Annotated[int | None, typer.Option(help="Random seed.")],
+    "preset": Annotated[_Text, typer.Option(help="Settings to start from: quick, default, full.")],
+    "config": Annotated[
+        Path | None, typer.Option("--config", help="TOML file of settings; flags override it.")
+    ],
+    "reward": Reward,
+    "option": Option,
+    "cache": Annotated[
+        Literal["off", "read", "write"] | None,
+        typer.Option(help="Response cache of chat models: write, read or off."),
+    ],
+    "budget_usd": Annotated[
+        float | None,
+        typer.Option("--budget-usd", min=0, help="Limit on the run's chat model cost, in dollars."),
+    ],
+    "budget_tokens": Annotated[
+        int | None,
+        typer.Option("--budget-tokens", min=0, help="Limit on the run's chat model tokens."),
+    ],
+}
+"""The flags by which settings are given, each under the name of its setting."""
+
+START = ("seed", "preset", "config")
+ROLLOUTS = ("domain", "policy", "simulator", "executor", "observers")
 SPENDING = ("cache", "budget_usd", "budget_tokens")
 """The settings that a resumed run takes anew."""
 
-Out = Annotated[Path | None, typer.Option(help="The run folder to make.")]
-Run = Annotated[Path, typer.Argument(help="A run folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; run and write nothing.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder to create.")]
+Resume = Annotated[Path | None, typer.Option(help="Run folder to resume, with its settings.")]
+Run = Annotated[Path, typer.Argument(help="Run folder.")]
+Round = Annotated[int, typer.Option("--round", min=1, help="Round number.")]
+Again = Annotated[bool, typer.Option("--again", help="Repeat it if it was done before.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the plan without running or writing anything.")
+]
+
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command that also has these of ``FLAGS``; ``asked`` reads them from its context."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters
+
+        @wraps(command)
+        def with_flags(**given: Any) -> None:
+            command(**{name: given[name] for name in own})
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        shared = {
+            name: inspect.Parameter(name, keyword, default=None, annotation=FLAGS[name])
+            for name in names
+        }
+        every = [*shared.values(), *(one.replace(kind=keyword) for one in own.values())]
+        vars(with_flags)["__signature__"] = inspect.Signature(every)
+        with_flags.__annotations__ = {one.name: one.annotation for one in every}
+        return with_flags
+
+    return add
 
 
 def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | None) -> LoopConfig:
@@ -78,7 +147,7 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
 
     given = {name: value for name, value in context.params.items() if value not in (None, [], ())}
     if resume is not None:
-        _refuse_settings(context, given)
+        _refuse_settings(context, given, resume)
         return parse_config(RunFolder.open(resume).config)
     settings = {f.name: given[f.name] for f in fields(LoopConfig) if f.name in given}
     return load_config(
@@ -87,7 +156,7 @@ def asked(context: typer.Context, *, resume: Path | None = None, **sizes: int | 
         flags={
             **settings,
             **sizes,
-            "observers": given.get("observer"),
+            "observers": given["observers"].split(",") if "observers" in given else None,
             "rewards": weights(given.get("reward")) or None,
             "options": option_tables(given.get("option")) or None,
         },
@@ -99,12 +168,14 @@ def spending(context: typer.Context) -> dict[str, Json]:
     return {name: context.params[name] for name in SPENDING}
 
 
-def _refuse_settings(context: typer.Context, given: Collection[str]) -> None:
+def _refuse_settings(context: typer.Context, given: Collection[str], resume: Path) -> None:
+    if context.params.get("out") not in (None, resume):
+        raise typer.BadParameter("give --out or --resume, not both")
     stay = {*SPENDING, "out", "resume", "split", "dry_run", "as_json"}
     for flag in context.command.params:
         if flag.name in given and flag.name not in stay:
             raise typer.BadParameter(
-                "a resumed run keeps its settings; give no others", param_hint=flag.opts[0]
+                "a resumed run keeps its settings; omit this flag", param_hint=flag.opts[0]
             )
 
 
@@ -113,16 +184,15 @@ def weights(given: Sequence[str] | None) -> dict[str, float]:
     return {name: float(value) for name, value in _pairs(given, "--reward", number=True)}
 
 
-def refuse_unused(tables: Iterable[str], used: Sequence[str]) -> None:
-    """Raise ``ConfigError`` for an option of a plugin that is not among those used."""
-    from harness.assembly.config import nearest
-    from harness.errors import ConfigError
-
-    for name in sorted(set(tables) - set(used)):
-        raise ConfigError(
-            f"--option {name}.… is not used here",
-            hint=nearest(name, used) or f"Options are read of: {', '.join(used)}.",
-        )
+def grid(given: Sequence[str] | None) -> dict[str, list[float]]:
+    """The weights of ``--grid``, by term."""
+    axes = {}
+    for name, values in _pairs(given, "--grid", shape="NAME=W,W,..."):
+        parts = values.split(",")
+        if not all(map(_is_number, parts)):
+            raise typer.BadParameter(f"{name}={values!r} is not NAME=W,W,...", param_hint="--grid")
+        axes[name] = [float(part) for part in parts]
+    return axes
 
 
 def option_tables(options: Sequence[str] | None, plugin: str = "") -> dict[str, dict[str, Json]]:
@@ -137,23 +207,15 @@ def option_tables(options: Sequence[str] | None, plugin: str = "") -> dict[str, 
     return tables
 
 
-def make_parts(config: LoopConfig, observers: tuple[Observer, ...] = ()) -> Components:
-    """The plugin products of a configuration, every name checked."""
-    from harness.assembly.components import Components
-    from harness.llm.roles import open_registry
-
-    return Components(config, open_registry(), observers)
-
-
 def _pairs(
-    given: Sequence[str] | None, flag: str, *, number: bool = False
+    given: Sequence[str] | None, flag: str, *, number: bool = False, shape: str = ""
 ) -> list[tuple[str, str]]:
     pairs = []
     for item in given or ():
         name, equals, value = item.partition("=")
         if not equals or not name or (number and not _is_number(value)):
-            shape = "NAME=NUMBER" if number else "PLUGIN.KEY=VALUE"
-            raise typer.BadParameter(f"{item!r} is not {shape}", param_hint=flag)
+            wanted = shape or ("NAME=NUMBER" if number else "PLUGIN.KEY=VALUE")
+            raise typer.BadParameter(f"{item!r} is not {wanted}", param_hint=flag)
         pairs.append((name, value))
     return pairs
 

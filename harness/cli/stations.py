@@ -1,4 +1,4 @@
-"""`harness inject`, `train`: the stations of a round, one by one, on a run folder."""
+"""`harness inject`, `train`: single stations of a round on a run folder."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.running import emit, show, working
-
-Round = Annotated[int, typer.Option("--round", min=1, help="Which round.")]
-Again = Annotated[bool, typer.Option("--again", help="Do it anew if it was done before.")]
+from harness.cli.running import emit, show, watching
 
 
 def register(app: typer.Typer) -> None:
@@ -20,29 +17,31 @@ def register(app: typer.Typer) -> None:
 
 def inject(
     run: options.Run,
-    number: Round = 1,
+    number: options.Round = 1,
     pattern: Annotated[
-        str, typer.Option(metavar="ID", help="For this pattern alone; its id may be cut short.")
+        str,
+        typer.Option(metavar="ID", help="Error pattern to target; its id may be abbreviated."),
     ] = "",
     count: Annotated[
-        int | None, typer.Option(min=1, help="How many tasks to make; else as configured.")
+        int | None, typer.Option(min=1, help="Number of tasks; default: as configured.")
     ] = None,
     off: Annotated[
         list[str] | None,
-        typer.Option(metavar="GATE", help="Leave a gate out this time; repeatable."),
+        typer.Option(metavar="GATE", help="Admission gate to turn off; repeatable."),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Make more next to those that are there.")
+        bool, typer.Option("--again", help="Generate more tasks, in addition to existing ones.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make targeted tasks for a round's error patterns; `harness tasks` shows them."""
+    """Generate targeted tasks for a round's error patterns; `harness tasks` shows them."""
     from harness import loop
+    from harness.opening import open_run
     from harness.report import pool_table
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
-    with working(store) as parts:
+    with watching() as observers, open_run(store, observers=observers) as parts:
         if again or pattern:
             store.reopen(f"inject {number}")
         loop.inject(parts, store, number, pattern=pattern, count=count, off=off or ())
@@ -52,18 +51,21 @@ def inject(
 
 def train(
     run: options.Run,
-    number: Round = 1,
-    control: Annotated[bool, typer.Option(help="Train the untargeted arm instead.")] = False,
-    again: Again = False,
+    number: options.Round = 1,
+    control: Annotated[
+        bool, typer.Option("--control", help="Train the control arm on untargeted tasks instead.")
+    ] = False,
+    again: options.Again = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train on the pool by reinforcement learning."""
+    """Train on the task pool with RL."""
     from harness import loop
+    from harness.opening import open_run
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
     arm = f"control-{number}" if control else f"rl-{number}"
-    with working(store) as parts:
+    with watching() as observers, open_run(store, observers=observers) as parts:
         if again:
             store.reopen(f"train {arm}")
         (loop.train_control if control else loop.train)(parts, store, number)

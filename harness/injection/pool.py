@@ -68,6 +68,20 @@ def veto(store: RunFolder, ids: Iterable[str], *, keep_out: bool, reason: str = 
         store.append(VETOES, {"task_id": task_id, "vetoed": keep_out, "reason": reason})
 
 
+def change_vetoes(
+    store: RunFolder, *, vetoes: Iterable[str], allowed: Iterable[str], reason: str = ""
+) -> list[str]:
+    """The arms that were trained already, on vetoed tasks perhaps; the folder is locked meanwhile.
+
+    ``vetoes`` are ids of tasks to keep out of training, ``allowed`` of those to let in again.
+    """
+    with store.lock():
+        veto(store, vetoes, keep_out=True, reason=reason)
+        veto(store, allowed, keep_out=False)
+    checkpoints = (store.folder / "checkpoints").glob("rl-*/checkpoint.json")
+    return sorted(path.parent.name for path in checkpoints)
+
+
 def rounds_of(store: RunFolder) -> list[int]:
     """The rounds that have tasks, in order."""
     paths = (store.folder / "rounds").glob("*/tasks.jsonl")

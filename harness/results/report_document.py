@@ -55,6 +55,12 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
     }
 
 
+def current_report(store: RunFolder) -> Report:
+    """The report as the run stands, complete if the run was."""
+    complete = store.has("report.json") and bool(store.read_json("report.json")["complete"])
+    return summarise(store, complete=complete)
+
+
 _SETTINGS = (
     "domain",
     "seed",

@@ -1,19 +1,31 @@
-"""Turn a run into a study of its reward: arms that train on the run's own tasks from its own SFT
-checkpoint, each with another reward.
+"""Turn a run into an ablation of its reward: from its rollouts, or as a study of arms that train
+on its own tasks from its own SFT checkpoint, each with another reward.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import RunError
+from harness.assembly.config import nearest, parse_config
+from harness.errors import ConfigError, RunError
 from harness.run_folder import RunFolder
 from harness.study.arms import branch
 from harness.study.folder import StudyFolder
 from harness.study.result_rows import shared_row
 from harness.study.spec import SHARED, Arm, Comparison, Study, Turn, parse_study
+from harness.training.reward_ablation import (
+    Ablation,
+    Rule,
+    Variant,
+    ablate,
+    alone,
+    dropped,
+    grid,
+    stored_groups,
+)
 from harness.types import Json
 
 WHOLE = "whole"
@@ -23,6 +35,62 @@ KEPT_FILES = ("vetoes.jsonl", "data_version.json")
 KEPT_FOLDERS = ("tasks", "checkpoints/base", "checkpoints/sft", "evals/sft-validation", "rounds/1")
 KEPT_STATIONS = ("base", "sft", "evaluate sft on validation", "discover 1", "inject 1")
 """What of a run all arms begin from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rewards are compared with the run's: ``without`` one of these terms, ``only`` one of
+    them, weights on a ``grid``. If none is named: without each, and each alone.
+
+    ``weights`` replace those of the run.
+    """
+
+    without: Sequence[str] = ()
+    only: Sequence[str] = ()
+    grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+def ablate_rollouts(store: RunFolder, wanted: Wanted, rule: Rule, source: str = "") -> Ablation:
+    """What other rewards would have taught from the run's rollouts.
+
+    source: an arm or an evaluation; "": all rollouts of RL. Raises ``ConfigError`` for a term that
+    these rollouts have no values of.
+    """
+    groups = stored_groups(store, source)
+    weights = _weights(store, wanted.weights, groups.names)
+    _refuse_unknown([*wanted.without, *wanted.only], list(weights))
+    _refuse_unknown(wanted.grid, groups.names)
+    variants: list[Variant] = []
+    if wanted.grid:
+        variants += grid(weights, wanted.grid)
+    if wanted.without or not (wanted.only or wanted.grid):
+        variants += dropped(weights, wanted.without or list(weights))
+    if wanted.only or not (wanted.without or wanted.grid):
+        variants += alone(weights, wanted.only or list(weights))
+    return ablate(groups, weights, variants, rule)
+
+
+def begin_ablation(store: RunFolder, wanted: Wanted, seeds: int, folder: Path) -> StudyFolder:
+    """A study that trains the arms: the terms that are named, or without each and success alone.
+
+    Its folder is new or to be gone on with. Raises ``ConfigError`` for a term that the run's reward
+    does not have.
+    """
+    weights = {name: weight for name, weight in _configured(store).items() if weight}
+    _refuse_unknown([*wanted.without, *wanted.only], list(weights))
+    everything = not wanted.without and not wanted.only
+    study = reward_study(
+        store,
+        weights,
+        seeds=seeds,
+        without=list(weights) if everything else wanted.without,
+        only=["task_success"] if everything else wanted.only,
+    )
+    begun = StudyFolder.begin(folder, study)
+    for seed in study.seeds:
+        hand_on(store, begun, seed)
+    return begun
 
 
 def reward_study(
@@ -76,6 +144,29 @@ def hand_on(store: RunFolder, folder: StudyFolder, seed: int) -> None:
     shared = RunFolder.open(target)
     row: dict[str, Json] = dict(shared_row(shared))
     folder.finish(turn, row)
+
+
+def _weights(
+    store: RunFolder, changed: Mapping[str, float], names: Sequence[str]
+) -> dict[str, float]:
+    """Of each term that the rollouts have values of, those of the run unless others are given."""
+    known = _configured(store)
+    _refuse_unknown(changed, names)
+    found = {name: known.get(name, 0.0) for name in names}
+    return {name: weight for name, weight in {**found, **changed}.items() if weight}
+
+
+def _configured(store: RunFolder) -> dict[str, float]:
+    return dict(parse_config(store.config).rewards)
+
+
+def _refuse_unknown(given: Iterable[str], names: Sequence[str]) -> None:
+    for name in given:
+        if name not in names:
+            raise ConfigError(
+                f"the reward has no term {name!r} here",
+                hint=nearest(name, names) or f"Its terms: {', '.join(names) or 'none'}.",
+            )
 
 
 def _copy_begun(origin: Path, scratch: Path) -> None:

@@ -12,10 +12,11 @@ from harness import loop
 from harness.assembly.components import Components
 from harness.assembly.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
-from harness.injection.station import forget_tasks, subject
+from harness.injection.station import forget_tasks
 from harness.run_folder import CONFIG, LOCK, RunFolder
 from harness.study.cpu_meter import JOURNAL
 from harness.study.spec import Arm
+from harness.types.names import ArmName
 
 OWN = (CONFIG, LOCK, JOURNAL, "timings.jsonl", "calls.json", "report.json")
 """What of a run folder is not handed on to a run that goes on from it."""
@@ -94,15 +95,12 @@ def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
         return "control-1"
     for number in range(1, parts.config.rounds + 1):
         try:
-            loop.evaluate_arm(parts, store, subject(number), "validation")
-            loop.discover(parts, store, number)
-            loop.inject(parts, store, number)
-            loop.train(parts, store, number)
+            loop.learn_round(parts, store, number)
         except NothingToLearn as done:
             if number == 1:
                 raise
             parts.notify("warning", message=f"round {number} ended early: {done}")
-            return subject(number)
+            return ArmName.studied(number)
     return f"rl-{parts.config.rounds}"
 
 

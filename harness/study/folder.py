@@ -134,6 +134,11 @@ class StudyFolder:
         return path
 
 
+def results_file(source: Path) -> Path:
+    """The results of a study folder, written anew; any other path as it is."""
+    return StudyFolder.open(source).results() if (source / PLAN).is_file() else source
+
+
 def _row(turn: Turn) -> str:
     return f"rows/{turn.seed}/{turn.arm}.json"
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.report.figures import UNKNOWN, bounds, clean, percent
 from harness.report.layout import FirstThatFits, heading, plain_table
 from harness.report.study.page import judged, reason
+from harness.report.study.tables import behaviour_table, difference_table, main_table
 from harness.results.history import interval_row
 from harness.study.analysis import KS, Estimate, difference, pass_estimate
 from harness.study.results_file import Results
@@ -31,6 +32,12 @@ def summary_table(results: Results) -> RenderableType:
     head = heading(clean(results.study.title, 80))
     arms = FirstThatFits([_arms(results, ks) for ks in (KS, (KS[0], KS[-1]))])
     return Group(*head, arms, *heading("What was expected"), verdicts)
+
+
+def ablation_text(results: Results) -> str:
+    """The tables of an ablation as Markdown: Pass^k by arm, differences, behaviour."""
+    tables = [main_table(results), difference_table(results), behaviour_table(results)]
+    return "\n\n".join(table for table in tables if table)
 
 
 def _arms(results: Results, ks: Sequence[int]) -> Table:

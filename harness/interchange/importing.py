@@ -1,0 +1,78 @@
+"""Turn a recording into a run folder, graded again where it replays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.assembly.registry import Registry
+from harness.errors import HarnessError
+from harness.interchange.files import read_source
+from harness.interchange.rescore import Regraded, regrade_all, tally
+from harness.interchange.runs import Options, Source, imported_config, keep, open_domain
+from harness.opening import cut_short, new_folder, problems
+from harness.results.report_document import summarise
+from harness.run_folder import RunFolder
+from harness.types import Json
+
+Warn = Callable[[str], None]
+
+
+def import_file(
+    registry: Registry,
+    file: Path,
+    *,
+    out: Path | None = None,
+    options: Options | None = None,
+    format: str = "",
+    warn: Warn,
+) -> tuple[RunFolder, dict[str, Json]]:
+    """A new run folder (default: in runs/) with a recording's conversations as its evaluation, and
+    what it holds.
+
+    Where a conversation does not replay its recorded grade stands, and ``warn`` is told.
+    """
+    options = options or {}
+    source = read_source(registry, file, format=format, options=options)
+    kept = {name: table for name, table in options.items() if name != source.format}
+    config = imported_config(source, kept)
+    graded, data_version = _graded(registry, source, kept, warn)
+    store = RunFolder.create(out or new_folder(config.domain), config.plain())
+    name = keep(store, source, graded, data_version=data_version)
+    store.write_json("report.json", summarise(store, complete=True))
+    counts = {**tally(graded), "tasks": len(source.recording.tasks)}
+    about: dict[str, Json] = {
+        "run": str(store.folder), "evaluation": name, "data_version": data_version
+    }  # fmt: skip
+    return store, {**about, **counts}
+
+
+def _graded(
+    registry: Registry, source: Source, options: Options, warn: Warn
+) -> tuple[list[Regraded], str]:
+    """Each episode graded again, and the domain's data_version."""
+    recording = source.recording
+    try:
+        domain = open_domain(registry, recording.domain, options)
+    except HarnessError as error:
+        warn(f"not graded again, the recorded grades stand: {error} {error.hint}")
+        unseen = [
+            Regraded(episode=episode, replayed=False, problem=str(error))
+            for episode in recording.episodes
+        ]
+        return unseen, ""
+    plugin = registry.plugin_of("domain", recording.domain)
+    _tell(problems(domain, recording.tasks, plugin=plugin), warn)
+    graded = regrade_all(recording, domain, plugin=plugin)
+    lost = [
+        f"conversation {index} ({one.episode.trajectory.id}): {one.problem}"
+        for index, one in enumerate(graded)
+        if not one.replayed
+    ]
+    _tell(cut_short(lost, "more do not replay; their recorded grades stand"), warn)
+    return graded, domain.data_version
+
+
+def _tell(lines: Sequence[str], warn: Warn) -> None:
+    for line in lines:
+        warn(line)

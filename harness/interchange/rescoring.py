@@ -1,0 +1,85 @@
+"""Grade a source's conversations again, without any model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.assembly.config import nearest
+from harness.assembly.registry import Registry
+from harness.errors import ConfigError, FormatError
+from harness.interchange.files import RUN, read_source
+from harness.interchange.rescore import Regraded, regrade_all, row, tally
+from harness.interchange.runs import Options, open_domain
+from harness.opening import problems
+from harness.types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A source's conversations graded again; ``originals`` are the file's records by trajectory
+    id.
+    """
+
+    source: Path
+    graded: Sequence[Regraded]
+    originals: Mapping[str, Mapping[str, Json]]
+    data_version: str
+
+    def rows(self) -> Iterator[dict[str, Json]]:
+        """A row of JSON values per conversation."""
+        for one in self.graded:
+            original = self.originals.get(one.episode.trajectory.id)
+            yield row(one, data_version=self.data_version, original=original)
+
+    def counts(self) -> dict[str, Json]:
+        return tally(self.graded)
+
+    def refuse_if_none_graded(self) -> None:
+        """Raise ``FormatError`` unless at least one conversation was graded."""
+        if not any(one.gradeable for one in self.graded):
+            raise FormatError(
+                f"none of the {len(self.graded)} conversations in {self.source} could be graded: "
+                f"{self.graded[0].problem}",
+                hint="Check that the domain and its data are those of the recording (--domain).",
+            )
+
+
+def rescore(
+    registry: Registry,
+    source: Path,
+    *,
+    domain: str = "",
+    format: str = "",
+    evaluation: str = "",
+    options: Options | None = None,
+    warn: Callable[[str], None],
+) -> Rescored:
+    """The conversations of a file or run folder graded again, in another ``domain`` if one is
+    given. ``warn`` is told of tasks that the domain cannot carry out or judge.
+    """
+    options = options or {}
+    found = read_source(registry, source, format=format, evaluation=evaluation, options=options)
+    recording = found.recording
+    name = domain or recording.domain
+    refuse_unused(options, [name] if found.format == RUN else [name, found.format])
+    world = open_domain(registry, name, {**found.options, **options})
+    plugin = registry.plugin_of("domain", name)
+    for problem in problems(world, recording.tasks, plugin=plugin):
+        warn(problem)
+    return Rescored(
+        source=source,
+        graded=regrade_all(recording, world, plugin=plugin),
+        originals=recording.originals,
+        data_version=world.data_version,
+    )
+
+
+def refuse_unused(tables: Options, used: Sequence[str]) -> None:
+    """Raise ``ConfigError`` for an option of a plugin that is not among those used."""
+    for name in sorted(set(tables) - set(used)):
+        raise ConfigError(
+            f"--option {name}.… is not used here",
+            hint=nearest(name, used) or f"Options of {' and '.join(used)} are used.",
+        )

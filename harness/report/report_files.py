@@ -1,0 +1,25 @@
+"""Write a run's report as a picture and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.report.html import to_html
+from harness.report.svg import to_svg
+from harness.results.history import failure_maps
+from harness.run_folder import RunFolder, disk_errors
+from harness.types import Json
+
+
+def write_report_files(
+    store: RunFolder, report: Mapping[str, Json], *, svg: Path | None, html: Path | None
+) -> None:
+    """Write the terminal's picture and the single-file page, each if it has a path."""
+    if svg is not None:
+        with disk_errors(svg):
+            svg.write_text(to_svg(report), encoding="utf-8")
+    if html is not None:
+        page = to_html(report, maps=failure_maps(store))
+        with disk_errors(html):
+            html.write_text(page, encoding="utf-8")

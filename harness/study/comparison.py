@@ -1,0 +1,133 @@
+"""Turn several runs or recordings into one comparison of their failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import loop
+from harness.assembly.components import Components
+from harness.assembly.registry import Registry
+from harness.discovery.compare import Comparison, Side, compare_sides
+from harness.errors import ConfigError, RunError
+from harness.evaluation.station import read_evaluation
+from harness.interchange.importing import import_file
+from harness.interchange.runs import Options
+from harness.llm.roles import open_registry
+from harness.opening import open_run, warn_by
+from harness.protocols import Observer
+from harness.run_folder import CONFIG, RunFolder
+from harness.types import Diagnosis, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is read of a source: the evaluation (default: the round's, or the only one), ``again``
+    even if that was done, with another ``namer`` of patterns, with ``options`` for a file's format
+    and domain.
+    """
+
+    evaluation: str = ""
+    again: bool = False
+    namer: str | None = None
+    options: Options = field(default_factory=dict)
+
+
+def discover_source(
+    source: Path,
+    number: int,
+    reading: Reading,
+    *,
+    out: Path | None = None,
+    observers: tuple[Observer, ...] = (),
+) -> tuple[RunFolder, Mapping[str, Json]]:
+    """The run, and its report after discovery in round ``number``. A file becomes a run first, in
+    the folder ``out``.
+    """
+    registry = open_registry()
+    store = _as_run(registry, source, out, reading.options, observers)
+    changes: dict[str, Json] = {"namer": reading.namer}
+    with open_run(store, changes, observers=observers, registry=registry) as parts:
+        again = reading.again or reading.namer is not None
+        return store, _discovered(parts, store, number, reading.evaluation, again)
+
+
+def compare_sources(
+    sources: Sequence[Path],
+    reading: Reading,
+    folder: Path,
+    *,
+    observers: tuple[Observer, ...] = (),
+) -> Comparison:
+    """The failures of several sources clustered together, each source compared with the first.
+
+    Files become runs in ``folder``. Raises ``RunError`` if the sources are of different domains.
+    """
+    registry = open_registry()
+    stores = [
+        _as_run(registry, source, folder / f"side-{number}", reading.options, observers)
+        for number, source in enumerate(sources)
+    ]
+    domains = sorted({str(store.config.get("domain")) for store in stores})
+    if len(domains) > 1:
+        raise RunError(
+            f"the sources are of different domains: {', '.join(domains)}",
+            hint="Compare policies on the same domain.",
+        )
+    sides = []
+    for name, store in zip(_names(sources), stores, strict=True):
+        with open_run(store, observers=observers, registry=registry) as parts:
+            sides.append(_side(name, parts, store, reading))
+    changes: dict[str, Json] = {"namer": reading.namer}
+    with open_run(stores[0], changes, observers=observers, registry=registry) as parts:
+        return compare_sides(parts, sides)
+
+
+def _as_run(
+    registry: Registry,
+    source: Path,
+    out: Path | None,
+    options: Options,
+    observers: tuple[Observer, ...],
+) -> RunFolder:
+    """The run folder, or one that is made of a file."""
+    is_empty = source.is_dir() and not any(source.iterdir())
+    if not (source / CONFIG).is_file() and source.exists() and not is_empty:
+        return import_file(registry, source, out=out, options=options, warn=warn_by(observers))[0]
+    if options:
+        raise ConfigError(
+            f"{source} is a run folder, which takes no --option",
+            hint="Remove --option: it is for reading a recording.",
+        )
+    return RunFolder.open(source)
+
+
+def _discovered(
+    parts: Components, store: RunFolder, number: int, evaluation: str, again: bool
+) -> Mapping[str, Json]:
+    if again:
+        store.reopen(f"discover {number}")
+    loop.discover(parts, store, number, evaluation or loop.studied(store, number))
+    return loop.write_report(parts, store, complete=False)
+
+
+def _side(name: str, parts: Components, store: RunFolder, reading: Reading) -> Side:
+    """A source's conversations and diagnoses; they are made if the run has none of them yet."""
+    if reading.again or not store.is_done("discover 1"):
+        _discovered(parts, store, 1, reading.evaluation, reading.again)
+    read = store.read_json("rounds/1/discovery.json")["evaluation"]
+    if reading.evaluation and read != reading.evaluation:
+        raise RunError(
+            f"{store.folder} has patterns of {read}, not of {reading.evaluation}",
+            hint="Repeat discovery with --again.",
+        )
+    episodes = read_evaluation(parts, store, read or loop.studied(store, 1))
+    diagnoses = store.read_values("rounds/1/diagnoses.jsonl", Diagnosis)
+    return Side(name=name, episodes=episodes, diagnoses=diagnoses)
+
+
+def _names(sources: Sequence[Path]) -> list[str]:
+    """The last part of each path; whole paths where that would not tell them apart."""
+    short = [source.resolve().name for source in sources]
+    return short if len(set(short)) == len(short) else [str(source) for source in sources]

@@ -1,0 +1,89 @@
+"""Run the turns of a study: each arm of each seed, in this process or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from harness.assembly.registry import Registry
+from harness.errors import NothingToLearn
+from harness.llm.roles import open_registry
+from harness.opening import Needs, checked, open_run
+from harness.protocols import Observer
+from harness.study import schedule
+from harness.study.arms import prepare, run_arm
+from harness.study.cpu_meter import Meter
+from harness.study.folder import StudyFolder
+from harness.study.result_rows import arm_row, shared_row
+from harness.study.spec import SHARED, Turn
+from harness.study.turn_process import TurnProcess, share_of_cores
+
+Watch = Callable[[], AbstractContextManager[tuple[Observer, ...]]]
+"""Opens the observers of one turn."""
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def unwatched() -> Iterator[tuple[Observer, ...]]:
+    """No observers but those that are configured."""
+    yield ()
+
+
+def run_study(
+    folder: StudyFolder,
+    turns: Sequence[Turn],
+    *,
+    minutes: float | None = None,
+    jobs: int = 1,
+    watch: Watch = unwatched,
+    say: Say = lambda line: None,
+) -> None:
+    """Run those of the turns that are not done, as far as there is time, and write the results.
+
+    ``minutes``: start no turn that is not expected to end by then. ``jobs``: turns at once, each in
+    a process of its own if several. ``say`` is told which turns start and end.
+    """
+    registry = open_registry()
+    for name in folder.study.arms:
+        checked(folder.study.config(name, folder.study.seeds[0]), Needs(), registry=registry)
+    clock = schedule.Clock(minutes)
+
+    def work(turn: Turn) -> None:
+        say(f"— {turn}")
+        run_turn(folder, turn, watch=watch, registry=registry)
+
+    def start(turn: Turn, place: int, of: int) -> TurnProcess:
+        return TurnProcess(folder, turn, share_of_cores(place, of), say)
+
+    try:
+        if jobs == 1:
+            schedule.run_one_by_one(folder, turns, clock, work)
+        else:
+            schedule.run_side_by_side(folder, turns, clock, start, jobs)
+    finally:
+        folder.results()
+
+
+def run_turn(
+    folder: StudyFolder, turn: Turn, *, watch: Watch = unwatched, registry: Registry | None = None
+) -> None:
+    """Run one arm of one seed in this process, and keep its row of results."""
+    store = folder.open_run(turn)
+    meter = Meter(store)
+    with (
+        watch() as observers,
+        open_run(store, observers=(*observers, meter), registry=registry) as parts,
+    ):
+        try:
+            if turn.arm == SHARED:
+                prepare(parts, store)
+                row = shared_row(store)
+            else:
+                study = folder.study
+                checkpoint = run_arm(parts, store, study.arms[turn.arm], study.curve_trials)
+                row = arm_row(parts, store, checkpoint)
+        except NothingToLearn as nothing:
+            parts.notify("warning", message=str(nothing))
+            row = {"void": str(nothing), "seconds": dict(store.seconds())}
+    folder.finish(turn, row)
