@@ -1,0 +1,94 @@
+"""A run's products know whose they are, so that an error can name the plugin."""
+
+from typing import Any
+
+import pytest
+
+from harness import hookspecs
+from harness.assembly import registry
+from harness.assembly.components import Components
+from harness.assembly.config import LoopConfig
+from harness.assembly.entry_points import Plugins, discover
+from harness.assembly.registry import KINDS, Registry
+from harness.errors import PluginFailed
+from harness.evaluation.station import held_out_tasks
+from harness.protocols import Event, PluginNames
+from harness.types import Split
+
+
+class Product:
+    """Stands for a product of any kind: it raises at whatever the core asks of it here."""
+
+    def notify(self, event: Event) -> None:
+        raise OSError("no tracker")
+
+    def tasks(self, split: Split) -> None:
+        raise TimeoutError("no database")
+
+    def set_temperature(self, temperature: float) -> None:
+        raise ValueError("too hot")
+
+    id = "product"
+    act = forget = notify
+
+
+CONFIG = LoopConfig(
+    domain="it", policy="it", simulator="it", teacher="it", judge="it", clusterer="it",
+    injector="it", sft_trainer="it", trainer="it", executor="it", observers=("it",),
+    rewards={"it": 1.0}, namer="terms",
+)  # fmt: skip
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Components:
+    """A run in which each kind of product is of a plugin called after it."""
+    found = discover([])
+    for kind, hook in KINDS.items():
+        offer: Any = hookspecs.hookimpl(lambda: {"it": lambda settings: Product()})
+        plugin = type("Plugin", (), {hook: staticmethod(offer)})
+        found.manager.register(plugin(), name=f"d:{kind}")
+    both = Plugins(manager=found.manager, rows=())
+    monkeypatch.setattr(registry, "discover", lambda: both)
+    offers = Registry()
+    monkeypatch.setattr(Components, "calls", None)
+    return Components(CONFIG, offers)
+
+
+def test_each_product_is_named_after_the_plugin_that_offers_it(parts: Components) -> None:
+    assert parts.plugins == PluginNames(
+        domain="d:domain",
+        policy="d:policy",
+        user="d:user simulator",
+        judge="d:judge",
+        clusterer="d:clusterer",
+        injector="d:task injector",
+        executor="d:executor",
+    )
+    assert parts.setting.plugins == parts.plugins
+    assert [term.plugin for term in parts.terms] == ["d:reward term"]
+
+
+def test_a_probe_that_plays_the_agent_goes_by_its_own_plugin(parts: Components) -> None:
+    assert parts.setting_with("probe", "it").plugins.policy == "d:probe"
+    assert parts.setting_with("probe", "it").plugins.domain == "d:domain"
+
+
+def test_an_observer_that_raises_ends_the_run_and_is_named(parts: Components) -> None:
+    with pytest.raises(PluginFailed, match="plugin d:observer failed in its hearing of 'started'"):
+        parts.notify("started")
+
+
+def test_an_observer_of_the_programs_own_is_no_plugin(parts: Components) -> None:
+    own = Components(parts.changed(observers=()).config, parts.registry, (Product(),))
+    with pytest.raises(OSError, match="no tracker"):
+        own.notify("started")
+
+
+def test_a_policy_that_takes_no_temperature_is_named(parts: Components) -> None:
+    with pytest.raises(PluginFailed, match="plugin d:policy failed in its temperature: Value"):
+        parts.policy()
+
+
+def test_a_domain_that_has_no_tasks_to_give_is_named(parts: Components) -> None:
+    with pytest.raises(PluginFailed, match="plugin d:domain failed in its test tasks: Timeout"):
+        held_out_tasks(parts, "test", 1)
