@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import Any
 
 import pytest
@@ -19,12 +20,24 @@ def event(name: str, **data: Any) -> Event:
     return Event(name=name, data=data)
 
 
+class File(io.StringIO):
+    """Text, and how much of it was written by the thread that made the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own_thread, self.own_writes = threading.get_ident(), 0
+
+    def write(self, text: str) -> int:
+        self.own_writes += threading.get_ident() == self.own_thread
+        return super().write(text)
+
+
 class Watched:
     """Live progress on a file, and a clock that the test sets."""
 
     def __init__(self, *, terminal: bool = False) -> None:
         self.seconds = 0.0
-        self.file = io.StringIO()
+        self.file = File()
         console = Console(
             file=self.file,
             force_terminal=terminal,
@@ -140,15 +153,20 @@ def test_a_warning_is_shown_once_and_without_control_characters() -> None:
     assert watched.lines == ["warning: torn line [/x]"]
 
 
-def test_events_out_of_order_or_without_data_do_no_harm() -> None:
-    for terminal in (False, True):
-        watched = Watched(terminal=terminal)
-        with watched.live:
-            for name in ("run_finished", "train_step", "rollout_finished", "station_finished"):
-                watched.tell(name)
-            watched.tell("station_finished", station="never started", seconds="x")
-            watched.tell("run_started", stations=None)
-            watched.tell("made up")
+@pytest.mark.parametrize(
+    ("terminal", "shown"), [(False, "1/1 work · done in 4.0 s · fine"), (True, "✓ work         4.0 s")]
+)
+def test_events_out_of_order_or_without_data_do_no_harm(terminal: bool, shown: str) -> None:
+    watched = Watched(terminal=terminal)
+    with watched.live:
+        for name in ("run_finished", "train_step", "rollout_finished", "station_finished"):
+            watched.tell(name)
+        watched.tell("station_finished", station="never started", seconds="x")
+        watched.tell("run_started", stations=None)
+        watched.tell("made up")
+        watched.tell("station_started", station="work")
+        watched.tell("station_finished", station="work", seconds=4.0, note="fine")
+    assert shown in watched.lines[-1 - terminal]
 
 
 def test_on_a_terminal_the_last_picture_stays_and_the_cursor_comes_back() -> None:
@@ -184,9 +202,12 @@ def test_ctrl_c_marks_the_station_at_work_as_stopped_and_restores_the_terminal()
 def test_events_cost_no_redraw_on_a_terminal() -> None:
     watched = Watched(terminal=True)
     with watched.live:
+        before = watched.file.own_writes
         started(watched)
         rollouts(watched, 10_000, 0.02)
-    assert watched.file.getvalue().count("retail · runs/r") < 50
+        assert watched.file.own_writes == before
+    text = watched.file.getvalue()
+    assert "10.0k/10.0k rollouts" in text[text.rindex("retail · runs/r") :]
 
 
 def test_many_stations_fit_the_screen_around_the_one_at_work() -> None:
@@ -207,9 +228,7 @@ def test_many_stations_fit_the_screen_around_the_one_at_work() -> None:
 
 def test_progress_inside_a_part_is_that_of_the_station_at_work() -> None:
     seen = Progress(began=0.0)
-    begun = {"station": "discover 1", "unit": "", "total": 0}
-    seen.take(Event(name="station_started", data=begun), 0.0)
-    about = {"part": "clusterer", "done": 300, "total": 1200}
-    station = seen.take(Event(name="part_progress", data=about), 3.0)
+    seen.take(event("station_started", station="discover 1", unit="", total=0), 0.0)
+    station = seen.take(event("part_progress", part="clusterer", done=300, total=1200), 3.0)
     assert station is not None
     assert "300/1,200 texts" in station.status(3.0)

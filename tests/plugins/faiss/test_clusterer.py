@@ -227,7 +227,6 @@ def test_work_grows_no_faster_than_the_number_of_failures() -> None:
         found = patterns(many)
     finally:
         sys.setprofile(None)
-    print("CALLS", calls)
     assert 0 < calls < MOST_CALLS * len(many)
     assert sorted(p.share for p in found) == [0.2] * 5
 
