@@ -154,7 +154,8 @@ def test_a_warning_is_shown_once_and_without_control_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("terminal", "shown"), [(False, "1/1 work · done in 4.0 s · fine"), (True, "✓ work         4.0 s")]
+    ("terminal", "shown"),
+    [(False, "1/1 work · done in 4.0 s · fine"), (True, "✓ work         4.0 s")],
 )
 def test_events_out_of_order_or_without_data_do_no_harm(terminal: bool, shown: str) -> None:
     watched = Watched(terminal=terminal)

@@ -1,6 +1,5 @@
 import random
 import sys
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
