@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,23 +16,17 @@ from pydantic import TypeAdapter
 
 from harness.errors import ConfigError
 from harness.protocols.chat_model import ChatReply, ChatRequest
+from harness.runtime.cache_folder import FOLDER_VARIABLE, cache_folder
 from harness.types.messages import Message, Tool
 
 Mode = Literal["read", "write"]
 
-FOLDER_VARIABLE = "HARNESS_CACHE_DIR"
 _REPLY = TypeAdapter(ChatReply)
 
 
 def default_file() -> Path:
-    """Where answers are kept if nobody says otherwise: in the user's cache folder, so that a new
-    run finds what an earlier one was answered.
-    """
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(chosen) / "chat.sqlite"
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "errata-harness" / "chat.sqlite"
+    """Where answers are kept if nobody says otherwise."""
+    return cache_folder() / "chat.sqlite"
 
 
 class Cache:

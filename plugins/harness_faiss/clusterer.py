@@ -14,8 +14,8 @@ from annotated_types import Ge, Lt
 
 from harness.assembly.config import PositiveInt, read_options
 from harness.errors import NothingToLearn
-from harness.llm.cache import default_file
 from harness.protocols import Clusterer, Progress, Settings
+from harness.runtime.cache_folder import cache_folder
 from harness.types import Diagnosis, ErrorPattern, Json, Survey
 from harness_faiss.cache import VectorCache
 from harness_faiss.choice import Choice, Chooser
@@ -277,7 +277,7 @@ def _summary(values: Sequence[float]) -> Json:
 def _cache(option: str) -> VectorCache | None:
     if not option:
         return None
-    folder = default_file().parent / "embeddings" if option == AUTO else Path(option)
+    folder = cache_folder() / "embeddings" if option == AUTO else Path(option)
     return VectorCache(folder)
 
 

@@ -4,12 +4,12 @@ once.
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 from harness.errors import MissingExtra, ModelError
+from harness.runtime.cache_folder import FOLDER_VARIABLE, cache_folder
 from harness.types import stable_id
 
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -17,11 +17,6 @@ WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 TEMPLATE = (files("harness_smollm2") / "chat_template.jinja").read_text()
 """How it is shown tools, calls and results: its own template leaves all three out."""
-
-
-def cache_folder() -> Path:
-    """Where the project keeps what it can make again: ``XDG_CACHE_HOME``, or ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
 
 
 def converted_path() -> Path:
@@ -46,7 +41,7 @@ def converted_folder() -> Path:
     except OSError as error:
         raise ModelError(
             f"cannot write the converted model to {folder}: {error.strerror or error}",
-            hint="It takes 270 MB; XDG_CACHE_HOME names another place for it.",
+            hint=f"It takes 270 MB; set {FOLDER_VARIABLE} to put it in another folder.",
         ) from error
     except ValueError as error:
         raise ModelError(

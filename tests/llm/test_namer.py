@@ -12,11 +12,11 @@ from harness.assembly.components import Components
 from harness.assembly.config import load_config
 from harness.discovery.station import patterns_before, round_patterns
 from harness.errors import HarnessError
-from harness.llm.cache import FOLDER_VARIABLE
 from harness.llm.namer import SHOWN, case_of, shown
 from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once
 from harness.run_folder import RunFolder
+from harness.runtime.cache_folder import FOLDER_VARIABLE
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Diagnosis, ErrorPattern, Json, ToolCall

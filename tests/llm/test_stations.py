@@ -13,11 +13,11 @@ from harness.assembly.components import Components
 from harness.assembly.config import load_config
 from harness.injection.candidates import NOT_MADE
 from harness.injection.pool import tasks_of_round
-from harness.llm.cache import FOLDER_VARIABLE
 from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once, inject
 from harness.protocols.observer import Event
 from harness.run_folder import RunFolder
+from harness.runtime.cache_folder import FOLDER_VARIABLE
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Diagnosis, Json, ToolCall

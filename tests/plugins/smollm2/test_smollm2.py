@@ -33,6 +33,7 @@ needs_smollm2 = pytest.mark.skipif(
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the user's."""
+    monkeypatch.delenv("HARNESS_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -132,7 +133,7 @@ def test_a_cache_that_cannot_be_written_is_named(cache: Path, site: Path) -> Non
     cache.write_text("a file, where a folder should be")
     with pytest.raises(ModelError, match="cannot write the converted model") as error:
         opened()
-    assert "XDG_CACHE_HOME" in error.value.hint
+    assert "HARNESS_CACHE_DIR" in error.value.hint
 
 
 def test_what_is_in_the_cache_is_not_converted_again(cache: Path, site: Path, small: Path) -> None:
