@@ -29,6 +29,7 @@ PLACES = {
     "discovery": (1, "station", "failures -> patterns"),
     "injection": (2, "station", "patterns -> tasks"),
     "interchange": (3, "station", "files of other tools"),
+    "opening": (3, "station", "a run, checked and locked"),
     "evaluation": (2, "station", "tasks -> scored rollouts"),
     "llm": (4, "station", "roles of chat models"),
     "assembly": (3, "ground", "names -> products"),
@@ -41,7 +42,7 @@ PLACES = {
 }
 """Column, colour and caption of each room; its row is its layer."""
 
-OUT_AT_THE_SIDE, IN_AT_THE_SIDE = {"cli", "results"}, {"testing"}
+OUT_AT_THE_SIDE, IN_AT_THE_SIDE = {"results"}, {"testing"}
 
 COLOURS = {
     "face": ("#eef2fb", "#5b7bb5"),
@@ -50,9 +51,11 @@ COLOURS = {
 }
 MEANINGS = {"face": "faces", "station": "method", "ground": "contracts, values, assembly"}
 
-WIDTH, HEIGHT, BOX, TALL, COLUMN, ROW, LEFT, TOP = 1250, 985, 148, 46, 168, 76, 20, 70
+WIDTH, HEIGHT, BOX, TALL, COLUMN, ROW, LEFT, TOP = 1250, 1010, 148, 46, 168, 72, 20, 70
 PANEL = 880
 ROWS = {name: row for row, layer in enumerate(reversed(ORDER[:-1])) for name in layer}
+
+assert set(ROWS) == set(PLACES), "a place for each room"
 
 Edges = set[tuple[str, str]]
 
@@ -135,7 +138,7 @@ def legend() -> list[str]:
 
 def panel() -> list[str]:
     """Plugins and domains beside the core: by what they offer."""
-    top, tall = TOP + 5 * ROW, 20 * (len(PACKAGES) + 1) + 110
+    top, tall = TOP + 6 * ROW, 20 * (len(PACKAGES) + 1) + 110
     _, hooks = corner("hookspecs")
     x, assembly = corner("assembly")
     lines = [
@@ -163,7 +166,7 @@ def offers(package: Path) -> list[str]:
     """The kinds that a package offers, from the hooks in its ``__init__.py``."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
     hooks = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return [kind for kind, hook in KINDS.items() if hook in hooks]
+    return [kind for kind, hook in KINDS.items() if hook in hooks] or ["shared by others"]
 
 
 def text(
