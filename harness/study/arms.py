@@ -90,7 +90,10 @@ def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
         return "continued"
     if arm.trains == "untargeted":
         if not store.is_done("inject 1"):
-            raise NothingToLearn("there are no targeted tasks to have as many untargeted ones as")
+            raise NothingToLearn(
+                "there are no targeted tasks, whose number the untargeted arm would match",
+                hint="Lower `min_coverage` or `min_gap`, or evaluate on more validation tasks.",
+            )
         loop.train_control(parts, store, 1)
         return "control-1"
     for number in range(1, parts.config.rounds + 1):

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +17,10 @@ import pytest
 from typer.main import get_command
 
 from harness import hookspecs
+from harness.assembly.config import LoopConfig
 from harness.assembly.registry import KINDS
 from harness.cli import app
+from harness.cli.options import FLAGS
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
@@ -68,6 +71,11 @@ def test_the_flags_that_choose_plugins_exist() -> None:
     named += re.findall(r"`(--[a-z-]+)", "".join(re.findall(r"Chosen by .*", GUIDE)))
     assert len(named) > 10
     assert not set(named) - flags_of("loop")
+
+
+def test_a_flag_that_gives_a_setting_has_its_name() -> None:
+    of_several = {"config", "option", "reward"}
+    assert {*FLAGS} - of_several <= {field.name for field in fields(LoopConfig)}
 
 
 def test_commands_in_the_docs_have_the_flags_they_are_shown_with() -> None:

@@ -75,10 +75,15 @@ class Watcher:
     stranger("stranger_watch", watcher + offering("harness_observers", "watch", "Watcher()"))
     with open("watch.toml", "w") as file:
         file.write('observers = ["watch"]\n')
-    words = ["--policy", "noop", "--tasks", 1, "--trials", 1, "--out", "run"]
-    outcome = cli("eval", *words, "--config", "watch.toml")
-    assert outcome.status == 0
-    assert "SAW evaluate policy on test" in outcome.err
+    words = ["--policy", "noop", "--tasks", 1, "--trials", 1]
+    for named, count in (
+        (("--config", "watch.toml"), 1),
+        (("--observers", "watch"), 1),
+        (("--observers", "watch,watch"), 2),
+    ):
+        outcome = cli("eval", *words, *named, "--out", f"run-{named[1]}")
+        assert outcome.status == 0
+        assert outcome.err.count("SAW evaluate policy on test") == count
 
 
 def test_ctrl_c_counts_even_where_it_was_swallowed(cli: Cli, stranger: Stranger) -> None:
