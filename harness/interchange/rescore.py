@@ -22,6 +22,8 @@ BEFORE, AFTER = 40, 80
 BY_THE_USER = ("user_stop", "user_gave_up", "transfer")
 """Endings that leave no call unanswered; any other may come between a call and its result."""
 
+INCOMPLETE = "Check that the recording is complete."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regraded:
@@ -102,18 +104,22 @@ def replay(task: Task, trajectory: Trajectory, domain: Domain) -> World:
             waiting.extend(message.calls)
             continue
         if not waiting:
-            raise DoesNotReplay(f"message {index}: a tool result, but no call is waiting for one")
+            raise DoesNotReplay(
+                f"message {index}: a tool result, but no call is waiting for one", hint=INCOMPLETE
+            )
         call = waiting.popleft()
         if call.id != message.call_id:
             raise DoesNotReplay(
                 f"message {index}: the result is of call {message.call_id!r}, but {call.name} "
-                f"with id {call.id!r} is waiting for one"
+                f"with id {call.id!r} is waiting for one",
+                hint=INCOMPLETE,
             )
         now = world.call(call).content
         if not same_answer(message.content, now):
             recorded, now = _excerpts(message.content, now)
             raise DoesNotReplay(
-                f"message {index}: {call.name} answered {recorded} in the recording, {now} now"
+                f"message {index}: {call.name} answered {recorded} in the recording, {now} now",
+                hint="Check that the domain and its data are those of the recording (--domain).",
             )
     if waiting and trajectory.ended in BY_THE_USER:
         raise _unanswered(waiting[0], "the recording ends there")
@@ -207,7 +213,9 @@ def _reward(success: bool | None) -> float | None:
 
 
 def _unanswered(call: ToolCall, found: str) -> DoesNotReplay:
-    return DoesNotReplay(f"the call {call.name} (id {call.id!r}) has no result: {found}")
+    return DoesNotReplay(
+        f"the call {call.name} (id {call.id!r}) has no result: {found}", hint=INCOMPLETE
+    )
 
 
 def _value(text: str) -> object:
