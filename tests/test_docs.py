@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from harness import hookspecs, protocols
+from harness import hookspecs, protocols, testing
 from harness.assembly.config import load_config, read_options
+from harness.assembly.registry import KINDS
 from harness.injection import admission
 from harness.llm import injector, judge_panel, providers, shared
 from harness.protocols import Domain, Settings
@@ -260,3 +261,11 @@ def test_events_in_the_guide_are_those_that_observers_are_told_of() -> None:
     }
     rows = section("harness_observers").partition("| event |")[2]
     assert set(re.findall(r"^\| `(\w+)`", rows, flags=re.MULTILINE)) == sent
+
+
+def test_the_check_of_each_kind_is_there_and_in_the_guide() -> None:
+    section = GUIDE.partition("## Testing it")[2]
+    for kind in KINDS:
+        check = f"check_{kind.replace(' ', '_')}"
+        assert callable(getattr(testing, check))
+        assert f"`{check}`" in section
