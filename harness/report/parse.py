@@ -13,6 +13,7 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from harness.assembly.malformed import first_problem
 from harness.errors import RunError
 from harness.report.figures import clean
 from harness.report.model import Report
@@ -21,20 +22,6 @@ Document = Mapping[str, object]
 
 LARGEST = 1e15
 """No number in a report is greater; one that is means nothing, as nan does."""
-
-_EXPECTED = {
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "string_type": "text",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "dict_type": "a table",
-    "mapping_type": "a table",
-    "dataclass_type": "a table",
-}
-"""What should have been there, by the kind of pydantic's error."""
 
 
 def read_report(document: Document) -> Report:
@@ -45,16 +32,8 @@ def read_report(document: Document) -> Report:
     try:
         return _adapter().validate_json(to_json(_plain(document)), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = "".join(
-            f"[{part}]" if isinstance(part, int) else f".{clean(part)}" for part in first["loc"]
-        )
-        problem = "it is missing"
-        if first["type"] != "missing":
-            expected = _EXPECTED.get(first["type"], first["msg"])
-            problem = f"found {_kind(first['input'])}, expected {expected}"
         raise RunError(
-            f"the report document is malformed at {path.removeprefix('.')}: {problem}",
+            f"the report document is malformed at {clean(first_problem(error))}",
             hint="Correct the value in the run folder, or in the plugin that recorded it.",
         ) from None
 
@@ -76,11 +55,3 @@ def _plain(value: object) -> object:
     if not math.isfinite(value) or abs(value) > LARGEST:
         return None
     return int(value) if value == int(value) else value
-
-
-def _kind(value: object) -> str:
-    names = {
-        str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list",
-        dict: "a table", type(None): "nothing",
-    }  # fmt: skip
-    return names.get(type(value), type(value).__name__)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assembly.malformed import first_problem
 from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
 from harness.study.result_rows import UNCOUNTED
@@ -100,6 +101,11 @@ class Result:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for outcomes in (self.outcomes, *(point.outcomes for point in self.curve)):
+            if len(outcomes) != len(self.tasks):
+                raise ValueError(f"outcomes of {len(outcomes)} tasks, expected {len(self.tasks)}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
@@ -169,30 +175,47 @@ class Results:
         return list(dict.fromkeys(every))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    study: Mapping[str, object]
+    rows: Sequence[Result]
+
+
 def read_results(path: Path) -> Results:
     """Results as ``StudyFolder.results`` writes them. Raises ``RunError`` if the file is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return parse_results(found, str(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise RunError(
             f"{path} holds no results of a study: {error}",
             hint="Give a study's folder, or the results.json in it.",
         ) from None
+    return _parsed(text, str(path))
 
 
 def parse_results(found: Mapping[str, Json], where: str) -> Results:
-    from pydantic import TypeAdapter
+    """The same from plain values; ``where`` names them in errors."""
+    return _parsed(json.dumps(found), where)
 
-    study = found["study"]
-    assert isinstance(study, dict)
-    rows = TypeAdapter(list[Result]).validate_python(found["rows"])
+
+def _parsed(text: str, where: str) -> Results:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        found = TypeAdapter(_File).validate_json(text, strict=True)
+    except ValidationError as error:
+        raise RunError(
+            f"{where} holds no results of a study: {first_problem(error)}",
+            hint="Give a study's folder, or the results.json in it; a study writes it anew at each "
+            "turn.",
+        ) from None
+    rows = found.rows
     arms: dict[str, dict[int, Result]] = {}
     for row in rows:
         if row.arm != SHARED and not row.void:
             arms.setdefault(row.arm, {})[row.seed] = row
     return Results(
-        study=parse_study(study, where),
+        study=parse_study(found.study, where),
         shared={row.seed: row for row in rows if row.arm == SHARED},
         arms=arms,
         voids=[row for row in rows if row.void],

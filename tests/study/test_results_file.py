@@ -1,6 +1,7 @@
 """Results from a file: aligned by task, voids apart, and a clear word where there are none."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,32 @@ def test_a_void_is_no_result_of_its_arm(made_up: Any) -> None:
     assert [row.void for row in found.voids] == ["nothing to learn"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"study": {}, "rows": 1}', '{"rows": [{}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"study": {}, "rows": 1}', '{"rows": [{}]}', '{"study": [], "rows": []}'],
+)
 def test_a_file_of_something_else_is_said_to_hold_no_results(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(RunError, match="holds no results"):
         read_results(tmp_path / "results.json")
 
 
-def test_a_damaged_row_is_named(tmp_path: Path, made_up: Any) -> None:
-    document = made_up({"sft": 0.5}, seeds=1)
-    document["rows"][1]["outcomes"] = 7
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ({"outcomes": 7}, r"rows[1].outcomes: found a number, expected a list"),
+        ({"outcomes": ["1", 0, "1"]}, r"rows[1].outcomes[1]: found a number, expected text"),
+        ({"seed": "0"}, r"rows[1].seed: found text, expected a whole number"),
+        ({"blame": {"agent": True}}, r"rows[1].blame.agent: found true or false, expected a whole"),
+        ({"training": {"steps": "9"}}, r"rows[1].training.steps: found text, expected a whole"),
+        ({"outcomes": ["1"]}, r"rows[1]: Value error, outcomes of 1 tasks, expected 3"),
+    ],
+)
+def test_a_damaged_row_is_named(
+    tmp_path: Path, made_up: Any, damage: dict[str, Any], problem: str
+) -> None:
+    document = made_up({"sft": 0.5}, seeds=1, tasks=3)
+    document["rows"][1] |= damage
     (tmp_path / "results.json").write_text(json.dumps(document))
-    with pytest.raises(RunError, match="outcomes"):
+    with pytest.raises(RunError, match=re.escape(problem)):
         read_results(tmp_path / "results.json")
