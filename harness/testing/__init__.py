@@ -8,34 +8,37 @@ sentence that says what the contract demands and what was found::
 """
 
 from harness.testing.chat import FakeChatModel
-from harness.testing.conformance import (
-    check_clusterer,
-    check_executor,
-    check_judge,
-    check_policy,
-    check_probe,
-    check_reward_term,
-    check_task_injector,
-    check_user_simulator,
-)
+from harness.testing.chat_models import ScriptedProvider, check_chat_model
 from harness.testing.domains import check_domain
+from harness.testing.executors import check_executor
 from harness.testing.fakes import AgreeableUser, IdlePolicy, play, sample_episodes
 from harness.testing.formats import PlainFormat, check_format
+from harness.testing.injectors import check_task_injector
+from harness.testing.observers import EVENTS, check_observer
+from harness.testing.readers import check_clusterer, check_judge
+from harness.testing.reward_terms import check_reward_term
+from harness.testing.speakers import check_policy, check_probe, check_user_simulator
+from harness.testing.trainers import check_trainer
 
 __all__ = [
+    "EVENTS",
     "AgreeableUser",
     "FakeChatModel",
     "IdlePolicy",
     "PlainFormat",
+    "ScriptedProvider",
+    "check_chat_model",
     "check_clusterer",
     "check_domain",
     "check_executor",
     "check_format",
     "check_judge",
+    "check_observer",
     "check_policy",
     "check_probe",
     "check_reward_term",
     "check_task_injector",
+    "check_trainer",
     "check_user_simulator",
     "play",
     "sample_episodes",

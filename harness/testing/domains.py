@@ -187,3 +187,11 @@ def _short(call: ToolCall) -> str:
 
 def _twice(names: Sequence[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
+
+
+def some_tasks(domain: Domain, count: int) -> list[Task]:
+    """The first tasks of the first split that has any."""
+    for split in SPLITS:
+        if tasks := list(domain.tasks(split)):
+            return tasks[:count]
+    raise AssertionError(f"the domain {domain.name!r} has tasks in some split")

@@ -1,14 +1,18 @@
 """Run the conformance kit over everything that is installed, ours and strangers' alike."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from harness import testing
-from harness.assembly.registry import PATH
+from harness.assembly.registry import KINDS, PATH
 from harness.errors import MissingExtra
 from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings
+from harness.testing.servers import ChatServer
+from harness.testing.wires import Reply, Wire
+from harness.types import Json
 
 REGISTRY = open_registry()
 OUR_DISTRIBUTION = "errata-harness"
@@ -107,3 +111,48 @@ def test_probe(name: str, domain: str) -> None:
 @pytest.mark.parametrize("name", REGISTRY.names("executor"))
 def test_executor(name: str) -> None:
     testing.check_executor(make("executor", name))
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("observer"))
+def test_observer(name: str) -> None:
+    testing.check_observer(make("observer", name))
+
+
+@pytest.mark.parametrize("name", sorted({*REGISTRY.names("chat model")} & {*get_args(Wire)}))
+def test_chat_model(name: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "canary-key-5f2c9a71d0"
+    with ChatServer(name, lambda asked: Reply()) as server:
+        for variable, value in server.environment(key).items():
+            monkeypatch.setenv(variable, value)
+        testing.check_chat_model(make("chat model", name), server, key=key)
+
+
+BRIEF: dict[str, dict[str, Json]] = {
+    "sft": {"max_steps": 2, "batch_size": 2},
+    "grpo": {"max_steps": 2, "tasks_per_step": 1, "num_generations": 2},
+}
+"""Options with which a trainer takes few steps."""
+
+SMALL: dict[str, Json] = {
+    "base": "untrained", "hidden": 32, "feedforward": 32, "layers": 2, "heads": 2,
+    "max_new_tokens": 8, "tasks": 5,
+}  # fmt: skip
+"""Of the policy to train: small, and short of words."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REGISTRY.names("trainer"))
+def test_trainer(name: str, tmp_path: Path) -> None:
+    domain = make("domain", DOMAINS[0])
+    settings = Settings(domain=domain, options=SMALL, folder=tmp_path / "policy")
+
+    def pupil() -> Any:
+        return REGISTRY.make("policy", "tiny", settings)
+
+    trainer = REGISTRY.make("trainer", name, Settings(options=BRIEF.get(name, {})))
+    testing.check_trainer(trainer, pupil, domain, tmp_path / "training")
+
+
+def test_there_is_a_check_for_every_kind() -> None:
+    checks = {name.removeprefix("check_") for name in testing.__all__ if name.startswith("check_")}
+    assert checks == {kind.replace(" ", "_") for kind in KINDS}

@@ -24,7 +24,7 @@ from harness.llm.prompts import prompt
 from harness.llm.role_client import RoleClient
 from harness.protocols import RolloutJob, RolloutSetup, Settings, TaskInjector
 from harness.protocols.chat_model import ChatReply, ChatRequest
-from harness.testing.conformance import check_task_injector
+from harness.testing import check_task_injector
 from harness.testing.fakes import play
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire

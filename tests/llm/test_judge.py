@@ -20,7 +20,7 @@ from harness.llm.judge_panel import SecondOpinion, llm_judge
 from harness.llm.role_client import RoleClient
 from harness.protocols import AssertionJudge, ReviewedJudge, Settings
 from harness.protocols.chat_model import ChatReply, ChatRequest
-from harness.testing.conformance import check_judge
+from harness.testing import check_judge
 from harness.testing.fakes import play
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire

@@ -1,0 +1,58 @@
+"""Turn an observer into a verdict: does it take every event of a run?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.protocols import Event, Observer
+from harness.testing.domains import demand
+from harness.types import Json
+
+_COUNTS: Mapping[str, Json] = {"judge": {"calls": 2, "tokens_in": 900, "cost_usd": 0.01}}
+
+EVENTS: tuple[tuple[str, Mapping[str, Json]], ...] = (
+    ("run_started", {"run": "runs/one", "domain": "retail", "stations": ["base", "sft"]}),
+    ("station_skipped", {"station": "base"}),
+    ("station_started", {"station": "sft", "unit": "steps", "total": 0}),
+    ("part_progress", {"part": "clusterer", "done": 1, "total": 2}),
+    ("train_step", {"station": "sft", "step": 1, "steps": 2, "loss": 0.7}),
+    ("train_step", {"station": "sft", "step": 2, "steps": 2, "loss": float("nan")}),
+    ("station_finished", {"station": "sft", "seconds": 1.5}),
+    ("station_started", {"station": "evaluate sft on test", "unit": "rollouts", "total": 2}),
+    (
+        "rollout_finished",
+        {
+            "station": "evaluate sft on test",
+            "done": 1,
+            "total": 2,
+            "success": 1,
+            "ended": "user_stop",
+        },
+    ),
+    ("rollout_finished", {"station": "probe idle", "done": 2, "total": 2}),
+    ("station_finished", {"station": "probe idle"}),
+    ("warning", {"message": "no usable verdict on 1 of 2 failures: [b]braces} and\nlines"}),
+    ("calls_counted", {"roles": dict(_COUNTS), "summary": "2 calls"}),
+    ("budget_spent", {"run": "runs/one"}),
+    ("run_interrupted", {"run": "runs/one"}),
+    ("run_finished", {"seconds": 9.5}),
+)
+"""A run's events by name, with the data that they have, in the order of a run."""
+
+_UNKNOWN: tuple[str, Mapping[str, Json]] = ("event_of_another_version", {"new": [1, {"two": None}]})
+
+
+def check_observer(observer: Observer) -> None:
+    """Check that each event of a run is taken, in order, and such as are not known yet as well.
+
+    An observer that raises ends the run, so it may raise for none of them.
+    """
+    for name, data in (*EVENTS, _UNKNOWN, *EVENTS):
+        given = dict(data)
+        try:
+            observer.notify(Event(name=name, data=given))
+        except Exception as error:
+            raise AssertionError(
+                f"an observer takes the event {name!r}, found {type(error).__name__}: {error}"
+            ) from error
+        demand(given == data, f"an observer leaves the data of {name!r} as they are")
