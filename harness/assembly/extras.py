@@ -13,6 +13,6 @@ def need(who: str, *modules: str, extra: str) -> None:
     """Raise ``MissingExtra``, with the line that installs our ``extra``, if a module is missing."""
     if missing := [name for name in modules if find_spec(name) is None]:
         raise MissingExtra(
-            f"{who} cannot do without {' and '.join(missing)}",
+            f"{who} needs {' and '.join(missing)}",
             hint=f"Install it with: pip install '{DISTRIBUTION}[{extra}]'",
         )

@@ -105,7 +105,7 @@ def reward_study(
     if not store.is_done("inject 1"):
         raise RunError(
             f"{store.folder} has no targeted tasks to train on",
-            hint="Bring it there with `harness loop --resume`, or ablate without --train.",
+            hint="Continue it with `harness loop --resume`, or ablate without --train.",
         )
     rewards = {
         WHOLE: dict(weights),

@@ -47,8 +47,8 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
         if (found := store.config) != config.plain():
             differ = sorted(k for k, v in config.plain().items() if found.get(k) != v)
             raise RunError(
-                f"{folder} was begun with other settings ({', '.join(differ)})",
-                hint="Begin in another folder, or delete that one.",
+                f"{folder} was started with other settings ({', '.join(differ)})",
+                hint="Use another study folder, or delete this run folder.",
             )
         return store
     part = folder.with_name(folder.name + ".part")

@@ -47,7 +47,7 @@ class StudyFolder:
         if (folder / PLAN).exists():
             _refuse_changes(folder, cls.open(folder).study.plain(), study.plain())
         elif folder.exists() and any(folder.iterdir()):
-            raise RunError(f"{folder} holds something else", hint="Choose another --out.")
+            raise RunError(f"{folder} is not empty", hint="Choose another --out.")
         opened._files.write_json(PLAN, study.plain())
         return opened
 
@@ -56,7 +56,7 @@ class StudyFolder:
         """A folder that was begun. Raises ``RunError`` if it is none."""
         if not (folder / PLAN).is_file():
             raise RunError(
-                f"{folder} is no study: it has no {PLAN}",
+                f"{folder} is not a study folder: it has no {PLAN}",
                 hint="Give the folder that `harness study run --out` made.",
             )
         table = RunFolder(folder).read_json(PLAN)
@@ -164,8 +164,8 @@ def _refuse_changes(folder: Path, begun: dict[str, Json], now: dict[str, Json]) 
     now.update(arms=others, comparisons=more_compared, seeds=more)
     if changed:
         raise RunError(
-            f"{folder} was begun with another study: {', '.join(changed)} differ",
-            hint="A study is fixed before it runs; begin another one in another folder.",
+            f"{folder} was started with a different study: {', '.join(changed)} differ",
+            hint="A study cannot change once it has started; choose another --out.",
         )
 
 

@@ -127,8 +127,8 @@ def run_side_by_side(
     if failed:
         raise RunError(
             f"failed: {'; '.join(map(str, failed))}",
-            hint=f"What went wrong is in {', '.join(str(folder.log(turn)) for turn in failed)}. "
-            "The same command goes on from there.",
+            hint=f"See {', '.join(str(folder.log(turn)) for turn in failed)}; "
+            "repeat the command to continue.",
         )
     return remaining(folder, turns)
 

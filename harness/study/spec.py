@@ -184,30 +184,30 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
     _known("arm", arm.needs, list(study.arms))
     if bool(arm.as_long_as) != bool(arm.budget):
         raise ConfigError(
-            f"[arms.{name}] in {where}: as_long_as and budget go together",
+            f"[arms.{name}] in {where}: as_long_as and budget must be given together",
             hint='For example as_long_as = "targeted" and budget = "sft.cpu_seconds".',
         )
     if name == SHARED or not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(
             f"{where}: an arm cannot be called {name!r}",
-            hint=f"Use letters, digits and hyphens, and not {SHARED!r}, which is a folder.",
+            hint=f"Use letters, digits and hyphens; {SHARED!r} is reserved.",
         )
     if arm.start != "sft" and arm.trains in ("targeted", "untargeted"):
         raise ConfigError(
-            f"[arms.{name}] in {where}: RL begins at the SFT checkpoint, found {arm.start!r}",
-            hint="Leave `start` out.",
+            f"[arms.{name}] in {where}: RL starts from the SFT checkpoint, found {arm.start!r}",
+            hint="Remove `start`.",
         )
     if arm.own_tasks and (arm.trains != "targeted" or arm.after):
         raise ConfigError(
-            f"[arms.{name}] in {where}: own_tasks is for an arm that trains on targeted tasks from "
-            "the shared patterns on",
-            hint='Set trains = "targeted" and leave `after` out, or leave `own_tasks` out.',
+            f"[arms.{name}] in {where}: own_tasks is for arms that train on targeted tasks made "
+            "from the shared patterns",
+            hint='Set trains = "targeted" and remove `after`, or remove `own_tasks`.',
         )
     rounds = study.config(name, study.seeds[0]).rounds
     if rounds > 1 and arm.trains == "untargeted":
         raise ConfigError(
             f"[arms.{name}] in {where}: untargeted tasks have no rounds, found rounds = {rounds}",
-            hint="Leave `rounds` out.",
+            hint="Remove `rounds`.",
         )
     for needed in arm.needs:
         names = list(study.arms)
@@ -216,7 +216,7 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
         ):
             raise ConfigError(
                 f"[arms.{name}] in {where} needs the arm {needed!r}, which comes later",
-                hint="Put it below that arm.",
+                hint="Move it below that arm.",
             )
         if not set(study.seeds_of(name)) <= set(study.seeds_of(needed)):
             raise ConfigError(
@@ -230,5 +230,5 @@ def _known(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
         if name not in known:
             raise ConfigError(
                 f"the study has no {kind} {name!r}",
-                hint=nearest(name, known) or f"It has {', '.join(known)}.",
+                hint=nearest(name, known) or f"It has: {', '.join(known)}.",
             )

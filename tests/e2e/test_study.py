@@ -145,7 +145,7 @@ def test_another_study_is_refused(
     file.write_text(STUDY.replace("test_trials = 4", "test_trials = 2"))
     status, _, err = finish(harness("study", "run", file, "--out", folder))
     assert status == 1
-    assert "begun with another study: settings differ" in err
+    assert "started with a different study: settings differ" in err
 
 
 @pytest.mark.slow

@@ -68,9 +68,9 @@ def test_arms_seeds_and_comparisons_may_be_added_and_nothing_else_changed(tmp_pa
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("")
-    with pytest.raises(RunError, match="holds something else"):
+    with pytest.raises(RunError, match="is not empty"):
         StudyFolder.begin(tmp_path, study())
-    with pytest.raises(RunError, match="is no study"):
+    with pytest.raises(RunError, match="is not a study folder"):
         StudyFolder.open(tmp_path)
 
 
