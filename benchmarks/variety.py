@@ -11,7 +11,7 @@ from shape_measures import WRITES, generated_tasks, official_tasks
 
 from harness.types import Task, ToolCall
 from harness_retail.catalogue import KINDS
-from harness_retail.people import FIRST_NAMES, LAST_NAMES
+from harness_taskkit.people import FIRST_NAMES, LAST_NAMES
 
 WORDS = 3000
 """Words that distinct n-grams are counted over: their ratio falls with the length of a text."""

@@ -1,4 +1,4 @@
-"""Turn what a customer wants to know into the text that the agent must have said."""
+"""What a call on an order moves, which customers want to be told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import cast
 from harness.types import ToolCall
 from harness_retail.records import Order
 from harness_retail.state import Database
-
-_FEWEST_DIGITS = 3
 
 
 def amount_of(shop: Database, order: Order, call: ToolCall) -> float:
@@ -25,16 +23,6 @@ def amount_of(shop: Database, order: Order, call: ToolCall) -> float:
         return before
     after = sum(_price(shop, item_id) for item_id in _ids(call, "new_item_ids"))
     return after - before
-
-
-def amount_text(amount: float) -> str:
-    """The amount as any way to write it contains it: 46.6 for 46.60, 500 for 500.00.
-
-    "" if it has too few digits not to be said by chance.
-    """
-    text = f"{amount:.2f}".removesuffix("00").removesuffix(".")
-    text = text.rstrip("0") if "." in text else text
-    return text if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS else ""
 
 
 def _ids(call: ToolCall, argument: str) -> Sequence[str]:

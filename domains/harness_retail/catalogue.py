@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness_retail.numbers import Numbers
 from harness_retail.records import Product, Variant
+from harness_taskkit.numbers import Numbers
 
 COLOR = ("black", "white", "blue", "red", "green")
 SIZE = ("small", "medium", "large")

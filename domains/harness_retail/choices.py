@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from harness.types import Fact, Json
-from harness_retail.numbers import Numbers
-from harness_retail.people import make_address
 from harness_retail.records import Address, PaymentMethod
 from harness_retail.targets import Customer, Target
 from harness_retail.wording import (
+    CHANGES_OF_MIND,
     PROFILE_ADDRESS,
     REASONS,
     address_sentences,
     payment_phrase,
     payment_sentences,
-    revised_sentences,
     spoken,
 )
+from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.numbers import Numbers
+from harness_taskkit.people import make_address
 
 Flaw = Literal["", "status", "payment", "variant"]
 """What makes a request one that must be refused."""
@@ -33,39 +34,6 @@ _ADDRESS_WORDS = (
     "shipping address",
     "delivery address",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstThought:
-    """What the customer wants until it is offered; ``says`` stand in the opening."""
-
-    arguments: Mapping[str, Json]
-    says: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One decision: the arguments it fills in and the fact that tells it.
-
-    ``refusal`` is why it must be refused, "" if it need not be. With ``first``, the fact is what
-    the customer says when it changes its mind.
-    """
-
-    arguments: Mapping[str, Json]
-    fact: Fact
-    features: frozenset[str] = frozenset()
-    refusal: str = ""
-    first: FirstThought | None = None
-
-
-def changed(choice: Choice, first: FirstThought) -> Choice:
-    """The choice as a change of mind after a first thought."""
-    return replace(
-        choice,
-        fact=replace(choice.fact, says=revised_sentences(choice.fact.says), volunteered=True),
-        features=choice.features | {"change_of_mind"},
-        first=first,
-    )
 
 
 def choose_reason(customer: Customer) -> Choice:
@@ -138,7 +106,7 @@ def choose_new_payment(
     if change_of_mind:
         before = _payment(customer, "modify_payment", rest[0])
         first = FirstThought(arguments=before.arguments, says=before.fact.says)
-        return changed(choice, first)
+        return changed(choice, first, CHANGES_OF_MIND)
     return choice
 
 
@@ -156,7 +124,7 @@ def choose_address(customer: Customer, kind: str, target: Target | None, revise:
     wrong = address.copy()
     wrong["address1"] = f"{int(number) + rng.randint(1, 9)} {street}"
     first = FirstThought(arguments=_arguments(wrong), says=address_sentences(kind, wrong))
-    return changed(choice, first)
+    return changed(choice, first, CHANGES_OF_MIND)
 
 
 def takes_profile(customer: Customer) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from harness.types import Request, ToolCall
 from harness_retail.operations import OPERATIONS
-from harness_retail.requests import Draft, draft_request
+from harness_retail.requests import draft_request
 from harness_retail.targets import Customer
-from harness_retail.wording import spoken, with_article
+from harness_retail.wording import spoken
+from harness_taskkit.drafts import Draft
+from harness_taskkit.wording import with_article
 
 OUT_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
     "The customer wants to change the email of the account.": (

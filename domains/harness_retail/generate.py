@@ -10,17 +10,20 @@ from harness.types import Fact, Recipe, Request, Split, Task, stable_id, stable_
 from harness_retail.compat import FIXED, Compat
 from harness_retail.dead_ends import draft_dead_end
 from harness_retail.features import DEAD_ENDS, QUESTION
-from harness_retail.numbers import Numbers
-from harness_retail.plan import Plan, Slot, check_recipe, draw_kinds, impossible, plan_task
+from harness_retail.plan import Plan, Slot, check_recipe, draw_kinds, plan_task
 from harness_retail.prose import tell
 from harness_retail.questions import draft_question
 from harness_retail.records import User
-from harness_retail.requests import Draft, draft_request
+from harness_retail.requests import draft_request
 from harness_retail.shop import database, database_name
 from harness_retail.state import Database
 from harness_retail.targets import Customer, names_in
 from harness_retail.tools import RetailWorld
 from harness_retail.wording import spoken
+from harness_taskkit.choices import instead
+from harness_taskkit.drafts import Draft
+from harness_taskkit.numbers import Numbers
+from harness_taskkit.recipes import impossible
 
 TASKS_PER_DATABASE = 10
 _FIXED_TASKS = 200
@@ -65,7 +68,7 @@ def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
         else:
             task = second
         if task is None:
-            raise impossible(plan.must)
+            raise impossible("retail", plan.must)
         yield task
         number += 1
 
@@ -204,19 +207,10 @@ def _failing_identity(shop: Database, user: User, rng: random.Random) -> tuple[F
         name = user["name"]
         number = Numbers(shop.split, rng).fresh(4)
         wrong = f"{name['first_name']}.{name['last_name']}{number}@mail.example".lower()
-        return _email_fact(wrong), _instead(_name_fact(user, user["address"]["zip"]))
+        return _email_fact(wrong), instead(_name_fact(user, user["address"]["zip"]))
     code = user["address"]["zip"]
     old = f"{code[:-1]}{(int(code[-1]) + rng.randint(1, 9)) % 10}"
-    return _name_fact(user, old), _instead(_email_fact(user["email"]))
-
-
-def _instead(fact: Fact) -> Fact:
-    """The fact as one that is told when the first look-up has found nobody."""
-    return replace(
-        fact,
-        about="other details to find you by instead",
-        asked_by=("instead", "not found", "could not find"),
-    )
+    return _name_fact(user, old), instead(_email_fact(user["email"]))
 
 
 def _email_fact(email: str) -> Fact:

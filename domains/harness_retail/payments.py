@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness_retail.records import Order, Payment, PaymentMethod
-from harness_retail.state import Overlay, ToolError
+from harness_retail.state import Overlay
+from harness_taskkit.state import ToolError
 
 
 def method_of(shop: Overlay, order: Order, payment_method_id: str) -> PaymentMethod:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from harness.errors import ConfigError
 from harness.types import Recipe
 from harness_retail.features import (
     CLASHES,
@@ -18,8 +16,7 @@ from harness_retail.features import (
     WISHES,
     WRITES,
 )
-
-T = TypeVar("T")
+from harness_taskkit.recipes import check_names, drawn, impossible
 
 _FAILING_LOOKUP = 0.09
 _DEAD_END = 0.1
@@ -62,24 +59,13 @@ class Plan:
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise ``ConfigError`` if a recipe names unknown features or ones that cannot go together."""
-    for name in (*recipe.required, *recipe.weights, *recipe.without):
-        if name not in NAMES:
-            raise ConfigError(
-                f"retail has no feature {name!r}", hint=f"Known: {', '.join(sorted(NAMES))}."
-            )
+    check_names("retail", (*recipe.required, *recipe.weights, *recipe.without), NAMES)
     required = frozenset(recipe.required)
     if _slots_for(required, random.Random(0)) is None:
-        raise impossible(required)
+        raise impossible("retail", required)
     if recipe.weights and not _focuses(recipe):
-        raise impossible(required | {name for name, weight in recipe.weights.items() if weight > 0})
-
-
-def impossible(features: Collection[str]) -> ConfigError:
-    """The error for features that no task can have all together."""
-    return ConfigError(
-        f"no retail task can have all of these features: {', '.join(sorted(features))}",
-        hint="Ask for fewer of them at once.",
-    )
+        wished = {name for name, weight in recipe.weights.items() if weight > 0}
+        raise impossible("retail", required | wished)
 
 
 def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
@@ -89,18 +75,18 @@ def plan_task(recipe: Recipe, rng: random.Random) -> Plan:
     """
     must = frozenset(recipe.required)
     if recipe.weights:
-        must |= {_draw(_focuses(recipe), rng)}
+        must |= {drawn(_focuses(recipe), rng)}
     slots = _slots_for(must, rng) or []
     kind = "" if slots or "multi_request" in must else _kind_without_write(rng)
     if kind:
         slots = [Slot(kind=kind)]
-    count = recipe.requests or _draw(_COUNTS_WITH.get(kind, _COUNTS), rng)
+    count = recipe.requests or drawn(_COUNTS_WITH.get(kind, _COUNTS), rng)
     if "multi_request" in must:
         count = max(count, 2)
     pairs = not recipe.plain and count - len(slots) > 1 and "same_order" not in must
     if pairs and rng.random() < _SAME_ORDER:
         slots += _pair(rng)
-    slots += [Slot(kind=_draw(WRITES, rng), free=True) for _ in range(count - len(slots))]
+    slots += [Slot(kind=drawn(WRITES, rng), free=True) for _ in range(count - len(slots))]
     rng.shuffle(slots)
     slots.sort(key=_rank)
     if recipe.plain:
@@ -125,7 +111,7 @@ def _kind_without_write(rng: random.Random) -> str:
     """A dead end or a question as often as the default mix has them, else ""."""
     luck = rng.random()
     if luck < _DEAD_END:
-        return _draw(DEAD_ENDS, rng)
+        return drawn(DEAD_ENDS, rng)
     return QUESTION if luck < _DEAD_END + _QUESTION else ""
 
 
@@ -138,7 +124,7 @@ def _pair(rng: random.Random) -> list[Slot]:
 def _with_pair(kinds: Sequence[str], rng: random.Random) -> list[str]:
     """The kinds, completed to some that can be two changes to one order."""
     seconds = {kind: WRITES[kind] for kind in SUPPORTS["same_order"]}
-    second = next((kind for kind in kinds if kind in seconds), None) or _draw(seconds, rng)
+    second = next((kind for kind in kinds if kind in seconds), None) or drawn(seconds, rng)
     return list(dict.fromkeys([*kinds, second, "modify_address"]))
 
 
@@ -185,7 +171,7 @@ def _slots_for(must: frozenset[str], rng: random.Random) -> list[Slot] | None:
             for kind, share in WRITES.items()
             if all(kind in SUPPORTS[name] for name in harder)
         }
-        kinds = [_draw(fitting, rng)] if fitting else []
+        kinds = [drawn(fitting, rng)] if fitting else []
     if "same_order" in must:
         kinds = _with_pair(kinds, rng)
     placed: dict[str, set[str]] = {kind: set() for kind in kinds}
@@ -213,7 +199,3 @@ def _focuses(recipe: Recipe) -> dict[str, float]:
         for name, weight in recipe.weights.items()
         if weight > 0 and _slots_for(required | {name}, random.Random(0)) is not None
     }
-
-
-def _draw(weights: Mapping[T, float], rng: random.Random) -> T:
-    return rng.choices(list(weights), weights=list(weights.values()))[0]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from harness.types import Fact, Request, Scenario
 from harness_retail.records import User
-from harness_retail.wording import address_line
+from harness_taskkit import prose
+from harness_taskkit.people import address_line
 
 _KINDS = {
     "cancel": "cancel an order",
@@ -24,50 +25,14 @@ _KINDS = {
 def tell(user: User, identity: Sequence[Fact], requests: Sequence[Request]) -> Scenario:
     """The scenario with its prose."""
     name = user["name"]
-    wishes = [_KINDS[request.kind] for request in requests]
-    known = [
-        f"Your name is {name['first_name']} {name['last_name']}.",
-        f"You live at {address_line(user['address'])}.",
-        *(f"To say who you are: {fact.says[0]}" for fact in identity[:1]),
-        *(f"Only if the agent finds nothing with that: {fact.says[0]}" for fact in identity[1:]),
-    ]
-    numbered = [_instruct(number, request) for number, request in enumerate(requests, start=1)]
-    return Scenario(
-        reason=f"You contact the shop to {', then to '.join(wishes)}.",
-        known=" ".join(known),
-        unknown=(
-            "You know no item ids, product ids or payment ids, and no order ids except those that "
-            "are mentioned in your instructions."
-        ),
-        instructions="\n".join(
-            [
-                *numbered,
-                "Bring up one request at a time, the next one when the agent asks whether there is "
-                "anything else. Tell nothing that is marked as told only when asked before it is "
-                "asked for. Say yes to a proposal only if it agrees with all you know.",
-            ]
-        ),
-        identity=tuple(identity),
-        requests=tuple(requests),
+    return prose.tell(
+        f"You contact the shop to {', then to '.join(_KINDS[r.kind] for r in requests)}.",
+        [
+            f"Your name is {name['first_name']} {name['last_name']}.",
+            f"You live at {address_line(user['address'])}.",
+        ],
+        "You know no item ids, product ids or payment ids, and no order ids except those that "
+        "are mentioned in your instructions.",
+        identity=identity,
+        requests=requests,
     )
-
-
-def _instruct(number: int, request: Request) -> str:
-    lines = [f'{number}. Say: "{request.says[0]}"']
-    lines += [
-        f'If asked {fact.about}: "{fact.says[0]}" (told only when asked)'
-        for fact in request.facts
-        if not fact.volunteered
-    ]
-    if request.revision is not None:
-        lines.append(
-            "When the agent asks you to confirm this, do not: "
-            f'say "{request.revision.says[0]}" and stay with that.'
-        )
-    if request.outcome == "refused":
-        lines.append(
-            "If the agent says that it cannot be done, accept it and ask for nothing else."
-        )
-    if request.outcome == "transferred":
-        lines.append("If you are transferred to a human, the conversation is over.")
-    return " ".join(lines)

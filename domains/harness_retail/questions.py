@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.types import Fact, Request
-from harness_retail.answers import amount_text
 from harness_retail.features import QUESTION
 from harness_retail.operations import OPERATIONS
-from harness_retail.requests import Draft
 from harness_retail.subjects import lead_sentences, subject_facts
 from harness_retail.targets import Customer, Target, find_target
-from harness_retail.wording import LEADS, vary
+from harness_retail.wording import LEADS
+from harness_taskkit.drafts import Draft
+from harness_taskkit.wording import amount_text, vary
 
 _SENT = ("delivered", "processed")
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
-from harness.types import Changes, Fact, Json, Request, Task, ToolCall
+from harness.types import Fact, Json, Request, Task, ToolCall
 from harness_retail.compat import FIXED, Compat
 from harness_retail.operations import OPERATIONS
 from harness_retail.pointing import fitting_orders, pointers, products_in
@@ -21,6 +21,7 @@ from harness_retail.state import Database
 from harness_retail.subjects import HINT
 from harness_retail.tools import RetailWorld
 from harness_retail.wording import spoken
+from harness_taskkit.proofs import all_readings
 
 MOST = 64
 """Calls that are tried for one request: the words of one with more fit nearly anything."""
@@ -42,36 +43,18 @@ def readings(task: Task, compat: Compat = FIXED) -> list[tuple[ToolCall, ...]]:
     user = caller(shop, look_ups(task))
     if user is None:
         return []
-    wanted = [r.want for r in task.scenario.requests if r.want is not None]
-    rest = tuple(call for call in task.gold if not any(call.same_as(want) for want in wanted))
-    found: list[tuple[ToolCall, ...]] = []
-    done: list[ToolCall] = []
-    for number, request in enumerate(task.scenario.requests):
-        outcomes = list(_outcomes(shop, user, request, done, compat))
-        if request.want is not None and not outcomes:
-            return []
-        later = [r.want for r in task.scenario.requests[number + 1 :] if r.want is not None]
-        found += [(*done, *calls, *later, *rest) for calls in outcomes]
-        if request.want is not None:
-            done.append(request.want)
-    if not any(request.outcome == "done" and request.want for request in task.scenario.requests):
-        found.append(tuple(task.gold))
-    return _of_different_effect(shop, found, compat)
+    return all_readings(
+        task,
+        lambda request: islice(_fitting(shop, user, request), MOST),
+        lambda: RetailWorld(shop, compat),
+    )
 
 
-def _outcomes(
-    shop: Database, user: User, request: Request, done: Sequence[ToolCall], compat: Compat
-) -> Iterator[tuple[ToolCall, ...]]:
-    """Calls that fit the request's words and go through after those already done."""
+def _fitting(shop: Database, user: User, request: Request) -> Iterator[ToolCall]:
+    """Calls that fit the request's words."""
     operation = OPERATIONS.get(request.kind)
-    if operation is None or not request.facts or request.kind == "question":
-        return
-    for call in islice(_calls(shop, user, request), MOST):
-        world = RetailWorld(shop, compat)
-        for before in done:
-            world.call(before)
-        if not world.call(call).is_error:
-            yield (call,)
+    if operation is not None and request.facts and request.kind != "question":
+        yield from _calls(shop, user, request)
 
 
 def _calls(shop: Database, user: User, request: Request) -> Iterator[ToolCall]:
@@ -205,22 +188,3 @@ def _fits(variant: Variant, item: OrderItem, others: Sequence[Variant], wish: st
 
 def _has(wish: str, words: str) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(words.lower())}(?![\w-])", wish) is not None
-
-
-# --- effects --------------------------------------------------------------------------------------
-
-
-def _of_different_effect(
-    shop: Database, found: Sequence[tuple[ToolCall, ...]], compat: Compat
-) -> list[tuple[ToolCall, ...]]:
-    known: list[Changes] = []
-    different = []
-    for calls in found:
-        world = RetailWorld(shop, compat)
-        for call in calls:
-            world.call(call)
-        changes = world.changes()
-        if changes not in known:
-            known.append(changes)
-            different.append(calls)
-    return different

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness_retail.arithmetic import evaluate, evaluate_as_python
 from harness_retail.records import Order, User
-from harness_retail.state import Overlay, ToolError
+from harness_retail.state import Overlay
+from harness_taskkit.arithmetic import evaluate, evaluate_as_python
+from harness_taskkit.state import ToolError
 
 
 def calculate(shop: Overlay, expression: str) -> str:

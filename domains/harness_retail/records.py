@@ -6,6 +6,9 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict  # pydantic validates no other before Python 3.12
 
+from harness_taskkit.people import Address as Address
+from harness_taskkit.people import Name as Name
+
 
 class Variant(TypedDict):
     item_id: str
@@ -18,20 +21,6 @@ class Product(TypedDict):
     name: str
     product_id: str
     variants: dict[str, Variant]
-
-
-class Name(TypedDict):
-    first_name: str
-    last_name: str
-
-
-class Address(TypedDict):
-    address1: str
-    address2: str
-    city: str
-    country: str
-    state: str
-    zip: str
 
 
 class PaymentMethod(TypedDict):

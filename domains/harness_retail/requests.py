@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
-from harness.types import Fact, Json, Request, Revision, ToolCall
-from harness_retail.answers import amount_of, amount_text
+from harness.types import Fact, Json, ToolCall
+from harness_retail.answers import amount_of
 from harness_retail.choices import (
-    Choice,
-    FirstThought,
     Flaw,
     choose_address,
     choose_new_payment,
@@ -22,22 +19,10 @@ from harness_retail.operations import OPERATIONS
 from harness_retail.subjects import hint_fact, lead_sentences, subject_facts
 from harness_retail.targets import Customer, Target, find_target
 from harness_retail.variants import choose_variants, price_difference
-from harness_retail.wording import AMOUNT_QUESTIONS, one_more_sentences, spoken, vary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A request with what the task needs besides: its gold call, and the features it has.
-
-    ``forbidden`` is what an agent would call that does not refuse; None if the request is granted.
-    ``tell`` is what the agent must have said.
-    """
-
-    request: Request
-    gold: ToolCall | None = None
-    forbidden: ToolCall | None = None
-    tell: tuple[str, ...] = ()
-    features: frozenset[str] = frozenset()
+from harness_retail.wording import AMOUNT_QUESTIONS, one_more_sentences, spoken
+from harness_taskkit.choices import Choice, FirstThought
+from harness_taskkit.drafts import Draft, Drafter
+from harness_taskkit.wording import amount_text
 
 
 def draft_request(
@@ -64,8 +49,8 @@ def draft_request(
     choices = _choose(customer, kind, target, wanted, flaw)
     if choices is None:
         return None
-    drafter = _Drafter(customer, kind, target, choices, flaw)
-    draft = drafter.draft(withhold="withheld" in wanted, ask_amount="amount" in wanted)
+    request = _Request(customer, kind, target, choices, flaw)
+    draft = request.draft(withhold="withheld" in wanted, ask_amount="amount" in wanted)
     if not wanted <= draft.features:
         return None
     if target is not None:
@@ -129,7 +114,7 @@ def _one_more_item(customer: Customer, target: Target) -> Choice | None:
     )
 
 
-class _Drafter:
+class _Request:
     def __init__(
         self,
         customer: Customer,
@@ -139,33 +124,41 @@ class _Drafter:
         flaw: Flaw,
     ) -> None:
         self.customer = customer
-        self.rng = customer.rng
         self.kind = kind
         self.operation = OPERATIONS[kind]
         self.target = target
         self.choices = choices
-        self.flaw: Flaw = flaw
+        self.flaw = flaw
+        self.drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
 
     def draft(self, *, withhold: bool, ask_amount: bool) -> Draft:
         """The request; with ``withhold`` its opening leaves at least one fact out, if it can.
 
         With ``ask_amount`` it also asks for the amount that the call moves, if one can be told.
         """
-        facts, told = self._facts(withhold)
+        target, drafter = self.target, self.drafter
+        subject = subject_facts(self.customer, self.kind, target) if target else []
+        hints = [hint_fact(target, self.kind)] if target and target.hint else []
+        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
+        ways = self._free_decisions() if hints else self._ways_to_withhold(subject)
+        told = drafter.told(facts, ways, hints=hints, withhold=withhold, last=hints)
         call = self._call(final=True)
         answer = self._amount(call) if ask_amount else ""
-        revision = next((choice for choice in self.choices if choice.first is not None), None)
-        request = Request(
-            kind=self.kind,
-            says=tuple(self._openings(facts, told, ask_amount=bool(answer))),
-            facts=tuple(replace(fact, volunteered=fact in told) for fact in facts),
-            want=None if self.flaw else call,
+        says = drafter.openings(
+            lead_sentences(self.kind, target, told),
+            told,
+            hint=target.hint if target else (),
+            question=AMOUNT_QUESTIONS[self.kind] if answer else (),
+        )
+        request = drafter.request(
+            self.kind,
+            says,
+            facts,
+            told,
+            call=call,
+            proposal=self._call(final=False),
             verbs=self.operation.verbs,
-            outcome="refused" if self.flaw else "done",
             refusal=self._refusal(),
-            revision=Revision(proposal=self._call(final=False), says=revision.fact.says)
-            if revision
-            else None,
         )
         return Draft(
             request=request,
@@ -179,22 +172,6 @@ class _Drafter:
         if self.target is None or self.flaw:
             return ""
         return amount_text(abs(amount_of(self.customer.database, self.target.order, call)))
-
-    def _facts(self, withhold: bool) -> tuple[list[Fact], list[Fact]]:
-        """All facts in the order in which they are told, and those in the opening."""
-        subject = subject_facts(self.customer, self.kind, self.target) if self.target else []
-        hints = [hint_fact(self.target, self.kind)] if self.target and self.target.hint else []
-        hidden: list[Fact] = []
-        if hints and not self.flaw and self.rng.random() < 0.5:
-            hidden += hints
-        ways = self._ways_to_withhold(subject) if not hints else self._free_decisions()
-        if withhold and ways:
-            for way in self.rng.sample(ways, self.rng.randint(1, len(ways))):
-                hidden += way
-        elif withhold and not self.flaw:
-            hidden += hints
-        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
-        return facts, [fact for fact in facts if fact not in hidden]
 
     def _ways_to_withhold(self, subject: list[Fact]) -> list[list[Fact]]:
         """Groups of facts each of which the opening can leave out as a whole."""
@@ -219,40 +196,22 @@ class _Drafter:
         several = self.target is not None and len(self.target.items) > 1
         return several and "new_item_ids" in choice.arguments
 
-    def _openings(
-        self, facts: Sequence[Fact], told: Sequence[Fact], *, ask_amount: bool
-    ) -> list[str]:
-        parts: list[Sequence[str]] = [lead_sentences(self.kind, self.target, told)]
-        if self.target and self.target.hint:
-            parts += [fact.says for fact in told if fact.says == self.target.hint]
-        for choice in self.choices:
-            says = choice.fact.says if choice.first is None else choice.first.says
-            if choice.fact in told and says:
-                parts.append(says)
-        if ask_amount:
-            parts.append(AMOUNT_QUESTIONS[self.kind])
-        return vary(parts, self.rng)
-
     def _call(self, *, final: bool) -> ToolCall:
         known: dict[str, Json] = {"user_id": self.customer.user["user_id"]}
         if self.target is not None:
             known["order_id"] = self.target.order["order_id"]
             known["item_ids"] = [item["item_id"] for item in self.target.items]
-        for choice in self.choices:
-            known |= choice.arguments
-            if choice.first is not None and not final:
-                known |= choice.first.arguments
-        arguments = {name: known[name] for name in self.operation.arguments}
+        filled = self.drafter.arguments(known, final=final)
+        arguments = {name: filled[name] for name in self.operation.arguments}
         return ToolCall(name=self.operation.tool, arguments=arguments)
 
     def _refusal(self) -> str:
         if self.flaw == "status" and self.target is not None:
             return self.operation.refusal.format(self.target.order["status"])
-        return next((choice.refusal for choice in self.choices if choice.refusal), "")
+        return ""
 
     def _features(self, call: ToolCall, *, hides: bool, asks: bool) -> frozenset[str]:
-        features = {f"refuse_{self.flaw}" if self.flaw else self.kind}
-        features.update(*(choice.features for choice in self.choices))
+        features = self.drafter.features(self.kind)
         if self.target is not None and self.target.hint:
             features.add("two_orders")
         item_ids = call.arguments.get("item_ids")

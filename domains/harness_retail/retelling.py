@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from harness.types import Fact, Request
 from harness_retail.subjects import lead_sentences
 from harness_retail.targets import Target
-from harness_retail.wording import AMOUNT_QUESTIONS, vary, with_article
+from harness_retail.wording import AMOUNT_QUESTIONS
+from harness_taskkit.wording import vary, with_article
 
 _GREETINGS = ("", "Hi. ", "Hello. ", "Hey, a quick one. ", "Good morning. ", "Hi there. ")
 

@@ -7,17 +7,17 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import TypeVar, cast, get_args
+from typing import cast, get_args
 
 from harness.errors import ConfigError
 from harness.types import Json, Split
 from harness_retail.catalogue import KINDS, make_product
-from harness_retail.numbers import Numbers
-from harness_retail.people import FIRST_NAMES, LAST_NAMES, make_address, make_user
+from harness_retail.people import make_user
 from harness_retail.records import Order, Payment, Product, User, as_item, new_order
 from harness_retail.state import Database
-
-T = TypeVar("T")
+from harness_taskkit.numbers import Numbers
+from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, make_address
+from harness_taskkit.recipes import drawn
 
 _USERS = 36
 _PRODUCTS = 20
@@ -97,9 +97,11 @@ class _Builder:
 
     def _add_orders(self, user: User, products: list[Product]) -> None:
         """Give the user orders; where there are several, two often hold the same product."""
-        count = self._draw(_ORDERS_PER_USER)
-        baskets = [self.rng.sample(products, self._draw(_ITEMS_PER_ORDER)) for _ in range(count)]
-        statuses = [self._draw(_STATUSES) for _ in baskets]
+        count = drawn(_ORDERS_PER_USER, self.rng)
+        baskets = [
+            self.rng.sample(products, drawn(_ITEMS_PER_ORDER, self.rng)) for _ in range(count)
+        ]
+        statuses = [drawn(_STATUSES, self.rng) for _ in baskets]
         if len(baskets) > 1 and self.rng.random() < 0.6:
             one, other = self.rng.sample(range(len(baskets)), 2)
             shared = self.rng.choice(baskets[one])
@@ -112,9 +114,6 @@ class _Builder:
             order = self._order(user, basket, status)
             self.orders[order["order_id"]] = order
             user["orders"].append(order["order_id"])
-
-    def _draw(self, weights: Mapping[T, int]) -> T:
-        return self.rng.choices(list(weights), weights=list(weights.values()))[0]
 
     def _order(self, user: User, basket: list[Product], status: str) -> Order:
         variants = [self.rng.choice(list(product["variants"].values())) for product in basket]

@@ -14,8 +14,9 @@ from harness_retail.pointing import NEW_ITEMS, ORDER_ID, fitting_orders, pointer
 from harness_retail.records import Order, User
 from harness_retail.shop import shop_of
 from harness_retail.state import Database
-from harness_retail.tools import RetailWorld
+from harness_retail.tools import TOOLS, RetailWorld
 from harness_retail.wording import spoken
+from harness_taskkit.proofs import reaches_gold
 
 _EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 _ZIP = re.compile(r"\b\d{5}\b")
@@ -42,8 +43,9 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
             return None
         groups.append(list(group))
     groups[0][:0] = [*identity, _read("get_user_details", user["user_id"])]
-    world, gold = RetailWorld(shop, compat), RetailWorld(shop, compat)
-    return groups if _reaches_gold(task, groups, world, gold) else None
+    may_fail = [tool.name for tool in TOOLS if tool.identifies]
+    done = reaches_gold(task, groups, lambda: RetailWorld(shop, compat), may_fail=may_fail)
+    return groups if done else None
 
 
 def look_ups(task: Task) -> list[ToolCall]:
@@ -131,15 +133,3 @@ class _Planner:
             return [i["product_id"] for i in items.values() if spoken(i["name"]) in named]
         old_ids = cast("list[str]", request.want.arguments["item_ids"])
         return [items[item_id]["product_id"] for item_id in old_ids]
-
-
-def _reaches_gold(
-    task: Task, groups: Sequence[Sequence[ToolCall]], world: RetailWorld, gold: RetailWorld
-) -> bool:
-    """Whether the calls lead where the gold calls lead; only a look-up of the customer may fail."""
-    for call in (call for group in groups for call in group):
-        if world.call(call).is_error and not call.name.startswith("find_user_id"):
-            return False
-    for call in task.gold:
-        gold.call(call)
-    return world.changes() == gold.changes()

@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from harness.types import Fact
 from harness_retail.operations import ITEM_KINDS, OPERATIONS
 from harness_retail.targets import Customer, Target, names_in
-from harness_retail.wording import (
-    LEADS,
-    items_phrases,
-    the,
-    whole_order_phrases,
-    with_article,
-)
+from harness_retail.wording import LEADS, items_phrases, whole_order_phrases
+from harness_taskkit.wording import the, with_article
 
 HINT = "which of the two orders you mean"
 """What a fact is about that tells an order from the other one with the same thing in it."""

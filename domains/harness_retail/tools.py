@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.types import Changes, Json, Tool, ToolCall, ToolKind, ToolResult
 from harness_retail import reads, writes
-from harness_retail.arguments import check_arguments, check_caller
 from harness_retail.compat import FIXED, Compat
-from harness_retail.state import Database, Overlay, ToolError
+from harness_retail.state import Database, Overlay
+from harness_taskkit.arguments import check_arguments, check_caller
+from harness_taskkit.state import ToolError, answered
 
 _STRING: dict[str, Json] = {"type": "string"}
 _STRINGS: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
@@ -213,11 +213,7 @@ class RetailWorld:
 
     def call(self, call: ToolCall) -> ToolResult:
         """The record as JSON, or the text, or "Error: " and what is wrong with the call."""
-        try:
-            answer = self._carry_out(call)
-        except _REFUSALS as error:
-            return ToolResult(content=f"Error: {error}", is_error=True)
-        return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
+        return answered(call, self._carry_out, _REFUSALS)
 
     def records(self) -> dict[str, dict[str, Json]]:
         """The whole state as it is now, to be read only: all records by kind and id."""
@@ -229,11 +225,13 @@ class RetailWorld:
 
     def _carry_out(self, call: ToolCall) -> object:
         compat = self._shop.compat
-        check_caller(call, compat)
+        check_caller(call, reserved=compat.reserved_arguments)
         tool = _TOOLS.get(call.name)
         if tool is None or (tool.name == "get_item_details" and not compat.item_details):
             raise ToolError(f"Tool '{call.name}' not found.")
-        check_arguments(tool, call.arguments, compat)
+        check_arguments(tool, call.arguments, kit="RetailTools", typed=not compat.untyped_arguments)
+        if not compat.empty_items and call.arguments.get("item_ids", True) in ([], "", {}):
+            raise ToolError("item_ids is empty: name the items, one id for each piece")
         return _FUNCTIONS[tool.name](self._shop, **call.arguments)
 
 

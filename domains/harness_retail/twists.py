@@ -12,7 +12,6 @@ from typing import cast
 
 from harness.types import Fact, Json, Request, Task, stable_id, stable_seed
 from harness_retail.compat import FIXED, Compat
-from harness_retail.numbers import Numbers
 from harness_retail.operations import ITEM_KINDS
 from harness_retail.prose import tell
 from harness_retail.records import Order, OrderItem, Product, User, as_item, new_order
@@ -23,6 +22,7 @@ from harness_retail.state import Database
 from harness_retail.subjects import HINT, hint_fact
 from harness_retail.targets import Target, names_in
 from harness_retail.wording import spoken
+from harness_taskkit.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from harness.types import Fact
-from harness_retail.choices import Choice, FirstThought, Flaw, changed
+from harness_retail.choices import Flaw
 from harness_retail.records import OrderItem, Product, Variant
 from harness_retail.targets import Customer, Target
 from harness_retail.wording import (
+    CHANGES_OF_MIND,
     one_variant_sentences,
     options_phrase,
     spoken,
     variant_of_sentence,
-    with_article,
 )
+from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.wording import with_article
 
 Pick = tuple[str, Variant]
 """A description, and the variant it means."""
@@ -77,7 +79,7 @@ def _revised(
         arguments={"new_item_ids": [variant["item_id"] for _, variant in at_first]},
         says=_sentences(target, [phrase for phrase, _ in at_first]),
     )
-    return changed(choice, thought)
+    return changed(choice, thought, CHANGES_OF_MIND)
 
 
 def _impossible_choice(customer: Customer, target: Target, kind: str) -> Choice | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 from collections.abc import Mapping, Sequence
 
 from harness_retail.catalogue import OPTION_PHRASES
 from harness_retail.records import Address, PaymentMethod
+from harness_taskkit.people import address_line
+from harness_taskkit.wording import listing, the
 
 LEADS: Mapping[str, tuple[str, ...]] = {
     "cancel": (
@@ -103,7 +103,7 @@ REASONS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-_CHANGES_OF_MIND = ("Wait, I changed my mind.", "On second thought, no.", "Actually, no.")
+CHANGES_OF_MIND = ("Wait, I changed my mind.", "On second thought, no.", "Actually, no.")
 
 PROFILE_ADDRESS = (
     "Please use the address in my profile.",
@@ -114,22 +114,6 @@ PROFILE_ADDRESS = (
 def spoken(name: str) -> str:
     """A product's name in the middle of a sentence."""
     return name.lower()
-
-
-def with_article(name: str) -> str:
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def listing(words: Sequence[str], *, last: str = "and") -> str:
-    """ "one", "one and two", "one, two and three"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def the(names: Sequence[str]) -> str:
-    """ "the backpack and the desk lamp"."""
-    return listing([f"the {name}" for name in names])
 
 
 def options_phrase(options: Mapping[str, str]) -> str:
@@ -144,12 +128,6 @@ def one_variant_sentences(phrase: str) -> tuple[str, ...]:
 def variant_of_sentence(name: str, phrase: str) -> str:
     """A sentence on one of several items."""
     return f"For the {name}, I would like {phrase}."
-
-
-def revised_sentences(says: Sequence[str]) -> tuple[str, ...]:
-    """What to say instead, after a change of mind."""
-    openings = itertools.cycle(_CHANGES_OF_MIND)
-    return tuple(f"{opening} {text}" for opening, text in zip(openings, says, strict=False))
 
 
 def one_more_sentences(name: str) -> tuple[str, ...]:
@@ -194,13 +172,6 @@ def payment_sentences(kind: str, phrase: str) -> tuple[str, ...]:
     )
 
 
-def address_line(address: Address) -> str:
-    return (
-        f"{address['address1']}, {address['address2']}, {address['city']}, "
-        f"{address['state']} {address['zip']}, {address['country']}"
-    )
-
-
 def address_sentences(kind: str, address: Address) -> tuple[str, ...]:
     line = address_line(address)
     if kind == "user_address":
@@ -238,9 +209,3 @@ def items_phrases(order_id: str, names: Sequence[str]) -> tuple[str, ...]:
     if order_id:
         return (f"{the(names)} from order {order_id}", f"{the(names)} in my order {order_id}")
     return (f"{the(names)} that I ordered", f"{the(names)} that I bought from you")
-
-
-def vary(alternatives: Sequence[Sequence[str]], rng: random.Random, *, count: int = 3) -> list[str]:
-    """At most ``count`` different texts, each one pick from every list of alternatives in turn."""
-    texts = [" ".join(rng.choice(parts) for parts in alternatives) for _ in range(count)]
-    return list(dict.fromkeys(texts))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness_retail.arguments import check_as_pydantic
 from harness_retail.payments import (
     add_to_gift_card,
     all_refunded,
@@ -15,7 +14,9 @@ from harness_retail.payments import (
     what_was_paid,
 )
 from harness_retail.records import Address, Order, OrderItem, User, Variant
-from harness_retail.state import Overlay, ToolError, copied
+from harness_retail.state import Overlay
+from harness_taskkit.arguments import check_as_pydantic
+from harness_taskkit.state import ToolError, copied
 
 CANCEL_REASONS = frozenset({"no longer needed", "ordered by mistake"})
 """The reasons for which an order may be cancelled."""

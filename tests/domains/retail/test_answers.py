@@ -15,7 +15,7 @@ from harness.evaluation.scoring import grade_by_changes
 from harness.protocols import Conversation, RolloutJob, RolloutSetup, Settings, UserTurn
 from harness.types import Message, Recipe, Request, Task, ToolCall, Trajectory
 from harness_asyncio.executor import asyncio_executor
-from harness_retail.answers import amount_of, amount_text
+from harness_retail.answers import amount_of
 from harness_retail.domain import RetailDomain
 from harness_retail.features import SUPPORTS
 from harness_retail.operations import OPERATIONS
@@ -24,6 +24,7 @@ from harness_retail.shop import database
 from harness_retail.state import Database
 from harness_scripted.expert import expert
 from harness_scripted.user import scripted_user
+from harness_taskkit.wording import amount_text
 
 DOMAIN = RetailDomain()
 

@@ -7,9 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.types import Json, Tool, ToolCall
-from harness_retail.compat import Compat
-from harness_retail.records import Address
-from harness_retail.state import ToolError
+from harness_taskkit.people import Address
+from harness_taskkit.state import ToolError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -25,27 +24,31 @@ _KINDS: Mapping[type, str] = {
 }
 
 
-def check_caller(call: ToolCall, compat: Compat) -> None:
-    """Raise ``ToolError`` for a call that reaches no tool: the customer has none."""
-    if compat.reserved_arguments:
+def check_caller(call: ToolCall, *, reserved: bool) -> None:
+    """Raise ``ToolError`` for a call that reaches no tool: the customer has none.
+
+    ``reserved``: whether some names of arguments break the call, as in tau2.
+    """
+    if reserved:
         _check_reserved(call.arguments)
     if call.requestor == "user":
         raise ToolError("User tools not available")
 
 
-def check_arguments(tool: Tool, arguments: Mapping[str, Json], compat: Compat) -> None:
+def check_arguments(
+    tool: Tool, arguments: Mapping[str, Json], *, kit: str, typed: bool = True
+) -> None:
     """Raise ``ToolError`` for arguments that the tool's schema does not allow.
 
-    Unknown and missing ones are named in Python's words, as in tau2, others in plain words.
+    Unknown and missing ones are named in Python's words, as in tau2, whose class of tools is
+    ``kit``; others, if types are looked at, in plain words.
     """
     properties = cast("Mapping[str, Mapping[str, Json]]", tool.parameters["properties"])
     if arguments.keys() != properties.keys():
-        _check_names(tool, arguments)
-    if not compat.untyped_arguments:
+        _check_names(f"{kit}.{tool.name}()", tool, arguments)
+    if typed:
         for name, value in arguments.items():
             _check_type(name, value, properties[name]["type"])
-    if not compat.empty_items and arguments.get("item_ids", True) in ([], "", {}):
-        raise ToolError("item_ids is empty: name the items, one id for each piece")
 
 
 def check_as_pydantic(address: Address) -> None:
@@ -66,8 +69,7 @@ def _check_reserved(arguments: Mapping[str, Json]) -> None:
             raise ToolError(f"{function} got multiple values for argument '{name}'")
 
 
-def _check_names(tool: Tool, arguments: Mapping[str, Json]) -> None:
-    function = f"RetailTools.{tool.name}()"
+def _check_names(function: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
     expected = cast("list[str]", tool.parameters["required"])
     for name in arguments:
         if name not in expected:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness_retail.state import ToolError
+from harness_taskkit.state import ToolError
 
 _ALLOWED = "0123456789+-*/(). "
 _MAX_BITS = 4096

@@ -1,0 +1,78 @@
+"""Who customers are: names, and addresses in the fields that official domains have."""
+
+from __future__ import annotations
+
+import random
+
+from typing_extensions import TypedDict  # pydantic validates no other before Python 3.12
+
+from harness_taskkit.numbers import Numbers
+from harness_taskkit.wording import words
+
+
+class Name(TypedDict):
+    first_name: str
+    last_name: str
+
+
+class Address(TypedDict):
+    address1: str
+    address2: str
+    city: str
+    country: str
+    state: str
+    zip: str
+
+
+FIRST_NAMES = words("""
+Ada Alma Amir Anna Arjun Ben Bruno Carla Chen Clara Dana Daniel Diego Elena Elif Emma Eric Eva
+Farah Felix Fiona George Grace Hana Hugo Ines Ivan Jana Jonas Julia Kai Karen Kofi Lara Leo Lina
+Luca Maria Marta Mei Mia Milo Nadia Nina Noah Nora Olga Omar Oscar Paula Pedro Priya Rosa Ruth
+Samir Sara Sofia Theo Vera Yusuf
+""")
+LAST_NAMES = words("""
+Adler Ahmed Baker Becker Bennett Brooks Castro Chang Cohen Costa Cruz Davies Diaz Engel Evans
+Fischer Foster Garcia Gomez Grant Gupta Haddad Hansen Hayes Ito Jensen Johnson Kaya Keller Khan
+Kim Klein Kovacs Lee Lopez Meyer Moreau Moretti Murphy Nakamura Nguyen Novak Okafor Olsen Patel
+Pereira Popov Reed Rossi Sato Schmidt Silva Singh Smith Tanaka Torres Walker Weber Young Zhang
+""")
+_STREETS = tuple(
+    f"{tree} {way}"
+    for tree in ("Oak", "Maple", "Cedar", "Elm", "River", "Lake", "Hill", "Park", "Sunset")
+    for way in ("Street", "Avenue", "Lane")
+)
+_CITIES = (
+    ("Austin", "TX", 787),
+    ("Boston", "MA", 211),
+    ("Chicago", "IL", 606),
+    ("Columbus", "OH", 432),
+    ("Dallas", "TX", 752),
+    ("Denver", "CO", 802),
+    ("Houston", "TX", 770),
+    ("Miami", "FL", 331),
+    ("Newark", "NJ", 711),
+    ("Phoenix", "AZ", 850),
+    ("Portland", "OR", 972),
+    ("San Diego", "CA", 921),
+    ("Seattle", "WA", 981),
+)
+
+
+def make_address(numbers: Numbers, rng: random.Random) -> Address:
+    """An address with a zip code nobody else in the database has."""
+    city, state, area = rng.choice(_CITIES)
+    return Address(
+        address1=f"{rng.randint(10, 999)} {rng.choice(_STREETS)}",
+        address2=f"{rng.choice(('Suite', 'Apt'))} {rng.randint(1, 99)}",
+        city=city,
+        country="USA",
+        state=state,
+        zip=str(numbers.within(area * 100, area * 100 + 100)),
+    )
+
+
+def address_line(address: Address) -> str:
+    return (
+        f"{address['address1']}, {address['address2']}, {address['city']}, "
+        f"{address['state']} {address['zip']}, {address['country']}"
+    )
