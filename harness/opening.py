@@ -128,6 +128,13 @@ def newest_run() -> Path:
     return runs[-1].parent
 
 
+def split_of(folder: Path) -> Split:
+    """The split that the first evaluation of a run is on, as far as it got; else "test"."""
+    store = RunFolder.open(folder)
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    return next((split for split in splits if store.has(f"tasks/{split}.jsonl")), "test")
+
+
 def problems(domain: Domain, tasks: Sequence[Task], *, plugin: str) -> list[str]:
     """What of the tasks the domain cannot carry out or judge; many are cut short. ``plugin`` offers
     the domain.

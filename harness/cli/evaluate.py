@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli import options
-from harness.cli.running import show, show_plan, watching
+from harness.cli.running import at_work, show, show_plan
 
 if TYPE_CHECKING:
     from harness.types import Split
@@ -39,21 +38,15 @@ def evaluate(
     The policy may be a model folder of a run, such as RUN/checkpoints/rl-1/model.
     """
     from harness.loop import evaluate_once, write_report
-    from harness.opening import Needs, begin_or_resume
+    from harness.opening import Needs, split_of
 
-    split = split or ("test" if resume is None else _begun(resume))
+    split = split or ("test" if resume is None else split_of(resume))
     config = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
     needs = Needs(splits=[split], training=False)
     if dry_run:
         show_plan(config, lambda parts: [f"evaluate policy on {split}"], needs, as_json=as_json)
         return
-    changes = options.spending(context)
-    with (
-        watching() as observers,
-        begin_or_resume(
-            config, needs, out=out, resume=resume, changes=changes, observers=observers
-        ) as (parts, store),
-    ):
+    with at_work(context, config, needs, out, resume) as (parts, store):
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)
@@ -62,12 +55,3 @@ def evaluate(
 def _sizes(split: Split, tasks: int | None, trials: int | None) -> dict[str, int | None]:
     kind = "test" if split == "test" else "validation"
     return {f"{kind}_tasks": tasks, f"{kind}_trials": trials}
-
-
-def _begun(folder: Path) -> Split:
-    """The split a folder's evaluation is on, as far as it got."""
-    from harness.run_folder import RunFolder
-
-    store = RunFolder.open(folder)
-    splits: tuple[Split, ...] = ("train", "validation", "test")
-    return next((split for split in splits if store.has(f"tasks/{split}.jsonl")), "test")

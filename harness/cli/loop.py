@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from harness.cli import options
-from harness.cli.running import say, show, show_plan, watching
+from harness.cli.running import at_work, say, show, show_plan
 
 
 def register(app: typer.Typer) -> None:
@@ -27,20 +27,14 @@ def loop(
 ) -> None:
     """Run the whole loop: evaluate, diagnose failures, inject targeted tasks, train, repeat."""
     from harness.loop import run_loop, stations
-    from harness.opening import Needs, begin_or_resume
+    from harness.opening import Needs
     from harness.report.map_files import draw_rounds
 
     config = options.asked(context, resume=resume)
     if dry_run:
         show_plan(config, stations, Needs(), as_json=as_json)
         return
-    changes = options.spending(context)
-    with (
-        watching() as observers,
-        begin_or_resume(
-            config, Needs(), out=out, resume=resume, changes=changes, observers=observers
-        ) as (parts, store),
-    ):
+    with at_work(context, config, Needs(), out, resume) as (parts, store):
         finished = run_loop(parts, store)
         maps = draw_rounds(store)
     show(finished, as_json=as_json)
@@ -63,16 +57,13 @@ def sft(
     Continue with `harness loop --resume`.
     """
     from harness.loop import bootstrap, imitate, write_report
-    from harness.opening import Needs, begin_run
+    from harness.opening import Needs
 
     config = options.asked(context)
     if dry_run:
         show_plan(config, lambda parts: ("base", "sft"), Needs(), as_json=as_json)
         return
-    with (
-        watching() as observers,
-        begin_run(config, Needs(), out, observers=observers) as (parts, store),
-    ):
+    with at_work(context, config, Needs(), out) as (parts, store):
         bootstrap(parts, store)
         imitate(parts, store)
         finished = write_report(parts, store, complete=False)

@@ -6,9 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from harness.cli import options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from harness.assembly.config import LoopConfig
     from harness.opening import Needs
     from harness.protocols import Event, Observer
+    from harness.run_folder import RunFolder
     from harness.types import Json
 
 
@@ -50,6 +54,27 @@ def watching(resume: str = "") -> Iterator[tuple[Observer, ...]]:
 
     with interruptions() as interrupts, LiveProgress() as live:
         yield live, _Echo(resume), interrupts
+
+
+@contextmanager
+def at_work(
+    context: typer.Context,
+    config: LoopConfig,
+    needs: Needs,
+    out: Path | None,
+    resume: Path | None = None,
+) -> Iterator[tuple[Components, RunFolder]]:
+    """The products and the folder of the run to resume, or of a new one, watched."""
+    from harness.opening import begin_or_resume
+
+    changes = options.spending(context)
+    with (
+        watching() as observers,
+        begin_or_resume(
+            config, needs, out=out, resume=resume, changes=changes, observers=observers
+        ) as opened,
+    ):
+        yield opened
 
 
 def show(report: Mapping[str, Json], *, as_json: bool) -> None:
