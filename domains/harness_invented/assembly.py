@@ -8,8 +8,9 @@ from dataclasses import replace
 from harness.types import Fact, Scenario, Task, stable_id
 from harness_invented.names import Draw
 from harness_invented.questions import with_amount
-from harness_invented.requests import Draft
 from harness_invented.targets import Customer
+from harness_taskkit.choices import instead
+from harness_taskkit.drafts import Draft
 
 AMOUNT = 0.35
 """How often a client wants to be told an amount, where it has no other question."""
@@ -22,7 +23,7 @@ def assemble(customer: Customer, drafts: Sequence[Draft], *, failing: bool, amou
     it has no other question and its last request has one.
     """
     shop, rng, plan = customer.database, customer.rng, customer.plan
-    asks = any(draft.told for draft in drafts)
+    asks = any(draft.tell for draft in drafts)
     if not asks and rng.random() < (1.0 if amount else AMOUNT):
         drafts = [*drafts[:-1], with_amount(shop, drafts[-1])]
     requests = [draft.request for draft in drafts]
@@ -50,7 +51,7 @@ def assemble(customer: Customer, drafts: Sequence[Draft], *, failing: bool, amou
         scenario=scenario,
         world={"business": plan.seed, "database": shop.number, "client": client},
         gold=gold,
-        communicate=tuple(draft.told for draft in drafts if draft.told),
+        communicate=tuple(text for draft in drafts for text in draft.tell),
         tags=tuple(sorted(tags)),
     )
 
@@ -61,12 +62,10 @@ def _identity(customer: Customer, failing: bool) -> tuple[Fact, ...]:
         first, last = customer.client["name"].values()
         number = Draw(customer.database.split, rng).number(4)
         wrong = f"{first}.{last}{number}@mail.example".lower()
-        second = _name_fact(customer, ("instead", "not found", "could not find"))
-        about = "other details to find you by instead"
-        return _email_fact(customer, wrong), replace(second, about=about)
+        return _email_fact(customer, wrong), instead(_name_fact(customer))
     if rng.random() < 0.5:
         return (_email_fact(customer, customer.client["email"]),)
-    return (_name_fact(customer, ("email", "name")),)
+    return (_name_fact(customer),)
 
 
 def _about(customer: Customer) -> str:
@@ -83,14 +82,14 @@ def _email_fact(customer: Customer, email: str) -> Fact:
     )
 
 
-def _name_fact(customer: Customer, asked_by: tuple[str, ...]) -> Fact:
+def _name_fact(customer: Customer) -> Fact:
     plan = customer.plan
     first, last = customer.client["name"].values()
     code = customer.client[plan.place.replace(" ", "_")][plan.arguments["code"]]
     word = plan.arguments["code"].replace("_", " ")
     return Fact(
         about=_about(customer),
-        asked_by=asked_by,
+        asked_by=("email", "name"),
         says=(
             f"My name is {first} {last}, {word} {code}.",
             f"I am {first} {last}, and my {word} is {code}.",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from harness_invented import words
-from harness_invented.names import invented_word, plural
+from harness_invented import wording
+from harness_invented.names import invented_word
+from harness_taskkit.wording import plural
 
 Role = Literal[
     "drop", "give_back", "swap", "change", "move", "repay", "profile", "set", "extend", "ask"
@@ -128,16 +129,16 @@ class _Drafter:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         pick = rng.choice
-        self.client = pick(words.CLIENTS)
-        self.record, self.entry = pick(words.RECORDS), pick(words.ENTRIES)
-        self.edition, self.kind = pick(words.EDITIONS), pick(words.KINDS)
-        self.account, self.place = pick(words.ACCOUNTS), pick(words.PLACES)
+        self.client = pick(wording.CLIENTS)
+        self.record, self.entry = pick(wording.RECORDS), pick(wording.ENTRIES)
+        self.edition, self.kind = pick(wording.EDITIONS), pick(wording.KINDS)
+        self.account, self.place = pick(wording.ACCOUNTS), pick(wording.PLACES)
         self.option = pick(("priority", "reminder", "channel", "insurance", "contact", "service"))
         self.unit = pick(("days", "weeks", "months", "hours"))
         self.stages = {
-            "early": pick(words.EARLY),
-            "late": pick(words.LATE),
-            "locked": pick(words.LOCKED),
+            "early": pick(wording.EARLY),
+            "late": pick(wording.LATE),
+            "locked": pick(wording.LOCKED),
             "ended": "cancelled",
         }
 
@@ -159,8 +160,8 @@ class _Drafter:
             option_values=tuple(rng.sample(("email", "phone", "letter", "low", "high", "none"), 3)),
             unit=self.unit,
             stages=self.stages,
-            reasons=tuple(rng.sample(words.REASONS, rng.choice((2, 2, 3)))),
-            sources=tuple(map(self._source, rng.sample(words.SOURCES, rng.choice((3, 3, 4))))),
+            reasons=tuple(rng.sample(wording.REASONS, rng.choice((2, 2, 3)))),
+            sources=tuple(map(self._source, rng.sample(wording.SOURCES, rng.choice((3, 3, 4))))),
             axes=axes,
             operations=self._operations(),
             finders=self._finders(),
@@ -174,8 +175,8 @@ class _Drafter:
         )
 
     def _axes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
-        axes = {name: words.AXES[name] for name in self.rng.sample(list(words.AXES), 6)}
-        stock = [invented_word(self.rng) for _ in range(4)] + self.rng.sample(words.THINGS, 6)
+        axes = {name: wording.AXES[name] for name in self.rng.sample(list(wording.AXES), 6)}
+        stock = [invented_word(self.rng) for _ in range(4)] + self.rng.sample(wording.THINGS, 6)
         for name in self.rng.sample(("trim", "mood", "theme", "flavor"), 2):
             values = tuple(self.rng.sample(stock, 4))
             axes[name] = (self.rng.choice((f"with {{}} {name}", "of the {} sort")), values)

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from harness.types import Fact
 from harness_invented.blueprint import PLACE_SLOTS
 from harness_invented.database import Record
 from harness_invented.names import Draw
 from harness_invented.targets import Customer, Target
+from harness_invented.wording import MINDS
+from harness_taskkit.choices import Choice, FirstThought, changed
 
 Flaw = Literal["", "status", "account", "edition"]
 """Why a request must be refused; "" if it need not."""
 
-_MINDS = ("Wait, I changed my mind.", "On second thought, no.", "Actually, no.", "Sorry, wait.")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Values for slots, and the fact that tells them.
-
-    ``before`` and ``says_before``: what the client first wants where it will change its mind.
-    ``refusal``: why it is to be refused, if it is.
-    """
-
-    values: Mapping[str, Any]
-    fact: Fact
-    features: frozenset[str] = frozenset()
-    before: Mapping[str, Any] | None = None
-    says_before: tuple[str, ...] = ()
-    refusal: str = ""
-
-
-def changed(choice: Choice, before: Choice) -> Choice:
+def _revised(choice: Choice, before: Choice) -> Choice:
     """The choice as a change of mind from another one."""
-    minds = zip(_MINDS, choice.fact.says, strict=False)
-    fact = replace(choice.fact, says=tuple(f"{mind} {text}" for mind, text in minds))
-    return replace(
-        choice,
-        fact=fact,
-        features=choice.features | {"change_of_mind"},
-        before=before.values,
-        says_before=before.fact.says,
-    )
+    first = FirstThought(arguments=before.arguments, says=before.fact.says)
+    return changed(choice, first, MINDS)
 
 
 def choose_listed(customer: Customer, slot: str, values: Sequence[str], revise: bool) -> Choice:
@@ -65,9 +42,9 @@ def choose_listed(customer: Customer, slot: str, values: Sequence[str], revise: 
             conflicts_with=tuple(other for other in values if other != value),
             needed_for=(customer.plan.arguments[slot],),
         )
-        return Choice(values={slot: value}, fact=fact)
+        return Choice(arguments={slot: value}, fact=fact)
 
-    return changed(choice(last), choice(first)) if revise else choice(last)
+    return _revised(choice(last), choice(first)) if revise else choice(last)
 
 
 def choose_count(customer: Customer, revise: bool) -> Choice:
@@ -82,9 +59,9 @@ def choose_count(customer: Customer, revise: bool) -> Choice:
             says=(f"For {count} {unit}.", f"I need {count} more {unit}.", f"By {count} {unit}."),
             needed_for=(customer.plan.arguments["count"],),
         )
-        return Choice(values={"count": count}, fact=fact)
+        return Choice(arguments={"count": count}, fact=fact)
 
-    return changed(choice(last), choice(first)) if revise else choice(last)
+    return _revised(choice(last), choice(first)) if revise else choice(last)
 
 
 def choose_place(customer: Customer, target: Target | None, revise: bool) -> Choice:
@@ -103,7 +80,7 @@ def choose_place(customer: Customer, target: Target | None, revise: bool) -> Cho
     street = plan.arguments["street"]
     number, rest = place[street].split(" ", 1)
     wrong = {**place, street: f"{int(number) + rng.randint(1, 9)} {rest}"}
-    return changed(choice, _place(customer, wrong, _line(customer, wrong)))
+    return _revised(choice, _place(customer, wrong, _line(customer, wrong)))
 
 
 def _line(customer: Customer, place: Record) -> tuple[str, ...]:
@@ -123,7 +100,7 @@ def _place(customer: Customer, place: Record, says: tuple[str, ...]) -> Choice:
         conflicts_with=(plan.place,),
         needed_for=tuple(place),
     )
-    return Choice(values=dict(zip(PLACE_SLOTS, place.values(), strict=True)), fact=fact)
+    return Choice(arguments=dict(zip(PLACE_SLOTS, place.values(), strict=True)), fact=fact)
 
 
 def choose_account(
@@ -152,7 +129,7 @@ def choose_account(
         why = f"a refund can only go to the {plan.account} that paid"
         low = f"there is not enough money on the {first['source'].replace('_', ' ')}"
         return replace(choice, refusal=why if role == "give_back" else low)
-    return changed(choice, _account(customer, role, rest[0])) if revise else choice
+    return _revised(choice, _account(customer, role, rest[0])) if revise else choice
 
 
 def _account(
@@ -200,7 +177,7 @@ def _account(
         needed_for=(plan.arguments["account"],),
     )
     features = frozenset({"account_choice"} if others else ())
-    return Choice(values={"account": account["id"]}, fact=fact, features=features)
+    return Choice(arguments={"account": account["id"]}, fact=fact, features=features)
 
 
 def _words(account: Record, others: Sequence[Record]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.types import Split
 from harness_invented.blueprint import PLACE_SLOTS, Blueprint, Source, blueprint
 from harness_invented.names import Draw, invented_word
-from harness_invented.words import BRANDS, THINGS
+from harness_invented.wording import BRANDS, THINGS
 
 Record = dict[str, Any]
 """A JSON object of a shape that the blueprint decides."""
@@ -30,6 +30,11 @@ class Database:
     clients: dict[str, Record]
     records: dict[str, Record]
     kinds: dict[str, Record]
+
+    @property
+    def tables(self) -> dict[str, dict[str, Record]]:
+        """All records by kind and id."""
+        return {"clients": self.clients, "records": self.records, "kinds": self.kinds}
 
     def editions(self, kind_id: str) -> dict[str, Record]:
         """The editions of a kind by id, whatever the shape of the kind's record."""

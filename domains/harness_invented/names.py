@@ -6,41 +6,21 @@ import random
 from collections.abc import Mapping, Sequence
 
 from harness.types import Split
-from harness_invented.words import FIRST_NAMES, LAST_NAMES, TOWNS
+from harness_invented.wording import FIRST_NAMES, LAST_NAMES, TOWNS
+from harness_taskkit.wording import words
 
 _SPLITS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2}
 
 
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_START = _parts("b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w z")
-_VOWEL = _parts("a e i o u ai ea oo ou")
-_END = _parts("l m n r s t x ck nd rn st ll")
+_START = words("b br c ch d dr f fl g gr h j k kl l m n p pl qu r s sh st t tr v w z")
+_VOWEL = words("a e i o u ai ea oo ou")
+_END = words("l m n r s t x ck nd rn st ll")
 
 
 def invented_word(rng: random.Random) -> str:
     """A word that no language has, of two syllables or three."""
     parts = [rng.choice(_START) + rng.choice(_VOWEL) for _ in range(rng.choice((1, 1, 2)))]
     return "".join(parts) + rng.choice(_START) + rng.choice(_VOWEL) + rng.choice(_END)
-
-
-def plural(noun: str) -> str:
-    if noun.endswith(("s", "ch", "sh", "x")):
-        return f"{noun}es"
-    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
-
-
-def with_article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def listing(words: Sequence[str]) -> str:
-    """ "one", "one and two", "one, two and three"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 class Draw:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from harness.types import Request, ToolCall
 from harness_invented.blueprint import Operation
 from harness_invented.database import Database
-from harness_invented.requests import Draft
+from harness_invented.state import InventedWorld
 from harness_invented.subjects import objects, subject_facts
 from harness_invented.targets import Customer, Target, find_target
-from harness_invented.world import InventedWorld
+from harness_taskkit.drafts import Draft
 
 _ASK = Operation(role="ask", tool="", slots=("record",), stage="", verb="tell")
 _AMOUNTS = {
@@ -39,7 +39,7 @@ def draft_question(customer: Customer, wanted: frozenset[str]) -> Draft | None:
     )
     features = frozenset({"ask", *(["withheld"] if not told else [])})
     customer.used.add(customer.id_of(target.record))
-    return Draft(request=request, features=features, told=answer)
+    return Draft(request=request, features=features, tell=(answer,) if answer else ())
 
 
 def with_amount(database: Database, draft: Draft) -> Draft:
@@ -51,7 +51,7 @@ def with_amount(database: Database, draft: Draft) -> Draft:
     says = draft.request.says
     asked = tuple(f"{text} {sentences[i % len(sentences)]}" for i, text in enumerate(says))
     request = replace(draft.request, says=asked)
-    return replace(draft, request=request, told=amount, features=draft.features | {"amount"})
+    return replace(draft, request=request, tell=(amount,), features=draft.features | {"amount"})
 
 
 def _questions(customer: Customer, target: Target, name: str) -> list[tuple[tuple[str, ...], str]]:
@@ -72,8 +72,9 @@ def _amount(database: Database, call: ToolCall) -> str:
     world = InventedWorld(database)
     if world.call(call).is_error:
         return ""
-    amounts = [c.after for c in world.changes() if c.path[-1] == "amount"]
-    return money(amounts[-1]) if amounts and isinstance(amounts[-1], float | int) else ""
+    after = [c.after for c in world.changes() if c.path[-2:-1] == ("payments",)]
+    amount = after[-1].get("amount") if after and isinstance(after[-1], dict) else None
+    return money(amount) if isinstance(amount, float | int) else ""
 
 
 def money(amount: float) -> str:

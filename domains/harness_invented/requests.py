@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
-from harness.types import Fact, Request, Revision, ToolCall
+from harness.types import Fact, Json, ToolCall
 from harness_invented.blueprint import ITEM_ROLES, Operation, Role
 from harness_invented.choices import (
-    Choice,
     Flaw,
     choose_account,
     choose_count,
     choose_listed,
     choose_place,
 )
-from harness_invented.editions import choose_editions
 from harness_invented.subjects import hint_fact, lead_sentences, subject_facts
 from harness_invented.targets import Customer, Target, find_target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A request, its gold call (None where there is no write), and the features it has.
-
-    ``told``: what the agent must say at its end.
-    """
-
-    request: Request
-    gold: ToolCall | None = None
-    features: frozenset[str] = frozenset()
-    told: str = ""
+from harness_invented.variants import choose_editions
+from harness_taskkit.choices import Choice, FirstThought
+from harness_taskkit.drafts import Draft, Drafter
 
 
 def draft_request(
@@ -57,7 +43,7 @@ def draft_request(
     choices = _choose(customer, operation, target, wanted, flaw)
     if choices is None:
         return None
-    draft = _Drafter(customer, operation, target, choices, flaw).draft("withheld" in wanted)
+    draft = _Request(customer, operation, target, choices, flaw).draft("withheld" in wanted)
     if not wanted <= draft.features:
         return None
     if target is not None:
@@ -128,14 +114,14 @@ def _one_more(customer: Customer, target: Target) -> Choice | None:
         volunteered=True,
     )
     return Choice(
-        values={"entries": [*before, entry[key]]},
+        arguments={"entries": [*before, entry[key]]},
         fact=fact,
         features=frozenset({"change_of_mind"}),
-        before={"entries": before},
+        first=FirstThought(arguments={"entries": [*before]}, says=()),
     )
 
 
-class _Drafter:
+class _Request:
     def __init__(
         self,
         customer: Customer,
@@ -145,34 +131,37 @@ class _Drafter:
         flaw: Flaw,
     ) -> None:
         self.customer = customer
-        self.rng = customer.rng
         self.operation = operation
         self.target = target
         self.choices = choices
-        self.flaw: Flaw = flaw
+        self.flaw = flaw
+        self.drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
 
     def draft(self, withhold: bool) -> Draft:
         """The request; with ``withhold`` its opening leaves something out, if it can."""
-        facts, told = self._facts(withhold)
-        revision = next((choice for choice in self.choices if choice.before is not None), None)
+        target, operation, drafter = self.target, self.operation, self.drafter
+        subject = subject_facts(self.customer, operation, target)
+        hint = target.hint if target else ()
+        hints = [hint_fact(self.customer, operation, target)] if hint else []
+        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
+        ways = self._ways_to_withhold([] if hints else subject)
+        told = drafter.told(facts, ways, hints=hints, withhold=withhold)
+        leads = lead_sentences(self.customer, operation, target, told)
         call = self._call(final=True)
-        request = Request(
-            kind=self.operation.role,
-            says=tuple(self._openings(told)),
-            facts=tuple(replace(fact, volunteered=fact in told) for fact in facts),
-            want=None if self.flaw else call,
-            verbs=(self.operation.verb,),
-            outcome="refused" if self.flaw else "done",
+        request = drafter.request(
+            operation.role,
+            drafter.openings(leads, told, hint=hint),
+            facts,
+            told,
+            call=call,
+            proposal=self._call(final=False),
+            verbs=(operation.verb,),
             refusal=self._refusal(),
-            revision=Revision(proposal=self._call(final=False), says=revision.fact.says)
-            if revision
-            else None,
         )
-        features = {f"refuse_{self.flaw}" if self.flaw else self.operation.role}
-        features.update(*(choice.features for choice in self.choices))
-        if self.target and self.target.hint:
+        features = drafter.features(operation.role)
+        if hint:
             features.add("two_records")
-        if self.target and len(self.target.entries) > 1 and self.operation.role in ITEM_ROLES:
+        if self._is_several() and operation.role in ITEM_ROLES:
             features.add("several_entries")
         if len(told) < len(facts):
             features.add("withheld")
@@ -180,65 +169,32 @@ class _Drafter:
             request=request, gold=None if self.flaw else call, features=frozenset(features)
         )
 
-    def _facts(self, withhold: bool) -> tuple[list[Fact], list[Fact]]:
-        """All facts in the order in which they are told, and those in the opening."""
-        subject = subject_facts(self.customer, self.operation, self.target)
-        hints = [hint_fact(self.customer, self.operation, self.target)] if self._has_hint() else []
-        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
-        hidden: list[Fact] = []
-        if hints and not self.flaw and self.rng.random() < 0.5:
-            hidden += hints
-        ways = self._ways_to_withhold(subject if not hints else [])
-        if withhold and ways:
-            for way in self.rng.sample(ways, self.rng.randint(1, len(ways))):
-                hidden += way
-        return facts, [fact for fact in facts if fact not in hidden]
-
-    def _has_hint(self) -> bool:
-        return self.target is not None and bool(self.target.hint)
-
     def _ways_to_withhold(self, subject: list[Fact]) -> list[list[Fact]]:
         """Groups of facts each of which the opening can leave out as a whole."""
         if self.flaw:
             return [subject] if len(subject) == 1 else []
-        free = [[c.fact] for c in self.choices if c.before is None]
-        if any(c.before is not None and "entries" in c.values for c in self.choices):
+        free = [[c.fact] for c in self.choices if c.first is None]
+        if any(c.first is not None and "entries" in c.arguments for c in self.choices):
             return free
-        named = [c.fact for c in self.choices if "editions" in c.values and self._is_several()]
+        named = [c.fact for c in self.choices if "editions" in c.arguments and self._is_several()]
         if named:
             free = [way for way in free if way[0] not in named]
-        if any(c.before is not None and c.fact in named for c in self.choices):
+        if any(c.first is not None and c.fact in named for c in self.choices):
             return free
         return [*([*subject[index:], *named] for index in range(len(subject))), *free]
 
     def _is_several(self) -> bool:
         return self.target is not None and len(self.target.entries) > 1
 
-    def _openings(self, told: Sequence[Fact]) -> list[str]:
-        parts: list[Sequence[str]] = [
-            lead_sentences(self.customer, self.operation, self.target, told)
-        ]
-        if self.target:
-            parts += [fact.says for fact in told if fact.says == self.target.hint]
-        for choice in self.choices:
-            says = choice.fact.says if choice.before is None else choice.says_before
-            if choice.fact in told and says:
-                parts.append(says)
-        texts = [" ".join(self.rng.choice(part) for part in parts) for _ in range(3)]
-        return list(dict.fromkeys(texts))
-
     def _call(self, *, final: bool) -> ToolCall:
         plan = self.customer.plan
-        known: dict[str, Any] = {"client": self.customer.client[plan.arguments["client"]]}
+        known: dict[str, Json] = {"client": self.customer.client[plan.arguments["client"]]}
         if self.target is not None:
             key = plan.arguments["entries"].removesuffix("s")
             known["record"] = self.customer.id_of(self.target.record)
             known["entries"] = [entry[key] for entry in self.target.entries]
-        for choice in self.choices:
-            known |= choice.values
-            if choice.before is not None and not final:
-                known |= choice.before
-        arguments = {plan.arguments[slot]: known[slot] for slot in self.operation.slots}
+        filled = self.drafter.arguments(known, final=final)
+        arguments = {plan.arguments[slot]: filled[slot] for slot in self.operation.slots}
         return ToolCall(name=self.operation.tool, arguments=arguments)
 
     def _refusal(self) -> str:
@@ -246,4 +202,4 @@ class _Drafter:
             return f"that is not possible for a {self.target.record['status']} " + (
                 self.customer.plan.record
             )
-        return next((choice.refusal for choice in self.choices if choice.refusal), "")
+        return ""

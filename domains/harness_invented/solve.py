@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from harness.types import Fact, Request, Task, ToolCall
 from harness_invented.blueprint import Blueprint
 from harness_invented.database import Database, Record
-from harness_invented.names import plural
+from harness_invented.state import InventedWorld
 from harness_invented.targets import names_in
-from harness_invented.world import InventedWorld
+from harness_taskkit.proofs import reaches_gold
+from harness_taskkit.wording import plural
 
 
 def solve(database: Database, task: Task) -> list[list[ToolCall]] | None:
@@ -26,7 +27,9 @@ def solve(database: Database, task: Task) -> list[list[ToolCall]] | None:
             return None
         groups.append(group)
     groups[0][:0] = planner.opening()
-    return groups if _reaches_gold(database, task, groups) else None
+    finders = database.plan.finders
+    done = reaches_gold(task, groups, lambda: InventedWorld(database), may_fail=finders)
+    return groups if done else None
 
 
 class _Planner:
@@ -122,15 +125,3 @@ class _Planner:
         about = f"two {plural(self._plan.record)}"
         pointing = [f for f in facts if names & {*f.needed_for} or about in f.about]
         return " ".join(fact.says[0] for fact in pointing).lower()
-
-
-def _reaches_gold(database: Database, task: Task, groups: Sequence[Sequence[ToolCall]]) -> bool:
-    """Whether the calls lead where the gold calls lead; only a look-up of the client may fail."""
-    world, gold = InventedWorld(database), InventedWorld(database)
-    for call in (call for group in groups for call in group):
-        if world.call(call).is_error and call.name not in database.plan.finders:
-            return False
-    for call in task.gold:
-        if gold.call(call).is_error:
-            return False
-    return world.changes() == gold.changes()

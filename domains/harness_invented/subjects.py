@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from harness.types import Fact
 from harness_invented.blueprint import ITEM_ROLES, Operation
-from harness_invented.names import listing, plural, with_article
 from harness_invented.targets import Customer, Target, names_in
+from harness_taskkit.wording import plural, the, with_article
 
 _WRAPPERS = (
     "I want to {}.",
@@ -74,7 +74,7 @@ def objects(
             return [f"{noun} {number}", f"my {noun} {number}"]
         return [f"my {noun} with the {target.names[0]}", f"the {noun} with the {target.names[0]}"]
     if has_entries:
-        named = _the(target)
+        named = the(target.names)
         if is_open:
             return [f"{with_article(target.names[0])}, which is in two of my {plural(noun)}"]
         if target.knows_id:
@@ -106,10 +106,6 @@ def _entries_about(customer: Customer) -> str:
     return f"which {customer.plan.entry} it is about"
 
 
-def _the(target: Target) -> str:
-    return listing([f"the {name}" for name in target.names])
-
-
 def _record_fact(customer: Customer, target: Target) -> Fact:
     noun = customer.plan.record
     others = [record for record in customer.records if record is not target.record]
@@ -136,7 +132,7 @@ def _record_fact(customer: Customer, target: Target) -> Fact:
 
 def _entries_fact(customer: Customer, target: Target) -> Fact:
     plan = customer.plan
-    named = _the(target)
+    named = the(target.names)
     slots = ["entries", "kind", *([] if target.knows_id else ["record"])]
     return Fact(
         about=_entries_about(customer),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.types import Json, Tool, ToolKind
 from harness_invented.blueprint import PLACE_SLOTS, Blueprint, Operation
-from harness_invented.names import with_article
+from harness_taskkit.wording import with_article
 
 FOLLOWUP = "YOU ARE BEING TRANSFERRED TO A HUMAN AGENT. PLEASE HOLD ON."
 

@@ -12,7 +12,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.types import Json, Recipe, Split, Task, ToolCall
 from harness_invented.domain import InventedDomain, invented_domain
-from harness_invented.tasks import FEATURES
+from harness_invented.generate import FEATURES
 
 
 def first_tasks(seed: int, count: int, recipe: Recipe | None = None) -> list[Task]:

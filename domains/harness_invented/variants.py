@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.types import Fact
-from harness_invented.choices import Choice, Flaw, changed
+from harness_invented.choices import Flaw
 from harness_invented.database import Record, options
-from harness_invented.names import listing
 from harness_invented.targets import Customer, Target
+from harness_invented.wording import MINDS
+from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.wording import listing
 
 Pick = tuple[str, Record]
 """How the client describes an edition, and the edition."""
@@ -29,7 +31,7 @@ def choose_editions(
     price = customer.plan.price
     cost = sum(e[price] - old[price] for (_, e), old in zip(found, target.entries, strict=True))
     choice = Choice(
-        values={"editions": [edition[key] for _, edition in found]},
+        arguments={"editions": [edition[key] for _, edition in found]},
         fact=_edition_fact(customer, target, [phrase for phrase, _ in found]),
         features=frozenset({way} & {*_WAYS}),
         refusal="that one is not available" if flaw == "edition" else "",
@@ -39,7 +41,8 @@ def choose_editions(
         if other is None or other[1] is found[0][1]:
             return None
         fact = _edition_fact(customer, target, [other[0]])
-        choice = changed(choice, Choice(values={"editions": [other[1][key]]}, fact=fact))
+        first = FirstThought(arguments={"editions": [other[1][key]]}, says=fact.says)
+        choice = changed(choice, first, MINDS)
     return choice, cost
 
 

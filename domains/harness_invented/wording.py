@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from harness_taskkit.wording import words
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-CLIENTS = _words("member guest patient client visitor subscriber traveller customer")
-RECORDS = _words(
+CLIENTS = words("member guest patient client visitor subscriber traveller customer")
+RECORDS = words(
     "booking rental visit loan contract appointment lease parcel shipment trip course "
     "reservation session permit ticket voyage"
 )
-ENTRIES = _words("seat slot title tool lesson room piece part meal class treatment item")
-EDITIONS = _words("version model variety edition form type")
-KINDS = _words("line range series category family")
+ENTRIES = words("seat slot title tool lesson room piece part meal class treatment item")
+EDITIONS = words("version model variety edition form type")
+KINDS = words("line range series category family")
 ACCOUNTS = ("account", "wallet", "payment source", "payment method")
 PLACES = ("address", "location", "destination", "meeting place")
 
@@ -35,10 +32,13 @@ REASONS = (
     "double entry",
 )
 
-SOURCES = _words(
+SOURCES = words(
     "credit_card paypal gift_card bank_account voucher debit_card prepaid_card points_account "
     "family_fund company_account cash_card travel_credit"
 )
+MINDS = ("Wait, I changed my mind.", "On second thought, no.", "Actually, no.", "Sorry, wait.")
+"""How clients say that they changed their mind."""
+
 BRANDS = ("Visa", "Mastercard", "Maestro", "Amex", "Discover", "Diners", "Union")
 
 AXES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -73,7 +73,7 @@ AXES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What editions of a kind differ in: how users put a value, and the values."""
 
-THINGS = _words(
+THINGS = words(
     "anchor apple arrow badge ball band bank barrel basket bath beach bell belt bench bird block "
     "bottle bowl box branch bread bridge brush bucket button cabin cable camp candle canvas cap "
     "castle chain chair chalk chart chest circle city cliff clock cloud coach coast coin corn "
@@ -95,18 +95,18 @@ THINGS = _words(
 )
 """Nouns for names of kinds, streets and options."""
 
-TOWNS = _words(
+TOWNS = words(
     "Ashford Belmont Carlow Denham Elgin Fairview Glenwood Hartley Ironton Jasper Kenmare Linden "
     "Marlow Norwood Oakdale Preston Quincy Redhill Selby Thornton Upton Verona Weston York Albion "
     "Bristol Camden Dover Easton Franklin Granby Hudson Lima Monroe Newport Orleans Paris Rome "
     "Salem Troy"
 )
-FIRST_NAMES = _words(
+FIRST_NAMES = words(
     "Ada Ben Cleo Dan Eva Finn Gina Hugo Ida Jack Kira Leon Mona Nils Olga Paul Rosa Sam Tara "
     "Uma Vera Will Xena Yara Zoe Amir Bela Carl Dora Emil Flora Greta Henry Iris Jonas Kate Lars "
     "Maya Noah Otto"
 )
-LAST_NAMES = _words(
+LAST_NAMES = words(
     "Abbott Barnes Clarke Dixon Ellis Foster Grant Hobbs Irving Jones Kemp Lowe Mason North Owens "
     "Price Quinn Reed Stone Turner Underhill Vance Walsh Young Ziegler Adler Brandt Conti Duarte "
     "Eriksen Fuchs Garcia Haas Ito Jansen Kovacs Lopez Meyer Novak Okafor"

@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.errors import ConfigError
 from harness.types import (
     Feature,
     Recipe,
@@ -20,10 +19,12 @@ from harness_invented.blueprint import ITEM_ROLES, Role
 from harness_invented.choices import Flaw
 from harness_invented.database import Database, database
 from harness_invented.questions import draft_question
-from harness_invented.requests import Draft, draft_request
+from harness_invented.requests import draft_request
 from harness_invented.solve import solve
 from harness_invented.targets import Customer
-from harness_invented.words import OUT_OF_SCOPE
+from harness_invented.wording import OUT_OF_SCOPE
+from harness_taskkit.drafts import Draft
+from harness_taskkit.recipes import check_names, drawn, impossible
 
 ROLES: Mapping[Role, float] = {
     "drop": 15,
@@ -74,18 +75,14 @@ _NAMES = frozenset(feature.name for feature in FEATURES)
 
 def generate(seed: int, stream: int, recipe: Recipe) -> Iterator[Task]:
     """Endless tasks of the business ``seed``. Raises ``ConfigError`` for what it cannot have."""
-    for name in (*recipe.required, *recipe.weights):
-        if name not in _NAMES:
-            raise ConfigError(
-                f"invented has no feature {name!r}", hint=f"Known: {', '.join(sorted(_NAMES))}."
-            )
+    check_names("invented", (*recipe.required, *recipe.weights), _NAMES)
     number = failed = 0
     weights = {name: weight for name, weight in recipe.weights.items() if weight > 0}
     while True:
         rng = random.Random(stable_seed(seed, stream, recipe.split, number))
         must = {*recipe.required}
         if weights:
-            must |= {_draw(weights, rng)}
+            must |= {drawn(weights, rng)}
         shop = database(seed, recipe.split, stable_seed(stream, number // 6) % 10**9)
         number += 1
         task = _make(shop, rng, frozenset(must))
@@ -95,10 +92,8 @@ def generate(seed: int, stream: int, recipe: Recipe) -> Iterator[Task]:
             continue
         failed += 1
         if failed > _TRIES:
-            raise ConfigError(
-                f"no task of invented:{seed} has all of these features: {', '.join(sorted(must))}",
-                hint="Ask for fewer of them at once, or for another number.",
-            )
+            hint = "Ask for fewer of them at once, or for another number."
+            raise impossible(f"invented:{seed}", must, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +125,14 @@ def _slots(shop: Database, rng: random.Random, must: frozenset[str]) -> list[_Sl
     }
     luck = rng.random()
     if not kinds and luck < _DEAD_END:
-        kinds = [_draw(DEAD_ENDS, rng)]
+        kinds = [drawn(DEAD_ENDS, rng)]
     if "ask" in must or (not kinds and luck > 1 - _ASK):
         kinds.append("ask")
     count = rng.choices((1, 2, 3, 4), (58, 26, 12, 4))[0]
     count = max(count, 2 if "multi_request" in must else 1, len(kinds))
     if _SWAP_WISHES & must and not {"swap", "change"} & {*kinds}:
         kinds.append(rng.choice(("swap", "change")))
-    kinds += [_draw(has, rng) for _ in range(count - len(kinds))]
+    kinds += [drawn(has, rng) for _ in range(count - len(kinds))]
     rng.shuffle(kinds)
     kinds.sort(key=lambda kind: kind == "transfer")
     return [_Slot(kind, _wishes(kind, rng, must)) for kind in kinds]
@@ -212,7 +207,3 @@ def _other_client(customer: Customer) -> Draft:
         refusal="I can only help you with what is your own",
     )
     return Draft(request=request, features=frozenset({"refuse_other_client"}))
-
-
-def _draw(weights: Mapping[str, float], rng: random.Random) -> str:
-    return rng.choices(list(weights), list(weights.values()))[0]

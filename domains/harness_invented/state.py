@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, cast
 
-from harness.types import Change, Changes, Json, ToolCall, ToolResult
+from harness.types import Changes, Json, ToolCall, ToolResult
 from harness_invented.blueprint import PLACE_SLOTS, Operation
 from harness_invented.database import Database, Record
-
-_TABLES = ("clients", "records")
-
-
-class Refused(Exception):
-    """A call that the database does not allow; its text is what the agent sees."""
+from harness_taskkit.state import Overlay, ToolError, answered, copied
 
 
 class InventedWorld:
@@ -24,32 +17,20 @@ class InventedWorld:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._plan = database.plan
-        self._own: dict[tuple[str, str], Record] = {}
+        self._records = Overlay(database.tables)
         self._operations = {o.tool: o for o in self._plan.operations.values()}
         self._slots = {name: slot for slot, name in self._plan.arguments.items()}
 
     def call(self, call: ToolCall) -> ToolResult:
         """The record as JSON, or "Error: " and what is wrong with the call."""
-        try:
-            answer = self._answer(call.name, dict(call.arguments))
-        except Refused as error:
-            return ToolResult(content=f"Error: {error}", is_error=True)
-        return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
+        return answered(call, self._answer)
 
     def changes(self) -> Changes:
         """All that differs from the start, sorted by path."""
-        found: list[Change] = []
-        for (table, key), record in self._own.items():
-            before = _leaves(getattr(self._database, table)[key], (table, key))
-            after = _leaves(record, (table, key))
-            for path in {*before, *after}:
-                old, new = before.get(path), after.get(path)
-                if old != new:
-                    found.append(Change(path=path, before=old, after=new))
-        return tuple(sorted(found, key=lambda change: change.path))
+        return self._records.changes()
 
-    def _answer(self, tool: str, arguments: dict[str, Json]) -> str | Record:
-        plan = self._plan
+    def _answer(self, call: ToolCall) -> str | Record:
+        plan, tool, arguments = self._plan, call.name, dict(call.arguments)
         if tool in self._operations:
             return self._write(self._operations[tool], arguments)
         if tool == plan.handover:
@@ -60,7 +41,7 @@ class InventedWorld:
         for slot, table in (("client", "clients"), ("record", "records"), ("kind", "kinds")):
             if tool == plan.readers[slot]:
                 return self._record(table, self._read(arguments, slot)[slot])
-        raise Refused(f"Tool '{tool}' not found.")
+        raise ToolError(f"Tool '{tool}' not found.")
 
     def _find(self, tool: str, arguments: dict[str, Json]) -> str:
         plan = self._plan
@@ -72,13 +53,13 @@ class InventedWorld:
             known |= {slot: client["name"][plan.arguments[slot]] for slot in ("first", "last")}
             if all(str(wanted[slot]).lower() == known[slot].lower() for slot in slots):
                 return key
-        raise Refused(f"{plan.client.capitalize()} not found")
+        raise ToolError(f"{plan.client.capitalize()} not found")
 
     def _read(self, arguments: Mapping[str, Json], *slots: str) -> dict[str, Any]:
         """The arguments by slot; refused if names or types are not those of the schema."""
         names = [self._plan.arguments[slot] for slot in slots]
         if set(arguments) != set(names):
-            raise Refused(f"expected the arguments {', '.join(names)}")
+            raise ToolError(f"expected the arguments {', '.join(names)}")
         for slot, name in zip(slots, names, strict=True):
             value = arguments[name]
             strings = isinstance(value, list) and all(isinstance(v, str) for v in value)
@@ -88,35 +69,30 @@ class InventedWorld:
                 "count": isinstance(value, int) and not isinstance(value, bool) and value > 0,
             }
             if not fits.get(slot, isinstance(value, str)):
-                raise Refused(f"{name} is of the wrong type")
+                raise ToolError(f"{name} is of the wrong type")
         return {slot: arguments[name] for slot, name in zip(slots, names, strict=True)}
 
     def _record(self, table: str, key: str) -> Record:
-        noun = {"clients": self._plan.client, "records": self._plan.record}
-        found = self._own.get((table, key)) or getattr(self._database, table).get(key)
-        if found is None:
-            raise Refused(f"{noun.get(table, self._plan.kind).capitalize()} not found")
-        return cast(Record, found)
-
-    def _copy(self, table: str, key: str) -> Record:
-        return self._own.setdefault((table, key), deepcopy(self._record(table, key)))
+        nouns = {"clients": self._plan.client, "records": self._plan.record}
+        noun = nouns.get(table, self._plan.kind).capitalize()
+        return cast(Record, self._records.record(table, key, noun))
 
     # --- writes ----------------------------------------------------------------------------------
 
     def _write(self, operation: Operation, arguments: Mapping[str, Json]) -> Record:
         given = self._read(arguments, *operation.slots)
         if operation.role == "profile":
-            self._record("clients", given["client"])
-            client = self._copy("clients", given["client"])
+            client = copied(self._record("clients", given["client"]))
             client[self._plan.place.replace(" ", "_")] = self._place(given)
+            self._records.put("clients", given["client"], client)
             return client
         record = self._record("records", given["record"])
         wanted = self._plan.stages[operation.stage]
         if record["status"] != wanted:
-            raise Refused(f"{self._plan.record.capitalize()} is not {wanted}")
-        after = deepcopy(record)
+            raise ToolError(f"{self._plan.record.capitalize()} is not {wanted}")
+        after = copied(record)
         self._apply(operation, given, after)
-        self._own["records", given["record"]] = after
+        self._records.put("records", given["record"], after)
         return after
 
     def _apply(self, operation: Operation, given: Mapping[str, Any], record: Record) -> None:
@@ -146,12 +122,12 @@ class InventedWorld:
         held = [entry[key] for entry in record["entries"]]
         chosen: list[str] = given["entries"]
         if len(set(chosen)) != len(chosen) or not set(chosen) <= set(held):
-            raise Refused(f"{self._plan.entry.capitalize()} not found")
+            raise ToolError(f"{self._plan.entry.capitalize()} not found")
         account = self._account(record, given["account"])
         if operation.role == "give_back":
             paid = record["payments"][0][self._plan.arguments["account"]]
             if given["account"] not in (paid,) and account["source"] != "gift_card":
-                raise Refused(f"A refund goes to the {self._plan.account} that paid")
+                raise ToolError(f"A refund goes to the {self._plan.account} that paid")
             prices = [e[self._plan.price] for e in record["entries"] if e[key] in chosen]
             self._pay(record, -sum(prices), given["account"])
         else:
@@ -162,16 +138,16 @@ class InventedWorld:
     def _exchange(self, record: Record, given: Mapping[str, Any], account: Record) -> None:
         plan, chosen, new = self._plan, given["entries"], given["editions"]
         if len(chosen) != len(new):
-            raise Refused("The lists differ in length")
+            raise ToolError("The lists differ in length")
         key, cost = plan.arguments["entries"].removesuffix("s"), 0.0
         held = {entry[key]: entry for entry in record["entries"]}
         for old_id, new_id in zip(chosen, new, strict=True):
             edition = self._database.editions(held[old_id][plan.arguments["kind"]]).get(new_id)
             if edition is None or new_id == old_id or not edition[plan.free]:
-                raise Refused(f"{plan.edition.capitalize()} not available")
+                raise ToolError(f"{plan.edition.capitalize()} not available")
             cost += edition[plan.price] - held[old_id][plan.price]
         if account.get("balance", cost) < cost:
-            raise Refused("The balance is too low")
+            raise ToolError("The balance is too low")
         record[plan.arguments["editions"]] = sorted(new)
         self._pay(record, cost, given["account"])
 
@@ -180,9 +156,9 @@ class InventedWorld:
         last = record["payments"][-1]
         account = self._account(record, account_id)
         if last[name] == account_id:
-            raise Refused(f"This {self._plan.account} is in use already")
+            raise ToolError(f"This {self._plan.account} is in use already")
         if account.get("balance", last["amount"]) < last["amount"]:
-            raise Refused("The balance is too low")
+            raise ToolError("The balance is too low")
         self._pay(record, last["amount"], account_id)
 
     def _pay(self, record: Record, amount: float, account_id: str) -> None:
@@ -195,7 +171,7 @@ class InventedWorld:
         client = self._record("clients", record[self._plan.arguments["client"]])
         account = client["accounts"].get(account_id)
         if account is None:
-            raise Refused(f"{self._plan.account.capitalize()} not found")
+            raise ToolError(f"{self._plan.account.capitalize()} not found")
         return cast(Record, account)
 
     def _place(self, given: Mapping[str, Any]) -> Record:
@@ -203,14 +179,4 @@ class InventedWorld:
 
     def _check_listed(self, slot: str, value: str, known: tuple[str, ...]) -> None:
         if value not in known:
-            raise Refused(f"{self._plan.arguments[slot]} must be one of {', '.join(known)}")
-
-
-def _leaves(value: Json, path: tuple[str, ...]) -> dict[tuple[str, ...], Json]:
-    if not isinstance(value, dict | list) or not value:
-        return {path: value}
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    found: dict[tuple[str, ...], Json] = {}
-    for key, inner in pairs:
-        found |= _leaves(inner, (*path, str(key)))
-    return found
+            raise ToolError(f"{self._plan.arguments[slot]} must be one of {', '.join(known)}")
