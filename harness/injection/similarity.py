@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.evaluation.hashed_terms import HashedTerms
 from harness.types import Json, Task
 
 DIMENSIONS = 2048
@@ -42,25 +41,14 @@ class Likeness:
     """Known tasks by what is said in them; words are as rare as among the ``reference`` tasks."""
 
     def __init__(self, reference: Sequence[Task]) -> None:
-        texts = [set(_runs(words_of(task))) for task in reference]
-        counts = Counter(run for runs in texts for run in runs)
-        self._rarity = {
-            run: math.log((len(texts) + 1) / (count + 0.5)) for run, count in counts.items()
-        }
-        self._unheard = math.log((len(texts) + 1) / 0.5)
+        sample = (_runs(words_of(task)) for task in reference)
+        self._terms = HashedTerms(sample, dimension=DIMENSIONS, rarity=_rarity)
         self._ids: list[str] = []
         self._vectors = np.zeros((64, DIMENSIONS), dtype=np.float32)
 
     def vector(self, task: Task) -> Vector:
         """Shape (DIMENSIONS,), of length 1, or 0 where nothing is said."""
-        found = np.zeros(DIMENSIONS, dtype=np.float32)
-        for run, count in Counter(_runs(words_of(task))).items():
-            place = zlib.crc32(run.encode())
-            sign = 1.0 if place & 1 else -1.0
-            weight = self._rarity.get(run, self._unheard)
-            found[(place >> 1) % DIMENSIONS] += sign * weight * (1.0 + math.log(count))
-        length = float(np.linalg.norm(found))
-        return found / np.float32(length) if length else found
+        return self._terms.vector(_runs(words_of(task)))
 
     def add(self, task_id: str, vector: Vector) -> None:
         if len(self._ids) == len(self._vectors):
@@ -142,6 +130,11 @@ def _without(text: str, parts: Iterable[str]) -> str:
 def _plain(text: str) -> str:
     apart = unicodedata.normalize("NFKD", text).casefold().translate(_LOOKALIKES)
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
+def _rarity(tasks: int, with_it: int) -> float:
+    """0 for what every task says."""
+    return math.log((tasks + 1) / (with_it + 0.5))
 
 
 def _runs(words: Sequence[str]) -> Iterator[str]:

