@@ -205,6 +205,16 @@ def test_patterns_show_share_and_change_by_round(document: Document) -> None:
     assert second.endswith("new")
 
 
+def test_a_pattern_that_is_no_cause_comes_last_under_a_heading_of_its_own(
+    document: Document,
+) -> None:
+    document["patterns"][0]["filtered"] = True
+    for text in (plain(printed(document)), Page(to_html(document)).text):
+        heading = text.index("Filtered out: as frequent in successes, or too rare")
+        assert text.index("Forgets the second request") < heading
+        assert text.index("Picks the wrong order", heading) > heading
+
+
 def test_a_pattern_that_was_not_seen_again_has_fallen_to_nothing(document: Document) -> None:
     document["patterns"][1]["rounds"] = [{"round": 1, "count": 15, "share": 0.2}]
     row = next(x for x in printed(document).splitlines() if x.startswith("Forgets the second "))
