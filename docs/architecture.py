@@ -29,7 +29,6 @@ PLACES = {
     "discovery": (1, "station", "failures -> patterns"),
     "injection": (2, "station", "patterns -> tasks"),
     "interchange": (3, "station", "files of other tools"),
-    "opening": (3, "station", "a run, checked and locked"),
     "evaluation": (2, "station", "tasks -> scored rollouts"),
     "llm": (4, "station", "roles of chat models"),
     "assembly": (3, "ground", "names -> products"),

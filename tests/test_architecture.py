@@ -33,7 +33,6 @@ ORDER = (
     {"hookspecs"},
     {"assembly"},
     {"evaluation", "llm"},
-    {"opening"},
     {"discovery", "injection"},
     {"training"},
     {"results"},

@@ -40,7 +40,7 @@ def discover(
     A recording in any installed format is imported first. Several sources are clustered together
     and compared with the first.
     """
-    from harness.opening import new_folder
+    from harness.assembly.opening import new_folder
     from harness.report import patterns_table
     from harness.report.comparison import comparison_table, comparison_values
     from harness.report.map_files import draw_round, write_comparison
@@ -81,7 +81,7 @@ def why(
     """Trace a failure to the tasks and training it led to, or a targeted task or rollout back to
     its failure.
     """
-    from harness.opening import newest_run
+    from harness.assembly.opening import newest_run
     from harness.report.why import why_tree, why_values
     from harness.results.lineage import lineage
     from harness.run_folder import RunFolder

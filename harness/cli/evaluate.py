@@ -37,8 +37,8 @@ def evaluate(
 
     The policy may be a model folder of a run, such as RUN/checkpoints/rl-1/model.
     """
+    from harness.assembly.opening import Needs, split_of
     from harness.loop import evaluate_once, write_report
-    from harness.opening import Needs, split_of
 
     split = split or ("test" if resume is None else split_of(resume))
     config = options.asked(context, resume=resume, **_sizes(split, tasks, trials))

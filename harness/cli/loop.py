@@ -26,8 +26,8 @@ def loop(
     as_json: options.AsJson = False,
 ) -> None:
     """Run the whole loop: evaluate, diagnose failures, inject targeted tasks, train, repeat."""
+    from harness.assembly.opening import Needs
     from harness.loop import run_loop, stations
-    from harness.opening import Needs
     from harness.report.map_files import draw_rounds
 
     config = options.asked(context, resume=resume)
@@ -56,8 +56,8 @@ def sft(
 
     Continue with `harness loop --resume`.
     """
+    from harness.assembly.opening import Needs
     from harness.loop import bootstrap, imitate, write_report
-    from harness.opening import Needs
 
     config = options.asked(context)
     if dry_run:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.assembly.components import Components
     from harness.assembly.config import LoopConfig
-    from harness.opening import Needs
+    from harness.assembly.opening import Needs
     from harness.protocols import Event, Observer
     from harness.run_folder import RunFolder
     from harness.types import Json
@@ -65,13 +65,20 @@ def at_work(
     resume: Path | None = None,
 ) -> Iterator[tuple[Components, RunFolder]]:
     """The products and the folder of the run to resume, or of a new one, watched."""
-    from harness.opening import begin_or_resume
+    from harness.assembly.opening import begin_or_resume
+    from harness.llm.roles import open_registry
 
     changes = options.spending(context)
     with (
         watching() as observers,
         begin_or_resume(
-            config, needs, out=out, resume=resume, changes=changes, observers=observers
+            config,
+            needs,
+            open_registry(),
+            out=out,
+            resume=resume,
+            changes=changes,
+            observers=observers,
         ) as opened,
     ):
         yield opened
@@ -93,11 +100,12 @@ def show_plan(
 ) -> None:
     """What a run with this configuration would do, without doing it."""
     from harness.assembly.dry_run import plan
-    from harness.opening import checked
+    from harness.assembly.opening import checked
+    from harness.llm.roles import open_registry
     from harness.report import plan_table
 
     with watching() as observers:
-        parts = checked(config, needs, observers)
+        parts = checked(config, needs, open_registry(), observers)
     planned = plan(parts, stations(parts))
     emit(planned, plan_table(planned), as_json=as_json)
 

@@ -36,12 +36,13 @@ def inject(
 ) -> None:
     """Generate targeted tasks for a round's error patterns; `harness tasks` shows them."""
     from harness import loop
-    from harness.opening import open_run
+    from harness.assembly.opening import open_run
+    from harness.llm.roles import open_registry
     from harness.report import pool_table
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
-    with watching() as observers, open_run(store, observers=observers) as parts:
+    with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
         if again or pattern:
             store.reopen(f"inject {number}")
         loop.inject(parts, store, number, pattern=pattern, count=count, off=off or ())
@@ -60,12 +61,13 @@ def train(
 ) -> None:
     """Train on the task pool with RL."""
     from harness import loop
-    from harness.opening import open_run
+    from harness.assembly.opening import open_run
+    from harness.llm.roles import open_registry
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
     arm = f"control-{number}" if control else f"rl-{number}"
-    with watching() as observers, open_run(store, observers=observers) as parts:
+    with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
         if again:
             store.reopen(f"train {arm}")
         (loop.train_control if control else loop.train)(parts, store, number)

@@ -106,6 +106,7 @@ def turn(
     cores: Annotated[str, typer.Option(metavar="N,N,...", help="Cores to run on.")] = "",
 ) -> None:
     """Run one arm with one seed in this process."""
+    from harness.llm.roles import open_registry
     from harness.study.folder import StudyFolder
     from harness.study.runner import run_turn
     from harness.study.spec import Turn
@@ -116,7 +117,7 @@ def turn(
         end_with_stdin()
     chosen = Turn(seed=seed, arm=arm)
     say(f"— {chosen}")
-    run_turn(StudyFolder.open(folder), chosen, watch=partial(watching, RESUME))
+    run_turn(StudyFolder.open(folder), chosen, open_registry(), watch=partial(watching, RESUME))
 
 
 def _show(folder: StudyFolder, turns: list[Turn], as_json: bool) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.assembly.components import Components
-from harness.errors import RunError, plugin_boundary
+from harness.assembly.opening import held_out_tasks
+from harness.errors import RunError
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
@@ -67,19 +68,6 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
             hint="Go on with the data it was begun on, or start a new run.",
         )
     store.write_json(DATA_VERSION, {"data_version": data_version})
-
-
-def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
-    """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
-    setting = "test_tasks" if split == "test" else "validation_tasks"
-    with plugin_boundary(parts.plugins.domain, f"{split} tasks"):
-        tasks = list(parts.domain.tasks(split))
-    if len(tasks) < count:
-        raise RunError(
-            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
-            hint=f"Set {setting} (or --tasks) to at most {len(tasks)}.",
-        )
-    return tasks[:count]
 
 
 def read_evaluation(parts: Components, store: RunFolder, name: str) -> list[Episode]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assembly.config import nearest
+from harness.assembly.opening import problems
 from harness.assembly.registry import Registry
 from harness.errors import ConfigError, FormatError
 from harness.interchange.files import RUN, read_source
 from harness.interchange.rescore import Regraded, regrade_all, row, tally
 from harness.interchange.runs import Options, open_domain
-from harness.opening import problems
 from harness.types import Json
 
 

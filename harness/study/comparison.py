@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import loop
 from harness.assembly.components import Components
+from harness.assembly.opening import open_run, warn_by
 from harness.assembly.registry import Registry
 from harness.discovery.compare import Comparison, Side, compare_sides
 from harness.errors import ConfigError, RunError
@@ -15,7 +16,6 @@ from harness.evaluation.station import read_evaluation
 from harness.interchange.importing import import_file
 from harness.interchange.runs import Options
 from harness.llm.roles import open_registry
-from harness.opening import open_run, warn_by
 from harness.protocols import Observer
 from harness.run_folder import CONFIG, RunFolder
 from harness.types import Diagnosis, Json
@@ -48,7 +48,7 @@ def discover_source(
     registry = open_registry()
     store = _as_run(registry, source, out, reading.options, observers)
     changes: dict[str, Json] = {"namer": reading.namer}
-    with open_run(store, changes, observers=observers, registry=registry) as parts:
+    with open_run(store, registry, changes, observers=observers) as parts:
         again = reading.again or reading.namer is not None
         return store, _discovered(parts, store, number, reading.evaluation, again)
 
@@ -77,10 +77,10 @@ def compare_sources(
         )
     sides = []
     for name, store in zip(_names(sources), stores, strict=True):
-        with open_run(store, observers=observers, registry=registry) as parts:
+        with open_run(store, registry, observers=observers) as parts:
             sides.append(_side(name, parts, store, reading))
     changes: dict[str, Json] = {"namer": reading.namer}
-    with open_run(stores[0], changes, observers=observers, registry=registry) as parts:
+    with open_run(stores[0], registry, changes, observers=observers) as parts:
         return compare_sides(parts, sides)
 
 

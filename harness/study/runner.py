@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
+from harness.assembly.opening import Needs, checked, open_run
 from harness.assembly.registry import Registry
 from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
-from harness.opening import Needs, checked, open_run
 from harness.protocols import Observer
 from harness.study import schedule
 from harness.study.arms import prepare, run_arm
@@ -46,12 +46,12 @@ def run_study(
     """
     registry = open_registry()
     for name in folder.study.arms:
-        checked(folder.study.config(name, folder.study.seeds[0]), Needs(), registry=registry)
+        checked(folder.study.config(name, folder.study.seeds[0]), Needs(), registry)
     clock = schedule.Clock(minutes)
 
     def work(turn: Turn) -> None:
         say(f"— {turn}")
-        run_turn(folder, turn, watch=watch, registry=registry)
+        run_turn(folder, turn, registry, watch=watch)
 
     def start(turn: Turn, place: int, of: int) -> TurnProcess:
         return TurnProcess(folder, turn, share_of_cores(place, of), say)
@@ -66,14 +66,14 @@ def run_study(
 
 
 def run_turn(
-    folder: StudyFolder, turn: Turn, *, watch: Watch = unwatched, registry: Registry | None = None
+    folder: StudyFolder, turn: Turn, registry: Registry, *, watch: Watch = unwatched
 ) -> None:
     """Run one arm of one seed in this process, and keep its row of results."""
     store = folder.open_run(turn)
     meter = Meter(store)
     with (
         watch() as observers,
-        open_run(store, observers=(*observers, meter), registry=registry) as parts,
+        open_run(store, registry, observers=(*observers, meter)) as parts,
     ):
         try:
             if turn.arm == SHARED:

@@ -9,9 +9,9 @@ from harness.assembly import registry
 from harness.assembly.components import Components
 from harness.assembly.config import LoopConfig
 from harness.assembly.entry_points import Plugins, discover
+from harness.assembly.opening import held_out_tasks
 from harness.assembly.registry import KINDS, Registry
 from harness.errors import PluginFailed
-from harness.evaluation.station import held_out_tasks
 from harness.protocols import Event, PluginNames
 from harness.types import Split
 

@@ -1,0 +1,209 @@
+"""Open a run to work on: its products checked, its folder locked, its chat calls counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.assembly.components import Components
+from harness.assembly.config import LoopConfig, parse_config
+from harness.assembly.registry import Registry
+from harness.errors import BudgetSpent, HarnessError, RunError, plugin_boundary
+from harness.protocols import Domain, Event, Observer
+from harness.run_folder import CONFIG, RunFolder
+from harness.types import Json, Split, Task
+
+CALLS = "calls.json"
+SHOWN = 10
+"""Warnings of one kind that are shown one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What is checked before anything runs: that there are enough tasks in these splits, and
+    (``training``) that the stations after evaluation can be opened.
+    """
+
+    splits: Sequence[Split] = ("validation", "test")
+    training: bool = True
+
+
+def checked(
+    config: LoopConfig,
+    needs: Needs,
+    registry: Registry,
+    observers: tuple[Observer, ...] = (),
+) -> Components:
+    """The products of a configuration, all but the policies made, with enough tasks. The observers
+    hear of tasks that the domain cannot carry out or judge.
+    """
+    parts = Components(config, registry, observers)
+    _check(parts, needs, observers)
+    return parts
+
+
+@contextmanager
+def begin_run(
+    config: LoopConfig,
+    needs: Needs,
+    registry: Registry,
+    folder: Path | None = None,
+    *,
+    observers: tuple[Observer, ...] = (),
+) -> Iterator[tuple[Components, RunFolder]]:
+    """A new run's products and folder (default: a new one in runs/), locked within the block.
+
+    The folder is made only once the products were checked, and removed if an error comes before
+    anything was written into it.
+    """
+    parts = checked(config, needs, registry, observers)
+    store = RunFolder.create(folder or new_folder(config.domain), config.plain())
+    with store.lock(), _at_work(parts, store):
+        _count_calls(parts, store)
+        yield parts, store
+
+
+@contextmanager
+def open_run(
+    store: RunFolder,
+    registry: Registry,
+    changes: Mapping[str, Json] | None = None,
+    *,
+    observers: tuple[Observer, ...] = (),
+) -> Iterator[Components]:
+    """The products of an existing run, its folder locked within the block.
+
+    ``changes`` (None: not given) replace settings of the run, and stay. Products are made when a
+    station needs them: what is done already needs no key.
+    """
+    given = {key: value for key, value in (changes or {}).items() if value is not None}
+    with store.lock():
+        config = parse_config(store.change(given) if given else store.config)
+        parts = Components(config, registry, observers)
+        _count_calls(parts, store)
+        with _at_work(parts, store):
+            yield parts
+
+
+@contextmanager
+def begin_or_resume(
+    config: LoopConfig,
+    needs: Needs,
+    registry: Registry,
+    *,
+    out: Path | None = None,
+    resume: Path | None = None,
+    changes: Mapping[str, Json] | None = None,
+    observers: tuple[Observer, ...] = (),
+) -> Iterator[tuple[Components, RunFolder]]:
+    """The products and folder of the run to ``resume``, with ``changes``, or of a new one."""
+    if resume is None:
+        with begin_run(config, needs, registry, out, observers=observers) as opened:
+            yield opened
+        return
+    store = RunFolder.open(resume)
+    with open_run(store, registry, changes, observers=observers) as parts:
+        yield parts, store
+
+
+def new_folder(what: str) -> Path:
+    """A folder in runs/ that is named after the time."""
+    return Path("runs") / time.strftime(f"{what}-%Y%m%d-%H%M%S")
+
+
+def newest_run() -> Path:
+    """The run folder in runs/ that was begun last. Raises ``RunError`` if there is none."""
+    runs = sorted(Path("runs").glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise RunError("there is no run in runs/", hint="Name the run folder as an argument.")
+    return runs[-1].parent
+
+
+def split_of(folder: Path) -> Split:
+    """The split that the first evaluation of a run is on, as far as it got; else "test"."""
+    store = RunFolder.open(folder)
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    return next((split for split in splits if store.has(f"tasks/{split}.jsonl")), "test")
+
+
+def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
+    """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
+    setting = "test_tasks" if split == "test" else "validation_tasks"
+    with plugin_boundary(parts.plugins.domain, f"{split} tasks"):
+        tasks = list(parts.domain.tasks(split))
+    if len(tasks) < count:
+        raise RunError(
+            f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
+            hint=f"Set {setting} (or --tasks) to at most {len(tasks)}.",
+        )
+    return tasks[:count]
+
+
+def problems(domain: Domain, tasks: Sequence[Task], *, plugin: str) -> list[str]:
+    """What of the tasks the domain cannot carry out or judge; many are cut short. ``plugin`` offers
+    the domain.
+    """
+    with plugin_boundary(plugin, "problems of tasks"):
+        found = [f"task {task.id!r}: {words}" for task in tasks for words in domain.problems(task)]
+    return cut_short(found, "more such problems")
+
+
+def cut_short(found: Sequence[str], rest: str) -> list[str]:
+    """The first of many lines, and how many more there are."""
+    more = [f"{len(found) - SHOWN} {rest}"] if len(found) > SHOWN else []
+    return [*found[:SHOWN], *more]
+
+
+def warn_by(observers: Sequence[Observer]) -> Callable[[str], None]:
+    """A function that tells the observers of a warning."""
+
+    def warn(message: str) -> None:
+        for observer in observers:
+            observer.notify(Event(name="warning", data={"message": message}))
+
+    return warn
+
+
+def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> None:
+    """The configured observers hear of nothing yet: a plan is checked, too, and opens none."""
+    parts.check(training=needs.training)
+    config, warn = parts.config, warn_by(observers)
+    for split in needs.splits:
+        count = config.test_tasks if split == "test" else config.validation_tasks
+        tasks = held_out_tasks(parts, split, count)
+        for problem in problems(parts.domain, tasks, plugin=parts.plugins.domain):
+            warn(problem)
+
+
+def _count_calls(parts: Components, store: RunFolder) -> None:
+    """Count calls to chat models on from the run's earlier ones."""
+    parts.calls.go_on(
+        store.read_json(CALLS) if store.has(CALLS) else {},
+        lambda counts: store.write_json(CALLS, counts),
+    )
+
+
+@contextmanager
+def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
+    """Ctrl-C and a spent budget are told to the observers; an error before anything was made in a
+    new folder leaves no folder.
+    """
+    store.warn = lambda message: parts.notify("warning", message=message)
+    try:
+        try:
+            yield
+        finally:
+            if counts := parts.calls.counts():
+                parts.notify("calls_counted", roles=counts, summary=parts.calls.summary())
+    except BudgetSpent:
+        parts.notify("budget_spent", run=str(store.folder))
+        raise
+    except HarnessError:
+        store.discard_if_unused()
+        raise
+    except KeyboardInterrupt:
+        parts.notify("run_interrupted", run=str(store.folder))
+        raise
