@@ -13,11 +13,11 @@ from typing import Literal, cast
 from harness.errors import PluginFailed
 from harness.types import Json, Recipe, Split, ToolCall
 from harness_retail.answers import amount_of
+from harness_retail.database import database
 from harness_retail.domain import RetailDomain
 from harness_retail.features import DEAD_ENDS
 from harness_retail.official_shop import official_database
 from harness_retail.records import User
-from harness_retail.shop import database
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 from harness_tau2.data import official_data

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from harness.errors import RolloutFault
 from harness.protocols import AgentTurn, Conversation, Domain
 from harness.types import Json, Request, Task, ToolCall
+from harness_retail.database import shop_of
 from harness_retail.records import Order, OrderItem, User
-from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups
 from harness_retail.state import Database
 from harness_retail.wording import spoken

@@ -8,8 +8,8 @@ from typing import Literal
 
 from harness.types import Fact
 from harness_invented.blueprint import PLACE_SLOTS
-from harness_invented.database import Record
 from harness_invented.names import Draw
+from harness_invented.state import Record
 from harness_invented.targets import Customer, Target
 from harness_invented.wording import MINDS
 from harness_taskkit.choices import Choice, FirstThought, changed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -11,36 +10,11 @@ from typing import Any
 from harness.types import Split
 from harness_invented.blueprint import PLACE_SLOTS, Blueprint, Source, blueprint
 from harness_invented.names import Draw, invented_word
+from harness_invented.state import Database, Record
 from harness_invented.wording import BRANDS, THINGS
-
-Record = dict[str, Any]
-"""A JSON object of a shape that the blueprint decides."""
 
 _CLIENTS = 10
 _KINDS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
-    """Records by id, and which fields hold what under the blueprint's own names. Never changed."""
-
-    plan: Blueprint
-    split: Split
-    number: int
-    clients: dict[str, Record]
-    records: dict[str, Record]
-    kinds: dict[str, Record]
-
-    @property
-    def tables(self) -> dict[str, dict[str, Record]]:
-        """All records by kind and id."""
-        return {"clients": self.clients, "records": self.records, "kinds": self.kinds}
-
-    def editions(self, kind_id: str) -> dict[str, Record]:
-        """The editions of a kind by id, whatever the shape of the kind's record."""
-        key = self.plan.arguments["entries"].removesuffix("s")
-        found = self.kinds[kind_id]["editions"]
-        return {e[key]: e for e in found} if isinstance(found, list) else found
 
 
 @lru_cache(maxsize=64)
@@ -48,13 +22,6 @@ def database(seed: int, split: Split, number: int) -> Database:
     """The database of that number, the same everywhere; other splits share none of its ids."""
     rng = random.Random(f"{seed}/{split}/{number}")
     return _Builder(blueprint(seed), split, rng).build(number)
-
-
-def options(plan: Blueprint, entry: Record) -> dict[str, str]:
-    """What tells an edition from others of its kind."""
-    if plan.nested:
-        return dict(entry["options"])
-    return {axis: entry[axis] for axis in plan.axes if axis in entry}
 
 
 class _Builder:

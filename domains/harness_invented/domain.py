@@ -13,10 +13,10 @@ from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Domain, Settings
 from harness.types import Recipe, Split, Task, ToolCall
 from harness_invented.blueprint import Blueprint, blueprint
-from harness_invented.database import Database, database
+from harness_invented.database import database
 from harness_invented.generate import FEATURES, generate
 from harness_invented.solve import solve
-from harness_invented.state import InventedWorld
+from harness_invented.state import Database, InventedWorld
 from harness_invented.tools import tools
 
 _FIXED = {"train": 200, "validation": 100, "test": 100}

@@ -17,10 +17,11 @@ from harness.types import (
 from harness_invented.assembly import assemble
 from harness_invented.blueprint import ITEM_ROLES, Role
 from harness_invented.choices import Flaw
-from harness_invented.database import Database, database
+from harness_invented.database import database
 from harness_invented.questions import draft_question
 from harness_invented.requests import draft_request
 from harness_invented.solve import solve
+from harness_invented.state import Database
 from harness_invented.targets import Customer
 from harness_invented.wording import OUT_OF_SCOPE
 from harness_taskkit.drafts import Draft

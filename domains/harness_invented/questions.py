@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from harness.types import Request, ToolCall
 from harness_invented.blueprint import Operation
-from harness_invented.database import Database
-from harness_invented.state import InventedWorld
+from harness_invented.state import Database, InventedWorld
 from harness_invented.subjects import objects, subject_facts
 from harness_invented.targets import Customer, Target, find_target
 from harness_taskkit.drafts import Draft

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from harness.types import Fact, Request, Task, ToolCall
 from harness_invented.blueprint import Blueprint
-from harness_invented.database import Database, Record
-from harness_invented.state import InventedWorld
+from harness_invented.state import Database, InventedWorld, Record
 from harness_invented.targets import names_in
 from harness_taskkit.proofs import reaches_gold
 from harness_taskkit.wording import plural

@@ -1,14 +1,47 @@
-"""Carry out calls on one conversation's view of a database."""
+"""A database that is never written, and one conversation's view of it, which carries out calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
-from harness.types import Changes, Json, ToolCall, ToolResult
-from harness_invented.blueprint import PLACE_SLOTS, Operation
-from harness_invented.database import Database, Record
+from harness.types import Changes, Json, Split, ToolCall, ToolResult
+from harness_invented.blueprint import PLACE_SLOTS, Blueprint, Operation
 from harness_taskkit.state import Overlay, ToolError, answered, copied
+
+Record = dict[str, Any]
+"""A JSON object of a shape that the blueprint decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Records by id, and which fields hold what under the blueprint's own names. Never changed."""
+
+    plan: Blueprint
+    split: Split
+    number: int
+    clients: dict[str, Record]
+    records: dict[str, Record]
+    kinds: dict[str, Record]
+
+    @property
+    def tables(self) -> dict[str, dict[str, Record]]:
+        """All records by kind and id."""
+        return {"clients": self.clients, "records": self.records, "kinds": self.kinds}
+
+    def editions(self, kind_id: str) -> dict[str, Record]:
+        """The editions of a kind by id, whatever the shape of the kind's record."""
+        key = self.plan.arguments["entries"].removesuffix("s")
+        found = self.kinds[kind_id]["editions"]
+        return {e[key]: e for e in found} if isinstance(found, list) else found
+
+
+def options(plan: Blueprint, entry: Record) -> dict[str, str]:
+    """What tells an edition from others of its kind."""
+    if plan.nested:
+        return dict(entry["options"])
+    return {axis: entry[axis] for axis in plan.axes if axis in entry}
 
 
 class InventedWorld:

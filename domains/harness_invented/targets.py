@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from harness_invented.blueprint import Blueprint
-from harness_invented.database import Database, Record
+from harness_invented.state import Database, Record
 
 _KNOWS_ID = 0.3
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.types import Fact
 from harness_invented.choices import Flaw
-from harness_invented.database import Record, options
+from harness_invented.state import Record, options
 from harness_invented.targets import Customer, Target
 from harness_invented.wording import MINDS
 from harness_taskkit.choices import Choice, FirstThought, changed

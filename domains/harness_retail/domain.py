@@ -14,11 +14,11 @@ from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import Domain, Settings
 from harness.types import Json, Recipe, Split, Task, ToolCall, stable_id
 from harness_retail.compat import FIXED, TAU2, Compat, switched
+from harness_retail.database import shop_of
 from harness_retail.features import FEATURES
 from harness_retail.generate import fixed_tasks, generate
 from harness_retail.official_shop import records_of
 from harness_retail.readings import readings
-from harness_retail.shop import shop_of
 from harness_retail.solve import solve
 from harness_retail.tools import RetailWorld, offered_tools
 from harness_retail.twists import TWISTS, weave

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from harness.types import Fact, Recipe, Request, Split, Task, stable_id, stable_seed
 from harness_retail.compat import FIXED, Compat
+from harness_retail.database import database, database_name
 from harness_retail.dead_ends import draft_dead_end
 from harness_retail.features import DEAD_ENDS, QUESTION
 from harness_retail.plan import Plan, Slot, check_recipe, draw_kinds, plan_task
@@ -15,7 +16,6 @@ from harness_retail.prose import tell
 from harness_retail.questions import draft_question
 from harness_retail.records import User
 from harness_retail.requests import draft_request
-from harness_retail.shop import database, database_name
 from harness_retail.state import Database
 from harness_retail.targets import Customer, names_in
 from harness_retail.tools import RetailWorld

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from harness.types import Json, Task
 from harness_retail.compat import Compat
+from harness_retail.database import shop_of
 from harness_retail.records import Order, Product, User
-from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups
 from harness_retail.state import Database
 from harness_retail.tools import RetailWorld

@@ -12,10 +12,10 @@ from itertools import islice, product
 
 from harness.types import Fact, Json, Request, Task, ToolCall
 from harness_retail.compat import FIXED, Compat
+from harness_retail.database import shop_of
 from harness_retail.operations import OPERATIONS
 from harness_retail.pointing import fitting_orders, pointers, products_in
 from harness_retail.records import Order, OrderItem, PaymentMethod, User, Variant
-from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups
 from harness_retail.state import Database
 from harness_retail.subjects import HINT

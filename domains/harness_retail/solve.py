@@ -9,10 +9,10 @@ from typing import cast
 
 from harness.types import Fact, Request, Task, ToolCall
 from harness_retail.compat import FIXED, Compat
+from harness_retail.database import shop_of
 from harness_retail.operations import OPERATIONS
 from harness_retail.pointing import NEW_ITEMS, ORDER_ID, fitting_orders, pointers, products_in
 from harness_retail.records import Order, User
-from harness_retail.shop import shop_of
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 from harness_retail.wording import spoken

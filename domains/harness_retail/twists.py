@@ -12,11 +12,11 @@ from typing import cast
 
 from harness.types import Fact, Json, Request, Task, stable_id, stable_seed
 from harness_retail.compat import FIXED, Compat
+from harness_retail.database import shop_of
 from harness_retail.operations import ITEM_KINDS
 from harness_retail.prose import tell
 from harness_retail.records import Order, OrderItem, Product, User, as_item, new_order
 from harness_retail.retelling import openings, sides
-from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups, solve
 from harness_retail.state import Database
 from harness_retail.subjects import HINT, hint_fact

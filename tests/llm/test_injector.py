@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-import harness_retail.shop
+import harness_retail.database
 from harness.errors import NothingToLearn, RolloutFault, RunError
 from harness.evaluation.rollout import rollout
 from harness.injection.admission import GateLog, Options
@@ -143,7 +143,7 @@ class MugShop(RetailDomain):
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> RetailDomain:
-    monkeypatch.setattr(harness_retail.shop, "database", lambda name: MUGS)
+    monkeypatch.setattr(harness_retail.database, "database", lambda name: MUGS)
     return MugShop()
 
 

@@ -16,11 +16,11 @@ from harness.protocols import Conversation, RolloutJob, RolloutSetup, Settings, 
 from harness.types import Message, Recipe, Request, Task, ToolCall, Trajectory
 from harness_asyncio.executor import asyncio_executor
 from harness_retail.answers import amount_of
+from harness_retail.database import database
 from harness_retail.domain import RetailDomain
 from harness_retail.features import SUPPORTS
 from harness_retail.operations import OPERATIONS
 from harness_retail.records import Order
-from harness_retail.shop import database
 from harness_retail.state import Database
 from harness_scripted.expert import expert
 from harness_scripted.user import scripted_user

@@ -16,12 +16,12 @@ import pytest
 from harness.errors import ConfigError
 from harness.types import Recipe, Request, Task
 from harness_retail.catalogue import OPTION_PHRASES
+from harness_retail.database import database
 from harness_retail.dead_ends import draft_dead_end
 from harness_retail.domain import RetailDomain
 from harness_retail.features import DEAD_ENDS, FEATURES, NAMES, WRITES
 from harness_retail.operations import OPERATIONS
 from harness_retail.records import Variant
-from harness_retail.shop import database
 from harness_retail.targets import Customer
 from harness_retail.tools import RetailWorld
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.types import Changes, Json, Tool, ToolCall, ToolResult
 from harness_retail.compat import FIXED, TAU2, Compat
+from harness_retail.database import database
 from harness_retail.records import Order, OrderItem
-from harness_retail.shop import database
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 

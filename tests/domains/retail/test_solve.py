@@ -10,9 +10,9 @@ import pytest
 from harness.protocols import Domain, Settings
 from harness.types import Recipe, Task, ToolCall
 from harness_retail import harness_domains
+from harness_retail.database import database
 from harness_retail.domain import RetailDomain
 from harness_retail.operations import OPERATIONS
-from harness_retail.shop import database
 
 DOMAIN = RetailDomain()
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.types import Json, ToolCall
-from harness_retail.shop import database
+from harness_retail.database import database
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 

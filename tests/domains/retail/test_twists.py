@@ -11,8 +11,8 @@ import pytest
 from harness.evaluation.rollout import rollout
 from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.types import Changes, Recipe, Task
+from harness_retail.database import shop_of
 from harness_retail.domain import RetailDomain
-from harness_retail.shop import shop_of
 from harness_retail.solve import caller, look_ups
 from harness_scripted.expert import oracle
 from harness_scripted.user import scripted_user

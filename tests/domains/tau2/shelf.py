@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness_retail.shop import database
+from harness_retail.database import database
 from harness_retail.tools import RetailWorld
 
 SHOP = database("retail/test/1")

@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
+import harness_retail.database
 import harness_retail.generate
-import harness_retail.shop
 from harness.evaluation.rollout import rollout
 from harness.injection.admission import Options
 from harness.injection.candidates import InjectionContext
@@ -18,9 +18,9 @@ from harness.injection.static_gates import Known, cheap_gates
 from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.testing.fakes import play
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task, ToolCall
+from harness_retail.database import shop_of
 from harness_retail.domain import RetailDomain
 from harness_retail.records import Address, OrderItem, Product, User, Variant, new_order
-from harness_retail.shop import shop_of
 from harness_retail.state import Database
 from harness_scripted.expert import oracle
 from harness_scripted.injector import template_injector
@@ -78,7 +78,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> RetailDomain:
     domain = RetailDomain()
     for split in ("train", "validation", "test"):
         domain.tasks(split)  # type: ignore[arg-type]
-    for module in (harness_retail.shop, harness_retail.generate):
+    for module in (harness_retail.database, harness_retail.generate):
         monkeypatch.setattr(module, "database", lambda name: SHOP)
     return domain
 

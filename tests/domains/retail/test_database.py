@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import ConfigError
 from harness_retail.catalogue import KINDS, OPTION_PHRASES
-from harness_retail.shop import database, database_name
+from harness_retail.database import database, database_name
 from harness_retail.state import Database
 
 SHOPS = [database(f"retail/train/{seed}") for seed in range(8)]
