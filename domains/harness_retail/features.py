@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.types import Feature
+from harness_taskkit.plan import Mix
 
 WRITES: Mapping[str, float] = {
     "cancel": 14.5,
@@ -220,3 +221,28 @@ FEATURES: tuple[Feature, ...] = (
 """All features; requests have one kind each (the first thirteen), the rest make them harder."""
 
 NAMES: frozenset[str] = frozenset(feature.name for feature in FEATURES)
+
+MIX = Mix(
+    domain="retail",
+    names=NAMES,
+    writes=WRITES,
+    dead_ends=DEAD_ENDS,
+    question=QUESTION,
+    recordless=frozenset({"user_address"}),
+    supports=SUPPORTS,
+    wishes=WISHES,
+    clashes=CLASHES,
+    again="same_order",
+    first="modify_address",
+    counts={1: 56, 2: 22, 3: 15, 4: 6, 5: 1},
+    counts_with={
+        **{kind: {1: 55, 2: 30, 3: 15} for kind in DEAD_ENDS},
+        QUESTION: {1: 30, 2: 40, 3: 30},
+    },
+    dead_end=0.1,
+    questions=0.09,
+    failing_lookup=0.09,
+    twice=0.35,
+    amount=0.36,
+)
+"""The default mix."""

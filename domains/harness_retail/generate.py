@@ -10,8 +10,7 @@ from harness.types import Fact, Recipe, Request, Split, Task, stable_id, stable_
 from harness_retail.compat import FIXED, Compat
 from harness_retail.database import database, database_name
 from harness_retail.dead_ends import draft_dead_end
-from harness_retail.features import DEAD_ENDS, QUESTION
-from harness_retail.plan import Plan, Slot, check_recipe, draw_kinds, plan_task
+from harness_retail.features import DEAD_ENDS, MIX, QUESTION
 from harness_retail.prose import tell
 from harness_retail.questions import draft_question
 from harness_retail.records import User
@@ -23,11 +22,13 @@ from harness_retail.wording import spoken
 from harness_taskkit.choices import instead
 from harness_taskkit.drafts import Draft
 from harness_taskkit.numbers import Numbers
+from harness_taskkit.plan import Plan, Planner, Slot
 from harness_taskkit.recipes import impossible
 
 TASKS_PER_DATABASE = 10
 _FIXED_TASKS = 200
 _SHOPS_TRIED = 20
+_PLANNER = Planner(MIX)
 _KNOWN_BY_EMAIL = 0.15
 _FAILS_BY_EMAIL = 0.6
 _TOLD_AT_ONCE = 0.15
@@ -48,7 +49,7 @@ def generate(seed: int, recipe: Recipe, compat: Compat = FIXED) -> Iterator[Task
 
     A combination of features that passes the check but no shop can serve raises while iterating.
     """
-    check_recipe(recipe)
+    _PLANNER.check(recipe)
     return _generate(f"{seed}", recipe, compat)
 
 
@@ -58,7 +59,7 @@ def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
         rng = random.Random(f"{seed}/{number}")
         second: Task | None = None
         for attempt in range(_SHOPS_TRIED):
-            plan = plan_task(recipe, rng)
+            plan = _PLANNER.plan(recipe, rng)
             shop_seed = stable_seed("shop", seed, number // TASKS_PER_DATABASE, attempt)
             shop = database(database_name(recipe.split, shop_seed))
             task = _make_task(shop, plan, rng, compat, frozenset(map(spoken, recipe.about)))
@@ -133,7 +134,7 @@ def _as_must_be(customer: Customer, slot: Slot) -> Draft | None:
 
 
 def _of_any_kind(customer: Customer, slot: Slot) -> Draft | None:
-    kinds = draw_kinds(customer.rng) if slot.free else [slot.kind]
+    kinds = _PLANNER.draw_kinds(customer.rng) if slot.free else [slot.kind]
     drafts = (_draft(customer, kind, slot.must) for kind in kinds)
     return next((draft for draft in drafts if draft is not None), None)
 

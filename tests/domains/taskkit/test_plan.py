@@ -1,0 +1,67 @@
+"""Plans of tasks for a domain of which the planner knows nothing but its mix."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.types import Recipe
+from harness_taskkit.plan import Mix, Planner
+
+MIX = Mix(
+    domain="ferry",
+    names=frozenset({"book", "move", "paint", "refuse_late", "ask", "hidden", "twice", "amount"}),
+    writes={"book": 3, "move": 2, "paint": 1},
+    dead_ends={"refuse_late": 1},
+    question="ask",
+    recordless=frozenset({"paint"}),
+    supports={"hidden": ("book", "ask"), "twice": ("book",), "amount": ("book",)},
+    wishes={"hidden": 0.5},
+    clashes=(frozenset({"hidden", "twice"}),),
+    again="twice",
+    first="move",
+    counts={1: 1, 2: 1},
+    counts_with={"ask": {1: 1}},
+    dead_end=0.1,
+    questions=0.1,
+    failing_lookup=0.1,
+    twice=0.3,
+    amount=0.3,
+)
+PLANNER = Planner(MIX)
+
+
+def test_a_required_feature_is_in_every_plan() -> None:
+    recipe = Recipe(required=("hidden",))
+    for seed in range(30):
+        plan = PLANNER.plan(recipe, Random(seed))
+        assert any("hidden" in slot.must for slot in plan.slots)
+        assert all(slot.kind in MIX.supports["hidden"] for slot in plan.slots if slot.must)
+
+
+def test_a_second_change_comes_after_the_first_one_to_its_record() -> None:
+    for seed in range(30):
+        plan = PLANNER.plan(Recipe(required=("twice",)), Random(seed))
+        kinds = [slot.kind for slot in plan.slots]
+        second = next(n for n, slot in enumerate(plan.slots) if "twice" in slot.must)
+        assert "move" in kinds[:second]
+
+
+def test_the_kinds_about_a_record_leave_out_those_that_are_about_none() -> None:
+    assert sorted(PLANNER.draw_kinds(Random(0))) == ["book", "move"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (Recipe(required=("fly",)), "ferry has no feature 'fly'"),
+        (Recipe(without=("fly",)), "ferry has no feature 'fly'"),
+        (Recipe(required=("hidden", "twice")), "no task of ferry can have all"),
+        (Recipe(required=("twice",), weights={"hidden": 1.0}), "no task of ferry can have all"),
+    ],
+)
+def test_what_no_task_can_be_is_refused_at_once(recipe: Recipe, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        PLANNER.check(recipe)
