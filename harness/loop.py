@@ -132,7 +132,7 @@ def discover(parts: Components, store: RunFolder, number: int, evaluation: str =
     with _station(parts, store, StationName.discover(number)) as work:
         if work:
             source = EvaluationName(evaluation) if evaluation else _usual(number)
-            episodes = read_evaluation(parts, store, source)
+            episodes = read_evaluation(store, source)
             found = discover_patterns(parts, episodes, patterns_before(store, number))
             write_discovery(store, number, source, found)
             if source.on_split == "test":
@@ -267,7 +267,7 @@ def _members(
     found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
     source = store.read_json(f"rounds/{number}/discovery.json")["evaluation"]
-    episodes = {e.trajectory.id: e for e in read_evaluation(parts, store, source)}
+    episodes = {e.trajectory.id: e for e in read_evaluation(store, source)}
     return {
         pattern.id: [(episodes[member], diagnoses[member]) for member in pattern.members]
         for pattern in patterns

@@ -39,12 +39,14 @@ def evaluate(
     """
     from harness.assembly.opening import Needs, split_of
     from harness.loop import evaluate_once, write_report
+    from harness.types.names import ArmName, StationName
 
     split = split or ("test" if resume is None else split_of(resume))
     config = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
     needs = Needs(splits=[split], training=False)
     if dry_run:
-        show_plan(config, lambda parts: [f"evaluate policy on {split}"], needs, as_json=as_json)
+        station = StationName.evaluate(ArmName.POLICY, split)
+        show_plan(config, lambda parts: [station], needs, as_json=as_json)
         return
     with at_work(context, config, needs, out, resume) as (parts, store):
         evaluate_once(parts, store, split)

@@ -58,10 +58,12 @@ def sft(
     """
     from harness.assembly.opening import Needs
     from harness.loop import bootstrap, imitate, write_report
+    from harness.types.names import ArmName, StationName
 
     config = options.asked(context)
     if dry_run:
-        show_plan(config, lambda parts: ("base", "sft"), Needs(), as_json=as_json)
+        stations = (StationName.BASE, StationName.train(ArmName.SFT))
+        show_plan(config, lambda parts: stations, Needs(), as_json=as_json)
         return
     with at_work(context, config, Needs(), out) as (parts, store):
         bootstrap(parts, store)

@@ -73,9 +73,9 @@ async def gather_in_order(
             results[found[0]] = found[1]
             finished(*found)
     except PluginFailed as failed:
-        if OURS in getattr(failed.__cause__, "__notes__", ()):
-            assert failed.__cause__ is not None
-            raise failed.__cause__ from None
+        error = failed.__cause__
+        if error is not None and OURS in getattr(error, "__notes__", ()):
+            raise error from error.__cause__
         raise
     with plugin_boundary(plugin, doing):
         if results.keys() != set(range(len(items))):

@@ -70,7 +70,7 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
     store.write_json(DATA_VERSION, {"data_version": data_version})
 
 
-def read_evaluation(parts: Components, store: RunFolder, name: str) -> list[Episode]:
+def read_evaluation(store: RunFolder, name: str) -> list[Episode]:
     """The episodes of an evaluation, with their tasks. Raises ``RunError`` if there are none."""
     tasks = [
         task

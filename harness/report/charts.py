@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.report.figures import number, percent, share
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Arm, Pattern, Report, Series
+from harness.types.names import ArmName
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 12.0, 34.0
 _HUES = 8
@@ -154,11 +155,11 @@ def _bar_x(fraction: float) -> float:
 
 def arm_class(name: str) -> str:
     """The style classes of an arm: a colour for its kind, a shade for its round."""
-    kind, _, number_ = name.partition("-")
-    if kind not in ("base", "sft", "rl", "control"):
+    arm = ArmName(name)
+    if arm.kind not in (ArmName.BASE, ArmName.SFT, "rl", "control"):
         return "arm"
-    shade = f" shade{(int(number_) - 1) % _SHADES}" if number_.isdecimal() else ""
-    return f"arm {kind}{shade}"
+    shade = f" shade{(arm.round - 1) % _SHADES}" if arm.round else ""
+    return f"arm {arm.kind}{shade}"
 
 
 def hue_class(place: int) -> str:

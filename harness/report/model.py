@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from harness.types import Interval
+from harness.types.names import ArmName
 
 Series = tuple[tuple[float, float], ...]
 """(step, value) pairs in order of steps."""
@@ -361,11 +362,10 @@ def series_of(curve: Curve) -> dict[str, Series]:
 
 def arm_label(name: str) -> str:
     """What readers call an arm: "SFT", "round 1", "control 1"; unknown names as they are."""
-    known = {"base": "base", "sft": "SFT"}
-    kind, _, number = name.partition("-")
-    if number.isdecimal() and kind in ("rl", "control"):
-        return f"{'round' if kind == 'rl' else kind} {number}"
-    return known.get(name, name)
+    arm = ArmName(name)
+    if arm.round:
+        return f"{'round' if arm.kind == 'rl' else arm.kind} {arm.round}"
+    return "SFT" if arm == ArmName.SFT else name
 
 
 def term_rows(rewards: Sequence[Reward]) -> list[TermRow]:

@@ -15,6 +15,7 @@ from harness.results.history import round_numbers, shifts
 from harness.results.rollout_groups import Practised, practised
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, ErrorPattern, Interval, Json, Origin, Task
+from harness.types.names import ArmName
 
 What = Literal["failure", "pattern", "task", "rollout"]
 
@@ -290,8 +291,8 @@ def _trained_on(store: RunFolder, number: int) -> tuple[str, ...]:
     arms = (
         path.parent.name for path in (store.folder / "checkpoints").glob("rl-*/checkpoint.json")
     )
-    rounds = sorted(int(arm.removeprefix("rl-")) for arm in arms if arm[3:].isdigit())
-    return tuple(f"rl-{n}" for n in rounds if n == number or (union and n > number))
+    rounds = sorted(ArmName(arm).round for arm in arms)
+    return tuple(ArmName.targeted(n) for n in rounds if n == number or (union and n > number))
 
 
 def _table(value: Json) -> Mapping[str, Json]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,9 +23,11 @@ from harness.types import (
     Blame,
     Diagnosis,
     Json,
+    Split,
     Task,
     Usage,
 )
+from harness.types.names import ArmName, EvaluationName, StationName
 
 Report = dict[str, Json]
 
@@ -84,24 +85,22 @@ def _vintage(store: RunFolder) -> str:
 # --- arms
 
 
-def _arms(store: RunFolder, split: str, seconds: Mapping[str, float]) -> list[Json]:
-    found = {
-        path.name.removesuffix(f"-{split}"): path.name
-        for path in (store.folder / "evals").glob(f"*-{split}")
-    }
+def _arms(store: RunFolder, split: Split, seconds: Mapping[str, float]) -> list[Json]:
+    names = [EvaluationName(path.name) for path in (store.folder / "evals").glob("*")]
+    found = {name.arm: name for name in names if name.on_split == split}
     outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
     excluded = _quarantined(store, found.values())
-    reference = outcomes.get("sft")
+    reference = outcomes.get(ArmName.SFT)
     arms: list[Json] = []
     for arm, by_id in outcomes.items():
         if not by_id:
             continue
         rows = leave_out(by_id, excluded)
-        row = _arm(arm, split, rows, seconds.get(f"evaluate {arm} on {split}", 0.0))
-        if reference and arm not in ("sft", "base") and split == "test":
+        row = _arm(arm, split, rows, seconds.get(StationName.evaluate(arm, split), 0.0))
+        if reference and arm not in (ArmName.SFT, ArmName.BASE) and split == "test":
             baseline = leave_out(reference, excluded)
             row["differences"] = {
-                "against": "sft",
+                "against": ArmName.SFT,
                 "pass": _differences(rows, baseline),
                 "pass_counted": _differences(_counted(rows), _counted(baseline)),
             }
@@ -177,10 +176,10 @@ def _quarantined(store: RunFolder, evaluations: Iterable[str]) -> dict[str, Blam
     return excluded
 
 
-def _arm_order(arm: str) -> tuple[int, int, str]:
-    first = {"base": 0, "policy": 0, "sft": 1}.get(arm, 2)
-    number = re.search(r"\d+$", arm)
-    return first, int(number.group()) if number else 0, "" if arm.startswith("rl") else arm
+def _arm_order(arm: str) -> tuple[int, int, int, str]:
+    name = ArmName(arm)
+    first = {ArmName.BASE: 0, ArmName.POLICY: 0, ArmName.SFT: 1}.get(name, 2)
+    return first, name.round, name.step, "" if name.kind == "rl" else arm
 
 
 # --- rounds
@@ -245,7 +244,7 @@ def _ends(steps: Sequence[Report], name: str) -> Report:
 def _trained(store: RunFolder) -> list[str]:
     folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
     arms = [path.parent.name for path in folders]
-    return sorted((arm for arm in arms if arm != "base"), key=_arm_order)
+    return sorted((arm for arm in arms if arm != ArmName.BASE), key=_arm_order)
 
 
 def _cost(store: RunFolder) -> float:

@@ -27,13 +27,26 @@ from harness.training.reward_ablation import (
     stored_groups,
 )
 from harness.types import Json
+from harness.types.names import ArmName, EvaluationName, StationName
 
 WHOLE = "whole"
 """The arm with the run's own reward: what the others are compared with."""
 
 KEPT_FILES = ("vetoes.jsonl", "data_version.json")
-KEPT_FOLDERS = ("tasks", "checkpoints/base", "checkpoints/sft", "evals/sft-validation", "rounds/1")
-KEPT_STATIONS = ("base", "sft", "evaluate sft on validation", "discover 1", "inject 1")
+KEPT_FOLDERS = (
+    "tasks",
+    f"checkpoints/{ArmName.BASE}",
+    f"checkpoints/{ArmName.SFT}",
+    f"evals/{EvaluationName.of(ArmName.SFT, 'validation')}",
+    "rounds/1",
+)
+KEPT_STATIONS = (
+    StationName.BASE,
+    StationName.train(ArmName.SFT),
+    StationName.evaluate(ArmName.SFT, "validation"),
+    StationName.discover(1),
+    StationName.inject(1),
+)
 """What of a run all arms begin from."""
 
 

@@ -29,7 +29,7 @@ def prepare(parts: Components, store: RunFolder) -> None:
     """
     loop.bootstrap(parts, store)
     loop.imitate(parts, store)
-    loop.evaluate_arm(parts, store, "sft", "validation")
+    loop.evaluate_arm(parts, store, ArmName.SFT, "validation")
     loop.discover(parts, store, 1)
     loop.inject(parts, store, 1)
 
@@ -104,14 +104,14 @@ def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
                 raise
             parts.notify("warning", message=f"round {number} ended early: {done}")
             return ArmName.studied(number)
-    return f"rl-{parts.config.rounds}"
+    return ArmName.targeted(parts.config.rounds)
 
 
-def kept_weights(store: RunFolder, checkpoint: str) -> list[str]:
+def kept_weights(store: RunFolder, checkpoint: str) -> list[ArmName]:
     """The names of the weights kept on the way to a checkpoint, by step."""
     found = (store.folder / "checkpoints" / checkpoint).glob("step-*/checkpoint.json")
-    steps = sorted(int(path.parent.name.partition("-")[2]) for path in found)
-    return [f"{checkpoint}/step-{step}" for step in steps]
+    names = [ArmName(f"{checkpoint}/{path.parent.name}") for path in found]
+    return sorted(names, key=lambda name: name.step)
 
 
 def _handed_on(source: str, target: str) -> str:

@@ -19,6 +19,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import Observer
 from harness.run_folder import CONFIG, RunFolder
 from harness.types import Diagnosis, Json
+from harness.types.names import StationName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ def _discovered(
     parts: Components, store: RunFolder, number: int, evaluation: str, again: bool
 ) -> Mapping[str, Json]:
     if again:
-        store.reopen(f"discover {number}")
+        store.reopen(StationName.discover(number))
     loop.discover(parts, store, number, evaluation or loop.studied(store, number))
     return loop.write_report(parts, store, complete=False)
 
@@ -122,7 +123,7 @@ def _side(name: str, parts: Components, store: RunFolder, reading: Reading) -> S
             f"{store.folder} has patterns of {read}, not of {reading.evaluation}",
             hint="Repeat discovery with --again.",
         )
-    episodes = read_evaluation(parts, store, read or loop.studied(store, 1))
+    episodes = read_evaluation(store, read or loop.studied(store, 1))
     diagnoses = store.read_values("rounds/1/diagnoses.jsonl", Diagnosis)
     return Side(name=name, episodes=episodes, diagnoses=diagnoses)
 

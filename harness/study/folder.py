@@ -23,6 +23,7 @@ from harness.study.arms import branch
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.spec import SHARED, Study, Turn, parse_study
 from harness.types import Json
+from harness.types.names import ArmName, StationName
 
 PLAN = "study.json"
 RESULTS = "results.json"
@@ -117,7 +118,8 @@ class StudyFolder:
             seconds
             for stations in spent
             for name, seconds in stations.items()
-            if name not in ("base", "sft") and not name.endswith(" on test")
+            if name not in (StationName.BASE, StationName.train(ArmName.SFT))
+            and not StationName(name).is_test
         )
 
     def results(self) -> Path:

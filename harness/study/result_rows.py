@@ -20,6 +20,7 @@ from harness.run_folder import RunFolder
 from harness.study.arms import kept_weights
 from harness.study.cpu_meter import cpu_seconds
 from harness.types import Diagnosis, Episode, Json
+from harness.types.names import ArmName, EvaluationName
 
 Row = dict[str, Json]
 
@@ -43,7 +44,7 @@ def shared_row(store: RunFolder) -> Row:
             }
             for pattern in patterns
         ],
-        "training": _training(store, "sft"),
+        "training": _training(store, ArmName.SFT),
         **_effort(store),
     }
 
@@ -55,7 +56,7 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
     places of tasks that carry a tag. ``failures`` counts the agent's failures by pattern of round 1
     and by place of the task; those in none under "".
     """
-    episodes = read_evaluation(parts, store, f"{checkpoint}-test")
+    episodes = read_evaluation(store, EvaluationName.of(checkpoint, "test"))
     diagnoses = diagnose(
         failures(episodes), parts.judge, parts.domain, parts.executor, parts.plugins
     )
@@ -176,7 +177,7 @@ def _task_ids(episodes: Sequence[Episode]) -> list[str]:
 
 
 def _point(parts: Components, store: RunFolder, name: str) -> Row:
-    found = _outcomes(read_evaluation(parts, store, f"{name}-test"))
+    found = _outcomes(read_evaluation(store, EvaluationName.of(name, "test")))
     return {"step": store.read_checkpoint(name).record["step"], "outcomes": found["outcomes"]}
 
 

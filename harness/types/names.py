@@ -125,5 +125,10 @@ class StationName(str):
         is_evaluation = self.startswith("evaluate ") and bool(on)
         return EvaluationName(f"{arm}-{split}") if is_evaluation else None
 
+    @property
+    def is_test(self) -> bool:
+        """Whether it evaluates on test tasks."""
+        return self.evaluation is not None and self.evaluation.on_split == "test"
+
 
 StationName.BASE = StationName("base")

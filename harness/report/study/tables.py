@@ -25,6 +25,7 @@ from harness.study.analysis import (
     targeted_patterns,
 )
 from harness.study.results_file import OFTEN, Result, Results
+from harness.types.names import StationName
 
 PARTS = ("making tasks", "training", "evaluation")
 """What CPU time is for."""
@@ -285,9 +286,10 @@ def _cost(results: Results, arm: str, seed: int) -> float:
 def _parts(cpu: Mapping[str, float]) -> dict[str, float]:
     found = dict.fromkeys(PARTS, 0.0)
     for station, seconds in cpu.items():
-        if station.endswith(" on test"):
+        name = StationName(station)
+        if name.is_test:
             found["evaluation"] += seconds
-        elif station in ("base", "sft") or station.startswith("train "):
+        elif name.kind in ("base", "train"):
             found["training"] += seconds
         else:
             found["making tasks"] += seconds
