@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import pytest
+
+from harness.errors import PluginFailed
 from harness.evaluation.in_order import in_order
 
 T = TypeVar("T")
@@ -31,3 +34,31 @@ def test_each_result_is_reported_as_it_ends() -> None:
     seen: list[tuple[int, int]] = []
     in_order(LastFirst(), doubled, [5, 7, 9], lambda index, result: seen.append((index, result)))
     assert seen == [(2, 18), (1, 14), (0, 10)]
+
+
+async def broken(number: int) -> int:
+    try:
+        raise KeyError("the cause")
+    except KeyError as cause:
+        raise ZeroDivisionError("our own") from cause
+
+
+def test_an_error_of_what_is_run_is_not_the_executors_and_keeps_its_cause() -> None:
+    with pytest.raises(ZeroDivisionError, match="our own") as raised:
+        in_order(LastFirst(), broken, [1, 2], plugin="stranger:executor")
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
+class Forgetful:
+    """An executor that loses the first item."""
+
+    async def map(
+        self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
+    ) -> AsyncIterator[tuple[int, R]]:
+        for index in range(1, len(items)):
+            yield index, await function(items[index])
+
+
+def test_an_executor_that_loses_items_is_named() -> None:
+    with pytest.raises(PluginFailed, match="stranger:executor"):
+        in_order(Forgetful(), doubled, [1, 2], plugin="stranger:executor")
