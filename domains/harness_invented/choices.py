@@ -13,6 +13,7 @@ from harness_invented.state import Record
 from harness_invented.targets import Customer, Target
 from harness_invented.wording import MINDS
 from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.people import conflicting, words_for
 
 Flaw = Literal["", "status", "account", "edition"]
 """Why a request must be refused; "" if it need not."""
@@ -137,7 +138,6 @@ def _account(
 ) -> Choice:
     plan, rng = customer.plan, customer.rng
     others = [a for a in customer.client["accounts"].values() if a is not account]
-    own, rest = _words(account, others), [_words(other, [account]) for other in others]
     source = account["source"].replace("_", " ")
     phrases = [f"my {source}"]
     if "brand" in account:
@@ -172,20 +172,9 @@ def _account(
         else f"which {plan.account} to use",
         asked_by=("money should go", "refund", f"which {plan.account}", f"what {plan.account}"),
         says=says,
-        recognised_by=own,
-        conflicts_with=tuple(word for words in rest for word in words if word not in own),
+        recognised_by=words_for(account, others),
+        conflicts_with=conflicting(account, others),
         needed_for=(plan.arguments["account"],),
     )
     features = frozenset({"account_choice"} if others else ())
     return Choice(arguments={"account": account["id"]}, fact=fact, features=features)
-
-
-def _words(account: Record, others: Sequence[Record]) -> tuple[str, ...]:
-    """Phrases that tell an account from the others."""
-    source = str(account["source"]).replace("_", " ")
-    if "brand" not in account:
-        return (source,)
-    named = (account["brand"].lower(), account["last_four"], account["id"].replace("_", " "))
-    if any(other["source"] == account["source"] for other in others):
-        return named
-    return (source, *named)

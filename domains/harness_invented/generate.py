@@ -25,7 +25,7 @@ from harness_invented.state import Database
 from harness_invented.targets import Customer
 from harness_invented.wording import OUT_OF_SCOPE
 from harness_taskkit.drafts import Draft
-from harness_taskkit.recipes import check_names, drawn, impossible
+from harness_taskkit.plan import check_names, drawn, impossible
 
 ROLES: Mapping[Role, float] = {
     "drop": 15,

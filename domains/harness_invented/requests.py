@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from harness.types import Fact, Json, ToolCall
 from harness_invented.blueprint import ITEM_ROLES, Operation, Role
@@ -43,7 +43,8 @@ def draft_request(
     choices = _choose(customer, operation, target, wanted, flaw)
     if choices is None:
         return None
-    draft = _Request(customer, operation, target, choices, flaw).draft("withheld" in wanted)
+    drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
+    draft = _Request(customer, operation, target, drafter).draft("withheld" in wanted)
     if not wanted <= draft.features:
         return None
     if target is not None:
@@ -121,21 +122,12 @@ def _one_more(customer: Customer, target: Target) -> Choice | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Request:
-    def __init__(
-        self,
-        customer: Customer,
-        operation: Operation,
-        target: Target | None,
-        choices: Sequence[Choice],
-        flaw: Flaw,
-    ) -> None:
-        self.customer = customer
-        self.operation = operation
-        self.target = target
-        self.choices = choices
-        self.flaw = flaw
-        self.drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
+    customer: Customer
+    operation: Operation
+    target: Target | None
+    drafter: Drafter
 
     def draft(self, withhold: bool) -> Draft:
         """The request; with ``withhold`` its opening leaves something out, if it can."""
@@ -143,7 +135,7 @@ class _Request:
         subject = subject_facts(self.customer, operation, target)
         hint = target.hint if target else ()
         hints = [hint_fact(self.customer, operation, target)] if hint else []
-        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
+        facts = [*subject, *hints, *(choice.fact for choice in self.drafter.choices)]
         ways = self._ways_to_withhold([] if hints else subject)
         told = drafter.told(facts, ways, hints=hints, withhold=withhold)
         leads = lead_sentences(self.customer, operation, target, told)
@@ -166,20 +158,22 @@ class _Request:
         if len(told) < len(facts):
             features.add("withheld")
         return Draft(
-            request=request, gold=None if self.flaw else call, features=frozenset(features)
+            request=request, gold=None if self.drafter.flaw else call, features=frozenset(features)
         )
 
     def _ways_to_withhold(self, subject: list[Fact]) -> list[list[Fact]]:
         """Groups of facts each of which the opening can leave out as a whole."""
-        if self.flaw:
+        if self.drafter.flaw:
             return [subject] if len(subject) == 1 else []
-        free = [[c.fact] for c in self.choices if c.first is None]
-        if any(c.first is not None and "entries" in c.arguments for c in self.choices):
+        free = [[c.fact] for c in self.drafter.choices if c.first is None]
+        if any(c.first is not None and "entries" in c.arguments for c in self.drafter.choices):
             return free
-        named = [c.fact for c in self.choices if "editions" in c.arguments and self._is_several()]
+        named = [
+            c.fact for c in self.drafter.choices if "editions" in c.arguments and self._is_several()
+        ]
         if named:
             free = [way for way in free if way[0] not in named]
-        if any(c.first is not None and c.fact in named for c in self.choices):
+        if any(c.first is not None and c.fact in named for c in self.drafter.choices):
             return free
         return [*([*subject[index:], *named] for index in range(len(subject))), *free]
 
@@ -198,7 +192,7 @@ class _Request:
         return ToolCall(name=self.operation.tool, arguments=arguments)
 
     def _refusal(self) -> str:
-        if self.flaw == "status" and self.target is not None:
+        if self.drafter.flaw == "status" and self.target is not None:
             return f"that is not possible for a {self.target.record['status']} " + (
                 self.customer.plan.record
             )

@@ -52,7 +52,6 @@ class InventedWorld:
         self._plan = database.plan
         self._records = Overlay(database.tables)
         self._operations = {o.tool: o for o in self._plan.operations.values()}
-        self._slots = {name: slot for slot, name in self._plan.arguments.items()}
 
     def call(self, call: ToolCall) -> ToolResult:
         """The record as JSON, or "Error: " and what is wrong with the call."""

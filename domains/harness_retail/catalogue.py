@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from harness_retail.records import Product, Variant
 from harness_taskkit.numbers import Numbers
 
-COLOR = ("black", "white", "blue", "red", "green")
-SIZE = ("small", "medium", "large")
+_COLOR = "black/white/blue/red/green"
+_SIZE = "small/medium/large"
 
 OPTION_PHRASES: Mapping[str, str] = {
     "color": "in {}",
@@ -48,195 +48,61 @@ class Kind:
     options: Mapping[str, tuple[str, ...]]
 
 
+def _kind(name: str, price: float, **options: str) -> Kind:
+    values = {option: tuple(text.split("/")) for option, text in options.items()}
+    return Kind(name=name, price=price, options=values)
+
+
 KINDS: tuple[Kind, ...] = (
-    Kind(
-        name="Backpack",
-        price=80,
-        options={"color": COLOR, "size": SIZE, "material": ("nylon", "canvas", "leather")},
+    _kind("Backpack", 80, color=_COLOR, size=_SIZE, material="nylon/canvas/leather"),
+    _kind("T-Shirt", 30, color=_COLOR, size=_SIZE, material="cotton/linen/polyester"),
+    _kind("Desk Lamp", 60, color=_COLOR, brightness="low/medium/high", power="battery/USB/mains"),
+    _kind(
+        "Espresso Machine",
+        250,
+        color=_COLOR,
+        capacity="1L/1.5L/2L",
+        type="manual/automatic/capsule",
     ),
-    Kind(
-        name="T-Shirt",
-        price=30,
-        options={"color": COLOR, "size": SIZE, "material": ("cotton", "linen", "polyester")},
+    _kind(
+        "Water Bottle", 25, color=_COLOR, capacity="500ml/750ml/1L", material="steel/glass/plastic"
     ),
-    Kind(
-        name="Desk Lamp",
-        price=60,
-        options={
-            "color": COLOR,
-            "brightness": ("low", "medium", "high"),
-            "power": ("battery", "USB", "mains"),
-        },
+    _kind("Keyboard", 110, color=_COLOR, layout="full/compact", connection="wired/wireless"),
+    _kind("Headset", 140, color=_COLOR, type="in-ear/on-ear/over-ear", connection="wired/wireless"),
+    _kind("Wristwatch", 210, color=_COLOR, size=_SIZE, material="leather/steel/rubber"),
+    _kind("Office Chair", 230, color=_COLOR, size=_SIZE, material="leather/mesh/fabric"),
+    _kind(
+        "Tablet",
+        420,
+        color=_COLOR,
+        screen="8 inches/10 inches/12 inches",
+        storage="64GB/128GB/256GB",
     ),
-    Kind(
-        name="Espresso Machine",
-        price=250,
-        options={
-            "color": COLOR,
-            "capacity": ("1L", "1.5L", "2L"),
-            "type": ("manual", "automatic", "capsule"),
-        },
+    _kind(
+        "Laptop",
+        900,
+        screen="13 inches/15 inches/17 inches",
+        storage="256GB/512GB/1TB",
+        memory="8GB/16GB/32GB",
     ),
-    Kind(
-        name="Water Bottle",
-        price=25,
-        options={
-            "color": COLOR,
-            "capacity": ("500ml", "750ml", "1L"),
-            "material": ("steel", "glass", "plastic"),
-        },
+    _kind("Speaker", 120, color=_COLOR, size=_SIZE, power="battery/mains"),
+    _kind("Camera", 460, color=_COLOR, zoom="3x/5x/10x", storage="64GB/128GB/256GB"),
+    _kind("Suitcase", 150, color=_COLOR, size=_SIZE, material="nylon/plastic/aluminum"),
+    _kind("Jigsaw Puzzle", 28, pieces="500/1000/2000", theme="animals/cities/flowers"),
+    _kind("Garden Hose", 45, color=_COLOR, length="10m/20m/30m", material="rubber/vinyl"),
+    _kind(
+        "Electric Kettle", 50, color=_COLOR, capacity="1L/1.5L/2L", material="steel/glass/plastic"
     ),
-    Kind(
-        name="Keyboard",
-        price=110,
-        options={
-            "color": COLOR,
-            "layout": ("full", "compact"),
-            "connection": ("wired", "wireless"),
-        },
+    _kind(
+        "Vacuum Cleaner", 190, color=_COLOR, type="upright/handheld/robot", power="battery/mains"
     ),
-    Kind(
-        name="Headset",
-        price=140,
-        options={
-            "color": COLOR,
-            "type": ("in-ear", "on-ear", "over-ear"),
-            "connection": ("wired", "wireless"),
-        },
-    ),
-    Kind(
-        name="Wristwatch",
-        price=210,
-        options={"color": COLOR, "size": SIZE, "material": ("leather", "steel", "rubber")},
-    ),
-    Kind(
-        name="Office Chair",
-        price=230,
-        options={"color": COLOR, "size": SIZE, "material": ("leather", "mesh", "fabric")},
-    ),
-    Kind(
-        name="Tablet",
-        price=420,
-        options={
-            "color": COLOR,
-            "screen": ("8 inches", "10 inches", "12 inches"),
-            "storage": ("64GB", "128GB", "256GB"),
-        },
-    ),
-    Kind(
-        name="Laptop",
-        price=900,
-        options={
-            "screen": ("13 inches", "15 inches", "17 inches"),
-            "storage": ("256GB", "512GB", "1TB"),
-            "memory": ("8GB", "16GB", "32GB"),
-        },
-    ),
-    Kind(
-        name="Speaker",
-        price=120,
-        options={"color": COLOR, "size": SIZE, "power": ("battery", "mains")},
-    ),
-    Kind(
-        name="Camera",
-        price=460,
-        options={
-            "color": COLOR,
-            "zoom": ("3x", "5x", "10x"),
-            "storage": ("64GB", "128GB", "256GB"),
-        },
-    ),
-    Kind(
-        name="Suitcase",
-        price=150,
-        options={"color": COLOR, "size": SIZE, "material": ("nylon", "plastic", "aluminum")},
-    ),
-    Kind(
-        name="Jigsaw Puzzle",
-        price=28,
-        options={"pieces": ("500", "1000", "2000"), "theme": ("animals", "cities", "flowers")},
-    ),
-    Kind(
-        name="Garden Hose",
-        price=45,
-        options={
-            "color": COLOR,
-            "length": ("10m", "20m", "30m"),
-            "material": ("rubber", "vinyl"),
-        },
-    ),
-    Kind(
-        name="Electric Kettle",
-        price=50,
-        options={
-            "color": COLOR,
-            "capacity": ("1L", "1.5L", "2L"),
-            "material": ("steel", "glass", "plastic"),
-        },
-    ),
-    Kind(
-        name="Vacuum Cleaner",
-        price=190,
-        options={
-            "color": COLOR,
-            "type": ("upright", "handheld", "robot"),
-            "power": ("battery", "mains"),
-        },
-    ),
-    Kind(
-        name="Bookshelf",
-        price=130,
-        options={
-            "color": COLOR,
-            "height": ("1m", "1.5m", "2m"),
-            "material": ("oak", "pine", "steel"),
-        },
-    ),
-    Kind(
-        name="Yoga Mat",
-        price=35,
-        options={
-            "color": COLOR,
-            "thickness": ("4mm", "6mm", "8mm"),
-            "material": ("rubber", "cork", "foam"),
-        },
-    ),
-    Kind(
-        name="Wall Clock",
-        price=55,
-        options={
-            "color": COLOR,
-            "diameter": ("20cm", "30cm", "40cm"),
-            "material": ("oak", "steel", "plastic"),
-        },
-    ),
-    Kind(
-        name="Bike Helmet",
-        price=75,
-        options={"color": COLOR, "size": SIZE, "type": ("road", "mountain", "city")},
-    ),
-    Kind(
-        name="Blanket",
-        price=40,
-        options={"color": COLOR, "size": SIZE, "material": ("wool", "cotton", "fleece")},
-    ),
-    Kind(
-        name="Perfume",
-        price=70,
-        options={
-            "capacity": ("30ml", "50ml", "100ml"),
-            "scent": ("rose", "citrus", "cedar"),
-        },
-    ),
-    Kind(
-        name="Computer Mouse",
-        price=45,
-        options={
-            "color": COLOR,
-            "connection": ("wired", "wireless"),
-            "hand": ("left", "right"),
-        },
-    ),
+    _kind("Bookshelf", 130, color=_COLOR, height="1m/1.5m/2m", material="oak/pine/steel"),
+    _kind("Yoga Mat", 35, color=_COLOR, thickness="4mm/6mm/8mm", material="rubber/cork/foam"),
+    _kind("Wall Clock", 55, color=_COLOR, diameter="20cm/30cm/40cm", material="oak/steel/plastic"),
+    _kind("Bike Helmet", 75, color=_COLOR, size=_SIZE, type="road/mountain/city"),
+    _kind("Blanket", 40, color=_COLOR, size=_SIZE, material="wool/cotton/fleece"),
+    _kind("Perfume", 70, capacity="30ml/50ml/100ml", scent="rose/citrus/cedar"),
+    _kind("Computer Mouse", 45, color=_COLOR, connection="wired/wireless", hand="left/right"),
 )
 """Singular names, none part of another; the values of one product's options all differ."""
 

@@ -16,11 +16,10 @@ from harness_retail.wording import (
     address_sentences,
     payment_phrase,
     payment_sentences,
-    spoken,
 )
 from harness_taskkit.choices import Choice, FirstThought, changed
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.people import make_address
+from harness_taskkit.people import conflicting, make_address, words_for
 
 Flaw = Literal["", "status", "payment", "variant"]
 """What makes a request one that must be refused."""
@@ -67,10 +66,8 @@ def choose_refund(customer: Customer, target: Target, flaw: Flaw) -> Choice | No
     choice = _payment(
         customer, "return", method, phrase="the original payment method" if is_original else ""
     )
-    if flaw != "payment":
-        return choice
     why = "a refund can only go to the original payment method or a gift card"
-    return replace(choice, refusal=why)
+    return replace(choice, refusal=why if flaw == "payment" else "")
 
 
 def choose_settlement(
@@ -82,10 +79,8 @@ def choose_settlement(
     options = too_little if flaw == "payment" else enough
     if not options:
         return None
-    choice = _payment(customer, kind, customer.rng.choice(options))
-    if flaw != "payment":
-        return choice
-    return replace(choice, refusal="the gift card does not cover the price difference")
+    why = "the gift card does not cover the price difference" if flaw == "payment" else ""
+    return replace(_payment(customer, kind, customer.rng.choice(options)), refusal=why)
 
 
 def choose_new_payment(
@@ -150,7 +145,6 @@ def _by_balance(
 def _payment(customer: Customer, kind: str, method: PaymentMethod, phrase: str = "") -> Choice:
     others = [m for m in customer.user["payment_methods"].values() if m["id"] != method["id"]]
     phrase = phrase or payment_phrase(method, others, customer.rng.randrange(6))
-    own, rest = _words(method, others), [_words(other, [method]) for other in others]
     return Choice(
         arguments={"payment_method_id": method["id"]},
         fact=Fact(
@@ -159,22 +153,12 @@ def _payment(customer: Customer, kind: str, method: PaymentMethod, phrase: str =
             else "which payment method to use",
             asked_by=_PAYMENT_WORDS,
             says=payment_sentences(kind, phrase),
-            recognised_by=own,
-            conflicts_with=tuple(word for words in rest for word in words if word not in own),
+            recognised_by=words_for(method, others),
+            conflicts_with=conflicting(method, others),
             needed_for=("payment_method_id",),
         ),
         features=frozenset({"payment_choice"} if others else ()),
     )
-
-
-def _words(method: PaymentMethod, others: Sequence[PaymentMethod]) -> tuple[str, ...]:
-    """Phrases that tell a payment method from the others: "credit card" only if there is one."""
-    if method["source"] != "credit_card":
-        return (spoken(method["source"]).replace("_", " "),)
-    named = (method["brand"].lower(), method["last_four"], method["id"].replace("_", " "))
-    if any(other["source"] == "credit_card" for other in others):
-        return named
-    return ("credit card", *named)
 
 
 def _address(address: Address, says: tuple[str, ...]) -> Choice:

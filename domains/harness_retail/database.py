@@ -17,7 +17,7 @@ from harness_retail.records import Order, Payment, Product, User, as_item, new_o
 from harness_retail.state import Database
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, make_address
-from harness_taskkit.recipes import drawn
+from harness_taskkit.plan import drawn
 
 _USERS = 36
 _PRODUCTS = 20

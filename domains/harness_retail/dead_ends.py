@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.types import Request, ToolCall
+from harness_retail.choices import Flaw
 from harness_retail.operations import OPERATIONS
 from harness_retail.requests import draft_request
 from harness_retail.targets import Customer
@@ -48,17 +49,13 @@ OUT_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
 }
 """What no tool serves: the summary for the human agent, and how customers put it."""
 
-_FLAWED = {
+_FLAWED: Mapping[str, tuple[Flaw, tuple[str, ...]]] = {
     "refuse_status": (
-        "cancel",
-        "return",
-        "exchange",
-        "modify_items",
-        "modify_address",
-        "modify_payment",
+        "status",
+        ("cancel", "return", "exchange", "modify_items", "modify_address", "modify_payment"),
     ),
-    "refuse_payment": ("return", "modify_payment", "exchange", "modify_items"),
-    "refuse_variant": ("exchange", "modify_items"),
+    "refuse_payment": ("payment", ("return", "modify_payment", "exchange", "modify_items")),
+    "refuse_variant": ("variant", ("exchange", "modify_items")),
 }
 
 
@@ -68,17 +65,10 @@ def draft_dead_end(customer: Customer, kind: str, wanted: frozenset[str]) -> Dra
         return _transfer(customer)
     if kind == "refuse_other_user":
         return _other_user(customer)
-    writes = _FLAWED[kind]
-    for write in customer.rng.sample(writes, len(writes)):
-        if kind == "refuse_status":
-            draft = draft_request(customer, write, wanted, flaw="status")
-        elif kind == "refuse_payment":
-            draft = draft_request(customer, write, wanted, flaw="payment")
-        else:
-            draft = draft_request(customer, write, wanted, flaw="variant")
-        if draft is not None:
-            return draft
-    return None
+    flaw, writes = _FLAWED[kind]
+    order = customer.rng.sample(writes, len(writes))
+    drafts = (draft_request(customer, write, wanted, flaw=flaw) for write in order)
+    return next((draft for draft in drafts if draft is not None), None)
 
 
 def _transfer(customer: Customer) -> Draft:

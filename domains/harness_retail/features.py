@@ -47,32 +47,6 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of requests that can be made harder in each way."""
 
-WISHES: Mapping[str, float] = {
-    "two_orders": 0.22,
-    "withheld": 0.28,
-    "several_items": 0.3,
-    "same_but": 0.45,
-    "cheapest": 0.06,
-    "fallback": 0.1,
-    "change_of_mind": 0.08,
-}
-"""How often a request of a fitting kind is made harder in each way, in the default mix."""
-
-CLASHES = tuple(
-    frozenset(pair)
-    for pair in (
-        ("two_orders", "several_items"),
-        ("two_orders", "same_order"),
-        ("same_but", "cheapest"),
-        ("same_but", "fallback"),
-        ("cheapest", "fallback"),
-        ("change_of_mind", "same_but"),
-        ("change_of_mind", "cheapest"),
-        ("change_of_mind", "fallback"),
-    )
-)
-"""Features that one and the same request cannot have both."""
-
 _WRONG_THING = ("wrong_order", "wrong_item", "missing_step", "no_progress")
 _NEEDLESS = ("should_have_acted", "gave_up", "missing_confirmation", "extra_write", "repeated_call")
 _REFUSAL = ("should_have_refused", "invalid_call", "extra_write", "needless_transfer")
@@ -230,8 +204,25 @@ MIX = Mix(
     question=QUESTION,
     recordless=frozenset({"user_address"}),
     supports=SUPPORTS,
-    wishes=WISHES,
-    clashes=CLASHES,
+    wishes={
+        "two_orders": 0.22,
+        "withheld": 0.28,
+        "several_items": 0.3,
+        "same_but": 0.45,
+        "cheapest": 0.06,
+        "fallback": 0.1,
+        "change_of_mind": 0.08,
+    },
+    clashes=(
+        frozenset({"two_orders", "several_items"}),
+        frozenset({"two_orders", "same_order"}),
+        frozenset({"same_but", "cheapest"}),
+        frozenset({"same_but", "fallback"}),
+        frozenset({"cheapest", "fallback"}),
+        frozenset({"change_of_mind", "same_but"}),
+        frozenset({"change_of_mind", "cheapest"}),
+        frozenset({"change_of_mind", "fallback"}),
+    ),
     again="same_order",
     first="modify_address",
     counts={1: 56, 2: 22, 3: 15, 4: 6, 5: 1},

@@ -22,8 +22,7 @@ from harness_retail.wording import spoken
 from harness_taskkit.choices import instead
 from harness_taskkit.drafts import Draft
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.plan import Plan, Planner, Slot
-from harness_taskkit.recipes import impossible
+from harness_taskkit.plan import Plan, Planner, Slot, impossible
 
 TASKS_PER_DATABASE = 10
 _FIXED_TASKS = 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from harness.types import Fact, Json, ToolCall
 from harness_retail.answers import amount_of
@@ -15,7 +15,7 @@ from harness_retail.choices import (
     choose_settlement,
     takes_profile,
 )
-from harness_retail.operations import OPERATIONS
+from harness_retail.operations import OPERATIONS, Operation
 from harness_retail.subjects import hint_fact, lead_sentences, subject_facts
 from harness_retail.targets import Customer, Target, find_target
 from harness_retail.variants import choose_variants, price_difference
@@ -49,7 +49,8 @@ def draft_request(
     choices = _choose(customer, kind, target, wanted, flaw)
     if choices is None:
         return None
-    request = _Request(customer, kind, target, choices, flaw)
+    drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
+    request = _Request(customer, kind, target, drafter)
     draft = request.draft(withhold="withheld" in wanted, ask_amount="amount" in wanted)
     if not wanted <= draft.features:
         return None
@@ -114,22 +115,16 @@ def _one_more_item(customer: Customer, target: Target) -> Choice | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Request:
-    def __init__(
-        self,
-        customer: Customer,
-        kind: str,
-        target: Target | None,
-        choices: Sequence[Choice],
-        flaw: Flaw,
-    ) -> None:
-        self.customer = customer
-        self.kind = kind
-        self.operation = OPERATIONS[kind]
-        self.target = target
-        self.choices = choices
-        self.flaw = flaw
-        self.drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
+    customer: Customer
+    kind: str
+    target: Target | None
+    drafter: Drafter
+
+    @property
+    def operation(self) -> Operation:
+        return OPERATIONS[self.kind]
 
     def draft(self, *, withhold: bool, ask_amount: bool) -> Draft:
         """The request; with ``withhold`` its opening leaves at least one fact out, if it can.
@@ -139,7 +134,7 @@ class _Request:
         target, drafter = self.target, self.drafter
         subject = subject_facts(self.customer, self.kind, target) if target else []
         hints = [hint_fact(target, self.kind)] if target and target.hint else []
-        facts = [*subject, *hints, *(choice.fact for choice in self.choices)]
+        facts = [*subject, *hints, *(choice.fact for choice in self.drafter.choices)]
         ways = self._free_decisions() if hints else self._ways_to_withhold(subject)
         told = drafter.told(facts, ways, hints=hints, withhold=withhold, last=hints)
         call = self._call(final=True)
@@ -162,23 +157,23 @@ class _Request:
         )
         return Draft(
             request=request,
-            gold=None if self.flaw else call,
-            forbidden=call if self.flaw else None,
+            gold=None if self.drafter.flaw else call,
+            forbidden=call if self.drafter.flaw else None,
             tell=(answer,) if answer else (),
             features=self._features(call, hides=len(told) < len(facts), asks=bool(answer)),
         )
 
     def _amount(self, call: ToolCall) -> str:
-        if self.target is None or self.flaw:
+        if self.target is None or self.drafter.flaw:
             return ""
         return amount_text(abs(amount_of(self.customer.database, self.target.order, call)))
 
     def _ways_to_withhold(self, subject: list[Fact]) -> list[list[Fact]]:
         """Groups of facts each of which the opening can leave out as a whole."""
-        if self.flaw:
+        if self.drafter.flaw:
             # A refusal follows from look-ups: what these do not ask for, the opening must tell.
             return [subject] if len(subject) == 1 else []
-        naming = [choice for choice in self.choices if self._names_items(choice)]
+        naming = [choice for choice in self.drafter.choices if self._names_items(choice)]
         if any(choice.first for choice in naming):
             return self._free_decisions()
         named = [choice.fact for choice in naming]
@@ -189,7 +184,7 @@ class _Request:
         ]
 
     def _free_decisions(self) -> list[list[Fact]]:
-        return [[c.fact] for c in self.choices if c.first is None and not self.flaw]
+        return [[c.fact] for c in self.drafter.choices if c.first is None and not self.drafter.flaw]
 
     def _names_items(self, choice: Choice) -> bool:
         """Whether a choice cannot be told without telling the items."""
@@ -206,7 +201,7 @@ class _Request:
         return ToolCall(name=self.operation.tool, arguments=arguments)
 
     def _refusal(self) -> str:
-        if self.flaw == "status" and self.target is not None:
+        if self.drafter.flaw == "status" and self.target is not None:
             return self.operation.refusal.format(self.target.order["status"])
         return ""
 

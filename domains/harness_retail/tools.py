@@ -72,12 +72,7 @@ def _tool(
 
 
 TOOLS: tuple[Tool, ...] = (
-    _tool(
-        "find_user_id_by_email",
-        "read",
-        ("email",),
-        "Find the customer's user id by email.",
-    ),
+    _tool("find_user_id_by_email", "read", ("email",), "Find the customer's user id by email."),
     _tool(
         "find_user_id_by_name_zip",
         "read",
@@ -103,12 +98,7 @@ TOOLS: tuple[Tool, ...] = (
         ("product_id",),
         "Show a product with all its variants, their options, prices and availability.",
     ),
-    _tool(
-        "get_item_details",
-        "read",
-        ("item_id",),
-        "Show one variant by its item id.",
-    ),
+    _tool("get_item_details", "read", ("item_id",), "Show one variant by its item id."),
     _tool(
         "list_all_product_types",
         "read",
@@ -116,10 +106,7 @@ TOOLS: tuple[Tool, ...] = (
         "List the names of all products with their product ids.",
     ),
     _tool(
-        "calculate",
-        "generic",
-        ("expression",),
-        "Work out a line of arithmetic, rounded to cents.",
+        "calculate", "generic", ("expression",), "Work out a line of arithmetic, rounded to cents."
     ),
     _tool(
         "cancel_pending_order",

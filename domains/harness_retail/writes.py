@@ -91,10 +91,7 @@ def modify_pending_order_items(
     order = shop.order(order_id)
     if order["status"] != "pending":
         raise ToolError("Non-pending order cannot be modified")
-    ordered = [item["item_id"] for item in order["items"]]
-    for item_id in item_ids:
-        if item_ids.count(item_id) > ordered.count(item_id):
-            raise ToolError(f"{item_id} not found")
+    _check_ordered(order, item_ids, "{} not found")
     if len(item_ids) != len(new_item_ids):
         raise ToolError("The number of items to be exchanged should match")
     difference, variants = _price_difference(shop, order, item_ids, new_item_ids, must_differ=True)
@@ -124,10 +121,7 @@ def exchange_delivered_order_items(
     order = shop.order(order_id)
     if order["status"] != "delivered":
         raise ToolError("Non-delivered order cannot be exchanged")
-    ordered = [item["item_id"] for item in order["items"]]
-    for item_id in item_ids:
-        if item_ids.count(item_id) > ordered.count(item_id):
-            raise ToolError(f"Number of {item_id} not found.")
+    _check_ordered(order, item_ids, "Number of {} not found.")
     if len(item_ids) != len(new_item_ids):
         raise ToolError("The number of items to be exchanged should match.")
     must_differ = not shop.compat.same_item_exchange
@@ -155,10 +149,7 @@ def return_delivered_order_items(
     original = order["payment_history"][0]["payment_method_id"]
     if method["source"] != "gift_card" and payment_method_id != original:
         raise ToolError("Payment method should be the original payment method")
-    ordered = [item["item_id"] for item in order["items"]]
-    for item_id in item_ids:
-        if item_ids.count(item_id) > ordered.count(item_id):
-            raise ToolError("Some item not found")
+    _check_ordered(order, item_ids, "Some item not found")
     order = shop.writable_order(order_id)
     order["status"] = "return requested"
     order["return_items"] = sorted(item_ids)
@@ -187,6 +178,13 @@ def _check_modifiable(shop: Overlay, order: Order) -> None:
     was_modified = order["status"] == _MODIFIED and shop.compat.changes_after_modification
     if order["status"] != "pending" and not was_modified:
         raise ToolError("Non-pending order cannot be modified")
+
+
+def _check_ordered(order: Order, item_ids: Sequence[str], problem: str) -> None:
+    ordered = [item["item_id"] for item in order["items"]]
+    for item_id in item_ids:
+        if item_ids.count(item_id) > ordered.count(item_id):
+            raise ToolError(problem.format(item_id))
 
 
 def _price_difference(

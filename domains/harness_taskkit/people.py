@@ -1,13 +1,17 @@
-"""Who customers are: names, and addresses in the fields that official domains have."""
+"""Who customers are: names, addresses in the fields of official domains, words for payments."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypedDict  # pydantic validates no other before Python 3.12
 
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.wording import words
+
+Method = Mapping[str, object]
+"""A way to pay: ``id`` and ``source``, for cards ``brand`` and ``last_four``, too."""
 
 
 class Name(TypedDict):
@@ -76,3 +80,21 @@ def address_line(address: Address) -> str:
         f"{address['address1']}, {address['address2']}, {address['city']}, "
         f"{address['state']} {address['zip']}, {address['country']}"
     )
+
+
+def words_for(method: Method, others: Sequence[Method]) -> tuple[str, ...]:
+    """Phrases that tell a way to pay from the others: "credit card" only if there is one."""
+    source = str(method["source"]).replace("_", " ")
+    if "brand" not in method:
+        return (source,)
+    brand, number = str(method["brand"]).lower(), str(method["id"]).replace("_", " ")
+    named = (brand, str(method["last_four"]), number)
+    if any(other["source"] == method["source"] for other in others):
+        return named
+    return (source, *named)
+
+
+def conflicting(method: Method, others: Sequence[Method]) -> tuple[str, ...]:
+    """Phrases for the others that are none for the method."""
+    own = words_for(method, others)
+    return tuple(w for other in others for w in words_for(other, [method]) if w not in own)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from harness.errors import ConfigError
 from harness.types import Recipe
-from harness_taskkit.recipes import check_names, drawn, impossible
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,7 @@ class Planner:
         return list(dict.fromkeys([*kinds, second, self.mix.first]))
 
     def _rank(self, slot: Slot) -> int:
-        """Where a slot must stand: second changes after first ones, amounts later, transfers last."""
+        """Where a slot must stand: second changes late, amounts and transfers last."""
         if slot.kind == "transfer":
             return 3
         return 2 if "amount" in slot.must else int(self.mix.again in slot.must)
@@ -226,3 +229,25 @@ class Planner:
             for name, weight in recipe.weights.items()
             if weight > 0 and self._slots_for(required | {name}, random.Random(0)) is not None
         }
+
+
+def drawn(weights: Mapping[T, float], rng: random.Random) -> T:
+    """One of the keys, each as often as its weight says."""
+    return rng.choices(list(weights), weights=list(weights.values()))[0]
+
+
+def check_names(domain: str, asked: Iterable[str], known: Collection[str]) -> None:
+    """Raise ``ConfigError`` for a feature that the domain does not have."""
+    for name in asked:
+        if name not in known:
+            raise ConfigError(
+                f"{domain} has no feature {name!r}", hint=f"Known: {', '.join(sorted(known))}."
+            )
+
+
+def impossible(domain: str, features: Collection[str], *, hint: str = "") -> ConfigError:
+    """The error for features that no task of the domain can have all together."""
+    return ConfigError(
+        f"no task of {domain} can have all of these features: {', '.join(sorted(features))}",
+        hint=hint or "Ask for fewer of them at once.",
+    )

@@ -7,7 +7,6 @@ A generated task happens in a database of its own: the records that it is about 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +16,7 @@ from harness.errors import FormatError
 from harness.protocols import Settings
 from harness.types import Json, Recording, Task
 from harness_tau2.files import write_json
+from harness_tau2.formats import NoOptions
 from harness_tau2.official_tasks import write_task
 from harness_tau2.tasks import official_task
 from harness_tau2.wire import as_object, fields
@@ -29,11 +29,6 @@ class Playable(Protocol):
     def official_records(self, task: Task) -> Mapping[str, Json]:
         """The records that a task of ours is about, by kind and id, in official form."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class NoOptions:
-    """The format has nothing to set."""
 
 
 class TaskFileFormat:
