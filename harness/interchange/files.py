@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from harness.runtime.memory import uncollected
 from harness.types import Json, Recording
 
 RUN = "run"
-"""What stands for the format of a run folder."""
+"""The name that a run folder has in place of a format's."""
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Errors that only a disk gives; writing to an open file names no file."""
 
 
 def read_source(
@@ -43,7 +48,7 @@ def read_source(
         raise FormatError(f"{path} does not exist", hint="Check the path.")
     if evaluation:
         raise RunError(
-            f"{path} is no run folder and has no evaluation {evaluation!r}",
+            f"{path} is not a run folder and has no evaluation {evaluation!r}",
             hint="Leave --evaluation out for a file.",
         )
     name = format or _recognised(registry, path)
@@ -52,6 +57,8 @@ def read_source(
         try:
             recording = reader.read(path)
         except OSError as error:
+            if not _is_of_disk(error, path):
+                raise
             raise FormatError(
                 f"cannot read {path}: {error.strerror or error}", hint="Check its permissions."
             ) from error
@@ -62,7 +69,7 @@ def read_source(
 def open_format(
     registry: Registry, name: str, options: Mapping[str, Json] | None = None
 ) -> TrajectoryFormat:
-    """The format of that name. Raises ``UnknownName`` and what it thinks of its options."""
+    """The format of that name. Raises ``UnknownName``, and what it raises for bad options."""
     return registry.make("format", name, Settings(options=options or {}))
 
 
@@ -75,16 +82,28 @@ def write_recording(
 ) -> None:
     """Write the recording in the format of that name.
 
-    Raises ``FormatError`` if the format cannot hold it, ``RunError`` if the disk refuses.
+    Raises ``FormatError`` if the format cannot hold it, ``RunError`` for an error of the disk.
     """
     writer = open_format(registry, name, options)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        plugin_boundary(registry.plugin_of("format", name), f"writing of {path}"),
-        disk_errors(path),
-    ):
-        writer.write(recording, path)
+    with plugin_boundary(registry.plugin_of("format", name), f"writing of {path}"):
+        try:
+            writer.write(recording, path)
+        except OSError as error:
+            if not _is_of_disk(error, path):
+                raise
+            with disk_errors(path):
+                raise
+
+
+def _is_of_disk(error: OSError, path: Path) -> bool:
+    """Whether the disk or a file at the path failed, and not, say, a server that a format asks."""
+    if error.errno in _DISK:
+        return True
+    if not isinstance(error.filename, str | bytes | os.PathLike):
+        return False
+    return Path(os.fsdecode(error.filename)).absolute().is_relative_to(path.parent.absolute())
 
 
 def _recognised(registry: Registry, path: Path) -> str:
@@ -95,20 +114,20 @@ def _recognised(registry: Registry, path: Path) -> str:
             reader = open_format(registry, name)
         except HarnessError:  # one that lacks something cannot hide the others
             continue
-        with plugin_boundary(registry.plugin_of("format", name), f"look at {path}"):
+        with plugin_boundary(registry.plugin_of("format", name), f"check of {path}"):
             if reader.recognises(path):
                 found.append(name)
     if len(found) == 1:
         return found[0]
     if found:
         raise FormatError(
-            f"{path} could be of several formats: {', '.join(found)}",
-            hint="Say which with --format.",
+            f"{path} matches several formats: {', '.join(found)}",
+            hint="Choose one with --format.",
         )
     raise FormatError(
         f"{path} is {_described(path)}, which no installed format recognises "
         f"(known: {', '.join(known) or 'none'})",
-        hint="Say which it is with --format to see what is wrong with it.",
+        hint="Name its format with --format to see what is wrong with it.",
     )
 
 
@@ -136,5 +155,5 @@ def _check(recording: Recording, path: Path) -> None:
             raise FormatError(
                 f"{path}: conversation {index} is on the task {episode.trajectory.task_id!r}, "
                 "which the file does not hold",
-                hint="Add the task to the file, or take the conversation out.",
+                hint="Add the task to the file, or remove the conversation.",
             )

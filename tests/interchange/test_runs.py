@@ -1,5 +1,6 @@
 """A recording survives its way through files and run folders; what is wrong with it is named."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -237,7 +238,7 @@ def test_a_file_has_no_evaluations(
     registry: Registry, recording: Recording, tmp_path: Path
 ) -> None:
     write_recording(registry, recording, "plain", tmp_path / "file")
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         read_source(registry, tmp_path / "file", evaluation="sft-test")
 
 
@@ -270,6 +271,8 @@ class Variant(PlainFormat):
         return self.forgets == "caution" or super().recognises(path)
 
     def write(self, recording: Recording, path: Path) -> None:
+        if isinstance(self.raises, OSError):
+            raise self.raises
         if self.forgets == "writing":
             raise FormatError("this format can only be read", hint="Choose another one.")
         super().write(recording, path)
@@ -321,9 +324,41 @@ def test_a_format_that_breaks_is_named_and_a_file_that_cannot_be_read_too(
     offer(registry, "broken", Variant(raises=KeyError("oops")))
     with pytest.raises(PluginFailed, match="KeyError"):
         read_source(registry, tmp_path / "file", format="broken")
-    offer(registry, "locked", Variant(raises=PermissionError(13, "Permission denied")))
+    locked = PermissionError(13, "Permission denied", tmp_path / "file")
+    offer(registry, "locked", Variant(raises=locked))
     with pytest.raises(FormatError, match=r"cannot read .*Permission denied"):
         read_source(registry, tmp_path / "file", format="locked")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "full"), PermissionError(errno.EACCES, "denied", "out/file.part")],
+)
+def test_an_error_of_the_disk_is_said_of_the_file_that_a_format_writes(
+    registry: Registry,
+    recording: Recording,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    offer(registry, "full", Variant(raises=error))
+    with pytest.raises(RunError, match=str(tmp_path / "out" / "file")):
+        write_recording(registry, recording, "full", tmp_path / "out" / "file")
+
+
+def test_an_error_of_something_else_that_a_format_uses_is_the_plugins(
+    registry: Registry, recording: Recording, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    refused = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    elsewhere = FileNotFoundError(errno.ENOENT, "No such file", "/nowhere/schema.json")
+    for error in (refused, elsewhere):
+        offer(registry, "remote", Variant(raises=error))
+        with pytest.raises(PluginFailed, match=f"variant failed in its writing .*{error.strerror}"):
+            write_recording(registry, recording, "remote", tmp_path / "file")
+        with pytest.raises(PluginFailed, match=f"variant failed in its reading .*{error.strerror}"):
+            read_source(registry, tmp_path / "file", format="remote")
 
 
 # --- the conformance check for authors of formats
