@@ -1,5 +1,5 @@
-"""Turn text into files that a killed process or a power cut leaves whole, and mend those it did
-not.
+"""Turn text into files that a killed process or a power cut leaves whole, and repair those that
+were torn.
 
 A line may be torn: cut off before its newline, by a process that died while it wrote. What was
 *synced* survives a power cut, what was not only the end of the process.
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,11 +29,20 @@ def append(path: Path, text: str, *, sync: bool) -> int:
 
 
 def replace(path: Path, text: str) -> None:
-    """Give the file this text. At any time it has the old one or the new one, and is synced."""
+    """Give the file this text, as ``replacing`` does."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write the new content of ``path`` to. At any time ``path`` has the old content or
+    the new one, and is synced when the block ends; if it raises, ``path`` stays as it was.
+    """
     scratch = path.with_name(path.name + ".part")
     try:
         with scratch.open("wb") as file:
-            file.write(text.encode())
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)

@@ -1,11 +1,10 @@
-"""Turn a training run that was killed into one that goes on: a snapshot of it on disk, and its last
+"""Turn a training run that was killed into one that resumes: a snapshot of it on disk, and its last
 good weights in memory.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import RunError
+from harness.runtime import files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,8 +26,8 @@ State = Mapping[str, Any]
 class Snapshots:
     """The snapshot of one training run: a file in ``folder``, replaced as a whole.
 
-    ``identity`` tells runs apart; the snapshot of another run is not gone on from. Trainers are
-    those of transformers, whose step, model, optimizer and schedule are kept with the random state.
+    ``identity`` tells runs apart; the snapshot of another run is ignored. Trainers are those of
+    transformers, whose step, model, optimizer and schedule are kept with the random state.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -37,11 +37,11 @@ class Snapshots:
 
     @property
     def step(self) -> int:
-        """The step to go on from; 0 if there is no snapshot of this run."""
+        """The step to resume from; 0 if there is no snapshot of this run."""
         return int(self._found.get("step", 0))
 
     def save(self, trainer: Any, state: State) -> None:
-        """Keep ``state`` and all of the trainer that decides how it goes on."""
+        """Save ``state`` and all of the trainer's own state that a resumed run needs."""
         import torch
 
         kept = {
@@ -53,16 +53,11 @@ class Snapshots:
             "random": _random_state(),
             "state": state,
         }
-        part = self._path.with_suffix(".part")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            files.make_folder(self._path.parent)
+            with files.replacing(self._path) as file:
                 torch.save(kept, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, self._path)
         except (OSError, RuntimeError) as error:
-            part.unlink(missing_ok=True)
             raise RunError(
                 f"cannot write {self._path}: {error}", hint="Make room on the disk, then resume."
             ) from error
@@ -70,7 +65,7 @@ class Snapshots:
     def restore(self, trainer: Any) -> State | None:
         """Set the trainer to where the snapshot was taken; returns its state, None without one.
 
-        To be called when training begins, and ``restore_random_state`` when the first step does.
+        Call it when training starts, and ``restore_random_state`` when the first step does.
         """
         if not self._found:
             return None
@@ -82,7 +77,9 @@ class Snapshots:
         return state
 
     def restore_random_state(self) -> None:
-        """Draw on as if never stopped. Forgets what was read: a second call does nothing."""
+        """Continue the random numbers as if never stopped. Forgets what was read: a second call
+        does nothing.
+        """
         if self._found:
             _set_random_state(self._found["random"])
         self._found = {}
@@ -105,7 +102,7 @@ class Snapshots:
         except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
             raise RunError(
                 f"{self._path} is damaged: {error}",
-                hint="Remove it; the training it belongs to then begins anew.",
+                hint="Remove it; its training then starts from the beginning.",
             ) from error
 
 
@@ -140,7 +137,7 @@ class GoodWeights:
 
     @property
     def before_update(self) -> dict[str, Tensor]:
-        """The weights the last update began with."""
+        """The weights the last update started from."""
         return self._good
 
 

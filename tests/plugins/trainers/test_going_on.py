@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -162,6 +164,29 @@ def test_a_damaged_snapshot_is_named(sft: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"snapshot\.pt is damaged") as caught:
         sft(options={})
     assert "Remove it" in caught.value.hint
+
+
+def test_a_snapshot_is_on_disk_before_its_name_is_and_both_when_the_step_goes_on(
+    sft: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def note_sync(number: int) -> None:
+        fsync(number)
+        found = os.fstat(number)
+        done.append("sync folder" if stat.S_ISDIR(found.st_mode) else "sync file")
+
+    def note_rename(source: Path, target: Path) -> None:
+        rename(source, target)
+        done.append(f"rename {Path(target).name}")
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note_rename)
+    with suppress(Killed):
+        sft(options={}, progress=killing(5))
+    assert done == ["sync file", "rename snapshot.pt", "sync folder"]
+    assert [path.name for path in tmp_path.iterdir()] == ["snapshot.pt"]
 
 
 def test_seconds_used_before_a_kill_count() -> None:
