@@ -51,10 +51,10 @@ class ScriptedProvider(Protocol):
 
 
 def check_chat_model(model: ChatModel, provider: ScriptedProvider, *, key: str) -> None:
-    """Check that answers come whole with their usage, and that trouble is told and not retried.
+    """Check that answers come whole with their usage, and that trouble is reported and not retried.
 
     ``provider`` is who the model asks; ``key`` is the secret that it was given, which no error may
-    tell. Wrong keys, limits, errors of the server and broken answers are ``ChatFailure`` with a
+    contain. Wrong keys, limits, errors of the server and broken answers are ``ChatFailure`` with a
     known cause, each after one request.
     """
     demand(bool(model.model), "a chat model has a model to ask where nobody names one")
@@ -76,7 +76,7 @@ async def _check(model: ChatModel, provider: ScriptedProvider, key: str) -> None
         failure = await _failure(model, provider, reply, name)
         demand(failure.cause in CAUSES, f"the cause of {name} is one of CAUSES: {failure.cause!r}")
         told = [text for text in _texts(failure) if key in text]
-        demand(not told, f"no error tells the key, but for {name}")
+        demand(not told, f"no error contains the key, but that for {name} does")
     demand(key not in repr(model), "the key is not in the model's repr")
 
 
@@ -96,12 +96,12 @@ async def _failure(
         await _ask(model, provider, reply)
     except ChatFailure as failure:
         asked = len(provider.asked) - before
-        demand(asked == 1, f"a chat model never retries by itself: {name} was met {asked} times")
+        demand(asked == 1, f"a chat model never retries by itself: {name} led to {asked} requests")
         return failure
     except Exception as error:
         found = f"{type(error).__name__}: {error}"
-        raise AssertionError(f"{name} is told as a ChatFailure, found {found}") from error
-    raise AssertionError(f"{name} is told as a ChatFailure, found an answer")
+        raise AssertionError(f"{name} is raised as a ChatFailure, found {found}") from error
+    raise AssertionError(f"{name} is raised as a ChatFailure, found an answer")
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:

@@ -37,7 +37,7 @@ def check_tools(domain: Domain) -> None:
     """Check that tool names are unique and that their JSON schemas are schemas of objects."""
     names = [tool.name for tool in (*domain.tools, *domain.user_tools)]
     demand(bool(names), f"the domain {domain.name!r} has tools")
-    demand(len(set(names)) == len(names), f"tool names are unique, twice: {_twice(names)}")
+    demand(len(set(names)) == len(names), f"tool names are unique, found twice: {_twice(names)}")
     for tool in (*domain.tools, *domain.user_tools):
         _check_tool(tool)
 

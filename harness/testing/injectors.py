@@ -31,7 +31,7 @@ def check_task_injector(
         kinds={"missing_step": len(members)},
     )
     tasks = asyncio.run(_candidates(injector, pattern, members, domain, count))
-    demand(len(tasks) == count, f"an injector never runs dry, found {len(tasks)} candidates")
+    demand(len(tasks) == count, f"an injector has endless candidates, found {len(tasks)}")
     demand(len({task.id for task in tasks}) == count, "candidates have ids of their own")
     held_out = {task.id for split in ("validation", "test") for task in domain.tasks(split)}
     for task in tasks:

@@ -17,7 +17,7 @@ ORIGIN = Origin(
 def planted_leaks(
     domain: Domain, pool: Sequence[Task], seed: int, count: int
 ) -> Mapping[str, list[Task]]:
-    """So many leaks of each kind, made of held-out tasks in turn (and of the pool's own)."""
+    """How many leaks of each kind, made of held-out tasks in turn (and of the pool's own)."""
     rng = random.Random(seed)
     held_out = [*domain.tasks("test"), *domain.tasks("validation")]
     found: dict[str, list[Task]] = {}

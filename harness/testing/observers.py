@@ -29,9 +29,18 @@ EVENTS: tuple[tuple[str, Mapping[str, Json]], ...] = (
             "ended": "user_stop",
         },
     ),
-    ("rollout_finished", {"station": "probe idle", "done": 2, "total": 2}),
-    ("station_finished", {"station": "probe idle"}),
-    ("warning", {"message": "no usable verdict on 1 of 2 failures: [b]braces} and\nlines"}),
+    (
+        "rollout_finished",
+        {
+            "station": "evaluate sft on test",
+            "done": 2,
+            "total": 2,
+            "success": 1,
+            "ended": "agent_fault",
+        },
+    ),
+    ("station_finished", {"station": "evaluate sft on test", "seconds": 0.2}),
+    ("warning", {"message": "the judge gave no verdict on 1 of 2: [b]braces} and\nlines"}),
     ("calls_counted", {"roles": dict(_COUNTS), "summary": "2 calls"}),
     ("budget_spent", {"run": "runs/one"}),
     ("run_interrupted", {"run": "runs/one"}),
@@ -43,7 +52,7 @@ _UNKNOWN: tuple[str, Mapping[str, Json]] = ("event_of_another_version", {"new": 
 
 
 def check_observer(observer: Observer) -> None:
-    """Check that each event of a run is taken, in order, and such as are not known yet as well.
+    """Check that an observer takes each event of a run, in order, and unknown ones as well.
 
     An observer that raises ends the run, so it may raise for none of them.
     """

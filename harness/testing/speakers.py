@@ -49,7 +49,7 @@ def check_policy(
 ) -> None:
     """Check that an agent speaks or calls in its turns, with a whole token trace if it has one.
 
-    deterministic: also demand that conversations at once go as they go one by one, seed for seed.
+    deterministic: also demand that conversations run at once go as they do one by one.
     """
     setting = RolloutSetup(domain=domain, user=AgreeableUser())
     chosen = some_tasks(domain, tasks)
@@ -60,7 +60,7 @@ def check_policy(
         together = asyncio.run(_all_at_once(chosen, policy, setting))
         demand(
             [e.trajectory for e in together] == [e.trajectory for e in alone],
-            "conversations had at once go as they go one by one",
+            "conversations run at once go as they do one by one",
         )
 
 
@@ -100,7 +100,7 @@ def _check_replies(simulator: UserSimulator, domain: Domain, task: Task) -> None
 
     greeting = Message(role="assistant", content=domain.greeting)
     first = reply(greeting)
-    demand(reply(greeting) == first, f"the user of task {task.id} opens alike for the same seed")
+    demand(reply(greeting) == first, f"one seed, one opening of the user in task {task.id}")
     demand(
         after("one secret") == after("another secret"),
         f"the user of task {task.id} does not see the agent's tool calls and results",

@@ -70,8 +70,8 @@ def check_trainer(
     _check_state(state, _state(policy))
     _check_record(record, wants_tasks=wants_tasks)
     steps = [step for step, _ in seen]
-    demand(bool(steps), "a trainer tells of its progress after each step")
-    demand(steps == sorted(set(steps)), f"progress is told once for each step, in order: {steps}")
+    demand(bool(steps), "a trainer reports its progress after each step")
+    demand(steps == sorted(set(steps)), f"progress is reported once a step, in order: {steps}")
 
 
 def _check_refusal(trainer: Trainer, policy: TrainablePolicy, domain: Domain, folder: Path) -> None:

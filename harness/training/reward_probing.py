@@ -1,9 +1,10 @@
-"""Turn policies that cheat into what a reward makes of them, next to an honest weak one on the same
-tasks.
+"""Turn reward-hacking policies into what a reward pays them, compared with an honest weak policy on
+the same tasks.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from harness.protocols import NO_PLUGINS, Domain, Policy, RolloutJob, RolloutSet
 from harness.types import Episode, Interval, Recipe, Task, stable_seed
 
 MARGIN = 0.02
-"""So much less than the baseline policy a probe must earn, in the reward's unit: a tenth of what
+"""How much less than the baseline policy a probe must earn, in the reward's unit: a tenth of what
 the trainer's offset makes of a group's spread is nothing to learn from.
 """
 
@@ -30,10 +31,10 @@ NOTHING = "nothing"
 class Probed:
     """What a probe earned, in the reward's own unit; ``success`` is a share in [0, 1].
 
-    All is over the ``tasks`` on which it found occasion to cheat: where its conversation is not the
-    baseline policy's. ``difference`` is its reward less the baseline policy's, paired by task, and
-    ``without`` the same for the reward with one term removed, by the term's name. ``caught_by`` is
-    the term that takes most away from it.
+    All values are over the ``tasks`` on which it had occasion to cheat: where its conversation is
+    not the baseline policy's. ``difference`` is its reward less the baseline policy's, paired by
+    task, and ``without`` the same for the reward with one term removed, by the term's name.
+    ``caught_by`` is the term that takes most away from it.
     """
 
     probe: str
@@ -149,20 +150,28 @@ def fresh_tasks(
 def _played(
     parts: Components, name: str, policy: Policy, setting: RolloutSetup, tasks: Sequence[Task]
 ) -> list[Episode]:
-    """One conversation for each task, with the same user whoever the agent is."""
+    """One conversation for each task, with the same user for every agent."""
     jobs = [
         RolloutJob(task=task, trial=0, seed=stable_seed(parts.config.seed, "probe", task.id))
         for task in tasks
     ]
     parts.notify("station_started", station=name, unit="rollouts", total=len(jobs))
-    done = iter(range(1, len(jobs) + 1))
+    started = time.monotonic()
+    played: list[Episode] = []
 
     def finished(index: int, episode: Episode) -> None:
-        known = {"station": name, "done": next(done), "total": len(jobs)}
-        parts.notify("rollout_finished", **known)
+        played.append(episode)
+        parts.notify(
+            "rollout_finished",
+            station=name,
+            done=len(played),
+            total=len(jobs),
+            success=sum(one.score.success for one in played),
+            ended=episode.trajectory.ended,
+        )
 
     episodes = run_rollouts(jobs, policy, setting, parts.executor, finished=finished)
-    parts.notify("station_finished", station=name)
+    parts.notify("station_finished", station=name, seconds=time.monotonic() - started)
     return episodes
 
 
@@ -226,4 +235,4 @@ def _mean(values: NDArray[np.float64]) -> float:
 def _why(episodes: Sequence[Episode]) -> str:
     """The first reason why one does not count."""
     found: Iterator[str] = (e.trajectory.fault or e.uncounted for e in episodes if e.uncounted)
-    return next(found, "it had none")
+    return next(found, "there was none")

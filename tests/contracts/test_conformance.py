@@ -227,7 +227,7 @@ def test_a_domain_that_keeps_the_contract_passes() -> None:
         (RaisingLibrary, "is_error, but no_such_tool.* raised KeyError"),
         (CredulousLibrary, "no_such_tool.* is answered with is_error"),
         (MoodyLibrary, "same results each time"),
-        (TwinLibrary, "unique, twice: .*lend"),
+        (TwinLibrary, "unique, found twice: .*lend"),
         (LooseLibrary, "JSON schema of type object"),
         (DemandingLibrary, "among its properties, found .*shelf"),
         (FickleLibrary, "same on every call"),
@@ -289,7 +289,7 @@ def test_a_user_that_keeps_the_contract_passes() -> None:
         (PatientUser, "leaves an agent that never helps"),
         (MuteUser, "says something"),
         (SpyingUser, "does not see the agent's tool calls"),
-        (CountingUser, "opens alike for the same seed"),
+        (CountingUser, "one seed, one opening of the user"),
     ],
 )
 def test_a_broken_user_is_told_what_is_wrong(
@@ -341,7 +341,7 @@ def test_a_policy_that_keeps_the_contract_passes() -> None:
     ("policy", "complaint"),
     [
         (MutePolicy, "has text or calls"),
-        (ForgetfulPolicy, "had at once go as they go one by one"),
+        (ForgetfulPolicy, "run at once go as they do one by one"),
         (SurePolicy, "at most 0"),
         (SloppyPolicy, "a log-probability for each sampled token"),
     ],
@@ -499,7 +499,7 @@ def test_an_injector_that_keeps_the_contract_passes() -> None:
 @pytest.mark.parametrize(
     ("injector", "complaint"),
     [
-        (Repeating(stop=3), "never runs dry, found 3"),
+        (Repeating(stop=3), "has endless candidates, found 3"),
         (Repeating(id="same"), "ids of their own"),
         (Repeating(split="test"), "of split train"),
         (Repeating(origin=None), "carries its origin"),

@@ -175,7 +175,7 @@ def test_a_trainer_that_keeps_the_contract_passes(needs: str, tmp_path: Path) ->
         (Reporting(curve=[]), "a list of points"),
         (Reporting(curve=[{"step": 2, "reward": 1}, {"step": 1}]), "come in order"),
         (Reporting(curve=[{"step": 1, "loss": 1}]), "the curve has the reward"),
-        (Silent(), "tells of its progress"),
+        (Silent(), "reports its progress"),
     ],
 )
 def test_a_broken_trainer_is_told_what_is_wrong(
@@ -291,12 +291,12 @@ def test_a_chat_model_that_keeps_the_contract_passes() -> None:
 @pytest.mark.parametrize(
     ("kind", "complaint"),
     [
-        (Stubborn, "never retries by itself: a bad request was met 2 times"),
-        (Raw, "too many requests is told as a ChatFailure, found ConnectionError"),
+        (Stubborn, "never retries by itself: a bad request led to 2 requests"),
+        (Raw, "too many requests is raised as a ChatFailure, found ConnectionError"),
         (Vague, "the cause of too many requests is one of CAUSES: 'bad_luck'"),
-        (Loose, "no error tells the key"),
+        (Loose, "no error contains the key"),
         (Freehanded, "usage has the provider's tokens"),
-        (Mild, "no JSON is told as a ChatFailure, found an answer"),
+        (Mild, "no JSON is raised as a ChatFailure, found an answer"),
         (Mute, "the text comes whole"),
         (Wordy, "a call comes with its arguments"),
         (Open, "not in the model's repr"),
@@ -320,11 +320,11 @@ class Listening:
 
 
 class Exacting(Listening):
-    """Thinks that rollouts always have an ending."""
+    """Expects every loss to be finite."""
 
     def notify(self, event: Event) -> None:
-        if event.name == "rollout_finished":
-            self.heard.append(str(event.data["ended"]))
+        if event.name == "train_step":
+            self.heard.append(str(int(float(str(event.data["loss"])))))
 
 
 class Strict(Listening):
@@ -349,7 +349,7 @@ def test_an_observer_that_keeps_the_contract_hears_every_event_in_order() -> Non
 @pytest.mark.parametrize(
     ("observer", "complaint"),
     [
-        (Exacting(), "takes the event 'rollout_finished', found KeyError"),
+        (Exacting(), "takes the event 'train_step', found ValueError"),
         (Strict(), "takes the event 'event_of_another_version'"),
         (Taking(), "leaves the data of 'station_skipped' as they are"),
     ],
@@ -364,3 +364,10 @@ def test_the_events_of_the_check_are_those_that_the_docs_list() -> None:
     table = text.partition("| event | data |")[2].partition("\n\n")[0].splitlines()[2:]
     assert [row.split("`")[1] for row in table if row.startswith("|")]
     assert {row.split("`")[1] for row in table} == {name for name, _ in EVENTS}
+
+
+def test_the_events_of_the_check_of_one_name_have_the_same_data() -> None:
+    keys: dict[str, set[frozenset[str]]] = {}
+    for name, data in EVENTS:
+        keys.setdefault(name, set()).add(frozenset(data))
+    assert [name for name, found in keys.items() if len(found) > 1] == []

@@ -1,6 +1,7 @@
 """What a reward makes of policies that cheat."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,8 @@ from harness.assembly.config import load_config
 from harness.errors import ConfigError
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.llm.roles import open_registry
+from harness.protocols import Event
+from harness.testing import EVENTS
 from harness.training.reward_probing import MARGIN, fresh_tasks, probe_reward
 from harness.types import Recipe, Task
 
@@ -30,6 +33,18 @@ def test_the_default_reward_pays_no_probe() -> None:
         assert row.difference.value == pytest.approx(row.reward - row.baseline_reward)
         assert row.caught_by in found.weights
         assert row.without.keys() == found.weights.keys()
+
+
+def test_observers_get_the_same_data_of_a_probe_as_of_any_station() -> None:
+    heard: list[Event] = []
+    listener = SimpleNamespace(notify=heard.append)
+    probe_reward(Components(parts().config, open_registry(), (listener,)), 2)
+    keys = {name: data.keys() for name, data in EVENTS}
+    assert {event.name for event in heard} >= {"rollout_finished", "station_finished"}
+    assert all(event.data.keys() == keys[event.name] for event in heard)
+    last = [event.data for event in heard if event.name == "rollout_finished"][1]
+    assert last["done"] == last["total"] == 2
+    assert last["success"] in (0, 1, 2)
 
 
 def test_a_reward_of_penalties_alone_pays_who_does_nothing() -> None:
