@@ -11,9 +11,7 @@ T = TypeVar("T")
 
 
 class HarnessError(Exception):
-    """Something the user can put right. Shown without a traceback, by one handler, with exit status
-    1.
-    """
+    """Something the user can fix. Shown without a traceback, by one handler, with exit status 1."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -41,7 +39,7 @@ class PluginFailed(HarnessError):
 
 
 class RunError(HarnessError):
-    """A run folder that is missing, damaged, in use by another setting, or cannot be written."""
+    """A run folder that is missing, damaged, in use, made with other settings, or not writable."""
 
 
 class FormatError(HarnessError):
@@ -63,7 +61,7 @@ class ModelError(HarnessError):
 
 
 class OutOfMemory(HarnessError):
-    """Memory did not suffice; the hint names the settings to lower."""
+    """Memory ran out; the hint names the settings to lower."""
 
 
 class ProviderError(HarnessError):
@@ -93,8 +91,8 @@ class ChatFailure(Exception):
 
 
 class RolloutFault(Exception):
-    """Raised by a policy or a user simulator when a conversation cannot go on through no choice of
-    the agent.
+    """Raised by a policy or a user simulator when a conversation cannot continue, through no fault
+    of the agent.
 
     The rollout catches it and ends the trajectory with ``kind``; a fault is never scored.
     """

@@ -72,7 +72,7 @@ def harness_user_simulators() -> Mapping[str, Factory[UserSimulator]]:
 
 @hookspec
 def harness_judges() -> Mapping[str, Factory[Judge]]:
-    """Offer readers of failures, by the name used in ``--judge``.
+    """Offer judges of failed conversations, by the name used in ``--judge``.
 
     A judge attributes blame first (agent, user simulator, task, tool, infrastructure): only agent
     failures are clustered. An unsure judge says so in the summary; it never invents evidence.
@@ -90,7 +90,7 @@ def harness_clusterers() -> Mapping[str, Factory[Clusterer]]:
 
 @hookspec
 def harness_task_injectors() -> Mapping[str, Factory[TaskInjector]]:
-    """Offer makers of targeted tasks, by the name used in ``--injector``.
+    """Offer injectors of targeted tasks, by the name used in ``--injector``.
 
     Every candidate carries its ``Origin``, lies in the train split and uses entities of no other
     split. Whether it is admitted (solvable, new, not a held-out task) is decided by the core.
@@ -104,7 +104,7 @@ def harness_reward_terms() -> Mapping[str, Factory[RewardTerm]]:
     A term turns one finished trajectory and its grade into a ``TermScore`` with a value in [-1, 1].
     The core multiplies by the configured weight (unitless) and sums; a term never sees weights.
 
-    Source: shaping is sure to leave the best policies best only if it is potential-based
+    Source: shaping is guaranteed to keep optimal policies optimal only if it is potential-based
     (Ng, Harada & Russell, ICML 1999). Terms here need not be; keep their weights small against
     success.
     """
@@ -112,11 +112,11 @@ def harness_reward_terms() -> Mapping[str, Factory[RewardTerm]]:
 
 @hookspec
 def harness_probes() -> Mapping[str, Factory[Probe]]:
-    """Offer ways to cheat, all of which ``harness probe`` sets against the reward.
+    """Offer reward-hacking policies, all of which ``harness probe`` tests the reward with.
 
-    A probe makes a policy that does what a careless reward would pay for: nothing that looks busy,
-    rules left out, words in place of deeds. It must earn less than the honest policy it is set
-    beside. It works in any domain, and does nothing out of the ordinary where there is no occasion.
+    A probe makes a policy that does what a careless reward would pay for: busywork, skipped rules,
+    claims in place of actions. It must earn less than the honest policy it is compared with. It
+    works in any domain, and behaves normally where there is no occasion to cheat.
     """
 
 
@@ -152,15 +152,14 @@ def harness_executors() -> Mapping[str, Factory[Executor]]:
     """Offer places where rollouts run, by the name used in ``--executor``.
 
     An executor applies an async function to many items and yields (index, result) as they finish;
-    how many run at once, and where, is its own affair.
+    it decides how many run at once, and where.
     """
 
 
 @hookspec
 def harness_observers() -> Mapping[str, Factory[Observer]]:
-    """Offer listeners to the run's events (trackers, notifiers), by the name used in
-    ``--observers``.
+    """Offer observers of a run's events (trackers, notifiers), by the name used in ``--observers``.
 
-    Observers are told of every event in order. One that raises ends the run as ``PluginFailed``:
-    silent loss of metrics is worse.
+    Observers receive every event in order. One that raises ends the run as ``PluginFailed``: silent
+    loss of metrics is worse.
     """

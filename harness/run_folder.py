@@ -10,7 +10,7 @@ evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; of an imported
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
                        ``harness.injection.station`` writes
 vetoes.jsonl           which targeted tasks are kept out of training
-data_version.json           the version of the domain's data that the evaluations are on
+data_version.json      the version of the domain's data that the evaluations are on
 calls.json             calls to chat models by role: tokens, cost, retries, faults
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
@@ -19,7 +19,7 @@ A file is replaced as a whole or grows by lines. A whole file, and what a step o
 on disk when the call returns: it survives a power cut. Other lines are only written: they survive
 the end of the process and are on disk once their station is finished, since a wait for the disk
 after each conversation would hold up all others. A line torn by a crash is cut off, with a
-warning, by the next who appends to its file or, holding the folder, reads it.
+warning, by the next process that appends to its file or, holding the folder, reads it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ EPISODES = "episodes.jsonl"
 
 
 class RunFolder:
-    """One run folder. ``warn`` is told of what was found damaged and could be mended.
+    """One run folder. ``warn`` is called for damage that was found and repaired.
 
     Every write raises ``RunError`` when the disk is full or the folder cannot be written.
     """
@@ -92,7 +92,7 @@ class RunFolder:
         return found
 
     def change(self, settings: Mapping[str, Json]) -> dict[str, Json]:
-        """All settings of the run, with these replaced from now on."""
+        """All settings of the run once these are replaced; they are saved."""
         changed = {**self.config, **settings}
         self.write_json(CONFIG, changed)
         return changed
@@ -119,7 +119,7 @@ class RunFolder:
                 self._held = False
 
     def discard_if_unused(self) -> None:
-        """Remove the folder if it holds settings and nothing else: no run has begun in it."""
+        """Remove the folder if it holds settings and nothing else: no run has started in it."""
         names = {path.name for path in self.folder.iterdir()}
         if names <= {CONFIG, LOCK}:
             for name in names:
@@ -266,7 +266,7 @@ class RunFolder:
 
     def read_rows(self, name: str) -> list[dict[str, Json]]:
         """The JSON lines of a file; [] if there is none. A torn last line is left out with a
-        warning, and cut off by who holds the folder: for others it may be a line being written.
+        warning, and cut off if this process holds the folder: else it may be a line being written.
         """
         rows: list[dict[str, Json]] = []
         for number, line in enumerate(self._lines(name), start=1):
@@ -275,7 +275,7 @@ class RunFolder:
             except ValueError:
                 raise RunError(
                     f"{self.folder / name}, line {number}: not JSON",
-                    hint="Delete that line; the run makes the lost part again with --resume.",
+                    hint="Delete that line; the run repeats the lost part with --resume.",
                 ) from None
         return rows
 
@@ -300,7 +300,7 @@ class RunFolder:
         except json.JSONDecodeError:
             raise RunError(
                 f"{self.folder / name}: not JSON",
-                hint="Delete that line; the run makes the lost part again with --resume.",
+                hint="Delete that line; the run repeats the lost part with --resume.",
             ) from None
         except ValidationError as error:
             first = error.errors()[0]
@@ -318,7 +318,7 @@ class RunFolder:
             self._warn_of_torn_line(path, cut)
 
     def _warn_of_torn_line(self, path: Path, size: int) -> None:
-        self.warn(f"{path}: dropped a torn last line ({size} bytes)")
+        self.warn(f"{path}: dropped an incomplete last line ({size} bytes)")
 
     def _write_text(self, name: str, text: str) -> None:
         with self._writing(name) as path:
@@ -335,7 +335,7 @@ class RunFolder:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a ``RunError`` that says what to do; nothing written is lost.
+    """Turn an error of the disk into a ``RunError`` that says what to do; nothing written is lost.
 
     Every ``OSError`` within is taken for one of the disk: do nothing there but write.
     """
@@ -345,7 +345,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunError(
                 f"no space left on the disk while writing {path}",
-                hint="Free some space, then go on with --resume; what was finished is kept.",
+                hint="Free some space, then continue with --resume; finished work is kept.",
             ) from error
         raise RunError(
             f"cannot write {path}: {error.strerror or error}",

@@ -90,7 +90,7 @@ def test_a_torn_last_line_is_dropped_with_a_warning_and_nothing_else_is_lost(
     path.write_text(path.read_text() + '{"n": 3, "tor')
     assert store.read_rows("rows.jsonl") == [{"n": 1}, {"n": 2}]
     assert len(warnings) == 1
-    assert "torn last line" in warnings[0]
+    assert "incomplete last line" in warnings[0]
     assert path.read_text().endswith("tor")  # not ours to mend: it may be being written
     with store.lock():
         store.read_rows("rows.jsonl")
@@ -108,7 +108,7 @@ def test_a_torn_last_line_is_cut_off_before_a_line_is_appended(
     path.write_text(whole + '{"n": 3, "tor')
     store.append("rows.jsonl", {"n": 4})
     assert path.read_text() == whole + '{"n": 4}\n'
-    assert warnings == [f"{path}: dropped a torn last line (13 bytes)"]
+    assert warnings == [f"{path}: dropped an incomplete last line (13 bytes)"]
 
 
 @pytest.mark.parametrize("name", ["timings.jsonl", "evals/sft-test/episodes.jsonl", "rows.jsonl"])

@@ -175,7 +175,7 @@ class Components:
 
     @cached_property
     def observers(self) -> tuple[tuple[str, Observer], ...]:
-        """The configured listeners, each with the plugin that offers it."""
+        """The configured observers, each with the plugin that offers it."""
         return tuple(
             (
                 self.registry.plugin_of("observer", name),
@@ -262,7 +262,7 @@ class Components:
     def notify(self, event: str, **data: Any) -> None:
         told = Event(name=event, data=data)
         for plugin, observer in self.observers:
-            with plugin_boundary(plugin, f"hearing of {event!r}"):
+            with plugin_boundary(plugin, f"handling of {event!r}"):
                 observer.notify(told)
         for own in self._extra_observers:
             own.notify(told)

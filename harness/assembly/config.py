@@ -49,22 +49,22 @@ class LoopConfig:
 
     ``teacher`` is the policy that makes demonstrations, ``baseline_policy`` the weak, honest one
     that reward-hacking policies are compared with. ``temperature`` is that of evaluation.
-    ``demonstrations``: how many different ones SFT gets, which come again and again (None: as many
-    as it trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing
-    makes harder. ``restart``: train each round from the SFT checkpoint or from the previous
-    round's; ``pool``: train on the tasks of all rounds or of the last only; ``replay_decay``: what
-    share of a round's tasks is kept for each newer round (1: all). ``keep_every``: keep the weights
-    after every so many steps of RL, too (0: those at the end alone). ``control``: add an arm with
-    the same budget on untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are
-    tables by plugin name. ``cache`` is what answers of chat models are kept for: "write" keeps and
-    reuses them, "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what
-    they may cost over the whole run (None: no limit). ``time_limit`` ends a conversation that takes
-    longer as a fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap``
-    (percentage points above its frequency in successes) are what a pattern needs to be trained on.
-    ``namer`` is the chat model that names patterns: "judge": that of the judge, where it has one;
-    "terms": none, names are distinctive terms. ``blame_tests``: have the judge read whose fault
-    failures on test tasks were, too. ``keep_trajectories``: of each conversation of reinforcement,
-    keep its words next to its counts."""
+    ``demonstrations``: how many different ones SFT gets, repeated as needed (None: as many as it
+    trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing makes
+    harder. ``restart``: train each round from the SFT checkpoint or from the previous round's;
+    ``pool``: train on the tasks of all rounds or of the last only; ``replay_decay``: what share of
+    a round's tasks is kept for each newer round (1: all). ``keep_every``: how many steps of RL lie
+    between kept weights (0: only those at the end). ``control``: add an arm with the same budget on
+    untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin
+    name. ``cache`` says what to do with answers of chat models: "write" keeps and reuses them,
+    "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost
+    over the whole run (None: no limit). ``time_limit`` ends a conversation that takes longer as a
+    fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap`` (percentage points
+    above its frequency in successes) are what a pattern needs to be trained on. ``namer`` is the
+    chat model that names patterns: "judge": that of the judge, where it has one; "terms": none,
+    names are distinctive terms. ``blame_tests``: also have the judge attribute failures on test
+    tasks. ``keep_trajectories``: keep the text of each RL conversation next to its counts.
+    """
 
     domain: str = ""
     policy: str = ""
@@ -219,8 +219,8 @@ def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
     for key, value in table.items():
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(
-                f"{where} {key!r}: a number is finite, found {value}",
-                hint="Leave it out where there is to be no limit.",
+                f"{where} {key!r}: found {value}, expected a finite number",
+                hint="Leave it out for no limit.",
             )
     try:
         return TypeAdapter(shape).validate_python(dict(table))
@@ -234,7 +234,7 @@ def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """What a TOML file holds. Raises ``ConfigError`` if there is none or it is none."""
+    """What a TOML file holds. Raises ``ConfigError`` if it cannot be read or is not valid."""
     try:
         return tomllib.loads(file.read_text())
     except OSError as error:
@@ -242,7 +242,7 @@ def read_toml(file: Path) -> dict[str, Any]:
             f"cannot read {file}: {error.strerror}", hint="Check the path given to --config."
         ) from None
     except ValueError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}", hint="Mend that line.") from None
+        raise ConfigError(f"{file} is not valid TOML: {error}", hint="Fix that line.") from None
 
 
 def _preset(name: str) -> dict[str, Any]:

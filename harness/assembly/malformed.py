@@ -34,7 +34,7 @@ _FOUND = {
 
 
 def first_problem(error: ValidationError) -> str:
-    """ "arms[2].pass.1.value: found text, expected a number"; the value itself is not told."""
+    """ "arms[2].pass.1.value: found text, expected a number"; the value itself is not shown."""
     first = error.errors(include_url=False, include_context=False)[0]
     path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
     place = path.removeprefix(".") or "the whole"

@@ -16,7 +16,7 @@ from harness.types import Blame, Episode, Json
 def blame_failures(
     parts: Components, store: RunFolder, evaluation: str, episodes: Sequence[Episode]
 ) -> None:
-    """Keep beside the conversations which failures were not the agent's.
+    """Keep next to the conversations which failures were not the agent's.
 
     A failure without a usable verdict stays the agent's, and is counted.
     """
@@ -26,7 +26,7 @@ def blame_failures(
     )
     if faults:
         lost = f"{len(faults)} of {len(failed)} failures of {evaluation}"
-        parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
+        parts.notify("warning", message=f"the judge gave no usable verdict on {lost}")
     about: dict[str, Json] = {
         "judge": parts.config.judge,
         **account(failed, diagnoses, parts.judge, parts.plugins),

@@ -25,13 +25,13 @@ def diagnose(
 ) -> list[Diagnosis]:
     """The diagnoses of the failures, in their order.
 
-    A failure on which the judge has no usable verdict gets none. Raises ``RunError`` if that is so
-    for every one of them.
+    A failure on which the judge gives no usable verdict gets none. Raises ``RunError`` if that is
+    so for every one of them.
     """
     diagnoses, faults = read_failures(failed, judge, domain, executor, plugins)
     if faults and not diagnoses:
         raise RunError(
-            f"the judge has no usable verdict on any of {len(failed)} failures: {faults[0]}",
+            f"the judge gave no usable verdict on any of {len(failed)} failures: {faults[0]}",
             hint="Choose another judge or model, or try again with --resume.",
         )
     return diagnoses
@@ -66,8 +66,8 @@ def account(
     judge: Judge,
     plugins: PluginNames = NO_PLUGINS,
 ) -> dict[str, Json]:
-    """What is to be known of the diagnoses as a whole: blame by party, how many failures got none,
-    and how far a second judge agreed where there was one.
+    """Facts about the diagnoses as a whole: blame by party, how many failures got none, and how far
+    a second judge agreed where there was one.
     """
     known: dict[str, Json] = {
         "blame": dict(by_blame(diagnoses)),

@@ -21,7 +21,8 @@ LEVEL = 0.05
 """The p-value under which the distribution is said to have shifted."""
 
 VISIBLE = 0.2
-"""A shift of so much (total variation) must have been visible for its absence to mean anything."""
+"""A shift of this size (total variation) must have been visible for its absence to mean anything.
+"""
 
 NONE = ""
 """Stands for failures in no pattern."""

@@ -21,7 +21,7 @@ def name_patterns(
     diagnoses: Sequence[Diagnosis],
     previous: Sequence[ErrorPattern] = (),
 ) -> tuple[list[ErrorPattern], Mapping[str, Json]]:
-    """The patterns with names, and what is to be known of them: {} without a chat model.
+    """The patterns with names, and facts about the naming: {} without a chat model.
 
     A pattern that comes back keeps what the same chat model called it. Where the model has no
     usable answer, or calls two patterns the same, the distinctive terms stay; both are counted.
@@ -39,7 +39,7 @@ def name_patterns(
     named = _told_apart(labelled, patterns)
     if faults:
         lost = f"{len(faults)} of {len(patterns)} patterns"
-        parts.notify("warning", message=f"no usable name by {namer.name} for {lost}: {faults[0]}")
+        parts.notify("warning", message=f"{namer.name} gave no usable name for {lost}: {faults[0]}")
     info: dict[str, Json] = {
         "by": namer.name,
         "prompt": namer.version,

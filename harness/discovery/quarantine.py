@@ -13,7 +13,7 @@ QUARANTINED: frozenset[Blame] = frozenset({"user_simulator", "task", "tool", "in
 """Whose faults say nothing about the policy."""
 
 PREFIX = "fault of the "
-"""What the kind of a fault begins with that a diagnosis found."""
+"""What the kind of a fault starts with if a diagnosis found it."""
 
 
 def quarantine(diagnoses: Iterable[Diagnosis]) -> dict[str, Blame]:
@@ -38,7 +38,8 @@ def counted(outcomes: Iterable[Outcome], never: Collection[str] = ()) -> list[Ou
 
 
 def suspects(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Json]]:
-    """The tasks whose own fault a failure was, most often first: what to mend or leave out.
+    """The tasks that were themselves at fault for failures, most often first: what to fix or leave
+    out.
 
     A row holds task_id, times, kinds (with counts), and a summary with the trajectory it is of.
     """

@@ -26,7 +26,7 @@ class Discovery:
     """All that came of reading an evaluation's failures.
 
     ``patterns`` can be causes and are what tasks are made for; ``filtered`` are those that are as
-    frequent in successes, or too rare; ``about`` is what there is to know of it all.
+    frequent in successes, or too rare; ``about`` holds facts about the whole, for the report.
     """
 
     diagnoses: Sequence[Diagnosis]
@@ -47,7 +47,7 @@ def discover_patterns(
     diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor, parts.plugins)
     if len(diagnoses) < len(failed):
         lost = f"{len(failed) - len(diagnoses)} of {len(failed)} failures"
-        parts.notify("warning", message=f"no usable verdict of the judge on {lost}")
+        parts.notify("warning", message=f"the judge gave no usable verdict on {lost}")
     return survey_patterns(parts, episodes, diagnoses, previous)
 
 

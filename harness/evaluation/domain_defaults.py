@@ -24,7 +24,7 @@ class DomainDefaults(Domain):
 
     @cached_property
     def gold_kept(self) -> dict[str, tuple[Task, Changes]]:
-        """What the gold calls of tasks change, as far as it was asked for, by task id."""
+        """What the gold calls of tasks change, by task id; filled as it is asked for."""
         return {}
 
     def stage(self, task: Task) -> Mapping[str, Json]:
@@ -39,7 +39,7 @@ class DomainDefaults(Domain):
             yield from tasks
 
     def solve(self, task: Task) -> Sequence[Sequence[ToolCall]] | None:
-        """The gold calls dealt out: each group ends with the write its request wants."""
+        """The gold calls by request: each group ends with the write its request wants."""
         groups: list[list[ToolCall]] = []
         left = list(task.gold)
         for request in task.scenario.requests:
@@ -52,7 +52,7 @@ class DomainDefaults(Domain):
         return groups
 
     def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
-        """The gold calls, as of a domain that cannot tell."""
+        """The gold calls alone, for a domain that works out no other outcomes."""
         return (task.gold,)
 
     def weave(self, task: Task, twist: str, seed: int) -> Task | None:
@@ -69,6 +69,6 @@ class DomainDefaults(Domain):
         """Success: the world changed exactly as the gold calls change a fresh one, and all was
         said.
 
-        An ending other than the user's content goodbye or a transfer fails, as in tau2.
+        Any ending but the user's satisfied goodbye or a transfer fails, as in tau2.
         """
         return grade_by_changes(self, task, world, trajectory)

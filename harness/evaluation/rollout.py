@@ -55,7 +55,7 @@ def run_rollouts(
     keep_tokens: bool = False,
     finished: Callable[[int, Episode], None] = report_nothing,
 ) -> list[Episode]:
-    """Episodes in the order of the jobs; ``finished(index, episode)`` is told of each as it
+    """Episodes in the order of the jobs; ``finished(index, episode)`` is called for each as it
     ends.
     """
 
@@ -68,8 +68,8 @@ def run_rollouts(
 async def rollout(
     job: RolloutJob, policy: Policy, setting: RolloutSetup, *, keep_tokens: bool = False
 ) -> Episode:
-    """Have one conversation, grade and score it. A fault ends it with a typed ending and a failing
-    grade.
+    """The episode of one conversation, played, graded and scored. A fault ends it with a typed
+    ending and a failing grade.
     """
     talk = _Talk(job, policy, setting)
     seconds = setting.limits.time_limit
@@ -83,7 +83,7 @@ async def rollout(
             raise
         ended, fault = "infrastructure_fault", f"the conversation took longer than {seconds:g} s"
     finally:
-        with plugin_boundary(setting.plugins.policy, "forgetting of a conversation"):
+        with plugin_boundary(setting.plugins.policy, "release of a conversation"):
             policy.forget(talk.id)
     trajectory = Trajectory(
         id=stable_id(job.task.id, policy.id, job.trial, job.seed),

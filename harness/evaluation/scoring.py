@@ -21,11 +21,11 @@ class KeepsGold(Protocol):
 
 
 def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[WeightedTerm]) -> Score:
-    """Each term's view and their weighted sum.
+    """Each term's score and their weighted sum.
 
-    A fault has no terms and total 0: it is not to be trained on. What is not judged to its end is
-    no success. Raises ``PluginFailed``, which names term and trajectory, for a term that raises or
-    whose value is no number in [-1, 1].
+    A fault has no terms and total 0: it is not to be trained on. An episode that is not fully
+    judged is no success. Raises ``PluginFailed``, which names term and trajectory, for a term that
+    raises or whose value is no number in [-1, 1].
     """
     if trajectory.is_fault:
         return Score(success=False)
@@ -65,7 +65,9 @@ def _has_same_gold(one: Task, other: Task) -> bool:
 
 
 def grade_by_changes(domain: Domain, task: Task, world: World, trajectory: Trajectory) -> Grade:
-    """Success is: the user ended the talk, the changes equal the gold changes, and all was said."""
+    """Success is: the user ended the conversation, the changes equal the gold changes, and all was
+    said.
+    """
     wanted, actual = gold_changes(domain, task), world.changes()
     missing = unsaid(task.communicate, trajectory)
     ended_well = trajectory.ended in ("user_stop", "transfer")

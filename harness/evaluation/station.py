@@ -21,8 +21,8 @@ DATA_VERSION = "data_version.json"
 def evaluate_policy(
     parts: Components, store: RunFolder, policy: Policy, arm: str, split: Split
 ) -> list[Episode]:
-    """Have the missing conversations of an evaluation, and leave and return all of them in order of
-    task and trial.
+    """All episodes of an evaluation, in order of task and trial, in the run folder too: the missing
+    ones are played.
     """
     config, name = parts.config, EvaluationName.of(arm, split)
     stamp_data_version(store, parts.domain.data_version)
@@ -56,16 +56,16 @@ def evaluate_policy(
 
 
 def stamp_data_version(store: RunFolder, data_version: str) -> None:
-    """Keep the version of the domain's data with the run. Raises ``RunError`` if the run was begun
-    with another one.
+    """Keep the version of the domain's data with the run. Raises ``RunError`` if the run was
+    started on another one.
     """
     begun = (
         store.read_json(DATA_VERSION)["data_version"] if store.has(DATA_VERSION) else data_version
     )
     if begun != data_version:
         raise RunError(
-            f"{store.folder} was begun on data of the version {begun!r}, found {data_version!r}",
-            hint="Go on with the data it was begun on, or start a new run.",
+            f"{store.folder} was started on data version {begun!r}, found {data_version!r}",
+            hint="Continue with the data it was started on, or start a new run.",
         )
     store.write_json(DATA_VERSION, {"data_version": data_version})
 

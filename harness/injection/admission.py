@@ -1,7 +1,7 @@
 """Decide which candidate tasks may enter the pool: gates in order of cost, each with its yield.
 
 A gate looks at one candidate and objects or lets it pass; the first objection decides. What each
-gate measured is the proof that an admitted task carries. Gates that need conversations stand in
+gate measured is the proof that an admitted task carries. Gates that need conversations are in
 ``harness.injection.rollout_gates``; the cheap ones in ``harness.injection.static_gates``.
 """
 
@@ -34,7 +34,7 @@ CHEAP = (
     "solvable",
     "unambiguous",
 )
-"""The gates that hold no conversation, in order of cost."""
+"""The gates that run no conversation, in order of cost."""
 
 PLAYED = ("reference", "targeted")
 """The gates that do, in order of cost."""
@@ -48,13 +48,13 @@ class Options:
 
     ``off``: gates to leave out, as for an ablation. ``likeness``: the cosine, in [0, 1], from which
     on two tasks say nearly the same. ``reference``: a policy that must do each task
-    ``reference_successes`` times in ``reference_trials`` ("": none, the solver's word is enough).
-    ``trials`` conversations of the current policy, held ``wave`` at a time until its failure rate
-    lies in [``easiest``, ``hardest``]; a task easier than that is made harder at most
-    ``mutations`` times. A pattern is given up after ``candidates_per_task`` candidates for each
-    wanted task, and the policy's conversations end at ``rollouts_per_task`` for each. ``fill``: let
-    in what only ``targeted`` objects to, as too hard, where tasks are missing at the end.
-    ``floor``: the fewest tasks of a pattern; ``cap``: the most, as a share of all.
+    ``reference_successes`` times in ``reference_trials`` ("": none, the solver is enough).
+    ``trials`` conversations of the current policy, run ``wave`` at a time until its failure rate
+    lies in [``easiest``, ``hardest``]; a task easier than that is made harder at most ``mutations``
+    times. A pattern is given up after ``candidates_per_task`` candidates for each wanted task, or
+    ``rollouts_per_task`` conversations of the policy for each. ``fill``: admit what only
+    ``targeted`` refuses, as too hard, where tasks are missing at the end. ``floor``: the fewest
+    tasks of a pattern; ``cap``: the most, as a share of all.
     """
 
     off: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ def admission_options(
         )
     if options.reference_successes > options.reference_trials:
         raise ConfigError(
-            f"admission: reference_successes = {options.reference_successes} cannot come of "
+            f"admission: reference_successes = {options.reference_successes} is more than "
             f"reference_trials = {options.reference_trials}",
             hint="Ask for at most as many successes as there are trials.",
         )
@@ -122,7 +122,7 @@ class Gate(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A candidate that did not get in, and why: which gate, its reason, what it measured.
+    """A candidate that was not admitted, and why: which gate, its reason, what it measured.
 
     ``gate`` is "made" and ``task`` None where the injector could not make the candidate.
     """
@@ -182,7 +182,7 @@ class GateLog:
 def pass_gates(
     gates: Sequence[Gate], task: Task, log: GateLog, pattern_id: str = ""
 ) -> dict[str, Mapping[str, Json]] | None:
-    """What each gate measured, by name; None if one objects. The log hears of all that looked."""
+    """What each gate measured, by name; None if one objects. The log notes each verdict."""
     measured: dict[str, Mapping[str, Json]] = {}
     for gate in gates:
         verdict = gate.examine(task)

@@ -16,7 +16,7 @@ from harness.protocols import NO_PLUGINS, AttentiveInjector, Domain, PluginNames
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Task, stable_seed
 
 FAULTS_IN_A_ROW = 8
-"""So many candidates in succession that could not be made end the pattern."""
+"""After this many candidates in a row that could not be made, the pattern ends."""
 
 NOT_MADE = "could not be made"
 """The reason of candidates that an injector failed to make."""
@@ -82,18 +82,18 @@ class CandidateSource:
         return len(self.admitted)
 
     def admit(self, candidate: Candidate) -> None:
-        """Take the candidate in, or keep it to spare if as many are in as were asked for."""
+        """Admit the candidate, or keep it as a spare if the number asked for is reached."""
         (self.admitted if self.had < self.asked else self.spare).append(candidate)
 
     def let_go(self) -> None:
-        """Refuse what is to spare."""
+        """Refuse the spare candidates."""
         for candidate in self.spare:
             self.context.log.note("quota", Verdict(reason=FULL), candidate.task, self.pattern.id)
             self.context.known.forget(candidate.task)
         self.spare = []
 
     def account(self) -> Mapping[str, Json]:
-        """What the pattern asked for and got; ``ended`` is why no more can be had ("": it can)."""
+        """What the pattern asked for and got; ``ended`` is why it ended ("": it did not)."""
         return {
             "pattern": self.pattern.id,
             "quota": self.quota,
@@ -108,7 +108,7 @@ class CandidateSource:
         self, wanted: int, ahead: int, afforded: int
     ) -> list[tuple[CandidateSource, Candidate]]:
         """``ahead`` candidates for each wanted task that passed the cheap gates, those made harder
-        among them: no more than can be played in so many conversations.
+        among them: no more than ``afforded`` conversations can try.
         """
         if wanted <= 0:
             return []
@@ -120,10 +120,10 @@ class CandidateSource:
             left = min(afforded, self.asked * options.rollouts_per_task - self.held)
             candidates = min(candidates, max(0, left) // options.trials)
             if candidates == 0 and not self.ended:
-                self.ended = f"the conversations are spent, {self.held} of them on this pattern"
+                self.ended = f"no conversations are left, {self.held} were run on this pattern"
         while len(found) < candidates and not self.ended:
             if self.drawn >= most:
-                self.ended = f"after {self.drawn} candidates too few of them got in"
+                self.ended = f"too few of {self.drawn} candidates were admitted"
                 break
             task = await self._next()
             measured = None if task is None else self._cheaply(task)
@@ -135,7 +135,7 @@ class CandidateSource:
         """Let the injector know, and if the candidate was too easy try a harder form of it."""
         injector = self.context.injector
         if isinstance(injector, AttentiveInjector):
-            with plugin_boundary(self.context.plugins.injector, "hearing"):
+            with plugin_boundary(self.context.plugins.injector, "handling of feedback"):
                 injector.hear(candidate.task, too_hard=too_hard)
         if not too_hard:
             self._make_harder(candidate)
@@ -186,13 +186,13 @@ class CandidateSource:
                     )
                 task = await anext(self._stream, None)
                 if task is not None and task.origin is None:
-                    raise ValueError(f"task {task.id} carries no origin")
+                    raise ValueError(f"task {task.id} has no origin")
         except RolloutFault as fault:
             verdict = Verdict(reason=NOT_MADE, measured={"why": str(fault)[:200]})
             context.log.note("made", verdict, None, pattern.id)
             self.faults += 1
             if self.faults == FAULTS_IN_A_ROW:
-                self.ended = f"{FAULTS_IN_A_ROW} candidates in succession could not be made"
+                self.ended = f"{FAULTS_IN_A_ROW} candidates in a row could not be made"
             return None
         except (CannotInject, NothingToLearn) as reason:
             self.drawn -= 1

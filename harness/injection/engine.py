@@ -1,7 +1,7 @@
 """Turn error patterns into targeted tasks: explore and write, prove, admit.
 
 Each pattern has its quota. Candidates come from an injector, pass the cheap gates one by one and
-those that hold conversations in batches. One that is too easy is made harder and tried again. What
+those that run conversations in batches. One that is too easy is made harder and tried again. What
 one pattern cannot fill goes to the others.
 """
 
@@ -52,7 +52,7 @@ def inject_tasks(
     reasons = context.log.reasons
     if not made.tasks and set(reasons) == {NOT_MADE}:
         raise RunError(
-            f"the injector could not make one of {reasons[NOT_MADE]} candidates",
+            f"the injector could make none of {reasons[NOT_MADE]} candidates",
             hint="Choose another injector or model, or try again with --resume.",
         )
     return made
@@ -180,7 +180,7 @@ async def _proved(
 async def _played(
     gate: str, batch: Sequence[tuple[CandidateSource, Candidate]], context: InjectionContext
 ) -> list[Verdict] | None:
-    """The verdicts of a gate that holds conversations; None if it is off."""
+    """The verdicts of a gate that runs conversations; None if it is off."""
     if not batch:
         return None
     if gate == "reference" and context.reference is not None:

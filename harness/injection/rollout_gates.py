@@ -18,8 +18,8 @@ from harness.types import ErrorPattern, Json, Task
 TOO_EASY = "too easy for the policy"
 TOO_HARD = "too hard for the policy"
 UNCOUNTED = "no conversation on it counts"
-ELSEWHERE = "fails in other ways than the pattern"
-NOT_DONE = "the reference policy cannot do it"
+ELSEWHERE = "its failures do not match the pattern"
+NOT_DONE = "the reference policy fails it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Aim:
 async def targeted(aims: Sequence[Aim], tryout: Tryout, options: Options) -> list[Verdict]:
     """A verdict for each, in order; measured: trials, failures, and how many are of the pattern.
 
-    Trials are held a wave at a time on those that have not passed yet, so rates of tasks that got
-    in early lean to the middle.
+    Trials are run a wave at a time on those that have not passed yet, so rates of tasks that got in
+    early lean to the middle.
     """
     open_ = list(aims)
     for start in range(0, options.trials, options.wave):

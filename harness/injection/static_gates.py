@@ -15,7 +15,7 @@ from harness.protocols import NO_PLUGINS, Domain
 from harness.types import Json, Scenario, Task, ToolCall, stable_id
 
 LONGEST_TEXT = 2000
-"""Characters in one saying of a customer: more is no customer's."""
+"""The most characters that a customer says at once: more is no customer's."""
 
 SAME_GOLD = 0.8
 """The share of equal argument values from which on two golds are nearly the same."""
@@ -45,7 +45,7 @@ class Known:
         self.golds = {gold: task for task in held_out if (gold := _gold(task))}
         self.leaves = [(task.id, leaves_of(task)) for task in held_out if task.gold]
         # Where train tasks share a database with held-out ones, it tells nothing.
-        with plugin_boundary(plugin, "staging of its tasks"):
+        with plugin_boundary(plugin, "starting states of its tasks"):
             self.worlds = {_world(domain, task): task.id for task in held_out}
             for task in train:
                 self.worlds.pop(_world(domain, task), None)
@@ -63,7 +63,7 @@ class Known:
         self.of_pool.add(task.id, self.of_pool.vector(task))
 
     def forget(self, task: Task) -> None:
-        """The task, added before, did not get in after all."""
+        """The task, added before, was not admitted after all."""
         self.marks.pop(fingerprint(task), None)
         self.of_pool.forget(task.id)
 
@@ -113,7 +113,7 @@ class Soundness:
         if task.split != "train":
             return Verdict(reason="not a train task", measured={"split": task.split})
         if task.domain != self.domain.name:
-            return Verdict(reason="of another domain", measured={"domain": task.domain})
+            return Verdict(reason="from another domain", measured={"domain": task.domain})
         flaws = [*_wordless(task), *self._misused(task), *self.domain.problems(task)]
         return Verdict(reason="not well-formed", measured={"why": flaws[0]}) if flaws else Verdict()
 
@@ -122,13 +122,13 @@ class Soundness:
         text = "\n".join(words(task.scenario))
         named = [name for name in self.tools if re.search(rf"(?<!\w){name}(?!\w)", text)]
         if named:
-            return Verdict(reason="tells the solution", measured={"tool": named[0]})
+            return Verdict(reason="reveals the solution", measured={"tool": named[0]})
         for call in task.gold:
             for name, value in call.arguments.items():
                 told = [leaf for leaf in leaves(value) if _is_id(name, leaf) and leaf in text]
                 if told and name not in self.known_to_customers:
                     measured: dict[str, Json] = {"argument": name, "value": told[0]}
-                    return Verdict(reason="tells the solution", measured=measured)
+                    return Verdict(reason="reveals the solution", measured=measured)
         return Verdict()
 
     def replays(self, task: Task) -> Verdict:
@@ -149,7 +149,7 @@ class Soundness:
             world.call(call)
         fields = len(world.changes())
         measured: dict[str, Json] = {"writes": writes, "fields": fields}
-        return Verdict(reason="the gold changes nothing" if writes and not fields else "",
+        return Verdict(reason="the gold calls change nothing" if writes and not fields else "",
                        measured=measured)  # fmt: skip
 
     def solvable(self, task: Task) -> Verdict:
@@ -174,7 +174,8 @@ class Soundness:
         if len(effects) > 1:
             return Verdict(reason="ambiguous", measured=measured)
         is_gold = effects == [world.changes()]
-        return Verdict(reason="" if is_gold else "its words lead elsewhere", measured=measured)
+        apart = "scenario and gold calls imply different end states"
+        return Verdict(reason="" if is_gold else apart, measured=measured)
 
     @cached_property
     def known_to_customers(self) -> frozenset[str]:
@@ -228,7 +229,7 @@ def _wordless(task: Task) -> Iterator[str]:
     for number, request in enumerate(scenario.requests, start=1):
         sayings = [request.says, *(fact.says for fact in request.facts)]
         if any(not says or not all(text.strip() for text in says) for says in sayings):
-            yield f"request {number} has nothing to say somewhere"
+            yield f"request {number} lacks a wording"
     for text in words(scenario):
         if _UNPRINTABLE.search(text):
             yield f"unprintable characters in {text[:40]!r}"
@@ -252,9 +253,9 @@ def is_new(task: Task, known: Known, domain: Domain) -> Verdict:
     if mark in known.marks:
         return Verdict(reason="already in the pool", measured={"task": known.marks[mark]})
     if found := known.golds.get(_gold(task)):
-        return Verdict(reason="has the gold of a held-out task", measured={"task": found.id})
+        return Verdict(reason="has the gold calls of a held-out task", measured={"task": found.id})
     if other := known.worlds.get(_world(domain, task)):
-        return Verdict(reason="in the database of a held-out task", measured={"task": other})
+        return Verdict(reason="uses the database of a held-out task", measured={"task": other})
     return Verdict(measured={"content": content_id(task)})
 
 
@@ -264,16 +265,16 @@ def is_distinct(task: Task, known: Known, limit: float) -> Verdict:
     gold = max(((overlap(mine, theirs), id) for id, theirs in known.leaves), default=(0.0, ""))
     if gold[0] >= SAME_GOLD:
         measured: dict[str, Json] = {"task": gold[1], "gold": round(gold[0], 3)}
-        return Verdict(reason="nearly the gold of a held-out task", measured=measured)
+        return Verdict(reason="nearly the gold calls of a held-out task", measured=measured)
     vector = known.of_held_out.vector(task)
     held_out, pool = known.of_held_out.nearest(vector), known.of_pool.nearest(vector)
     measured = {"held_out": round(held_out.cosine, 3), "pool": round(pool.cosine, 3)}
     if held_out.cosine >= limit:
         measured["task"] = held_out.task_id
-        return Verdict(reason="nearly a held-out task", measured=measured)
+        return Verdict(reason="nearly the same as a held-out task", measured=measured)
     if pool.cosine >= limit:
         measured["task"] = pool.task_id
-        return Verdict(reason="nearly a pool task", measured=measured)
+        return Verdict(reason="nearly the same as a pool task", measured=measured)
     return Verdict(measured={**measured, "gold": round(gold[0], 3)})
 
 

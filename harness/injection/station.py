@@ -62,7 +62,7 @@ def make_tasks(
 ) -> None:
     """Make about ``count`` tasks for these patterns and add them to the round's.
 
-    ``off``: gates to leave out besides those that the configuration does. What falls short is told
+    ``off``: gates to leave out besides those that the configuration does. A shortfall is reported
     to the observers as a warning.
     """
     here = tasks_of_round(store, number)
@@ -83,7 +83,7 @@ def make_tasks(
 
 
 def forget_tasks(store: RunFolder, number: int) -> None:
-    """Let the round have made no tasks yet; its patterns stay."""
+    """Remove the round's tasks and all that is about them; its patterns stay."""
     store.reopen(StationName.inject(number))
     for name in MADE:
         store.remove(f"rounds/{number}/{name}")
@@ -118,8 +118,8 @@ def _player(
     if policy is None:
         parts.notify(
             "warning",
-            message="the gate 'targeted' is left out: the policy of imported conversations is not "
-            "here to be tried on new tasks",
+            message="the gate 'targeted' is skipped: the policy of imported conversations cannot "
+            "be run on new tasks",
         )
         return None
     name, station = f"rounds/{number}/trials.jsonl", StationName.inject(number)
@@ -153,7 +153,7 @@ def _player(
 
 
 def _studied_policy(parts: Components, store: RunFolder, number: int) -> Policy | None:
-    """The policy that had the conversations the round reads; None if a file played it."""
+    """The policy of the conversations that the round reads; None if they were imported."""
     name = f"rounds/{number}/discovery.json"
     evaluation = EvaluationName(store.read_json(name)["evaluation"] if store.has(name) else "")
     arm = evaluation.arm or ArmName.studied(number)

@@ -1,4 +1,4 @@
-"""Have a policy's conversations on candidate tasks, and remember how each ended."""
+"""Run a policy on candidate tasks, and remember how each conversation ended."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
 
 @dataclass(slots=True)
 class Tryout:
-    """One policy's trials on candidates; ``note`` is told of each new one, so it can be kept.
+    """One policy's trials on candidates; ``note`` is called for each new one, so it can be kept.
 
-    ``known`` are trials had before, which are not had again. ``held`` counts those held now.
+    ``known`` are earlier trials, which are not repeated. ``held`` counts those run now.
     """
 
     policy: Policy
@@ -74,7 +74,7 @@ class Tryout:
     _episodes: dict[Key, Episode] = field(default_factory=dict)
 
     async def hold(self, tasks: Sequence[Task], trials: range) -> None:
-        """Have those conversations on the tasks that were not had yet, all at once."""
+        """Run those conversations on the tasks that were not run yet, all at once."""
         keys = [(task, trial) for trial in trials for task in tasks]
         await self._play([key for key in keys if (key[0].id, key[1]) not in self.known])
 

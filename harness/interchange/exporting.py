@@ -27,7 +27,7 @@ def export_run(
     warn: Callable[[str], None],
 ) -> Path:
     """The file (default: in the run's exports/) that an evaluation's conversations and diagnoses
-    were written to. ``warn`` is told of what the format cannot hold.
+    were written to. ``warn`` is called for what the format cannot hold.
 
     config: a TOML file with an option table of the format; ``options`` override it.
     """

@@ -30,7 +30,7 @@ def import_file(
     """A new run folder (default: in runs/) with a recording's conversations as its evaluation, and
     what it holds.
 
-    Where a conversation does not replay its recorded grade stands, and ``warn`` is told.
+    Where a conversation does not replay, its recorded grade is kept and ``warn`` is called.
     """
     options = options or {}
     source = read_source(registry, file, format=format, options=options)
@@ -55,7 +55,7 @@ def _graded(
     try:
         domain = open_domain(registry, recording.domain, options)
     except HarnessError as error:
-        warn(f"not graded again, the recorded grades stand: {error} {error.hint}")
+        warn(f"not graded again, the recorded grades are kept: {error} {error.hint}")
         unseen = [
             Regraded(episode=episode, replayed=False, problem=str(error))
             for episode in recording.episodes
@@ -69,7 +69,7 @@ def _graded(
         for index, one in enumerate(graded)
         if not one.replayed
     ]
-    _tell(cut_short(lost, "more do not replay; their recorded grades stand"), warn)
+    _tell(cut_short(lost, "more do not replay; their recorded grades are kept"), warn)
     return graded, domain.data_version
 
 

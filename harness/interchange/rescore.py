@@ -54,7 +54,7 @@ class Regraded:
 
 
 class DoesNotReplay(HarnessError):
-    """Calls and results of a recording do not fit each other, or not this world."""
+    """The calls and results of a recording contradict each other, or this world."""
 
 
 def regrade_all(
@@ -68,8 +68,8 @@ def regrade_all(
 def regrade(episode: Episode, domain: Domain, *, plugin: str = NO_PLUGINS.domain) -> Regraded:
     """The grade of the calls that the conversation made, if they have the recorded results.
 
-    What a judge said in the recording about statements in words is taken over; where nobody has
-    judged them, there is no verdict, like after a fault.
+    What a judge said in the recording about statements in words is kept; where nobody has judged
+    them, there is no verdict, as after a fault.
     """
     task, trajectory = episode.task, episode.trajectory
     try:

@@ -57,7 +57,7 @@ def rescore(
     warn: Callable[[str], None],
 ) -> Rescored:
     """The conversations of a file or run folder graded again, in another ``domain`` if one is
-    given. ``warn`` is told of tasks that the domain cannot carry out or judge.
+    given. ``warn`` is called for tasks that the domain cannot carry out or judge.
     """
     options = options or {}
     found = read_source(registry, source, format=format, evaluation=evaluation, options=options)

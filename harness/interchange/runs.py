@@ -142,7 +142,7 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
     if not episodes:
         raise RunError(
             f"the evaluation {name!r} of {store.folder} has no conversations",
-            hint="Go on with it by `harness eval --resume`.",
+            hint="Continue it with `harness eval --resume`.",
         )
     config: Any = store.config
     imported = f"evals/{name}/about.json"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.llm.shared import Shared
 
 SECONDS_PER_NOTE = 1.0
-"""How often the counts are written down while calls go on."""
+"""How often the counts are written down while calls are made."""
 
 
 class Gateway:
@@ -73,7 +73,7 @@ class Gateway:
         )
         if shared.ledger.budget.usd is not None and not shared.prices.knows(chat.model):
             raise ConfigError(
-                f"no price is known for {chat.model!r}, so a budget in US dollars cannot be kept",
+                f"no price is known for {chat.model!r}: a budget in US dollars cannot be enforced",
                 hint='Give its price with [options.calls] prices = "FILE", or use --budget-tokens.',
             )
         return chat

@@ -43,8 +43,8 @@ def llm_judge(chat: ChatClient, settings: Settings) -> Judge:
     options = read_options(Options, settings, name="judge")
     if options.second and options.repeats > 1:
         raise ConfigError(
-            f"the judge is to read {options.repeats} times, second {options.second!r}",
-            hint="Give either a second judge or `repeats` of at least 2 under [options.judge].",
+            f"[options.judge] has both second = {options.second!r} and repeats = {options.repeats}",
+            hint="Give either a second judge or `repeats` of at least 2, not both.",
         )
     offered = DISTRACTORS if options.distractors else ()
     if options.repeats > 1 or offered:

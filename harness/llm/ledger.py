@@ -47,7 +47,7 @@ class Ledger:
     ``notes`` are remarks for the summary.
 
     With a budget, a call starts only if it fits, supposing that it and those still open cost what
-    calls cost on average; what is spent passes the budget by the calls in flight at most.
+    calls cost on average; what is spent exceeds the budget by the calls in flight at most.
     """
 
     def __init__(self, budget: Budget | None = None) -> None:
@@ -96,7 +96,7 @@ class Ledger:
         return dumped
 
     def recall(self, plain: Mapping[str, Json]) -> None:
-        """Go on from counts that were kept."""
+        """Continue from counts that were kept."""
         self.roles = _COUNTS.validate_python(plain)
 
     def summary(self) -> str:
@@ -105,7 +105,7 @@ class Ledger:
         said = [
             f"{sum(c.attempts for c in every):,} sent",
             f"{sum(c.cache_hits for c in every):,} from the cache",
-            f"{sum(c.retries for c in every):,} tried again",
+            f"{sum(c.retries for c in every):,} retried",
             f"{sum(c.faults.total() for c in every):,} faults",
             f"{total.tokens_in:,} tokens in ({total.tokens_cached:,} cached), "
             f"{total.tokens_out:,} out",
@@ -131,6 +131,6 @@ _COUNTS = TypeAdapter(dict[str, Counts])
 
 def _spent(what: str, flag: str) -> BudgetSpent:
     return BudgetSpent(
-        f"the budget for chat models is spent: {what}, and the next call would pass it",
-        hint=f"What is finished is kept; go on with --resume and a larger {flag}.",
+        f"the budget for chat models is spent: {what}, and the next call would exceed it",
+        hint=f"Finished work is kept; continue with --resume and a larger {flag}.",
     )

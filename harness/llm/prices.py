@@ -73,6 +73,6 @@ def _rows(text: str, source: str) -> dict[str, Price]:
         return TypeAdapter(dict[str, Price]).validate_python(tomllib.loads(text))
     except (ValidationError, ValueError) as error:
         raise ConfigError(
-            f"{source} is no price table: {error}",
+            f"{source} is not a price table: {error}",
             hint='Write rows as: "model-name" = { input = 3.0, output = 15.0, cached = 0.3 }',
         ) from None

@@ -28,7 +28,7 @@ RETRIED = frozenset(
 STOPS = {
     "wrong_key": "Set the key in the environment variable of that provider.",
     "unknown_model": "Name a model that the provider serves, as in --simulator {provider}:MODEL.",
-    "no_credit": "Add credit with the provider, then go on with --resume.",
+    "no_credit": "Add credit with the provider, then continue with --resume.",
 }
 """Causes that would be the same for every call, so that the run stops, and what can be done."""
 
@@ -112,7 +112,7 @@ class RoleClient:
         self.shared.ledger.of(self.role).cache_hits += 1
 
     async def _answer(self, request: ChatRequest) -> ChatReply:
-        """The provider's answer, after as many tries as it takes."""
+        """The provider's answer, retried as the options allow."""
         counts = self.shared.ledger.of(self.role)
         failed: Counter[str] = Counter()
         while True:
@@ -126,7 +126,9 @@ class RoleClient:
                 pause = self._pause(failure, failed)
                 if _minds_temperature(failure, request):
                     self._has_own_temperature, pause = True, 0.0
-                    self.shared.ledger.notes.add(f"{self.model} takes no temperature: its own used")
+                    self.shared.ledger.notes.add(
+                        f"{self.model} takes no temperature: its default was used"
+                    )
                 if pause is None:
                     counts.faults[failure.cause] += 1
                     raise self._verdict(failure, failed.total()) from None
@@ -156,7 +158,7 @@ class RoleClient:
             self._throttle.succeeded(reply.allowance)
         cost = self.shared.prices.cost(request.model, reply.usage)
         if cost is None:
-            ledger.notes.add(f"no price is known for {request.model}: its cost is missing")
+            ledger.notes.add(f"no price is known for {request.model}: its cost is not counted")
         usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
         ledger.paid(self.role, usage)
         return self._usable(request, replace(reply, usage=usage, allowance=None))

@@ -71,7 +71,7 @@ class ChatReply:
     ``stop_reason`` is "end", "tools", "length", "refusal", or the provider's own word for anything
     else. ``usage`` holds tokens; the caller adds the cost. What the provider wants back with the
     message is its ``opaque`` value; the caller adds whose it is. ``allowance`` is None where the
-    provider does not tell.
+    provider does not report it.
     """
 
     message: Message
@@ -136,7 +136,7 @@ class ChatGateway(Protocol):
     def go_on(
         self, earlier: Mapping[str, Json], keep: Callable[[Mapping[str, Json]], None]
     ) -> None:
-        """Count from ``earlier`` counts on, and have ``keep`` write the counts down now and then.
+        """Continue from ``earlier`` counts, and have ``keep`` write the counts down now and then.
         To be called before the first chat model is asked for.
         """
         ...

@@ -24,7 +24,7 @@ class Clusterer(Protocol):
 
 @runtime_checkable
 class SurveyingClusterer(Protocol):
-    """What a clusterer can do besides: give an account of its last clustering."""
+    """What a clusterer can do besides: describe its last clustering."""
 
     def survey(self) -> Survey: ...
 

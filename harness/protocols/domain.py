@@ -64,8 +64,8 @@ class Domain(Protocol):
         ...
 
     def stage(self, task: Task) -> Mapping[str, Json]:
-        """The starting state alone: a ``Task.world`` on which another task can be told, without
-        what says how this task is to be graded.
+        """The starting state alone: a ``Task.world`` on which another task can be built, without
+        what says how this task is graded.
         """
         ...
 
@@ -84,7 +84,7 @@ class Domain(Protocol):
 
     def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
         """The writes of every outcome that fits both what the customer says when asked and the
-        policy. A good task has one; () if its words lead nowhere.
+        policy. A good task has one; () if nothing fits both.
         """
         ...
 

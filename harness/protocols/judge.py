@@ -13,7 +13,7 @@ class Judge(Protocol):
     """Reads one failed episode and says whose fault it was and what went wrong."""
 
     async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis:
-        """The diagnosis. Raise ``RolloutFault`` when none can be had: the failure stays without."""
+        """The diagnosis. Raise ``RolloutFault`` when there is none: the failure gets none."""
         ...
 
 
@@ -24,7 +24,7 @@ class AssertionJudge(Protocol):
     async def decide(
         self, assertions: Sequence[str], task: Task, trajectory: Trajectory
     ) -> Sequence[bool]:
-        """One verdict for each assertion. Raise ``RolloutFault`` when none can be had."""
+        """One verdict for each assertion. Raise ``RolloutFault`` when there is none."""
         ...
 
 

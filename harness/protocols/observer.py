@@ -18,6 +18,6 @@ class Event:
 
 
 class Observer(Protocol):
-    """Told of each event, in order, in the loop's own thread: return quickly."""
+    """Receives each event, in order, in the loop's own thread: return quickly."""
 
     def notify(self, event: Event) -> None: ...

@@ -17,11 +17,11 @@ class Policy(Protocol):
     id: str
 
     async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
-        """The next turn. Raise ``RolloutFault`` when no turn can be had."""
+        """The next turn. Raise ``RolloutFault`` when there is none."""
         ...
 
     def forget(self, conversation_id: str) -> None:
-        """The conversation is over: what was kept for it can go."""
+        """The conversation is over: what was kept for it can be dropped."""
 
 
 @runtime_checkable

@@ -15,8 +15,8 @@ class Probe(Protocol):
     about: str
 
     def policy(self, baseline: Policy) -> Policy:
-        """The policy that cheats. Where that takes competence, it borrows that of the honest one.
+        """The reward-hacking policy. Where that takes competence, it borrows the honest one's.
 
-        It may look at what any agent sees; the task is for the baseline policy to know.
+        It may look at what any agent sees; only the honest policy may look at the task.
         """
         ...

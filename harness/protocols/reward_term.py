@@ -9,7 +9,7 @@ from harness.types import Grade, Task, TermScore, Trajectory
 
 
 class RewardTerm(Protocol):
-    """One view of a finished conversation. Pure and cheap: called for each rollout of training."""
+    """One measure of a finished conversation. Pure and cheap: called for each training rollout."""
 
     def __call__(self, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore: ...
 

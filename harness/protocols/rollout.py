@@ -15,7 +15,7 @@ from harness.types import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutJob:
-    """One conversation to be had.
+    """One conversation to run.
 
     ``user_seed``: the user's own seed, where several conversations are to have the same user;
     None: ``seed``.
@@ -29,9 +29,9 @@ class RolloutJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutLimits:
-    """When to give up: after ``message_limit`` messages since the greeting, or more than
-    ``max_errors`` failed calls of the agent. As many of the user, or more than ``time_limit``
-    (None: no limit), are a fault.
+    """When to stop: after ``message_limit`` messages since the greeting, or more than
+    ``max_errors`` failed calls of the agent. More than ``max_errors`` of the user, or
+    ``time_limit`` seconds (None: no limit), are a fault.
     """
 
     message_limit: int = 80

@@ -22,8 +22,8 @@ class Settings:
     plugin's own table from the config, to be read with ``harness.assembly.config.read_options``,
     which refuses keys that the plugin does not know. ``folder`` is a place for files the product
     makes (inside the run). ``calls`` is the run's way to chat models, with its cache, limits and
-    budget: ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be told how
-    far a long work inside the product is.
+    budget: ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be called with how
+    far long work inside the product has come.
     """
 
     argument: str = ""

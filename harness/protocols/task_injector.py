@@ -24,7 +24,7 @@ class TaskInjector(Protocol):
         """Endless candidates, each with its ``Origin``; ``members`` are the failures of the
         pattern.
 
-        Where one could not be made, the iterator may raise ``RolloutFault`` and go on with the
+        Where one could not be made, the iterator may raise ``RolloutFault`` and continue with the
         next: it is counted among the refused.
         """
         ...
@@ -32,7 +32,7 @@ class TaskInjector(Protocol):
 
 @runtime_checkable
 class AttentiveInjector(Protocol):
-    """What a task injector can do besides: hear how its candidates fared, and mind it."""
+    """What a task injector can do besides: learn how its candidates did, and adapt."""
 
     def hear(self, task: Task, *, too_hard: bool) -> None:
         """The current policy always fails the candidate, or (not ``too_hard``) never does."""

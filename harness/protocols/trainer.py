@@ -28,9 +28,9 @@ class TrainingJob:
 
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
     ``tasks`` (for reinforcement) are the task pool. ``held_out`` are demonstrations never trained
-    on. ``weights`` are those of the reward terms, in the order of ``Score.terms``.
-    ``progress(step, steps, metrics)`` is called after each step, ``warn`` told what the user should
-    know at once; ``folder`` is the trainer's.
+    on. ``weights`` are those of the reward terms, in the order of ``Score.terms``. ``progress(step,
+    steps, metrics)`` is called after each step, ``warn`` with what the user should know at once;
+    ``folder`` is the trainer's.
     """
 
     policy: TrainablePolicy
@@ -57,6 +57,6 @@ class Trainer(Protocol):
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,
         ``success``, ``term/NAME`` and ``behaviour/NAME`` (means over the step's rollouts) for
-        reinforcement; and ``signs``: what speaks for a gamed reward, in words, by name.
+        reinforcement; and ``signs``: evidence of reward hacking, in words, by name.
         """
         ...

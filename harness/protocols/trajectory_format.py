@@ -22,6 +22,6 @@ class TrajectoryFormat(Protocol):
     def write(self, recording: Recording, path: Path) -> None:
         """Write the recording. Raises ``FormatError`` if this format cannot hold it.
 
-        What a reader of it will miss is told by ``warnings.warn``.
+        What a reader of it will miss is reported by ``warnings.warn``.
         """
         ...

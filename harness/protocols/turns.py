@@ -41,7 +41,7 @@ class TurnTokens:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTurn:
     """The agent's next message; ``tokens`` where the policy is trainable; ``stop`` if it ends the
-    talk.
+    conversation.
     """
 
     message: Message

@@ -9,8 +9,8 @@ from harness.types import Task
 
 
 class UserSimulator(Protocol):
-    """The customer. Stateless: everything it needs is in the conversation, so a resumed run goes on
-    alike.
+    """The customer. Stateless: everything it needs is in the conversation, so a resumed run
+    continues the same way.
     """
 
     async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:

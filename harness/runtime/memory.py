@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Put the collector off until the block ends: for many values that stay and hold no cycles."""
+    """Turn the collector off in the block: for many values that stay and hold no cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -14,7 +14,8 @@ _PR_SET_PDEATHSIG = 1
 
 def can_fork() -> bool:
     """Whether forked copies of this process are safe: macOS has libraries that do not survive it,
-    CUDA does not once it was used, and a copy that a trainer feeds on has none of its own.
+    CUDA does not once it was used, and a daemon, such as a worker of a trainer, may have no
+    children.
     """
     offered = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
     return offered and not _uses_cuda() and not multiprocessing.current_process().daemon
@@ -26,6 +27,6 @@ def _uses_cuda() -> bool:
 
 
 def end_with_parent() -> None:
-    """On Linux: if the parent is killed, this process is too, rather than to wait for a reader."""
+    """On Linux: if the parent is killed, this process is too, rather than waiting for a reader."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -22,8 +22,8 @@ def shown(parts: Components, seed: int) -> Iterator[Episode]:
 
 
 def shown_on(parts: Components, tasks: Sequence[Task], seed: int) -> Iterator[Episode]:
-    """Demonstrations on the tasks and some that SFT had, lest what those show be forgotten: as many
-    as there were, or as there are tasks if there was no limit. Over and over, without end.
+    """Demonstrations on the tasks and some that SFT had, so that what those show is not forgotten:
+    as many as there were, or as there are tasks if there was no limit. Repeated without end.
     """
     count = parts.config.demonstrations or len(tasks)
     both = chain(_demonstrations(parts, seed, tasks), islice(_known(parts), count))
@@ -53,7 +53,7 @@ def untargeted(parts: Components, count: int) -> list[Task]:
 
 
 def _known(parts: Components) -> Iterator[Episode]:
-    """The demonstrations SFT begins with."""
+    """The demonstrations SFT starts with."""
     return _demonstrations(parts, stable_seed(parts.config.seed, "sft"))
 
 

@@ -16,7 +16,7 @@ from harness.types import Episode, Recipe, Task, stable_seed
 T = TypeVar("T")
 
 CHUNK = 32
-"""Conversations had at once."""
+"""Conversations run at once."""
 
 IN_VAIN = 64
 """After this many in a row without one success the teacher is given up."""
@@ -33,9 +33,9 @@ def demonstrations(
 ) -> Iterator[Episode]:
     """Successful episodes of the teacher, determined by the seed: no task comes twice.
 
-    ``tasks``: what on, in their order; None: train tasks of the domain, generated without end.
-    easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``).
-    Raises ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
+    ``tasks``: on which tasks, in this order; None: train tasks of the domain, generated without
+    end. easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``). Raises
+    ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
     left = iter(_train_tasks(setting, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []

@@ -18,9 +18,9 @@ NOISY = ("accelerate", "datasets", "transformers", "trl")
 def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterator[int]:
     """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
 
-    Weights of 16 bits have 32 meanwhile: to fewer, small updates would be lost in rounding. The
-    value of the context is the number of threads. Raises ``OutOfMemory``, with ``lower`` as
-    the settings that take less memory.
+    Weights of 16 bits have 32 meanwhile: otherwise small updates would be lost in rounding. The
+    value of the context is the number of threads. Raises ``OutOfMemory``, with ``lower`` as the
+    settings that take less memory.
 
     Library trainers replace ``model.forward``, mark the model as theirs and change its config, each
     of which would mislead the next one.
@@ -54,7 +54,7 @@ def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterato
 
 
 def _memory_complaint(error: BaseException | None) -> str | None:
-    """The first line of what was said for want of memory by the error or a cause of it."""
+    """The first line of the out-of-memory message of the error or of a cause of it."""
     import torch
 
     while error is not None:

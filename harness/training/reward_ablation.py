@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Rollouts of one task at one step beside each other, with what the terms made of them.
+    """Rollouts grouped by task and step, with the values of their reward terms.
 
     ``values``: (groups, rollouts, terms), NaN where a group is smaller or a rollout did not count;
     ``names`` are those of the terms, ``source`` says where the rollouts are from.
@@ -206,8 +206,8 @@ def _grouped(
 ) -> Groups:
     if not found or max(map(len, found)) < 2:
         raise RunError(
-            f"{store.folder} has no two rollouts of one task with reward terms",
-            hint="Train by reinforcement, or evaluate with several --trials.",
+            f"{store.folder} has no task with two rollouts that have reward terms",
+            hint="Train with RL, or evaluate with several --trials.",
         )
     names = tuple(dict.fromkeys(name for group in found for row in group for name in row))
     values = np.full((len(found), max(map(len, found)), len(names)), np.nan)

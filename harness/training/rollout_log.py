@@ -22,7 +22,7 @@ class TrainingRollout:
     ``step`` counts from 1; ``group`` numbers the step's groups of rollouts of one task. ``terms``
     are the values of the reward terms by name, in [-1, 1], and ``total`` their weighted sum.
     ``uncounted`` says why it was not trained on, such as the fault that ended it ("": it was).
-    ``trajectory`` is None unless the run keeps the words too (``keep_trajectories``).
+    ``trajectory`` is None unless the run keeps the text too (``keep_trajectories``).
     """
 
     step: int
@@ -53,7 +53,7 @@ def read_rollouts(store: RunFolder, arm: str) -> list[TrainingRollout]:
 class Practice:
     """The rollouts that a trainer asks for, put on disk step by step.
 
-    A step that is made again, by a training that was killed and goes on, replaces what was there.
+    A step that is made again, by a training that was killed and resumed, replaces what was there.
     """
 
     parts: Components

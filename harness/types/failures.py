@@ -51,7 +51,7 @@ class ErrorPattern:
     """Failures that went wrong in the same way.
 
     ``members`` and ``exemplars`` are trajectory ids; ``share`` is the fraction of all the round's
-    agent failures; ``kinds`` counts the members' mistake kinds. ``family`` is the pattern of
+    agent failures; ``kinds`` counts the members' mistake kinds. ``family`` is the family of
     patterns it belongs to. ``coverage`` is the share in [0, 1] of the agent's failures that show
     its signs, ``gap`` how much more often they do than successes, in percentage points; None where
     that was not looked at. ``typical`` are explanations by which a clusterer knows it again.
@@ -80,7 +80,7 @@ class ErrorPattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What there is to know of a clustering besides its patterns.
+    """What a clusterer reports of a clustering besides its patterns.
 
     ``noise`` are the trajectory ids that are in no pattern; ``quality`` says how far to trust it
     (embedding, seed, stability, silhouette, ...); ``places`` are (x, y) in [0, 1] on a map of the

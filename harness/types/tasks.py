@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One conversation to be had, and what must be true at its end.
+    """One conversation to run, and what must be true at its end.
 
     ``world`` is all the domain needs to rebuild the starting state (a database name, a seed, or the
     state itself). ``gold`` are the calls whose effect on a fresh world is the wanted effect.

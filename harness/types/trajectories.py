@@ -25,7 +25,7 @@ Ended = Literal[
     "user_fault",
     "infrastructure_fault",
 ]
-"""How a conversation ended; ``cut_short``: by someone outside it, who had seen enough. The three
+"""How a conversation ended; ``cut_short``: stopped from outside, since enough was known. The three
 ``*_fault`` values and ``context_overflow`` are faults: see ``FAULTS``.
 """
 
@@ -61,7 +61,7 @@ class Grade:
     the ``Task.communicate`` strings that no agent message contains. ``parts`` are the verdicts that
     success is made of, by name, where a domain has several ("DB", "COMMUNICATE"). ``unjudged`` are
     statements in words that must hold too and that nobody has looked at yet; ``ungradeable`` says
-    why no verdict can be had at all. Where there is either, ``success`` says nothing.
+    why there can be no verdict at all. Where there is either, ``success`` says nothing.
     """
 
     success: bool
@@ -149,7 +149,7 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermScore:
-    """What one reward term thinks: ``value`` in [-1, 1], and why."""
+    """What one reward term gives: ``value`` in [-1, 1], and why."""
 
     name: str
     value: float
@@ -167,7 +167,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """A task, the conversation had on it, and how it was graded and scored: the unit stations read.
+    """A task, the conversation on it, and how it was graded and scored: the unit stations read.
 
     ``tokens`` is there where the policy is trainable and the caller asked to keep them.
     """

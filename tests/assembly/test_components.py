@@ -74,7 +74,7 @@ def test_a_probe_that_plays_the_agent_goes_by_its_own_plugin(parts: Components) 
 
 
 def test_an_observer_that_raises_ends_the_run_and_is_named(parts: Components) -> None:
-    with pytest.raises(PluginFailed, match="plugin d:observer failed in its hearing of 'started'"):
+    with pytest.raises(PluginFailed, match="plugin d:observer failed in its handling of 'started'"):
         parts.notify("started")
 
 

@@ -113,7 +113,7 @@ def test_a_torn_last_line_is_warned_of_and_the_rest_is_reported(cli: Cli) -> Non
     path.write_text(text[:-200])
     outcome = cli("report", "run", "--json")
     assert outcome.status == 0
-    assert "torn last line" in outcome.err
+    assert "incomplete last line" in outcome.err
     assert outcome.err.startswith("warning: ")
     assert outcome.json["arms"][0]["pass"]["1"]["value"] == 100.0
     assert path.read_text() == text[:-200]
@@ -127,7 +127,7 @@ def test_a_resumed_evaluation_makes_a_torn_line_anew(cli: Cli) -> None:
     (run / "done" / "evaluate-policy-on-test.json").unlink()
     outcome = cli("eval", "--resume", "run")
     assert outcome.status == 0
-    assert "torn last line" in outcome.err
+    assert "incomplete last line" in outcome.err
     assert path.read_text() == text
 
 

@@ -246,7 +246,7 @@ def test_what_cannot_be_rescored_is_named(cli: Cli, run: Path, file: Path) -> No
     refused(cli("rescore", "notes.txt"), "Dear diary", "plain")
     refused(cli("rescore", "nowhere"), "does not exist")
     refused(cli("rescore", file, "--domain", "retial"), "'retial'", "'retail'")
-    refused(cli("rescore", file, "--evaluation", "x"), "no run folder")
+    refused(cli("rescore", file, "--evaluation", "x"), "not a run folder")
     refused(cli("rescore", run, "--evaluation", "x"), "it has policy-test")
     refused(cli("rescore", run, "--option", "retial.x=1"), "--option retial.", "'retail'")
 

@@ -178,7 +178,7 @@ def test_a_killed_evaluation_goes_on_to_the_same_bytes(
 
     status, _, err = finish(harness("eval", "--resume", tmp_path / "killed"))
     assert status == 0, err
-    assert "torn last line" in err
+    assert "incomplete last line" in err
     assert killed.read_bytes() == expected
 
 

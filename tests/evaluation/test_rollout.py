@@ -322,7 +322,7 @@ USUAL = RolloutSetup(domain=Room(), user=User(), plugins=NAMES)
         (Agent(), replace(USUAL, domain=Dark(Unlit)), "d:room .*grade of task light: OSError"),
         (Agent(), replace(USUAL, user=Gone()), "d:user .*turn: TimeoutError: nobody"),
         (Broken(TimeoutError("slow")), USUAL, "d:agent .*turn: TimeoutError: slow"),
-        (Clinging(), USUAL, "d:agent .*forgetting of a conversation: LookupError"),
+        (Clinging(), USUAL, "d:agent .*release of a conversation: LookupError"),
         (
             Agent("switch"),
             replace(USUAL, domain=Courteous(), judge=Undecided()),

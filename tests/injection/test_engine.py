@@ -211,7 +211,7 @@ def test_the_search_for_one_pattern_has_an_end() -> None:
         Maker(a=["the same wish"] * 10_000), 5, shares={"a": 1.0}, candidates_per_task=4
     )
     assert admitted(found) == {"a": 1}
-    assert "after 20 candidates" in ended(found)["a"]
+    assert "too few of 20 candidates" in ended(found)["a"]
     assert context.log.seen["made"] == 20
 
 
@@ -258,7 +258,7 @@ def test_the_budget_for_conversations_is_kept() -> None:
     assert found.tasks == ()
     assert context.player is not None
     assert context.player.held == 12
-    assert ended(found) == {"a": "the conversations are spent, 12 of them on this pattern"}
+    assert ended(found) == {"a": "no conversations are left, 12 were run on this pattern"}
 
 
 def test_a_pattern_without_failures_has_nothing_to_learn_from() -> None:
@@ -295,7 +295,7 @@ def test_candidates_that_could_not_be_made_are_counted() -> None:
 
 
 def test_an_injector_that_never_succeeds_ends_the_search_with_an_error() -> None:
-    with pytest.raises(RunError, match=f"not make one of {FAULTS_IN_A_ROW}"):
+    with pytest.raises(RunError, match=f"make none of {FAULTS_IN_A_ROW}"):
         made(Faulty(10**6), 5, shares={"a": 1.0})
 
 
@@ -304,7 +304,7 @@ def test_a_candidate_without_lineage_is_the_injectors_fault() -> None:
         async def inject(self, *_: object, **__: object) -> AsyncIterator[Task]:  # type: ignore[override]
             yield replace(task("x", "a"), origin=None)
 
-    with pytest.raises(PluginFailed, match="carries no origin"):
+    with pytest.raises(PluginFailed, match="has no origin"):
         made(Forgetful(), 1, shares={"a": 1.0})
 
 

@@ -63,7 +63,7 @@ def test_nearly_all_generated_tasks_pass_every_gate_and_each_leaves_a_proof(
     assert len(passed) >= 50
     assert all(tuple(proof) == CHEAP for proof in passed)
     assert all(proof["unambiguous"] == {"final_states": 1} for proof in passed)
-    assert set(log.reasons) <= {"matches a held-out task", "nearly a held-out task"}
+    assert set(log.reasons) <= {"matches a held-out task", "nearly the same as a held-out task"}
     assert log.seen["well_formed"] == 60
     assert log.passed["unambiguous"] == len(passed)
 
@@ -90,7 +90,7 @@ def test_a_gate_that_is_off_lets_pass_what_it_would_refuse(fresh: list[Task]) ->
     ("spoil", "gate", "reason"),
     [
         (lambda t: replace(t, split="test"), "well_formed", "not a train task"),
-        (lambda t: replace(t, domain="airline"), "well_formed", "of another domain"),
+        (lambda t: replace(t, domain="airline"), "well_formed", "from another domain"),
         (lambda t: with_request(t, says=()), "well_formed", "not well-formed"),
         (lambda t: with_request(t, says=("I\x00want it.",)), "well_formed", "not well-formed"),
         (lambda t: with_request(t, says=("ha " * 5000,)), "well_formed", "not well-formed"),
@@ -103,12 +103,12 @@ def test_a_gate_that_is_off_lets_pass_what_it_would_refuse(fresh: list[Task]) ->
         (
             lambda t: with_request(t, says=(f"Return {t.gold[0].arguments['item_ids'][0]}.",)),
             "discreet",
-            "tells the solution",
+            "reveals the solution",
         ),
         (
             lambda t: with_request(t, says=("Call return_delivered_order_items for me.",)),
             "discreet",
-            "tells the solution",
+            "reveals the solution",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_gold_that_changes_nothing_is_refused(fresh: list[Task]) -> None:
     user_id = str(task.gold[0].arguments["user_id"])
     home = world.records()["users"][user_id]["address"]  # type: ignore[call-overload,index]
     gate, verdict = judged(changed_gold(task, **home))  # type: ignore[arg-type]
-    assert (gate, verdict.reason) == ("changes", "the gold changes nothing")
+    assert (gate, verdict.reason) == ("changes", "the gold calls change nothing")
 
 
 def test_words_that_fit_two_outcomes_are_refused() -> None:
@@ -167,7 +167,8 @@ def test_words_that_lead_elsewhere_are_refused(fresh: list[Task]) -> None:
         for fact in task.scenario.requests[0].facts
     )
     gate, verdict = judged(with_request(task, facts=facts))
-    assert (gate, verdict.reason) == ("unambiguous", "its words lead elsewhere")
+    assert gate == "unambiguous"
+    assert verdict.reason == "scenario and gold calls imply different end states"
 
 
 def test_what_the_solver_cannot_find_is_refused(fresh: list[Task]) -> None:
@@ -196,7 +197,7 @@ def test_a_domain_that_raises_in_a_gate_is_named(fresh: list[Task]) -> None:
         ({"off": ["nwe"]}, "no gate 'nwe'"),
         ({"easiest": 0.9, "hardest": 0.2}, "no failure rate lies between"),
         ({"easiest": -0.1}, "'easiest': input should be greater than or equal to 0"),
-        ({"reference_trials": 2, "reference_successes": 3}, "cannot come of"),
+        ({"reference_trials": 2, "reference_successes": 3}, "is more than"),
         ({"trials": 0}, "'trials': input should be greater than or equal to 1"),
         ({"cap": 0.0}, "'cap': input should be greater than 0"),
         ({"likeness": 1.5}, "'likeness': input should be less than or equal to 1"),

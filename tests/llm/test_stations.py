@@ -132,7 +132,8 @@ def test_a_round_keeps_what_was_usable_and_costs_nothing_when_played_again(
     discovery = store.read_json("rounds/1/discovery.json")
     assert discovery["undiagnosed"] == 1
     assert discovery["blame"] == {"agent": len(diagnoses)}
-    assert ear.warnings == [f"no usable verdict of the judge on 1 of {len(diagnoses) + 1} failures"]
+    of = f"1 of {len(diagnoses) + 1} failures"
+    assert ear.warnings == [f"the judge gave no usable verdict on {of}"]
     tasks = tasks_of_round(store, 1)
     assert len(tasks) == 4
     assert {task.origin.injector for task in tasks if task.origin} == {"claude"}

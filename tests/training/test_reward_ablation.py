@@ -166,8 +166,8 @@ def test_without_a_training_an_evaluation_is_read(tmp_path: Path) -> None:
 
 def test_one_conversation_for_each_task_is_not_enough(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run", test_tasks=5, test_trials=1)
-    with pytest.raises(RunError, match="no two rollouts"):
+    with pytest.raises(RunError, match="no task with two rollouts"):
         stored_groups(store)
     evaluate_policy(parts, store, parts.named_policy("noisy:0.5"), "policy", "test")
-    with pytest.raises(RunError, match="no two rollouts"):
+    with pytest.raises(RunError, match="no task with two rollouts"):
         stored_groups(store)
