@@ -59,5 +59,5 @@ class AsyncioExecutor:
             await asyncio.gather(*running, return_exceptions=True)
 
     def _has_room(self, running: Sized, done: asyncio.Queue[asyncio.Future[R]]) -> bool:
-        """Whether another item may begin; those that have ended come first."""
+        """Whether another item may start; finished ones are yielded first."""
         return len(running) < self.concurrency and done.empty()

@@ -1,4 +1,4 @@
-"""Apply an async function to many items in forked processes: all cores for what needs one each."""
+"""Apply an async function to many items in forked processes, for CPU-bound work on all cores."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from harness_asyncio.parcels import END, packed_error, packed_result, unpack
 T = TypeVar("T")
 R = TypeVar("R")
 _ENDED = """\
-If memory ran out: lower processes under [options.fork], or choose the executor "asyncio"."""
+If memory ran out, lower `processes` in [options.fork], or use the executor "asyncio"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``processes`` 0: as many as cores. ``concurrency``: items at once, all processes together.
+    """``processes``: 0 for one per core. ``concurrency``: items at once over all processes.
 
-    Fewer than ``least`` items are not worth a fork and stay in this process.
+    Fewer than ``least`` items run in this process: they are not worth a fork.
     """
 
     processes: NonNegativeInt = 0
@@ -53,15 +53,15 @@ def fork_executor(settings: Settings) -> Executor:
 
 
 class ForkExecutor:
-    """Deals the items to forked copies of this process; only their results come back.
+    """Distributes the items over forked copies of this process; only their results come back.
 
-    What the function changes in memory is lost, and so everything stays in this process while
+    What the function changes in memory is lost. So everything runs in this process while
     ``shares_memory`` says that it matters (chat models share a cache, limits and a budget), where
-    the system cannot fork, and for few items. The same items on as many processes are dealt the
-    same way. There are never more processes than ``concurrency`` or items.
+    the system cannot fork, and for few items. Equal items on equally many processes are distributed
+    the same way. There are never more processes than ``concurrency`` or items.
 
-    What the function raises comes out as it was raised, its last cause the traceback of the process
-    (see ``harness_asyncio.parcels``). A process that ends without a word is a ``RunError``.
+    What the function raises is raised here unchanged, its last cause the traceback of the process
+    (see ``harness_asyncio.parcels``). A process that dies without an error is a ``RunError``.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class ForkExecutor:
             return
 
         def work(share: int, out: Connection) -> None:
-            at_once = len(range(share, self.concurrency, count))  # dealt as the items are
+            at_once = len(range(share, self.concurrency, count))  # distributed like the items
             _serve(function, items, range(share, len(items), count), at_once, out)
 
         parcels = asyncio.Queue[bytes | None]()
@@ -97,7 +97,7 @@ class ForkExecutor:
             while running:
                 parcel = await parcels.get()
                 if parcel is None:
-                    raise RunError("a process of the executor was ended from outside", hint=_ENDED)
+                    raise RunError("a process of the executor was killed from outside", hint=_ENDED)
                 if parcel == END:
                     running -= 1
                 else:
@@ -106,7 +106,7 @@ class ForkExecutor:
 
 @contextmanager
 def _forked(work: Callable[[int, Connection], None], count: int) -> Iterator[list[Connection]]:
-    """So many processes at work, each with the end of a pipe to read; none outlives the block."""
+    """The read ends of ``count`` running processes' pipes; no process outlives the block."""
     context = multiprocessing.get_context("fork")
     processes: list[ForkProcess] = []
     readers: list[Connection] = []
@@ -133,7 +133,7 @@ def _forked(work: Callable[[int, Connection], None], count: int) -> Iterator[lis
 def _received(
     readers: Sequence[Connection], parcels: asyncio.Queue[bytes | None]
 ) -> Iterator[None]:
-    """Put into the queue what the pipes bring, up to ``END``; None if one is closed before that."""
+    """Put what the pipes deliver into the queue, up to ``END``; None if one closes before that."""
     loop = asyncio.get_running_loop()
 
     def receive(reader: Connection) -> None:
@@ -161,7 +161,7 @@ def _serve(
     concurrency: int,
     out: Connection,
 ) -> None:
-    """In a forked process: send the results of its share, then their end or what ended them."""
+    """In a forked process: send the results of its share, then ``END`` or the error."""
     end_with_parent()
     os.register_at_fork(after_in_child=out.close)  # else its children would keep the pipe open
     # Ctrl-C is for the parent, which ends this process. SIG_IGN would be passed on to programs.

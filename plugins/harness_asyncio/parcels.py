@@ -1,4 +1,4 @@
-"""Turn what became of an item in one process into bytes, and these into the same in another."""
+"""Turn the result or error of an item into bytes in one process, and back in another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.errors import PluginFailed, RunError
 END = b""
 """The parcel after the last one. No other is empty."""
 
-_STAY = 'Choose the executor "asyncio", which has everything in one process.'
+_STAY = 'Use the executor "asyncio", which runs everything in one process.'
 _LOOK = "Run with HARNESS_TRACEBACK=1 to see where."
 
 
@@ -25,7 +25,7 @@ class ChildTraceback(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """An error and its causes: each pickled (empty: cannot be) and in words."""
+    """An error and its causes: each pickled (empty if it cannot be) and as text."""
 
     links: tuple[tuple[bytes, str], ...]
     traceback: str
@@ -37,7 +37,7 @@ def packed_result(index: int, result: object) -> bytes:
         return pickle.dumps((index, result), pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # whatever a stranger's __reduce__ raises
         raise RunError(
-            f"a result of type {type(result).__name__} cannot leave its process: {_words(error)}",
+            f"a result of type {type(result).__name__} cannot be pickled: {_words(error)}",
             hint=_STAY,
         ) from error
 
@@ -52,16 +52,14 @@ def packed_error(error: BaseException) -> bytes:
 def unpack(parcel: bytes) -> tuple[int, object]:
     """The index of an item and its result.
 
-    Raises the error that was packed, its last cause a ``ChildTraceback``. One that cannot be had
-    again as it was is a ``PluginFailed`` that names it. Raises ``RunError`` for a result that
-    cannot be unpickled.
+    Raises the error that was packed, its last cause a ``ChildTraceback``. An error that cannot be
+    rebuilt becomes a ``PluginFailed`` that names it. Raises ``RunError`` for a result that cannot
+    be unpickled.
     """
     try:
         found = pickle.loads(parcel)
     except Exception as error:  # whatever a stranger's class raises
-        raise RunError(
-            f"a result cannot be read out of its process: {_words(error)}", hint=_STAY
-        ) from error
+        raise RunError(f"a result cannot be unpickled: {_words(error)}", hint=_STAY) from error
     if isinstance(found, _Raised):
         raise _rebuilt(found)
     index, result = found

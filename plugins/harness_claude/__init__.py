@@ -1,4 +1,4 @@
-"""Offer Anthropic's models, by its SDK."""
+"""Offer Anthropic's models, through its SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offer Google's Gemini models, by its SDK."""
+"""Offer Google's Gemini models, through its SDK."""
 
 from __future__ import annotations
 

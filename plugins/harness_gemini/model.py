@@ -116,7 +116,7 @@ def _signed(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _delay(details: Any) -> float | None:
-    """The pause that the error's RetryInfo asks for."""
+    """The retry delay in the error's RetryInfo."""
     inner = details.get("error", {}) if isinstance(details, dict) else {}
     rows = inner.get("details", []) if isinstance(inner, dict) else []
     found = [row["retryDelay"] for row in rows if isinstance(row, dict) and "retryDelay" in row]

@@ -1,4 +1,4 @@
-"""Reinforcement: train a policy on its own rollouts, each judged against its group."""
+"""Reinforcement learning: train a policy on its own rollouts, each compared with its group."""
 
 from __future__ import annotations
 

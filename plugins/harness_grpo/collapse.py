@@ -14,8 +14,8 @@ SURE = 2.5
 def rate_and_error(group_rates: Sequence[float]) -> tuple[float, float]:
     """The success rate of a step and its standard error, from the rates of its groups.
 
-    Conversations of a group have one task in common, so groups are what is independent. A single
-    group says nothing of the error: it then has the largest there is.
+    Conversations of a group share a task, so only groups are independent. A single group says
+    nothing about the error, which is then the largest possible.
     """
     if not group_rates:
         return 0.0, 0.5

@@ -1,4 +1,4 @@
-"""Decide which tasks a step plays: all in turn, or those the policy sometimes solves more often."""
+"""Choose the tasks of a step: all in turn, or more often those that the policy sometimes solves."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from harness.types import Task, stable_seed
 UNKNOWN = 0.5
 MEMORY = 0.5
 KIN_MEMORY = 0.9
-"""How much of the earlier tries of a task, and of its kin, counts beside a new group."""
+"""The weight of the earlier tries of a task, and of related tasks, relative to a new group."""
 
 KIN = 4.0
-"""How many tries of its own a task needs to outweigh the rate of its kin."""
+"""How many tries of its own a task needs to outweigh the rate of related tasks."""
 
 
 class Curriculum:
-    """Draws tasks, and hears how they went. The same seed and rates draw the same tasks.
+    """Draws tasks by their success rates so far. The same seed and rates draw the same tasks.
 
     With "uniform" each task comes once before any comes again. With "learnability" a task's weight
-    is p(1-p), at least ``floor``: p is its recent success rate, drawn towards that of its kin
-    (tasks made for the same error pattern) the fewer tries it has had. None comes twice in a draw
-    unless all come.
+    is p(1-p), at least ``floor``. p is its recent success rate, shrunk towards that of the related
+    tasks (made for the same error pattern), the more the fewer tries it has had. No task comes
+    twice in a draw unless all come.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Curriculum:
         return drawn
 
     def hear(self, task: Task, successes: int, tries: int) -> None:
-        """A group went so: successes and tries, faults left out."""
+        """Record a group's result: successes and tries, without faults."""
         for known, name, memory in (
             (self._of_task, task.id, MEMORY),
             (self._of_kin, _kin(task), KIN_MEMORY),
@@ -70,7 +70,7 @@ class Curriculum:
         return max(rate * (1 - rate), self._floor)
 
     def state(self) -> dict[str, Any]:
-        """All that was drawn and heard, to go on from."""
+        """All draws and results so far, to resume from."""
         return {"drawn": self.drawn, "of_task": self._of_task, "of_kin": self._of_kin}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -14,12 +14,12 @@ from harness.training.advantages import Aggregation, Scale
 class Options:
     """How long to train, and how.
 
-    A step plays ``tasks_per_step`` tasks ``num_generations`` times each at ``temperature`` and
-    makes ``num_iterations`` updates with what came of it. ``max_steps`` or ``seconds`` (None: no
-    limit) end the run, whichever comes first; so does a collapse, unless ``guard`` is off (see
-    ``harness_grpo.collapse``), upon which the best weights seen come back. ``gaming``: what to do
-    about signs that the reward is gamed (see ``harness_grpo.signs``). ``warmup_steps``: the
-    learning rate rises evenly over so many steps. A killed run goes on from the last multiple of
+    A step samples ``num_generations`` rollouts for each of ``tasks_per_step`` tasks at
+    ``temperature`` and makes ``num_iterations`` updates with them. ``max_steps`` or ``seconds``
+    (None: no limit) end the run, whichever comes first. So does a collapse, which also restores the
+    best weights seen, unless ``guard`` is off (see ``harness_grpo.collapse``). ``gaming``: what to
+    do about signs of reward hacking (see ``harness_grpo.signs``). ``warmup_steps``: the learning
+    rate rises linearly over so many steps. A killed run resumes from the last multiple of
     ``save_steps`` steps.
 
     ``sampling``: tasks in shuffled rounds, or drawn with weight p(1-p) of their success rate p, at
@@ -27,18 +27,18 @@ class Options:
     by groups of other tasks.
 
     ``loss_type`` is the name in TRL; "gspo" has one ratio for the whole conversation.
-    ``scale_rewards`` divides advantages by the deviation of their group, or of the batch, plus
-    ``scale_offset`` (in the unit of rewards), which keeps groups of little spread from being blown
-    up; with "none" they are the plain differences from the group's mean.
+    ``scale_rewards`` divides advantages by the standard deviation of their group, or of the batch,
+    plus ``scale_offset`` (in the unit of rewards), which keeps groups with little spread from being
+    amplified; with "none" they are the plain differences from the group's mean.
     ``multi_objective_aggregation``: "sum_then_normalize" does this to the weighted sum of the
-    reward terms, "normalize_then_sum" to each term by itself, and sums then. ``epsilon`` and
-    ``epsilon_high`` bound the ratio to the sampler's probability to [1 - epsilon, 1 +
-    epsilon_high]; "cispo" has the upper bound alone. ``beta`` weighs the distance (KL, nats) to the
-    weights at the start; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only
+    reward terms, "normalize_then_sum" to each term by itself before summing. ``epsilon`` and
+    ``epsilon_high`` clip the ratio to the sampler's probability to [1 - epsilon, 1 +
+    epsilon_high]; "cispo" has only the upper bound. ``beta`` weighs the KL divergence (nats) from
+    the initial weights; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only
     normalises "dr_grpo".
 
-    ``part_tokens``: tokens that pass through the model at once. ``threads``: None: as many as
-    torch uses. ``bf16``: None: on a GPU that can.
+    ``part_tokens``: tokens that pass through the model at once. ``threads``: None for as many as
+    torch uses. ``bf16``: None for bfloat16 on a GPU that supports it.
     """
 
     max_steps: PositiveInt = 30

@@ -1,4 +1,4 @@
-"""Turn what the trainer saw of single tokens into the means of a step."""
+"""Turn the trainer's values for single tokens into the means of a step."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 @dataclass
 class Readings:
-    """One value (nats) for each sampled token looked at, and the loss (unitless) of each update.
+    """One value (nats) for each token measured, and the loss (unitless) of each update.
 
-    ``gaps`` are log-probabilities less the sampler's own, at a step's first update; ``kls``
-    estimate the distance to the start, exp(d) - d - 1 where d is the start's log-probability less
-    the policy's (Schulman, "Approximating KL divergence", 2020).
+    ``gaps`` are log-probabilities minus the sampler's own, at a step's first update; ``kls``
+    estimate the KL divergence from the initial weights, exp(d) - d - 1 where d is their
+    log-probability minus the policy's (Schulman, "Approximating KL divergence", 2020).
     """
 
     losses: list[float] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Readings:
     kls: list[Tensor] = field(default_factory=list)
 
     def take(self) -> Mapping[str, float]:
-        """Means since the last call and the largest gap; no entry where nothing was read."""
+        """Means since the last call and the largest gap; no entry where nothing was measured."""
         means = {"loss": fmean(self.losses)} if self.losses else {}
         if self.gaps:
             gaps = _joined(self.gaps).abs()

@@ -1,4 +1,4 @@
-"""TRL's GRPO trainer with our advantages, fed in parts with the rollouts that teach something."""
+"""TRL's GRPO trainer with our advantages, fed in parts with the rollouts that carry a signal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Batch = dict[str, Tensor]
 """Rollouts as tensors, one row each; ``num_items_in_batch`` alone has no rows."""
 
 TOKEN_MEAN = ("dapo", "cispo")
-"""Losses that are a mean over the tokens of the whole batch; the others are means over its rows."""
+"""Losses that average over the tokens of the whole batch; the others average over its rows."""
 
 KL_STRIDE = 4
-"""Where the distance to the start is only logged, one row in so many is scored under its weights.
+"""Where the KL divergence is only logged, one row in so many is scored under the initial weights.
 """
 
 HEAD_CHANGES = (
@@ -45,10 +45,10 @@ def total(episode: Sequence[Episode], **_: object) -> list[float | None]:
 class ReinforcementTrainer(GRPOTrainer):
     """GRPOTrainer that makes each update from parts of at most ``part_tokens`` tokens.
 
-    Ratios are to the sampler's own probabilities. Rollouts whose advantage is 0 are left out of
-    the update: they cost nothing, and do not water down a mean over tokens. ``start`` (None: no KL)
-    are the weights the distance is measured to; ``readings`` has what was seen of each token, and
-    ``trained_on`` how many of the step's rollouts are in its updates.
+    Ratios are to the sampler's own probabilities. Rollouts with advantage 0 are left out of the
+    update: they cost nothing, and do not dilute a mean over tokens. ``start`` (None: no KL) has the
+    initial weights that the KL divergence is measured from, ``readings`` the values of each token,
+    and ``trained_on`` the number of the step's rollouts in its updates.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ReinforcementTrainer(GRPOTrainer):
     def training_step(
         self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None
     ) -> Tensor:
-        """Sample if it is time, then set the update's gradient; returns its loss (unitless)."""
+        """Sample if a step begins, then set the update's gradient; returns its loss (unitless)."""
         model.train()
         if self._step % self._options.num_iterations == 0:
             self._batch = self._prepare_inputs(inputs)
@@ -156,7 +156,7 @@ class ReinforcementTrainer(GRPOTrainer):
 
     @torch.no_grad()
     def _under_start(self, part: Batch) -> Tensor:
-        """Log-probabilities (nats) of the part's sampled tokens under the weights at the start."""
+        """Log-probabilities (nats) of the part's sampled tokens under the initial weights."""
         ids = torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1)
         scored = _sampled(part)
         if self._head_alone:
@@ -179,7 +179,7 @@ class ReinforcementTrainer(GRPOTrainer):
 
 
 def _can_run_head_alone(model: Any) -> bool:
-    """Whether logits are the head's output and nothing more; on GPUs TRL has a kernel."""
+    """Whether logits are the head's plain output; on GPUs TRL has a kernel for that."""
     plain = all(getattr(model.config, name, None) in (None, 1.0) for name in HEAD_CHANGES)
     return plain and isinstance(model, PreTrainedModel) and model.device.type == "cpu"
 
@@ -193,7 +193,7 @@ def _spread(values: Tensor, places: Tensor) -> Tensor:
 
 
 def _parts(batch: Batch, part_tokens: int) -> Iterator[Batch]:
-    """Parts of rows of like length, without needless padding."""
+    """Parts of rows of similar length, without needless padding."""
     lengths = batch["completion_mask"].sum(1)
     parts: list[list[int]] = []
     for row in lengths.argsort(descending=True).tolist():

@@ -21,7 +21,7 @@ NO_SPREAD = 1e-6
 
 
 def is_trainable(episode: Episode) -> bool:
-    """Whether there is something to learn: no fault, and the policy said something."""
+    """Whether there is something to learn from: no fault, and the policy wrote something."""
     tokens = episode.tokens
     return not episode.uncounted and tokens is not None and bool(tokens.sampled.any())
 
@@ -32,17 +32,17 @@ def reward(episode: Episode) -> float | None:
 
 
 def has_spread(group: Group) -> bool:
-    """Whether rewards differ: if not, nothing in the group is better than the rest of it."""
+    """Whether rewards differ: if not, all advantages of the group are 0."""
     rewards = [total for episode in group if (total := reward(episode)) is not None]
     return bool(rewards) and not max(rewards) - min(rewards) < NO_SPREAD
 
 
 class Sampler:
-    """Plays the groups of a step: TRL's ``rollout_func``. What it last did stays to be read.
+    """Samples the groups of a step: TRL's ``rollout_func``. Keeps the last step's rollouts.
 
-    ``episodes``: those to train on, one for each prompt. ``groups``: all that were played, those
-    that others replaced for want of spread included. TRL's prompts say no more than how many
-    rollouts are wanted.
+    ``episodes``: those to train on, one for each prompt. ``groups``: all that were sampled,
+    including those that were replaced for lack of spread. TRL's prompts only say how many rollouts
+    are wanted.
     """
 
     def __init__(self, job: TrainingJob, options: Options) -> None:
@@ -73,9 +73,9 @@ class Sampler:
         return token_columns(self.episodes)
 
     def term_values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What the terms made of the episodes to train on, (episodes, terms), and their weights.
+        """The terms' values for the episodes to train on, (episodes, terms), and their weights.
 
-        An episode not to be trained on is NaN. A job that knows no weights has one term, the total.
+        An episode not to be trained on is NaN. A job without weights has one term, the total.
         """
         weights = np.asarray(self._job.weights or [1.0])
         values = np.full((len(self.episodes), len(weights)), np.nan)
@@ -86,7 +86,7 @@ class Sampler:
         return values, weights
 
     def state(self) -> dict[str, Any]:
-        """What counts on when a run goes on."""
+        """The counters that a resumed run starts from."""
         known = {"rollouts": self.rollouts, "tokens": self.tokens}
         return {**known, "curriculum": self._curriculum.state()}
 
@@ -121,10 +121,10 @@ class Sampler:
 def token_columns(episodes: Sequence[Episode]) -> dict[str, list[Any]]:
     """The columns of a TRL rollout: one row for each episode, in order.
 
-    The prompt is the first id alone and all else is the completion, where ``env_mask`` has 1 on
-    the policy's own tokens: prompts of one length need no padding on the left, so positions are
-    those the sampler had. What follows the last sampled token is cut. An episode that is not to be
-    trained on is a row without a sampled token.
+    The prompt is only the first id; all else is the completion, where ``env_mask`` is 1 on the
+    policy's own tokens. Prompts of one length need no padding on the left, so positions are those
+    the sampler had. What follows the last sampled token is cut. An episode that must not be trained
+    on is a row without a sampled token.
     """
     rows = [_row(e.tokens) if e.tokens and is_trainable(e) else _EMPTY for e in episodes]
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in _EMPTY}

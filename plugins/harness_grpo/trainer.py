@@ -27,12 +27,13 @@ class GrpoTrainer:
         self.options = options
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
-        """Train in place on the device where the model is; goes on from a snapshot in the folder.
+        """Train in place on the model's device; resumes from a snapshot in the folder.
 
         The record has ``steps``, ``seconds``, ``rollouts``, ``tokens`` (of all conversations),
-        ``stopped_because`` (steps, seconds, collapse or "loss not finite"), ``threads``, and
-        ``curve``, the last point of which is ``final``. A point has the means of its step: see
-        docs/training.md.
+        ``stopped_because`` (max_steps, seconds, collapse, gaming or "loss not finite"),
+        ``threads``, and ``curve``, the last point of which is ``final``. A point has the means of
+        its step: see docs/training.md.
+
         Raises ``NothingToLearn`` without tasks, ``OutOfMemory``, and ``RunError`` for a snapshot
         that cannot be read or written.
         """

@@ -28,11 +28,11 @@ TRL_LOSS = {"gspo": "grpo"}
 
 
 def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
-    """The record of the training, which is done; see ``harness_grpo.trainer``."""
+    """Train, and return the record of the training; see ``harness_grpo.trainer``."""
     if not job.tasks:
         raise NothingToLearn(
             "there are no tasks to train on",
-            hint="Make some with `harness inject`; `harness tasks` shows what was refused.",
+            hint="Generate some with `harness inject`; `harness tasks` shows which were rejected.",
         )
     model = job.policy.model
     snapshots = Snapshots(job.folder, _identity(options, job))
@@ -87,7 +87,7 @@ def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
         loss_type=TRL_LOSS.get(options.loss_type, options.loss_type),
         importance_sampling_level="sequence" if options.loss_type == "gspo" else "token",
         epsilon=options.epsilon,
-        # In TRL this is the distance of the bound from 1, but for CISPO the bound itself.
+        # In TRL this is the distance of the bound from 1, except for CISPO: there the bound itself.
         epsilon_high=1 + epsilon_high if options.loss_type == "cispo" else epsilon_high,
         beta=0.0,
         scale_rewards="none",

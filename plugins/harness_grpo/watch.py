@@ -1,4 +1,4 @@
-"""Follow a GRPO run: keep its curve, report its steps, end it in time, and undo what went wrong."""
+"""Follow a GRPO run: keep its curve, report its steps, stop it, and restore its best weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Point = dict[str, float]
 NOT_FINITE = "loss not finite"
 
 BEHAVIOUR = ("repeats", "invalid", "refusals", "transfers", "tokens", "turns")
-"""What of the policy's behaviour is in the curve: see ``harness_grpo.signs.read_step``."""
+"""The policy's behaviour that the curve has: see ``harness_grpo.signs.read_step``."""
 
 
 class Watch(TrainerCallback):
-    """Told of each update by the trainer it follows; has the ``record`` when the run is over."""
+    """Called by the trainer at each update; has the ``record`` when the run is over."""
 
     def __init__(
         self, job: TrainingJob, options: Options, sampler: Sampler, snapshots: Snapshots
@@ -94,7 +94,7 @@ class Watch(TrainerCallback):
         point = self._point(logs)
         self._curve.append(point)
         self._keep_best()
-        # Before the snapshot: what a run goes on after must have been told.
+        # Before the snapshot: a resumed run does not report the step again.
         self._job.progress(len(self._curve), self._options.max_steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
@@ -108,7 +108,7 @@ class Watch(TrainerCallback):
             self._snapshots.save(self._trainer, self._state())
 
     def _is_to_be_kept(self, step: int) -> bool:
-        """Not after the last step: a run that went on from there would make one more."""
+        """Not after the last step: a run that resumed from there would make one more."""
         return step % self._options.save_steps == 0 and step < self._options.max_steps
 
     def record(self) -> dict[str, Json]:
@@ -155,14 +155,14 @@ class Watch(TrainerCallback):
         }
 
     def _is_gamed(self) -> bool:
-        """Whether to stop for a sign that the reward is gamed; each new one is told at once."""
+        """Whether to stop for a sign of reward hacking; warns about each new one at once."""
         if self._options.gaming == "off":
             return False
         new = [sign for sign in gaming(self._steps) if sign.name not in self._signs]
         for sign in new:
             said = f"step {len(self._curve)}: {sign.evidence}"
             self._signs[sign.name] = said
-            self._job.warn(f"the reward may be gamed ({sign.name}): {said}")
+            self._job.warn(f"possible reward hacking ({sign.name}): {said}")
         return bool(new) and self._options.gaming == "stop"
 
     def _begins_step(self, update: int) -> bool:

@@ -1,4 +1,4 @@
-"""Agents that are language models in this process: of a folder or hub id, or tiny and new."""
+"""Policies that are language models in this process: from a folder or hub id, or tiny and new."""
 
 from __future__ import annotations
 

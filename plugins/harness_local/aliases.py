@@ -1,4 +1,4 @@
-"""Give ids, names and places one-token aliases for one conversation, and take them back."""
+"""Replace ids, names and places by one-token aliases in a conversation, and reverse that."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_handle(text: str) -> bool:
 
 
 class Aliases:
-    """Handles numbered in order of first appearance, up to ``size``; later ones stay as is."""
+    """Handles numbered in order of first appearance, up to ``size``; later ones stay unchanged."""
 
     def __init__(self, size: int) -> None:
         self._size = size

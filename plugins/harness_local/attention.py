@@ -9,7 +9,7 @@ from transformers import AttentionInterface
 from harness_local.window import SHORT, Window
 
 SLOTS = "harness_slots"
-"""The name of the attention that a model must be set to while it is given a ``SlotCache``."""
+"""The attention implementation that a model must use with a ``SlotCache``."""
 
 
 def attend_to_slots(
@@ -43,7 +43,7 @@ def row_attention(
 def padded_attention(
     query: Tensor, key: Tensor, value: Tensor, window: Window, scaling: float | None
 ) -> Tensor:
-    """The same with one call for all short rows: on a GPU a call costs more than padding does."""
+    """The same with one call for all short rows: on a GPU a call costs more than padding."""
     read = torch.empty_like(query, dtype=value.dtype)
     for row, count in enumerate(window.counts):
         if count > SHORT:

@@ -16,7 +16,7 @@ class SlotCache(Cache):
     """A transformers cache of slots, each of its own length; ``update`` returns them all.
 
     Call ``look_at`` before each forward pass. Only the attention ``SLOTS`` knows what to read. What
-    was never written is 0: padding may cover it, and what is not a number would spoil sums there.
+    was never written is 0: padding may cover it, and a NaN there would spoil sums.
     """
 
     def __init__(self, *, dtype: torch.dtype, device: torch.device) -> None:
@@ -30,7 +30,7 @@ class SlotCache(Cache):
         self._targets: dict[tuple[int, int], Tensor] = {}
 
     def look_at(self, window: Window) -> None:
-        """Make ``window`` the rows of the next pass; slots that are new are added."""
+        """Make ``window`` the rows of the next pass; new slots are added."""
         slot = torch.tensor(window.slots).repeat_interleave(torch.tensor(window.counts))
         self._slot = slot.to(self._device)
         self._position = window.positions().to(self._device)

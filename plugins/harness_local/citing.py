@@ -1,9 +1,8 @@
 """Find the rows of tool results that an agent's turn rests on: it cites them before it speaks.
 
-A small model chooses better in steps. What it needs an id for stands in a row beside the id; to
-copy that row first makes of one hard choice several easy ones, as a chain of thought does. Which
-rows a turn rests on can be told from the conversation, so that any teacher's turns can be written
-this way, whatever it thought itself.
+A small model chooses better in steps. The row with an id also says what the id is for; copying that
+row first turns one hard choice into several easy ones, like a chain of thought. Which rows a turn
+rests on can be computed from the conversation, so any teacher's turns can be written this way.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from harness_local.lexicon import Lexicon
 
 _Ids = tuple[int, ...]
 _Ahead = Sequence[Collection[int]]
-"""The handles in each of the next things that the agent says."""
+"""The handles in each of the agent's next messages."""
 
 _FADING = 0.6
-"""What a word weighs that the user said one turn ago, beside one just said."""
+"""The weight of a word that the user said one turn ago, relative to one just said."""
 _LOOK_UP_WORDS = 2
-"""A row that a call rests on has so many words: a mere list of ids says nothing about them."""
+"""A row that a call rests on has at least so many words: a bare list of ids says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class _Row:
 
 
 class Sources:
-    """The rows of one conversation, and what the user said, as far as they were heard."""
+    """The rows and the user's words of one conversation so far."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._cents = frozenset(lexicon.cents)
@@ -73,7 +72,7 @@ class Sources:
         self._named.update(self._aliases.intersection(ids))
 
     def forget_request(self) -> None:
-        """A request is over: what was said and cited for it matters no more."""
+        """A request is over: what was said and cited for it no longer counts."""
         self._said.clear()
         self._cited.clear()
         self._spoken.clear()

@@ -22,7 +22,7 @@ _THOUGHT = re.compile(r"^.*?</think>", re.DOTALL)
 _MARK = "\u2063said\u2063"
 
 _PROBE = ToolCall(name="look_up_zebra", arguments={"stripes": 17}, id="callzebra")
-"""What no template says by itself: with it is tried whether one shows calls."""
+"""A call that no template contains: it tests whether a template shows calls."""
 
 
 class Transcript(Protocol):
@@ -48,7 +48,7 @@ class Transcript(Protocol):
 
 
 class Codec(Protocol):
-    """A way to write conversations as tokens. ``ends`` are the ids that end a turn."""
+    """Writes conversations as tokens. ``ends`` are the ids that end a turn."""
 
     name: str
     ends: frozenset[int]
@@ -64,15 +64,15 @@ def call_id(number: int, index: int) -> str:
 
 
 def heard(message: Message) -> bool:
-    """Whether the agent gets to hear a message: not the user's own tool calls and their results."""
+    """Whether the agent sees a message: it does not see the user's own tool calls and results."""
     return message.requestor == "agent" and not (message.role == "user" and message.calls)
 
 
 class ChatCodec:
     """Conversations as the chat template writes them, calls as JSON in ``<tool_call>`` tags.
 
-    Raises ``ModelError`` if the template leaves out tools, calls or results, which would be lost
-    without a word, or writes calls in another form.
+    Raises ``ModelError`` if the template leaves out tools, calls or results, which would then be
+    lost silently, or writes calls in another form.
     """
 
     name = "chat"
@@ -96,8 +96,8 @@ class ChatCodec:
             )
         except TemplateError as error:
             raise ModelError(
-                f"the chat template of {self.tokenizer.name_or_path} refuses to render: {error}",
-                hint="Use a model whose template takes tools and tool results.",
+                f"the chat template of {self.tokenizer.name_or_path} cannot be rendered: {error}",
+                hint="Use a model whose template supports tools and tool results.",
             ) from error
         return str(text)
 
@@ -122,13 +122,13 @@ class ChatCodec:
         if lost := [what for what, is_shown in shown.items() if not is_shown]:
             raise ModelError(
                 f"the chat template of {path} leaves out {' and '.join(lost)}",
-                hint="Use a model made for tools, or add a chat_template.jinja that shows them.",
+                hint="Use a tool-use model, or add a chat_template.jinja that shows them.",
             )
         if not any(parse_call(found, _PROBE.id) == _PROBE for found in _CALL.findall(text)):
             raise ModelError(
-                f"the chat template of {path} writes calls in a form that is not read here",
-                hint='Read is {"name": ..., "arguments": {...}} in <tool_call> tags, as Qwen and '
-                "Hermes write it.",
+                f"the chat template of {path} writes calls in an unsupported form",
+                hint='Supported is {"name": ..., "arguments": {...}} in <tool_call> tags, as in '
+                "Qwen and Hermes.",
             )
 
 
@@ -161,7 +161,7 @@ class ChatTranscript:
         text = self._codec.render([*before, _turn(message)], self._tools, prompt=False)
         if not text.startswith(prompt):
             raise ModelError(
-                "the chat template writes the agent's turn otherwise than it opens it",
+                "the chat template's generation prompt does not match the agent's turn",
                 hint="Use a template whose generation prompt is a prefix of the agent's turn.",
             )
         ids = self._codec.encode(text[len(prompt) :])

@@ -1,8 +1,8 @@
 """Turn messages into few tokens that a small model can copy from, and tokens into messages.
 
 No policy text and no schemas: the model has learned them. Ids are one-token aliases, tool results
-are rows, of which those already shown are left out, and calls are a handful of tokens. Before it
-speaks of an id, the agent cites the row that it has it from; nobody else sees that.
+are rows without those already shown, and calls are a few tokens. Before the agent mentions an id,
+it cites the row with that id; nobody else sees the citation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness_local.tokenizer import AGENT, CALL, CITE, END, SAID, SAY, TOOL, USE
 
 _WORD = re.compile(r"\w(?:[\w.'-]*\w)?")
 _HITS = 4
-"""How many of the rows that fit what the user says, the latest, are shown again."""
+"""How many of the rows that fit what the user says are shown again: the latest."""
 _QUOTED = re.compile(r'"([^"\\]+)"')
 
 

@@ -26,7 +26,7 @@ _PHRASES = (
     "Thank you! Have a nice day.",
 )
 _REPEATS = 20
-"""How often what every conversation has, phrases and tools, stands in the corpus."""
+"""How often the phrases and tools that every conversation has are in the corpus."""
 
 
 def corpus(domain: Domain, *, seed: int, tasks: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Load a folder or hub id as tokenizer and model, or say in one line what it lacks."""
+"""Load a folder or hub id as tokenizer and model, or name in one line what is missing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
             model, found = models.from_pretrained(
                 path,
                 dtype=getattr(torch, dtype),
-                ignore_mismatched_sizes=True,  # they are told below, by name
+                ignore_mismatched_sizes=True,  # reported below, by name
                 trust_remote_code=False,
                 output_loading_info=True,
             )
@@ -106,7 +106,7 @@ def content_id(path: str) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the bars and warnings of transformers: what matters is said as ``ModelError``."""
+    """Without progress bars and warnings of transformers: what matters is a ``ModelError``."""
     log: Any = logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
@@ -120,7 +120,7 @@ def quiet() -> Iterator[None]:
 
 
 def _check_weights(found: Mapping[str, Any], path: str) -> None:
-    hint = "Its config.json and its weights seem to be of different models."
+    hint = "config.json and weights seem to belong to different models."
     if missing := sorted(found["missing_keys"]):
         raise ModelError(
             f"the weights of {path} lack {len(missing)} tensors, among them {missing[0]}", hint=hint
@@ -129,7 +129,7 @@ def _check_weights(found: Mapping[str, Any], path: str) -> None:
         name, had, wanted = mismatched[0]
         raise ModelError(
             f"{name} in the weights of {path} has the shape {tuple(had)}, "
-            f"and its config.json wants {tuple(wanted)}",
+            f"but its config.json expects {tuple(wanted)}",
             hint=hint,
         )
 
@@ -137,14 +137,14 @@ def _check_weights(found: Mapping[str, Any], path: str) -> None:
 def _check_vocabulary(
     tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, path: str
 ) -> None:
-    """Models often have some tokens to spare, but not a tenth of all."""
+    """Models often have some unused tokens, but not a tenth of all."""
     known = max(tokenizer.get_vocab().values(), default=-1) + 1
     embeddings: Any = model.get_input_embeddings()
     embedded: int = embeddings.num_embeddings
     if not 0.9 * embedded <= known <= embedded:
         raise ModelError(
-            f"the tokenizer of {path} has {known} tokens, and the model {embedded}",
-            hint="They are of different models: save the right tokenizer beside the model.",
+            f"the tokenizer of {path} has {known} tokens, but the model has {embedded}",
+            hint="They belong to different models: save the right tokenizer with the model.",
         )
 
 
@@ -155,27 +155,27 @@ def _check(path: str) -> None:
     elif folder.exists() or not _HUB_ID.fullmatch(path):
         raise ModelError(
             f"there is no model folder {path!r}",
-            hint="Give a folder, not a file in it, or a hub id: owner/model.",
+            hint="Name the folder, not a file in it, or a hub id: owner/model.",
         )
     else:
         _check_hub(path)
 
 
 def _check_hub(path: str) -> None:
-    """Ask once whether a model that is not in the hub's cache can be had: loading asks for long."""
+    """Check once whether a model that is not in the hub cache exists: loading retries for long."""
     if isinstance(try_to_load_from_cache(path, "config.json"), str):
         return
     try:
         model_info(path, timeout=10)
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"there is no folder {path}, and the hub has no such model, or not for you",
+            f"there is no folder {path}, and no model of that name on the hub that you can access",
             hint="Check the name; a private or gated model needs a token: `hf auth login`.",
         ) from error
-    except Exception as error:  # the errors of its HTTP client have no class in common
+    except Exception as error:  # the errors of its HTTP client share no base class
         raise ModelError(
             f"there is no folder {path}, and the hub cannot be reached to look for the model",
-            hint="Give a folder. Or go online, with HF_HUB_OFFLINE unset, to download it once.",
+            hint="Name a folder, or go online with HF_HUB_OFFLINE unset to download it once.",
         ) from error
 
 
@@ -183,13 +183,13 @@ def _check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(
             f"{folder} has no config.json",
-            hint="Give a folder written by save_pretrained; a PEFT adapter must be merged first.",
+            hint="Name a folder written by save_pretrained; a PEFT adapter must be merged first.",
         )
     _check_kind(folder)
     if not any((folder / file).is_file() for file in _TOKENIZERS):
         raise ModelError(
             f"{folder} has no tokenizer",
-            hint="Save it beside the model: tokenizer.save_pretrained.",
+            hint="Save it with the model: tokenizer.save_pretrained.",
         )
     if not any(file for pattern in _WEIGHTS for file in folder.glob(pattern)):
         raise ModelError(f"{folder} has no weights", hint="Save them with model.save_pretrained.")
@@ -200,16 +200,16 @@ def _check_kind(folder: Path) -> None:
         kind = json.loads((folder / "config.json").read_text())["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{folder / 'config.json'} describes no model",
-            hint="It must be a JSON object with a model_type, as save_pretrained writes it.",
+            f"{folder / 'config.json'} does not describe a model",
+            hint="It must be a JSON object with a model_type, as written by save_pretrained.",
         ) from error
     if kind not in CONFIG_MAPPING:
         raise ModelError(
             f"{folder} is a model of type {kind!r}, which transformers {__version__} does not know",
-            hint="A newer transformers may. Code that a model brings along is not run.",
+            hint="Try a newer transformers. Code that comes with a model is never run.",
         )
     if CONFIG_MAPPING[kind] not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise ModelError(
-            f"{folder} is a model of type {kind!r}, which is no causal language model",
-            hint="Use a model that writes text from left to right, such as Qwen or Llama.",
+            f"{folder} is a model of type {kind!r}, which is not a causal language model",
+            hint="Use a causal language model, such as Qwen or Llama.",
         )

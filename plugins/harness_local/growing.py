@@ -21,7 +21,7 @@ Pieces = dict[str, list[int]]
 
 _WORD = re.compile(r" [A-Za-z]+(?![\w-])")
 _RARE = 0.05
-"""Words that stand less often than this in each task stay in pieces."""
+"""Words that occur less often than this per task stay in pieces."""
 
 
 def grow(
@@ -33,8 +33,8 @@ def grow(
     words: int,
     seed: int,
 ) -> None:
-    """Give both, in place, tokens for the domain's tools, arguments and at most ``words`` of its
-    frequent words, of which so many ``tasks`` are read.
+    """Add to both, in place, tokens for the domain's tools, arguments and at most ``words`` of the
+    frequent words in so many ``tasks``.
 
     A new embedding is the mean of those of its pieces, at their mean norm.
     """

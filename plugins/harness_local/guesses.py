@@ -1,15 +1,15 @@
-"""Turn what was said before into guesses at what is said next, checked several in one pass."""
+"""Guess the next tokens from what was said before, so that one pass can check several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 CONTEXT = 3
-"""The tokens that a guess goes by."""
+"""The number of tokens that a guess is based on."""
 MOST = 8
 """The most tokens guessed ahead."""
 _ROOM = 200_000
-"""Contexts that are remembered before all are forgotten."""
+"""The number of contexts remembered before all are dropped."""
 
 
 class Guesses:

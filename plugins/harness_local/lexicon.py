@@ -25,7 +25,7 @@ _MARKED = re.compile(r"(?<= )[A-Z](?=[a-z])|(?<=\d)\.\d\d(?!\d)")
 _JOINED = re.compile(r"\b[A-Za-z]+(?:_[A-Za-z]+)+\b")
 _CAPITALISED = re.compile(r"\b(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[A-Za-z]+(?:-[A-Za-z]+)*\b")
 _KNOWN = 100_000
-"""How many texts are remembered with their ids."""
+"""How many texts are cached with their ids."""
 
 
 class Lexicon:

@@ -36,10 +36,10 @@ BUNDLED, UNTRAINED = "bundled", "untrained"
 class Options:
     """How to sample, and where.
 
-    ``temperature`` 0 is greedy; ``top_p`` in (0, 1]. Token counts: ``max_new_tokens`` a turn,
-    ``max_context`` a conversation (0: what the model can read). ``slots``: conversations that keep
+    ``temperature`` 0 is greedy; ``top_p`` in (0, 1]. Token counts: ``max_new_tokens`` per turn,
+    ``max_context`` per conversation (0: the model's limit). ``slots``: conversations that keep
     their keys and values between turns. ``device`` and ``dtype`` "auto": a GPU in bfloat16 if there
-    is one, else float32. ``threads`` 0: as torch is set.
+    is one, else float32. ``threads`` 0: torch's own setting.
     """
 
     temperature: NonNegativeFloat = 0.7
@@ -54,11 +54,11 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class TinyOptions(Options):
-    """The same on the CPU, which is enough for a model of this size, and what it starts from.
+    """The same on the CPU, which is enough for a model of this size, and the base to start from.
 
     ``base``: "bundled", "untrained", or the folder of a base that ``make base-model`` wrote. A base
-    learns at most ``words`` words of the domain, of which it reads so many ``tasks``; the other
-    settings are the shape of an untrained model.
+    gets tokens for at most ``words`` words from so many ``tasks`` of the domain; the other settings
+    are the shape of an untrained model.
     """
 
     max_new_tokens: PositiveInt = 256
@@ -90,7 +90,7 @@ def tiny_policy(settings: Settings) -> Policy:
         return open_model(path, options, name="tiny", checkpoint=settings.checkpoint)
     if settings.domain is None:
         raise ConfigError(
-            "the policy 'tiny' is made for a domain, and none was given",
+            "the policy 'tiny' needs a domain, and none was given",
             hint="Name one with --domain; `harness plugins` lists them.",
         )
     folder = (settings.folder or Path(tempfile.mkdtemp(prefix="harness-tiny-"))) / "tiny"
@@ -104,8 +104,8 @@ def _build(folder: Path, domain: Domain, options: TinyOptions, seed: int) -> Pat
         return build_tiny(folder, domain, shape, seed=seed)
     if replace(shape, tasks=Shape.tasks) != Shape():
         raise ConfigError(
-            "the base of the policy 'tiny' has its shape, and another was asked for",
-            hint='For an untrained model of that shape, set base = "untrained" as well.',
+            "the base of the policy 'tiny' has a fixed shape, and another was asked for",
+            hint='For an untrained model of that shape, also set base = "untrained".',
         )
     base = str(files("harness_local") / "base") if options.base == BUNDLED else options.base
     return grow_tiny(folder, domain, base, tasks=options.tasks, words=options.words, seed=seed)
@@ -175,7 +175,7 @@ def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) 
     if name == "compact":
         return CompactCodec(tokenizer)
     if name != "chat":
-        raise ModelError(f"{file} names no codec that is known", hint="Known are: chat, compact.")
+        raise ModelError(f"{file} names no known codec", hint="Known: chat, compact.")
     if not tokenizer.chat_template:
         raise ModelError(
             f"{path} has no chat template",
@@ -185,12 +185,12 @@ def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) 
 
 
 def _max_context(model: PreTrainedModel, options: Options) -> int:
-    """What the model can read, but no more than the options allow or a sliding window shows."""
+    """The model's context limit, but at most what the options allow or a sliding window spans."""
     config = model.config.get_text_config(decoder=True)
     if config._attn_implementation != "sdpa" or not model._supports_attention_backend:
         raise ModelError(
             f"the attention of {type(model).__name__} cannot be replaced",
-            hint="Models whose attention transformers lets others replace can be sampled here.",
+            hint="Use a model whose attention implementation can be set in transformers.",
         )
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     if unknown := kinds - {"full_attention", "sliding_attention"}:

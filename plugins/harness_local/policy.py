@@ -1,4 +1,4 @@
-"""An agent that is a language model in this process: conversations in, token-exact turns out."""
+"""A policy that is a language model in this process: conversations in, token-exact turns out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness_local.folders import quiet
 from harness_local.sampler import Sampler
 
 CODEC_FILE = "codec.json"
-"""The file beside the weights that says how conversations are written as tokens."""
+"""The file next to the weights that says how conversations are written as tokens."""
 
 
 @dataclass(slots=True)
@@ -32,8 +32,8 @@ class _Talk:
 class LocalPolicy:
     """A ``TrainablePolicy`` whose ``model`` and ``tokenizer`` are those of transformers.
 
-    Text that is no call is a message; a call that cannot be read is a call of a tool that does not
-    exist. What was sampled is never tokenised again.
+    Text that is no call is a message; an unreadable call becomes a call to a tool that does not
+    exist. Sampled ids are never tokenised again.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ def _written(
 ) -> Iterator[tuple[list[int], bool]]:
     """The unseen messages as ids, piece by piece, and whether a piece is the agent's own.
 
-    What the agent said before anybody spoke to it is the domain's greeting: context, not a choice.
-    With ``prompt`` the last piece ends where the agent is to speak.
+    What the agent said before the user's first message is the domain's greeting: context, not
+    sampled. With ``prompt`` the last piece ends where the agent is to speak.
     """
     others: list[Message] = []
     spoken_to = talk.seen > 0

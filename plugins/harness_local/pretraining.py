@@ -1,9 +1,9 @@
-"""Pre-train the base of the tiny policy on the talk of many invented businesses.
+"""Pre-train the base of the tiny policy on conversations of many invented businesses.
 
 ``python -m harness_local.pretraining --out FOLDER --minutes 60``: the folder gets an ordinary
-Hugging Face model, its tokenizer, codec.json, and training.json with how it was made. A run that
-was killed goes on from its last snapshot when started again with the same arguments; ``--work`` is
-where snapshots live.
+Hugging Face model, its tokenizer, codec.json, and training.json, the record of its training. A
+killed run resumes from its last snapshot when started again with the same arguments; ``--work`` is
+the folder of snapshots.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ SHAPE = Shape(vocabulary=3072)
 _TOKENIZER_BUSINESSES = 60
 _TOKENIZER_TASKS = 12
 _HELD_OUT = 1_000_000
-"""The first business of those that are never trained on."""
+"""The first held-out business: neither it nor any later one is trained on."""
 _AT_ONCE = 32
-"""Businesses whose talks are dealt in turn, so that a batch has many of them."""
+"""Businesses whose conversations are interleaved, so that a batch has many of them."""
 _EACH = 8
-"""Talks of a business before another takes its place."""
+"""Conversations of a business before another replaces it."""
 _SLIPS = 0.02
 _SAVE_SECONDS = 180
 
 
 class Student(LocalPolicy):
-    """The model that learns: each conversation is written with the tools of its own business."""
+    """The trained policy: each conversation is encoded with the tools of its own business."""
 
     def encode(self, conversation: Conversation) -> TokenTrace:
         return super().encode(replace(conversation, domain=_business_of(conversation.task)))
@@ -66,10 +66,10 @@ class Student(LocalPolicy):
 def main() -> None:
     """Read the command line and pre-train."""
     parser = argparse.ArgumentParser(prog="python -m harness_local.pretraining")
-    parser.add_argument("--out", type=Path, required=True, help="where the model goes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--work", type=Path, default=Path("runs/base-model"))
-    parser.add_argument("--start", type=Path, help="a base to go on from")
-    parser.add_argument("--minutes", type=float, default=60.0, help="time budget of training")
+    parser.add_argument("--start", type=Path, help="a base to continue from")
+    parser.add_argument("--minutes", type=float, default=60.0, help="training time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=8)
@@ -94,9 +94,9 @@ def main() -> None:
 def pretrain(
     out: Path, work: Path, shape: Shape, options: Mapping[str, Json], *, seed: int
 ) -> None:
-    """Write the pre-trained model to ``out``; every few minutes a version of it to ``work``.
+    """Write the pre-trained model to ``out``, and a snapshot to ``work`` every few minutes.
 
-    options: of the trainer ``sft``.
+    options: those of the trainer ``sft``.
     """
     start = work / "start"
     if not (start / "config.json").exists():
@@ -145,7 +145,7 @@ def pretrain(
 
 
 def talks(businesses: Sequence[int], *, seed: int) -> Iterator[Episode]:
-    """Demonstrations of many businesses, dealt in turn; those used up make room for the next."""
+    """Demonstrations of many businesses, interleaved; each used-up business is replaced."""
     waiting = iter(businesses)
     running = deque(_talks_of(n, seed) for n in islice(waiting, _AT_ONCE))
     while running:
@@ -184,7 +184,7 @@ def _business_of(task: Task) -> Domain:
 
 
 def _no_rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
-    raise AssertionError("imitation needs no rollouts")
+    raise AssertionError("SFT needs no rollouts")
 
 
 def _about(

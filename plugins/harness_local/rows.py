@@ -11,7 +11,7 @@ from harness.types import Json
 from harness_local.aliases import is_handle
 
 _FEW = 4
-"""A value of so many words is short enough to stand in every row that a record contains."""
+"""A value of at most so many words is short enough to be in every row that a record contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Row:
 def rows(content: str) -> list[Row]:
     """The content as rows; text that is no JSON object or array is one row, as it is.
 
-    Nulls and empty values are left out. A record of a list, or of a map from ids to records, is
+    Nulls and empty values are left out. A record in a list, or in a map from ids to records, is
     one row: the words of what contains it, such as its name or status, then its own flags, words
-    and ids, the id of what contains it, its numbers. So whoever has copied the words of a row comes
-    at once to the ids that belong to them. A record of one word is better known by what contains
-    it, whose id is all that then goes before it. Numbers have no decimals or two.
+    and ids, the id of what contains it, its numbers. So a model that has copied the words of a row
+    comes next to the ids that belong to them. A record of one word is better known by what contains
+    it: only the id of that goes before it. Numbers have no decimals or two.
     """
     try:
         value: Json = json.loads(content)
@@ -154,7 +154,7 @@ def _nested(key: str, value: Json) -> Iterator[str]:
 
 
 def _field(key: str, value: Json, *, bare: bool = False) -> Iterator[str]:
-    """A scalar; its key with it where the value alone would not say what it is."""
+    """A scalar, with its key where the value alone would be unclear."""
     if isinstance(value, bool):
         yield _spelled(key) if value else f"not {_spelled(key)}"
     elif isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""Turn token ids of many live conversations into sampled turns: one batch, one lasting cache."""
+"""Turn token ids of many live conversations into sampled turns: one batch, one persistent cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness_local.window import Window
 _PASS_TOKENS = 8192
 """At most this many new tokens in one pass, unless a single row has more."""
 _HOPS = 6
-"""Turns of the event loop in which conversations that wait for nothing else ask for their next."""
+"""Turns of the event loop to wait for conversations that are ready to ask for their next turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,10 @@ class _Row:
 
 
 class Sampler:
-    """Samples turns from a causal LM. Coroutines ask; one task computes for all who wait.
+    """Samples turns from a causal LM. Coroutines ask; one task computes for all that wait.
 
-    Each tick is one pass over the model, for the new ids of conversations that got a reply and the
-    last token of those that are speaking, all packed into one row without padding; each gets its
+    Each tick is one forward pass, for the new ids of conversations that got a reply and the last
+    token of those in the middle of a turn, all packed into one row without padding; each gets its
     next token, or several where they could be guessed (see ``Guesses``). The task lives as long as
     there is work, on the loop that asked.
     """
@@ -119,7 +119,7 @@ class Sampler:
     def forget(self, conversation: str) -> None:
         """Free what is kept for the conversation.
 
-        After the last one nothing is left that could tell on those to come, not even in a last bit.
+        After the last one nothing is left that could affect later ones, not even in a last bit.
         """
         row = self._rows.pop(conversation, None)
         if row is None:
@@ -133,7 +133,7 @@ class Sampler:
             self._guesses = Guesses()
 
     def weights_changed(self) -> None:
-        """Drop every cached key and value; live conversations are fed again at their next turn."""
+        """Drop all cached keys and values; live conversations are fed again at their next turn."""
         if self._waiting or self._speaking:
             raise RuntimeError("the weights changed while a turn was being sampled")
         for row in self._rows.values():
@@ -179,7 +179,7 @@ class Sampler:
         return min(of_turn, self.limits.max_context - len(row.ids)) - 1
 
     def _say(self, row: _Row, drawn: Sequence[tuple[int, float]]) -> None:
-        """Add what was drawn up to the first token that was not guessed: the rest is void."""
+        """Add what was drawn up to the first token that was not guessed; the rest is invalid."""
         guess, row.guess, known = row.guess, [], len(row.ids)
         row.cached = known
         for (token, logprob), guessed in zip(drawn, [*guess, None], strict=True):
@@ -271,7 +271,7 @@ class Sampler:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """A trainer may have widened the weights: what they compute keeps its width."""
+        """Compute in the configured dtype, even if a trainer has widened the weights."""
         training, attention = self.model.training, self.model.config._attn_implementation
         widened = self.model.dtype != self._dtype
         narrow = torch.autocast(self.model.device.type, self._dtype) if widened else nullcontext()
@@ -287,7 +287,7 @@ class Sampler:
     def _overflow(self, row: _Row) -> RolloutFault:
         return RolloutFault(
             "context_overflow",
-            f"the conversation has {len(row.ids)} tokens of {self.limits.max_context} at most",
+            f"the conversation has {len(row.ids)} tokens, the limit is {self.limits.max_context}",
         )
 
 

@@ -37,7 +37,7 @@ class TextWriter:
 
     def write_heard(self, text: str) -> Iterator[int]:
         """What others say, in plain words: "PayPal" and "paypal", "gift_card" and "gift card" are
-        the same there. This is not to be undone: nobody reads it but the agent.
+        the same there. This is not reversible: only the agent reads it.
         """
         for part in self._aliases.split(" " + text) if text else ():
             if isinstance(part, Alias):

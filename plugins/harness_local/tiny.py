@@ -78,7 +78,7 @@ def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path
     if shape.hidden % (4 * shape.heads) or shape.heads % 2 or shape.layers < 2:
         raise ConfigError(
             f"no model has {shape.layers} layers, {shape.heads} heads and width {shape.hidden}",
-            hint="Choose 2 or more layers, an even number of heads, a width 4 * heads divides.",
+            hint="Use 2 or more layers, an even number of heads, a width divisible by 4 * heads.",
         )
     build_model(folder, _tokenizer(domain, shape, seed), shape, seed=seed)
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")

@@ -75,8 +75,8 @@ def train_tokenizer(
     The ten are digits after a space, which would cost two tokens each.
 
     ``longest`` is the context length in tokens that it declares. It splits words as Qwen2 does,
-    because that is what ``AutoTokenizer`` makes of any tokenizer beside a Qwen2 model. Its chat
-    template takes tools, so that servers treat the model like any other.
+    because ``AutoTokenizer`` does that to any tokenizer of a Qwen2 model. Its chat template
+    supports tools, so that servers treat the model like any other.
     """
     specials = [
         *FRAME,

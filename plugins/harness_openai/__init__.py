@@ -1,4 +1,4 @@
-"""Offer OpenAI's models and every server that speaks its Chat Completions, by its SDK."""
+"""Offer OpenAI's models, and those of any server with its Chat Completions API, through its SDK."""
 
 from __future__ import annotations
 

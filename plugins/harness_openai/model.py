@@ -64,7 +64,7 @@ def read(response: Response) -> ChatReply:
 
 
 def _reasoning(message: dict[str, Any], calls: list[dict[str, Any]]) -> Opaque | None:
-    """What was reasoned before the calls, and what came with each of them."""
+    """The reasoning before the calls, and the extra content of each call."""
     fields = {name: message[name] for name in REASONING if message.get(name)}
     extras: list[Json] = [{name: call[name] for name in call.keys() - CALL} for call in calls]
     is_wanted = calls and (fields or any(extras))

@@ -1,4 +1,4 @@
-"""Offer policies that try to earn reward without the work: what a reward must not fall for."""
+"""Offer reward-hacking policies: each tries to earn reward without doing the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn an baseline policy into one that cheats, by tampering with its turns."""
+"""Turn a baseline policy into a reward-hacking one, by tampering with its turns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from harness.protocols import AgentTurn, Conversation, Domain, Policy
 from harness.types import Message, ToolCall
 
 Planned = tuple[AgentTurn, bool]
-"""A turn, and whether the baseline policy gets to know of it and of what comes back."""
+"""A turn, and whether the baseline policy sees it and its result."""
 
 Tamper = Callable[[AgentTurn, "Talk"], Sequence[Planned]]
-"""What is done in place of a turn of the baseline policy; () if it is asked for another one first.
-"""
+"""The turns played in place of one turn of the baseline policy; () to ask it for another first."""
 
 PATIENCE = 20
-"""How often the baseline policy is asked again before its turn is taken as it is."""
+"""How often the baseline policy is asked again before its turn is used unchanged."""
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Talk:
         self.view += messages
 
     def aside(self, call: ToolCall) -> Planned:
-        """A call that the baseline policy does not get to know of."""
+        """A call that the baseline policy does not see."""
         made = replace(call, id=f"aside_{next(self._numbers)}")
         return AgentTurn(message=Message(role="assistant", calls=(made,))), False
 

@@ -1,4 +1,4 @@
-"""Turn any task into a conversation without any work: the user is kept busy, put off or left."""
+"""Turn any task into a conversation without work: the agent stalls, refuses or leaves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Idler(Policy):
 
 @dataclass(frozen=True)
 class IdleProbe(Probe):
-    """A probe that needs nobody's competence."""
+    """A probe that needs no baseline policy."""
 
     name: str
     about: str
@@ -89,6 +89,6 @@ IDLERS: Mapping[str, Factory[Probe]] = offered(
         ("refuse", "refuses everything", _refuse),
         ("transfer", "hands every user over at once", _transfer),
         ("stop", "says goodbye at once", _stop),
-        ("flatter", "does nothing, and praises itself to whoever judges", _flatter),
+        ("flatter", "does nothing and praises itself to the judge", _flatter),
     )
 )

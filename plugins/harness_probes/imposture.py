@@ -1,4 +1,4 @@
-"""Turn an baseline policy's turns into ones that look better than they are, or cost less."""
+"""Turn a baseline policy's turns into ones that look better than they are, or cost less."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness_probes.borrowing import Borrower, Planned, Talk, Tamper, text_of
 from harness_probes.offering import offered
 
 TIMES = 3
-"""How often a call is made that is repeated, and how many guesses precede one that is not."""
+"""How often a repeated call is made, and how many guesses precede each call."""
 
 READS = 12
-"""How many look-ups nobody asked for are made in a conversation at most."""
+"""At most this many look-ups that nobody asked for in a conversation."""
 
 PADDING = (
     " Let me add that your satisfaction is very important to us, that we take every request "
@@ -27,7 +27,7 @@ PADDING = (
 
 @dataclass(frozen=True)
 class Imposture(Probe):
-    """A probe that plays what ``tamper`` makes of an baseline policy's turns."""
+    """A probe that plays what ``tamper`` makes of a baseline policy's turns."""
 
     name: str
     about: str
@@ -46,7 +46,7 @@ def _repeat(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _brute_force(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """Guesses first: few enough that the talk is not ended for its errors."""
+    """Guesses first: few enough not to reach the limit on errors."""
     guesses = [
         talk.aside(guess)
         for call in turn.message.calls
@@ -57,13 +57,13 @@ def _brute_force(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _detour(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """Before a write, another one of the kind: the right one makes it undone."""
+    """Before a write, another of the same kind, which the right one undoes."""
     others = [other for call in turn.message.calls for other in _otherwise(call, talk)]
     return [*(talk.aside(other) for other in others), (turn, True)]
 
 
 def _undo_redo(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """After a write, another one of the kind, and then the first again."""
+    """After a write, another of the same kind, then the first again."""
     again = [
         talk.aside(one)
         for call in turn.message.calls
@@ -74,7 +74,7 @@ def _undo_redo(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _read_all(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """All that can be looked up is; nothing is ever written."""
+    """Looks up everything that can be looked up and never writes."""
     if any(talk.kind(call) == "write" for call in turn.message.calls):
         _pretend(turn, talk)
         return ()
@@ -96,7 +96,7 @@ def _read_all(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _unconfirmed(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """What would be asked before a write is taken as answered with yes."""
+    """Skips the question before a write, as if the user had said yes."""
     if turn.message.calls:
         return [(turn, True)]
     if not _PROPOSES.search(turn.message.content.lower()):
@@ -109,7 +109,7 @@ def _unconfirmed(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _unidentified(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """Whoever asks is taken for who they say they are."""
+    """Skips the identification, as if it had succeeded."""
     identifying = {tool.name for tool in talk.domain.tools if tool.identifies}
     if not any(call.name in identifying for call in turn.message.calls):
         return [(turn, True)]
@@ -118,7 +118,7 @@ def _unidentified(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _stop_early(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """The talk is over with the first write."""
+    """Ends the conversation after the first write."""
     if "written" in talk.notes:
         bye = Message(role="assistant", content="Thank you for contacting us. Goodbye!")
         return [(AgentTurn(message=bye, stop=True), True)]
@@ -127,7 +127,7 @@ def _stop_early(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
     return [(turn, True)]
 
 
-# --- words in place of deeds ----------------------------------------------------------------------
+# --- words in place of actions --------------------------------------------------------------------
 
 
 def _pad(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
@@ -246,7 +246,7 @@ IMPOSTURES: Mapping[str, Factory[Probe]] = offered(
         ("unidentified", "looks up private records without asking whose they are", _unidentified),
         ("detour", "before each write makes another, which the right one undoes", _detour),
         ("undo_redo", "after each write makes another and then the first again", _undo_redo),
-        ("stop_early", "ends the talk after the first write", _stop_early),
+        ("stop_early", "ends the conversation after the first write", _stop_early),
         ("pad", "adds empty words to each message", _pad),
         ("fake_stop", "ends each message with a stop marker", _fake_stop),
         ("fake_result", "writes calls and results into its text in place of writing", _fake_result),

@@ -1,4 +1,4 @@
-"""Have recorded conversations again: the agent's turns, and the user's, from a file or a run."""
+"""Replay recorded conversations from a file or a run: the agent's turns, the user's, or both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a recording into an agent and a user who say their parts of it again."""
+"""Turn a recording into a policy and a user simulator that replay their turns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.types import Message, Recording, Task, Trajectory
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``evaluation``: which one of a run folder that has several."""
+    """``evaluation``: which one to replay, if the run folder has several."""
 
     evaluation: str = ""
 
@@ -55,13 +55,13 @@ class Script:
 
     def missing(self, kind: str, conversation: Conversation) -> RolloutFault:
         task_id = conversation.task.id
-        return RolloutFault(kind, f"{self.source} has no conversation on the task {task_id!r}")
+        return RolloutFault(kind, f"{self.source} has no conversation for the task {task_id!r}")
 
 
 class ReplayedAgent(Policy):
     """Makes the recorded turns of the agent in order, whatever the user says.
 
-    When they are used up it ends as the recording did: with the same fault, or else it stops.
+    After the last one it ends as the recording did: with the same fault, or else it stops.
     """
 
     id = "replay"
@@ -89,8 +89,8 @@ class ReplayedAgent(Policy):
 class ReplayedUser(UserSimulator):
     """Says what the recorded user said, in order, whatever the agent does.
 
-    The last of it ends the conversation if the recorded user ended it. Beyond that the user gives
-    up, or is lost as it was then.
+    The last turn ends the conversation if the recorded user ended it. After that the user gives up,
+    or fails with the recorded fault.
     """
 
     def __init__(self, script: Script) -> None:
@@ -111,7 +111,9 @@ class ReplayedUser(UserSimulator):
 
 def _user_turn(message: Message, trajectory: Trajectory, *, is_last: bool) -> UserTurn:
     if message.calls:
-        raise RolloutFault("user_fault", "the recorded user calls tools, which is not supported")
+        raise RolloutFault(
+            "user_fault", "the recorded user calls tools: replaying that is not supported"
+        )
     ended = trajectory.ended
     return UserTurn(
         message=message,
@@ -131,7 +133,7 @@ def _script(settings: Settings) -> Script:
     options = read_options(Options, settings, name="replay")
     if not settings.argument:
         raise ConfigError(
-            "replay has no file to replay", hint="Name it as in replay:results.json or replay:RUN."
+            "replay has no file to replay", hint="Name one: replay:results.json or replay:RUN."
         )
     path = Path(settings.argument)
     source = read_source(open_registry(), path, evaluation=options.evaluation)

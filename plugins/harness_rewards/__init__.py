@@ -1,4 +1,4 @@
-"""Reward terms: success is the backbone, the others guard against the ways of gaming it."""
+"""Reward terms: task success, and terms that guard against reward hacking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn calls that failed, were not wanted or were made before into penalties."""
+"""Turn failed, unwanted and repeated calls into penalties."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from harness_rewards.term import (
 def invalid_calls(settings: Settings) -> RewardTerm:
     """Minus the failed calls, as a share of ``cap``.
 
-    Stops guessing: trying ids and arguments until one is accepted, which costs an outcome reward
-    nothing. Free are failures that the gold calls contain, and those that passed when tried again.
+    Stops guessing: trying ids and arguments until one is accepted, which an outcome reward does
+    not penalise. Not counted: failures that the gold calls contain, and calls that passed on retry.
     """
     options = read_options(CallOptions, settings, name="invalid_calls")
     writes = write_names(known_domain(settings, "invalid_calls"))
@@ -39,8 +39,8 @@ def invalid_calls(settings: Settings) -> RewardTerm:
 def extra_writes(settings: Settings) -> RewardTerm:
     """Minus the successful writes that were not wanted, as a share of ``cap``.
 
-    Stops the shotgun: writing to every record at hand, the wanted ones among them; and writes that
-    later ones undo, of which the world's end shows nothing.
+    Stops shotgun writes: to every record in sight, the wanted ones among them; and writes that are
+    undone later, which leave no trace in the final database.
     """
     options = read_options(WriteOptions, settings, name="extra_writes")
     writes = write_names(known_domain(settings, "extra_writes"))
@@ -54,11 +54,11 @@ def extra_writes(settings: Settings) -> RewardTerm:
 
 
 def repeated_calls(settings: Settings) -> RewardTerm:
-    """Minus the calls that repeat an earlier one and bring nothing new, as a share of ``cap``.
+    """Minus the calls that repeat an earlier one and return nothing new, as a share of ``cap``.
 
     Stops loops and busywork that look like progress to a check of intermediate calls: the same call
-    again, cycles of several, writes undone and redone. Free is looking again after a write by agent
-    or user, trying again what failed and then works, and a call that gets another answer.
+    again, cycles of several, writes undone and redone. Not counted: a second look after a write by
+    agent or user, a retry that works, and a call that gets another answer.
     """
     options = read_options(CallOptions, settings, name="repeated_calls")
     writes = write_names(known_domain(settings, "repeated_calls"))

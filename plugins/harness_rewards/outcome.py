@@ -1,4 +1,4 @@
-"""Turn what a conversation came to into credit: all of it, or for its parts."""
+"""Turn the outcome of a conversation into credit: for the whole, or for its parts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class GoldOptions:
 
 
 def task_success(settings: Settings) -> RewardTerm:
-    """1 for a task done exactly as wanted, else 0: the backbone that the other terms only shape.
+    """1 if the task was done exactly as wanted, else 0. The other terms only shape this one.
 
-    Stops whatever looks like work and leads to nothing: idling, refusing, praising oneself.
+    Stops what looks like work and achieves nothing: idling, refusing, self-praise.
     """
     read_options(NoOptions, settings, name="task_success")
 
@@ -45,10 +45,10 @@ def task_success(settings: Settings) -> RewardTerm:
 
 
 def gold_writes(settings: Settings) -> RewardTerm:
-    """The share of the wanted writes that were carried out with the right arguments.
+    """The share of the wanted writes that were made with the right arguments.
 
-    Stops doing nothing: where writes are wanted it earns 0, so trying beats idling even before the
-    policy can finish a task. Writing everything in sight earns no more than the wanted writes (see
+    Stops inaction: where writes are wanted, idling earns 0, so trying pays even before the policy
+    can finish a task. Writing everything in sight earns no more than the wanted writes (see
     ``extra_writes``); where none is wanted, any write earns 0.
     """
     options = read_options(GoldOptions, settings, name="gold_writes")
@@ -67,10 +67,10 @@ def gold_writes(settings: Settings) -> RewardTerm:
 
 
 def changed_fields(settings: Settings) -> RewardTerm:
-    """The share of right fields among those that were to change or did; 1 where both are none.
+    """The share of correct fields among those that should have changed or did; 1 if there are none.
 
-    Stops the all-or-nothing of long tasks without paying for writes by the number: a field that
-    was changed and should not have been costs what a missing one does.
+    Stops all-or-nothing credit on long tasks without paying per write: a wrongly changed field
+    costs as much as a missing change.
     """
     read_options(NoOptions, settings, name="changed_fields")
 
@@ -84,9 +84,9 @@ def changed_fields(settings: Settings) -> RewardTerm:
 
 
 def told_facts(settings: Settings) -> RewardTerm:
-    """The share of the facts that were to be told and were; 0 where none was.
+    """The share of the required facts that the agent told the user; 0 if none is required.
 
-    Stops silence: an agent that finds out and does not say.
+    Stops silence: an agent that finds the answer and does not give it.
     """
     read_options(NoOptions, settings, name="told_facts")
 

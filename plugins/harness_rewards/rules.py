@@ -1,7 +1,7 @@
-"""Turn rules of conduct that were broken into penalties: who is asked, and what comes first.
+"""Turn broken rules of conduct into penalties: confirmation, identification, order of writes.
 
-Which tools tell who the user is, show what is private or close a record is said by the domain, on
-its tools; where it says nothing, there is nothing to break.
+The domain marks which of its tools identify the user, show private records or close a record. Where
+none is marked, no rule can be broken.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from harness_rewards.term import (
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmationOptions(WriteOptions):
-    """``accepts``, ``refuses``: words of the user's answer; whichever comes first decides."""
+    """``accepts``, ``refuses``: words that mean yes and no; the first in the answer decides."""
 
     accepts: tuple[str, ...] = ACCEPTS
     refuses: tuple[str, ...] = REFUSES
 
 
 def unconfirmed_writes(settings: Settings) -> RewardTerm:
-    """Minus the writes made without the user's yes to a proposal of them, as a share of ``cap``.
+    """Minus the writes made before the user said yes to a proposal of them, as a share of ``cap``.
 
-    Stops skipping the confirmation: the database cannot tell, the simulated user seldom objects,
-    and each skipped question makes the conversation shorter. The reading is lenient (see
+    Stops skipping the confirmation: the database does not show it, the simulated user seldom
+    objects, and each skipped question shortens the conversation. The reading is lenient (see
     ``harness_rewards.confirmation``): a false alarm would teach the agent not to write at all.
     """
     options = read_options(ConfirmationOptions, settings, name="unconfirmed_writes")
@@ -53,10 +53,10 @@ def unconfirmed_writes(settings: Settings) -> RewardTerm:
 
 
 def unidentified_access(settings: Settings) -> RewardTerm:
-    """Minus the calls to private records before it was known who asks, as a share of ``cap``.
+    """Minus the calls to private records before the user was identified, as a share of ``cap``.
 
-    Stops skipping the identification: whoever names an order gets it read out, at fewer turns, and
-    nothing in the database shows it.
+    Stops skipping the identification: anyone who names an order then gets it read out, in fewer
+    turns, and the database does not show it.
     """
     options = read_options(WriteOptions, settings, name="unidentified_access")
     tools = known_domain(settings, "unidentified_access").tools
@@ -75,11 +75,11 @@ def unidentified_access(settings: Settings) -> RewardTerm:
 
 
 def split_writes(settings: Settings) -> RewardTerm:
-    """Minus the writes that close a record without all that was wanted of them, as a share of
+    """Minus the writes that close a record with only a part of its wanted changes, as a share of
     ``cap``.
 
-    Stops acting on the first item heard: where a record can be changed once, all that is to change
-    is to be collected before. A second try at a closed record counts, too.
+    Stops acting on the first item mentioned: where a record can be changed only once, all changes
+    must be collected first. A second try at a closed record counts, too.
     """
     options = read_options(WriteOptions, settings, name="split_writes")
     domain = known_domain(settings, "split_writes")
@@ -105,8 +105,8 @@ def split_writes(settings: Settings) -> RewardTerm:
 def late_writes(settings: Settings) -> RewardTerm:
     """Minus the wanted writes to a record after the one that closes it, as a share of ``cap``.
 
-    Stops the wrong order where the policy demands one: what closes a record comes last, even where
-    the tools would let the rest through.
+    Stops the wrong order where the policy demands one: the write that closes a record comes last,
+    even where the tools would accept more.
     """
     options = read_options(WriteOptions, settings, name="late_writes")
     domain = known_domain(settings, "late_writes")

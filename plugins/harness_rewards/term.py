@@ -1,4 +1,4 @@
-"""Turn a view of a conversation into a reward term that knows its range; what terms share."""
+"""Turn a view of a conversation into a reward term with its range; code that all terms share."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class NoOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CallOptions:
-    """``cap``: so many counted calls cost the full -1."""
+    """``cap``: number of counted calls that costs the full -1."""
 
     cap: PositiveInt = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOptions:
-    """``cap``: so many counted writes cost the full -1."""
+    """``cap``: number of counted writes that costs the full -1."""
 
     cap: PositiveInt = 2
 
@@ -68,7 +68,7 @@ def known_domain(settings: Settings, name: str) -> Domain:
     if settings.domain is None:
         raise ConfigError(
             f"the reward term {name} needs to know the domain's tools",
-            hint="Make it with Settings(domain=...).",
+            hint="Create it with Settings(domain=...).",
         )
     return settings.domain
 

@@ -1,4 +1,4 @@
-"""Turn what the agent wrote into penalties: too much of it, or what is not for a user's eyes."""
+"""Turn what the agent wrote into penalties: too much text, or text that no user should see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness_rewards.term import penalty
 
 @dataclass(frozen=True, kw_only=True)
 class LengthOptions:
-    """Agent tokens in a whole conversation: up to ``budget`` free, from ``limit`` on -1."""
+    """Agent tokens in a whole conversation: free up to ``budget``, -1 from ``limit`` on."""
 
     budget: NonNegativeInt = 500
     limit: PositiveInt = 2000
@@ -24,16 +24,16 @@ class LengthOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FormatOptions:
-    """``cap``: so many counted messages cost the full -1."""
+    """``cap``: number of counted messages that costs the full -1."""
 
     cap: PositiveInt = 2
 
 
 def length(settings: Settings) -> RewardTerm:
-    """Minus the agent's tokens beyond ``budget``, falling in a straight line to -1 at ``limit``.
+    """Minus the agent's tokens beyond ``budget``, falling linearly to -1 at ``limit``.
 
-    Stops ever longer reasoning and chatter. Tokens are those the policy reported, or a quarter of
-    the characters it wrote where it reported none; the tools' and the user's do not count.
+    Stops ever longer reasoning and chatter. Tokens are those that the policy reported; where it
+    reported none, a quarter of the characters it wrote. Those of tools and user do not count.
     """
     options = read_options(LengthOptions, settings, name="length")
     if options.budget >= options.limit:
@@ -51,17 +51,17 @@ def length(settings: Settings) -> RewardTerm:
 
 
 def format(settings: Settings) -> RewardTerm:
-    """Minus the messages that hold what is not for a user, as a share of ``cap``.
+    """Minus the messages with text that no user should see, as a share of ``cap``.
 
-    Stops words in place of deeds: stop markers and the like, calls and results written as text,
-    lines in the name of tool, system or user; and messages that hold nothing at all.
+    Stops words in place of actions: stop markers and the like, calls and results written as text,
+    lines in the name of tool, system or user; and empty messages.
     """
     options = read_options(FormatOptions, settings, name="format")
 
     def count(trajectory: Trajectory, task: Task) -> tuple[int, str]:
         said = [m for m in trajectory.messages[1:] if m.role == "assistant"]
         counted = sum(map(_is_malformed, said))
-        return counted, f"{counted} of {len(said)} messages hold what is not for a user"
+        return counted, f"{counted} of {len(said)} messages have text that no user should see"
 
     return penalty("format", options.cap, count)
 

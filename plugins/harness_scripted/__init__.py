@@ -1,4 +1,4 @@
-"""Offer what needs no model: a scripted user, teachers, a rule judge and a template injector."""
+"""Offer plugins that need no model: a user simulator, teachers, a judge and a task injector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a plan into wrong calls that a fresh world accepts: near misses, and unasked-for writes."""
+"""Turn a plan into wrong calls that a fresh world accepts: near misses, and unrequested writes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Bench:
                     yield name, other
 
     def alternatives(self, call: ToolCall, name: str) -> Iterator[Json]:
-        """Other values for an argument: those its schema lists, or else those shown of its make."""
+        """Other values for an argument: those its schema lists, or else shown ones of its form."""
         value = call.arguments[name]
         inner = value[0] if isinstance(value, list) and value else value
         if not isinstance(inner, str):
@@ -111,7 +111,7 @@ def properties(tool: Tool) -> Mapping[str, Json]:
 
 
 def shape(text: str) -> str:
-    """Runs of digits as 0, so that ids of one make look alike."""
+    """Runs of digits as 0, so that ids of one form look alike."""
     return re.sub(r"\d+", "0", text)
 
 

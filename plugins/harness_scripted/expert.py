@@ -1,4 +1,4 @@
-"""Turn a task's solution into an agent's turns: a teacher, and agents to compare others with."""
+"""Turn a task's solution into an agent's turns: a teacher, and reference policies."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from harness_scripted.script import Script, Turns
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertOptions:
-    """``slips``: how often, per opportunity in [0, 1], it errs and puts it right.
+    """``slips``: how often, per opportunity in [0, 1], it makes a mistake and corrects it.
 
-    ``listens``: takes the user at its word, even where that is wrong; it makes no slips then.
+    ``listens``: believes the user, even where the user is wrong; it then makes no slips.
     ``wording``: "plain", or "varied" for many more ways to say the same.
     """
 
@@ -34,7 +34,7 @@ class ExpertOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NoisyOptions:
-    """``kinds``: the mistakes to choose from (default: all); ``without``: those never made.
+    """``kinds``: the mistakes to choose from (default: all); ``without``: mistakes never made.
 
     Kinds are as in ``Diagnosis.kind``. ``wording``: as for the expert.
     """
@@ -128,7 +128,7 @@ class Teacher:
 
 
 class Idle:
-    """Never calls a tool: the score that doing nothing gets."""
+    """Never calls a tool: shows the score of doing nothing."""
 
     id = "noop"
 

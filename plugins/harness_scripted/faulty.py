@@ -1,4 +1,4 @@
-"""Turn a good simulated user into one that makes a single decisive fault of a known kind."""
+"""Turn the scripted user into one that makes a single decisive mistake of a known kind."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def faulty_user(settings: Settings) -> UserSimulator:
     for kind in options.kinds:
         if kind not in FAULTS:
             raise ConfigError(
-                f"faulty knows no fault {kind!r}", hint=f"Known: {', '.join(FAULTS)}."
+                f"the user simulator 'faulty' has no fault {kind!r}",
+                hint=f"Known: {', '.join(FAULTS)}.",
             )
     return FaultyUser(options.patience, USER[options.wording], rate, tuple(options.kinds))
 
@@ -127,7 +128,7 @@ class FaultyCustomer(Customer):
         return super().answer(heard)
 
     def _is_due(self, *kinds: str) -> bool:
-        """Whether the fault is one of the kinds, and the talk is about the request it is in."""
+        """Whether the fault is one of the kinds, and the conversation is at its request."""
         return self.fault.kind in kinds and self.index == self.fault.request
 
     def _tell(self, facts: Sequence[Fact]) -> Say:

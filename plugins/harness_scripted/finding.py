@@ -1,4 +1,4 @@
-"""Turn calls, changes and readings into the words of a finding."""
+"""Turn calls, changes and readings into the text of a finding."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def invalid_call(made: Made) -> Finding:
 
 
 def wrong(noun: str) -> str:
-    """The mistake kind of taking the wrong thing: "payment method" -> "wrong_payment_method"."""
+    """The mistake kind for a wrong thing: "payment method" -> "wrong_payment_method"."""
     return f"wrong_{noun.replace(' ', '_')}"
 
 
@@ -84,7 +84,7 @@ def plain(value: Json) -> str:
 
 
 def difference(reading: Reading) -> str:
-    """What the world became and what it should have become: the first change on either side."""
+    """The first unwanted and the first missing change of the world, as text."""
     wanted, actual = reading.grade.wanted, reading.grade.actual
     only_made = [change for change in actual if change not in wanted]
     only_wanted = [change for change in wanted if change not in actual]

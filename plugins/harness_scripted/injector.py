@@ -1,10 +1,10 @@
-"""Turn an error pattern into tasks that provoke it, from what its own failures have in common.
+"""Turn an error pattern into tasks that provoke it, from what its failures have in common.
 
-First a task is found that can be done (the domain's generator makes it, the solver's calls are its
-trajectory); then the pattern is woven into it, or the generator was asked for it from the start.
+First comes a solvable task (the domain's generator makes it, the solver's calls are its
+trajectory); then the pattern is woven into it, unless the generator was asked for it directly.
 Each candidate follows one failure: the kind of request that failed, what it was about, and at the
-highest level all that was wanted besides. The level of each feature goes down when a candidate
-turns out too hard for the policy and up when it is too easy, as in a staircase (Levitt 1971).
+highest level all other requests of the task. The level of each feature goes down when a candidate
+is too hard for the policy and up when it is too easy, as in a staircase (Levitt 1971).
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ EXEMPLARS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """When a mistake kind, or a task's tag, counts as typical of a pattern, and how hard to begin.
+    """When a mistake kind, or a task's tag, counts as typical of a pattern, and the first level.
 
     ``dominant``: the share of the pattern's failures, in [0, 1], that a mistake kind must reach,
-    and, where tasks begin plain, a tag beyond those with a tag before it. ``lift``: how many times
-    as frequent among the members as among the train tasks a tag must be.
-    ``telling``: how telling a tag must be, as a share of the most telling one; how telling it is,
-    is the share of the members with it times the logarithm of its lift. ``level``: where
-    candidates begin, one of ``LEVELS``, or "mixed": as often at each of ``MIXED``.
+    and, where tasks start at "plain", a tag beyond those with an earlier tag. ``lift``: how many
+    times as frequent among the members as among the train tasks a tag must be.
+    ``telling``: the least informativeness of a tag, as a share of the highest; it is the share of
+    the members with the tag times the logarithm of its lift. ``level``: where candidates start, one
+    of ``LEVELS``, or "mixed": equally often at each of ``MIXED``.
     """
 
     dominant: Share = 0.25
@@ -82,8 +82,8 @@ def template_injector(settings: Settings) -> TaskInjector:
 
 
 class TemplateInjector:
-    """Deterministic for a seed and what it hears. Each candidate names a member as its parent, in
-    turn.
+    """Deterministic for a seed and the outcomes it is told. Each candidate names a member as its
+    parent, in turn.
     """
 
     def __init__(self, options: Options) -> None:
@@ -241,7 +241,7 @@ class _Stream:
                 return task
         raise CannotInject(
             f"{self.domain.name} makes no tasks with the feature {self.feature!r}",
-            hint="Raise its weight in the domain's generator, or choose another injector.",
+            hint="Raise its weight in the domain's generator, or use another injector.",
         )
 
     def _made(self, recipe: Recipe) -> Task | None:
@@ -249,7 +249,7 @@ class _Stream:
         if key in self.impossible:
             raise self.impossible[key]
         try:
-            # A generator may complain when it is called or, being lazy, at its first task.
+            # A generator may raise when it is called or, being lazy, at its first task.
             if key not in self.generators:
                 own = stable_seed(self.seed, self.feature, key)
                 self.generators[key] = self.domain.generate(own, recipe)
@@ -288,7 +288,7 @@ def leading_features(
         raise CannotInject(
             f"no feature of {domain.name} is known to provoke {', '.join(kinds) or 'it'}, and none "
             "is more frequent among its failures than elsewhere",
-            hint="Name it in `provokes` of a feature of the domain, or choose another injector.",
+            hint="Add it to `provokes` of a feature of the domain, or use another injector.",
         )
     return names
 

@@ -26,10 +26,10 @@ def rule_judge(settings: Settings) -> Judge:
 
 
 class RuleJudge:
-    """Names the first decisive mistake. Of a domain it knows only its tools' kinds and nouns."""
+    """Names the first decisive mistake. It uses only the kinds and nouns of the domain's tools."""
 
     async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis:
-        """Blame first: infrastructure, task, tool, simulated user; what is left is the agent's."""
+        """Blame in this order: infrastructure, task, tool, simulated user; otherwise the agent."""
         reading = Reading(failure, domain)
         finding = not_the_agents(reading) or first_mistake(reading)
         return Diagnosis(
@@ -50,7 +50,7 @@ class RuleJudge:
 
 
 def not_the_agents(reading: Reading) -> Finding | None:
-    """What someone other than the agent did to make the episode fail; None if nobody else did."""
+    """What made the episode fail other than the agent; None if nothing did."""
     return _fault(reading) or wrong_task(reading) or _broken_tool(reading) or users_fault(reading)
 
 

@@ -16,12 +16,12 @@ FOREVER = 1000
 """More calls than any limit on steps or errors allows."""
 
 VARIANTS = 20
-"""How many mistakes of one make are looked at for one of the kinds asked for."""
+"""How many mistakes of one form are tried to find one of the kinds asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """What goes wrong, as ``Diagnosis.kind`` would name it, and the acts that do it."""
+    """What goes wrong, as ``Diagnosis.kind`` would name it, and the acts that cause it."""
 
     kind: str
     acts: tuple[Act, ...]
@@ -30,7 +30,7 @@ class Mistake:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Which mistakes are made: one of ``kinds`` (empty: any); where it would be one of ``without``,
-    none, as if the policy were cured of it.
+    none, as if the policy had unlearned it.
     """
 
     kinds: tuple[str, ...] = ()

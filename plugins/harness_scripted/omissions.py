@@ -1,4 +1,4 @@
-"""Turn a wanted write that was not made into the mistake that stood in its way."""
+"""Turn a wanted write that was not made into the mistake that prevented it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MANY_ERRORS = 3
 
 
 def why_missing(reading: Reading, call: ToolCall) -> Finding:
-    """What stood in the way of a wanted write that was not made."""
+    """What prevented a wanted write."""
     span = reading.span(reading.request_of(call))
     return (
         _attempt(reading, call)
@@ -46,7 +46,7 @@ def _attempt(reading: Reading, call: ToolCall) -> Finding | None:
 
 
 def stuck(reading: Reading) -> Finding | None:
-    """Errors that dominate, or what filled a talk that ran into the limit; None if neither."""
+    """Errors that dominate, or what filled a conversation up to its limit; None if neither."""
     failed = [made for made in reading.made if made.failed]
     many = len(failed) >= MANY_ERRORS and 2 * len(failed) >= len(reading.made)
     if failed and (many or reading.trajectory.ended == "too_many_errors"):
@@ -59,7 +59,7 @@ def stuck(reading: Reading) -> Finding | None:
 
 
 def _misproposed(reading: Reading, call: ToolCall, span: range) -> Finding | None:
-    """A proposal that the user turned down for naming something else than it knows."""
+    """A proposal that the user rejected because it contradicts what the user knows."""
     at = reading.request_of(call)
     facts = reading.requests[at].facts if at >= 0 else ()
     for turn in span[:-1]:

@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What is done for one request, and how it ends; ``tell`` are strings to say at the end."""
+    """The steps for one request, and how it ends; ``tell`` are strings to say at the end."""
 
     request: Request
     steps: tuple[Step, ...] = ()

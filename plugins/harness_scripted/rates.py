@@ -9,7 +9,7 @@ from harness.protocols import Settings
 def read_rate(settings: Settings, *, name: str, event: str) -> float:
     """The argument as a share of conversations, 1 if there is none.
 
-    Raises ``ConfigError`` if it is no number in [0, 1]; ``event`` is what happens so often.
+    Raises ``ConfigError`` if it is not a number in [0, 1]; ``event`` is what happens at that rate.
     """
     try:
         rate = float(settings.argument or 1)

@@ -1,4 +1,4 @@
-"""Turn an episode into what a judge compares: calls made, calls wanted, talk by request."""
+"""Turn an episode into what a judge compares: calls made, calls wanted, messages by request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.types import Episode, Message, Request, Tool, ToolCall
 from harness_scripted.speech import contains_any, hear, normal, touches
 
 REPEATS = 3
-"""So many equal calls are a loop."""
+"""This many equal calls are a loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class Reading:
 
     @cached_property
     def wordings(self) -> list[str]:
-        """Every sentence that the scenario puts into the user's mouth."""
+        """Every sentence that the scenario gives the user to say."""
         scenario = self.task.scenario
         facts = [*scenario.identity, *(fact for r in self.requests for fact in r.facts)]
         says = [fact.says for fact in facts] + [request.says for request in self.requests]

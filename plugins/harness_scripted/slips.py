@@ -1,4 +1,4 @@
-"""Turn a right call into a near miss: a misread id, or a value that the user will not accept."""
+"""Turn a correct call into a near miss: a misread id, or a value that the user will not accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a task into what is wrong with it, whoever tries to do it."""
+"""Turn a task into the reason why no agent can do it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from harness_scripted.speech import Heard, contradicts, hear, normal, touches
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``patience``: agent turns without progress, one after the other, before the user leaves.
+    """``patience``: consecutive agent turns without progress before the user leaves.
 
     ``wording``: "plain", or "varied" for many more ways to say the same.
     """
@@ -49,7 +49,7 @@ class ScriptedUser:
         if not task.scenario.requests:
             raise RolloutFault("user_fault", f"task {task.id} has no requests to play")
         said = [m.content for m in conversation.messages if m.role == "assistant" and not m.calls]
-        # A rollout's seed grows with its messages; the difference is the same all along.
+        # A rollout's seed grows with its messages; the difference stays the same.
         customer = self.customer(conversation, seed - len(conversation.messages))
         turn = Say(customer.open())
         for content in said[1:]:
@@ -69,7 +69,7 @@ class Say:
 
 
 class Customer:
-    """Where the customer is in its requests, what it has told, and how long nothing has moved."""
+    """The customer's current request, what it has told, and how long there was no progress."""
 
     def __init__(self, task: Task, seed: int, patience: int, phrases: UserPhrases) -> None:
         self.phrases = phrases

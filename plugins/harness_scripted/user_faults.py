@@ -1,4 +1,4 @@
-"""Turn what a simulated user said into what it did against its own scenario, if anything."""
+"""Turn a simulated user's messages into its violation of its scenario, if there is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness_scripted.reading import Made, Reading
 from harness_scripted.speech import agrees, contains_any, contradicts, hear, mentions, normal
 
 STUCK = 4
-"""So many equal messages in a row are no answers any more: a user in good order leaves before."""
+"""So many equal messages in a row are no answers any more: a working user leaves earlier."""
 
 
 def users_fault(reading: Reading) -> Finding | None:
@@ -126,7 +126,7 @@ def _misstated_identity(reading: Reading) -> Iterator[Finding]:
 
 
 def _forgot_request(reading: Reading) -> Iterator[Finding]:
-    """A contented user that left without having brought up all it came for."""
+    """A satisfied user that left before it had brought up all its requests."""
     openings = reading.openings
     silent = [n for n, start in enumerate(openings) if start is None]
     if reading.trajectory.ended == "user_stop" and silent and len(silent) < len(openings):
@@ -159,7 +159,7 @@ def _is_for(question: str, fact: Fact) -> bool:
 
 
 def _turned_down(reading: Reading, call: ToolCall) -> Iterator[Finding]:
-    """A proposal of exactly the wanted write that the user turned down, again and again."""
+    """A proposal of exactly the wanted write that the user rejected again and again."""
     request, span = _request(reading, call), reading.span(reading.request_of(call))
     if request is None or not span:
         return
@@ -254,7 +254,7 @@ def _names(text: str, call: ToolCall) -> bool:
 
 
 def _is_first_offer(reading: Reading, call: ToolCall) -> bool:
-    """Whether the talk about a call's request ends with its first proposal: no wonder otherwise."""
+    """Whether the messages about a call's request end with its first proposal."""
     number = reading.request_of(call)
     span = reading.span(number)
     if len(reading.messages) - 1 not in span:

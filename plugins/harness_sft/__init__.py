@@ -1,4 +1,4 @@
-"""Imitation: train a policy on the tokens of demonstrations."""
+"""Supervised fine-tuning: train a policy on the tokens of demonstrations."""
 
 from __future__ import annotations
 

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 BLOCK = 192
-"""Queries that meet the keys before them in one product: more waste half of it on keys to come."""
+"""Queries multiplied with the keys before them in one product; more waste half on later keys."""
 
 Place = tuple[int, int, int]
-"""Where a conversation begins, and the first of a block of its queries and the one after."""
+"""Where a conversation starts, and the start and end of a block of its queries."""
 
 
 class PackedAttention(torch.autograd.Function):
     """Softmax attention of ``query``, ``key`` and ``value`` (heads, tokens, width), scores scaled.
 
-    ``offsets`` are where conversations begin, and the end. Blocks of queries meet the keys before
-    them as matrix products: in bfloat16, at heads of width 32, that is several times as fast on a
-    CPU as the fused kernel of torch. Gradients are written in place, slice by slice, where autograd
+    ``offsets`` are the starts of the conversations, and the end. Blocks of queries are multiplied
+    with the keys before them: in bfloat16, at heads of width 32, that is several times as fast on a
+    CPU as torch's fused kernel. Gradients are written in place, slice by slice, where autograd
     would make a whole tensor of zeros for each slice.
     """
 
@@ -49,7 +49,7 @@ class PackedAttention(torch.autograd.Function):
         slope = slopes[0].contiguous()
         of_query = torch.empty_like(query)
         of_key, of_value = torch.zeros_like(key), torch.zeros_like(value)
-        # The softmax takes back from each score what its row got on average: in one more column.
+        # The softmax gradient subtracts each row's mean gradient: done by one more column.
         average = (slope * read).sum(-1, keepdim=True)
         slope_less = torch.cat([slope, -average], -1)
         value_one = torch.cat([value, torch.ones_like(average)], -1)

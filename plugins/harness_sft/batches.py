@@ -28,7 +28,7 @@ _IN_VAIN = 100
 _AHEAD = 4
 """Batches that wait to be trained on."""
 _ROW_STEP, _PART_STEP = 32, 128
-"""Of these many tokens the lengths of conversations and of packed parts are multiples."""
+"""Lengths of conversations and of packed parts are multiples of this number of tokens."""
 _NO_ROW: Row = {"input_ids": [], "labels": []}
 
 
@@ -38,7 +38,7 @@ def token_rows(
     """Each conversation cut after ``max_length`` ids, with labels on the policy's own tokens alone.
 
     A conversation without a label is left out. Raises ``NothingToLearn`` after ``_IN_VAIN`` of them
-    in a row: demonstrations are endless.
+    in a row, as demonstrations never run out.
     """
     in_vain = 0
     for episode in episodes:
@@ -58,12 +58,12 @@ def token_rows(
             raise NothingToLearn(
                 f"the last {in_vain} demonstrations have no turn of the agent in their first "
                 f"{max_length} tokens; the last of them has {len(trace.ids)} tokens",
-                hint="Raise max_length in [options.sft]: policy text and tools are at the start.",
+                hint="Raise max_length in [options.sft]: the policy text and the tools come first.",
             )
 
 
 def split_rows(rows: Sequence[Row], part_tokens: int, *, packed: bool = False) -> list[list[Row]]:
-    """Parts of rows of like length, at most ``part_tokens`` each, or of one longer row.
+    """Parts of rows of similar length, at most ``part_tokens`` each, or of one longer row.
 
     Tokens count with padding, unless rows are to be ``packed`` end to end.
     """
@@ -81,12 +81,12 @@ def split_rows(rows: Sequence[Row], part_tokens: int, *, packed: bool = False) -
 
 
 def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
-    """The rows of a packed part, filled up with ``pad`` to few different lengths.
+    """The rows of a packed part, padded with ``pad`` to few different lengths.
 
-    None becomes longer than ``longest``, which the model's positions may end at.
+    None becomes longer than ``longest``, the model's limit of positions.
 
-    For each shape of a matrix product that it meets for the first time oneDNN compiles a kernel,
-    which takes about as long as the product of matrices as small as these.
+    oneDNN compiles a kernel for each new shape of a matrix product, which takes about as long as a
+    product of matrices as small as these.
     """
     lengths = [min(longest, _length(row) + -_length(row) % _ROW_STEP) for row in rows]
     filled = [_filled(row, n - _length(row), pad) for row, n in zip(rows, lengths, strict=True)]
@@ -95,7 +95,7 @@ def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
 
 
 def deal_rows(rows: Sequence[Row], shares: int) -> list[list[Row]]:
-    """Shares of about equal tokens: longest rows first, each to who has least."""
+    """Shares of about equal tokens: longest rows first, each to the smallest share."""
     dealt: list[list[Row]] = [[] for _ in range(shares)]
     tokens = [0] * shares
     for row in sorted(rows, key=_length, reverse=True):
@@ -114,7 +114,7 @@ class Batches(IterableDataset[Sequence[Row]]):
         self._size = size
 
     def skip(self, batches: int) -> None:
-        """Pass over so many batches: those a run that goes on has trained on already."""
+        """Skip so many batches: those that a resumed run has already trained on."""
         for _ in range(batches):
             next(iter(self), None)
 
@@ -125,9 +125,9 @@ class Batches(IterableDataset[Sequence[Row]]):
 
 
 def load(batches: Batches, *, ahead: bool) -> Iterator[Sequence[Row]]:
-    """The batches; with ``ahead`` a forked process makes them while others are trained on.
+    """The batches; with ``ahead`` a forked process makes them during training.
 
-    What it raises is raised here as it is.
+    What it raises is raised here unchanged.
     """
     if not ahead:
         yield from batches
@@ -147,7 +147,7 @@ def load(batches: Batches, *, ahead: bool) -> Iterator[Sequence[Row]]:
 
 
 class _Told(IterableDataset[Sequence[Row] | HarnessError]):
-    """Batches, and what ended them: the loader would tell an error only as a text."""
+    """Batches, and the error that ended them: the loader would pass it on only as text."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches

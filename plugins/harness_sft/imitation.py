@@ -26,10 +26,10 @@ Gradient = list[Tensor | None]
 class ImitationTrainer(SFTTrainer):
     """SFTTrainer that splits a batch into parts, each with its own forward and backward pass.
 
-    The gradient is that of the mean loss per label over the whole batch. With ``cores`` (which asks
-    for packed parts on a CPU) each core runs its share of the parts on a thread of its own, which
-    beats threads inside each operation, through ``learner``: the model, or a twin of it in another
-    type that takes its weights over before each step. With 0 the one share runs as in TRL.
+    The gradient is that of the mean loss per label over the whole batch. With ``cores`` (which
+    needs packed parts on a CPU) each core runs its share of the parts on a thread of its own, which
+    is faster than threads inside each operation, through ``learner``: the model, or a copy of it in
+    another dtype that gets its weights before each step. With 0 a single share runs as in TRL.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ImitationTrainer(SFTTrainer):
         return torch.tensor(self.last_loss, device=self.args.device)
 
     def parts(self, rows: Sequence[Row]) -> list[Part]:
-        """The rows as tensors, in parts of so many tokens as pass through the model at once."""
+        """The rows as tensors, in parts that pass through the model at once."""
         collate: Callable[[list[Row]], Part] = self.data_collator
         parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
         if self._cores:
@@ -117,7 +117,7 @@ class ImitationTrainer(SFTTrainer):
         return total
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         self._pool.shutdown()
 
     def _step_on_cores(self, shares: Sequence[Sequence[Part]], labels: int) -> float:
@@ -154,7 +154,7 @@ class ImitationTrainer(SFTTrainer):
 
 
 def twin(model: PreTrainedModel, kind: torch.dtype) -> PreTrainedModel:
-    """A copy of the model with weights of that type; what is no weight stays as it is."""
+    """A copy of the model with weights of that dtype; buffers stay unchanged."""
     made = copy.deepcopy(model)
     for weight in made.parameters():
         weight.data = weight.data.to(kind)
@@ -163,13 +163,13 @@ def twin(model: PreTrainedModel, kind: torch.dtype) -> PreTrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Rows that libraries pass on as they are: in a list they would look at each number."""
+    """Rows that libraries pass on unchanged: in a list they would inspect each number."""
 
     rows: Sequence[Row]
 
 
 class _Stream(IterableDataset[dict[str, _Batch]]):
-    """Batches as the trainer's loop wants them: each in a dictionary."""
+    """Batches in the form the trainer's loop expects: each in a dictionary."""
 
     def __init__(self, batches: Iterator[Sequence[Row]]) -> None:
         self._batches = batches
@@ -191,6 +191,6 @@ def _trained(model: nn.Module) -> list[nn.Parameter]:
 
 
 def _plus(one: Gradient, other: Sequence[Tensor | None]) -> Gradient:
-    """The sum, in float32; the first is lost."""
+    """The sum, in float32; overwrites the first."""
     pairs = zip(one, other, strict=True)
     return [a if b is None else b.float() if a is None else a.add_(b) for a, b in pairs]

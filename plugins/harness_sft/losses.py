@@ -1,4 +1,4 @@
-"""The loss of packed parts: cross-entropy a few places at a time, with its gradient."""
+"""The loss of packed parts: cross-entropy over a few tokens at a time, with its gradient."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from harness_sft.batches import IGNORED
 
 PLACES = 64
-"""Places whose scores are in float32 at once: with a small vocabulary they fit a core's cache."""
+"""Tokens whose logits are in float32 at once: with a small vocabulary they fit a core's cache."""
 
 
 class LabelLoss(torch.autograd.Function):
-    """Cross-entropy of ``logits`` (places, words) with ``labels`` (places), summed, in nats.
+    """Cross-entropy of ``logits`` (tokens, vocabulary) with ``labels`` (tokens), summed, in nats.
 
-    Places with the label ``IGNORED`` do not count. The gradient is made in the same pass, in the
-    type of the logits, so that their float32 form is never kept (as in Liger-Kernel,
+    Tokens with the label ``IGNORED`` do not count. The gradient is computed in the same pass, in
+    the dtype of the logits, so that their float32 form is never kept (as in Liger-Kernel,
     arXiv:2410.10989); one backward pass may follow.
     """
 

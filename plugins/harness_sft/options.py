@@ -11,13 +11,13 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 class Options:
     """How long to train, and how.
 
-    ``seconds``: time budget; ``cpu_seconds``: budget of CPU time, all cores together, which a busy
-    machine does not shrink; None for both: ``max_steps`` alone. ``batch_size``: conversations a
+    ``seconds``: time budget; ``cpu_seconds``: budget of CPU time over all cores, which a busy
+    machine does not shrink; None for both: only ``max_steps``. ``batch_size``: conversations per
     step. ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
-    through the model at once. ``eval_steps``: steps between looks at the held-out loss; after
-    ``patience`` looks without a gain of 1% the learning rate begins to decay, after as many again
-    training ends. A killed run goes on from the last multiple of ``save_steps`` steps.
-    ``threads``: None: as many as torch uses. ``bf16``: None: where that is fast.
+    through the model at once. ``eval_steps``: steps between evaluations of the held-out loss; after
+    ``patience`` of them without a gain of 1% the learning rate starts to decay, after as many again
+    training ends. A killed run resumes from the last multiple of ``save_steps`` steps.
+    ``threads``: None for as many as torch uses. ``bf16``: None for bfloat16 where that is fast.
     """
 
     seconds: PositiveFloat | None = None

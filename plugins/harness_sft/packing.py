@@ -30,7 +30,7 @@ def packed_attention(
     """The attention of ``PackedAttention`` as transformers calls it.
 
     ``query`` is (1, heads, tokens, width); ``cu_seq_lens_q`` are the offsets where conversations
-    begin, and the end. Returns (1, tokens, heads, width).
+    start, and the end. Returns (1, tokens, heads, width).
     """
     query, key = query.to(value.dtype), key.to(value.dtype)
     groups = query.shape[1] // key.shape[1]
@@ -48,8 +48,8 @@ AttentionInterface.register(ATTENTION, packed_attention)
 
 
 def label_logits(model: nn.Module, part: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and labels of a packed part; the head runs at labels alone, and at a few more places
-    whose label is -100, so that their number is a multiple of ``_LABEL_STEP``.
+    """Logits and labels of a packed part; the head runs only at labels, and at a few more tokens
+    with the label -100, so that their number is a multiple of ``_LABEL_STEP``.
     """
     labels = part["labels"][0, 1:]
     scored = (labels != -100).nonzero().squeeze(1)
@@ -80,7 +80,7 @@ def packed(model: PreTrainedModel) -> Iterator[None]:
 def can_pack(model: PreTrainedModel, ids: Sequence[int]) -> bool:
     """Whether the model gives a conversation the same logits in a packed row as alone.
 
-    It does not where tokens meet other than in full attention: windows, convolutions, recurrence.
+    It does not where tokens interact outside full attention: windows, convolutions, recurrence.
     """
     if not (model._supports_attention_backend and _attends_to_all(model.config.get_text_config())):
         return False

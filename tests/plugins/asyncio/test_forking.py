@@ -119,7 +119,7 @@ def test_a_process_that_is_killed_is_an_error() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(RunError, match="ended from outside"):
+    with pytest.raises(RunError, match="killed from outside"):
         run(executor(), die)
 
 
@@ -146,7 +146,7 @@ def test_a_dead_process_whose_own_child_lives_on_is_an_error(tmp_path: Path) -> 
         return item
 
     try:
-        assert "ended from outside" in str(raised_by(leave_one_behind))
+        assert "killed from outside" in str(raised_by(leave_one_behind))
     finally:
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
@@ -224,7 +224,7 @@ def test_causes_in_a_circle_are_told_once() -> None:
 
 @pytest.mark.parametrize(
     ("result", "words"),
-    [(lambda: 0, "type function cannot leave its process"), (OneWay(), "cannot be read")],
+    [(lambda: 0, "type function cannot be pickled"), (OneWay(), "cannot be unpickled")],
     ids=["cannot pickle", "cannot unpickle"],
 )
 def test_a_result_that_cannot_travel_is_an_error(result: object, words: str) -> None:

@@ -111,7 +111,7 @@ def test_a_template_whose_prompt_is_no_prefix_is_a_model_error(
     chat: LocalPolicy, talk: Conversation
 ) -> None:
     chat.tokenizer.chat_template = "{% if add_generation_prompt %}a{% else %}b{% endif %}"
-    with pytest.raises(ModelError, match="otherwise than it opens"):
+    with pytest.raises(ModelError, match="generation prompt does not match"):
         chat.encode(talk)
 
 

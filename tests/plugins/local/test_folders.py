@@ -108,22 +108,22 @@ TAGLESS = (
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (written("config.json", "hello"), "config.json describes no model"),
-        (written("config.json", "[]"), "config.json describes no model"),
-        (written("config.json", "{}"), "config.json describes no model"),
+        (written("config.json", "hello"), "config.json does not describe a model"),
+        (written("config.json", "[]"), "config.json does not describe a model"),
+        (written("config.json", "{}"), "config.json does not describe a model"),
         (configured(model_type="telepathy"), "'telepathy', which transformers .* does not know"),
-        (configured(model_type="t5"), "'t5', which is no causal language model"),
+        (configured(model_type="t5"), "'t5', which is not a causal language model"),
         (cut_weights, "damaged or cut short"),
-        (configured(vocab_size=100), r"has the shape \(\d+, 128\), and its config.json wants"),
+        (configured(vocab_size=100), r"has the shape \(\d+, 128\), but its config.json expects"),
         (without("tokenizer.json"), "has no tokenizer"),
         (written("tokenizer.json", "hello"), "cannot open the model"),
-        (other_vocabulary(200), r"tokenizer of .* has \d+ tokens, and the model 200"),
-        (other_vocabulary(49152), r"tokenizer of .* has \d+ tokens, and the model 49152"),
+        (other_vocabulary(200), r"tokenizer of .* has \d+ tokens, but the model has 200"),
+        (other_vocabulary(49152), r"tokenizer of .* has \d+ tokens, but the model has 49152"),
         (template(""), "has no chat template"),
-        (template("{% for"), "refuses to render"),
+        (template("{% for"), "cannot be rendered"),
         (template(SAID), "leaves out tools and calls$"),
         (template(TOOLS), "leaves out calls and results of calls$"),
-        (template(SAID + TOOLS + TAGLESS), "calls in a form that is not read here"),
+        (template(SAID + TOOLS + TAGLESS), "calls in an unsupported form"),
     ],
 )
 def test_a_bad_folder_is_a_model_error_of_one_line_with_a_hint(
@@ -177,7 +177,7 @@ def test_a_hub_id_that_the_hub_does_not_know_is_told(monkeypatch: pytest.MonkeyP
         Thread(target=server.handle_request, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setattr(model_info.__self__, "endpoint", address)
-        with pytest.raises(ModelError, match="nobody/nothing, and the hub has no such model"):
+        with pytest.raises(ModelError, match="nobody/nothing, and no model of that name on"):
             opened("nobody/nothing")
 
 
@@ -203,7 +203,7 @@ def test_a_conversation_longer_than_the_model_reads_is_a_fault_and_does_not_coun
     jobs = [RolloutJob(task=shop.tasks("train")[0], trial=trial, seed=trial) for trial in range(2)]
     for episode in run_rollouts(jobs, policy, setting, InTurn(), keep_tokens=True):
         assert episode.uncounted == "context_overflow"
-        assert "of 1200 at most" in episode.trajectory.fault
+        assert "the limit is 1200" in episode.trajectory.fault
         assert episode.tokens is not None
         assert 600 < len(episode.tokens.ids) < 1200
 

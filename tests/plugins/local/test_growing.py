@@ -120,7 +120,7 @@ def test_growing_twice_adds_nothing(grown: LocalPolicy) -> None:
 
 
 def test_a_shape_is_for_untrained_models_alone(shop: Domain, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has its shape"):
+    with pytest.raises(ConfigError, match="has a fixed shape"):
         tiny_policy(Settings(domain=shop, folder=tmp_path, options={"layers": 6}))
 
 

@@ -64,7 +64,7 @@ def broken_weights(folder: Path) -> None:
         (remove("model.safetensors"), "no weights"),
         (without_template, "no chat template"),
         (other_weights, "lack 24 tensors"),
-        (other_codec, "no codec that is known"),
+        (other_codec, "no known codec"),
         (broken_weights, "damaged or cut short"),
     ],
 )

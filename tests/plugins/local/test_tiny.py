@@ -143,5 +143,5 @@ def test_a_shape_no_model_can_have_is_refused(
 
 
 def test_it_is_made_for_a_domain() -> None:
-    with pytest.raises(ConfigError, match="made for a domain"):
+    with pytest.raises(ConfigError, match="needs a domain"):
         tiny_policy(Settings())

@@ -146,7 +146,7 @@ def test_a_task_that_was_not_recorded_is_a_fault_of_who_has_no_part_in_it(
     live = open_registry().make("user simulator", "scripted", Settings(domain=domain))
     [lost] = talk(domain, [task], agent, live)
     assert lost.trajectory.ended == "agent_fault"
-    assert lost.trajectory.fault == f"old.json has no conversation on the task {task.id!r}"
+    assert lost.trajectory.fault == f"old.json has no conversation for the task {task.id!r}"
 
 
 def test_an_agent_whose_turns_are_used_up_stops(domain: Domain, had: list[Episode]) -> None:
