@@ -129,7 +129,7 @@ def train(job: TrainingJob, **options: Any) -> Any:
 def test_a_sign_is_told_once_and_kept(job: Callable[..., TrainingJob]) -> None:
     warnings: list[str] = []
     record = train(gamed(job, warnings))
-    assert record["stopped_because"] == "steps"
+    assert record["stopped_because"] == "max_steps"
     assert len(warnings) == 1
     assert "divergence" in warnings[0]
     assert "step 8: reward rose from" in record["signs"]["divergence"]
