@@ -91,7 +91,7 @@ def test_a_torn_last_line_is_dropped_with_a_warning_and_nothing_else_is_lost(
     assert store.read_rows("rows.jsonl") == [{"n": 1}, {"n": 2}]
     assert len(warnings) == 1
     assert "incomplete last line" in warnings[0]
-    assert path.read_text().endswith("tor")  # not ours to mend: it may be being written
+    assert path.read_text().endswith("tor")  # not ours to fix: it may be being written
     with store.lock():
         store.read_rows("rows.jsonl")
     store.append("rows.jsonl", {"n": 4})

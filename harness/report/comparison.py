@@ -24,7 +24,7 @@ def comparison_table(found: Comparison) -> RenderableType:
     for n, side in enumerate(found.sides):
         table.add_column(clean(side.name, 24), justify="right", no_wrap=True)
         if n:
-            table.add_column("in 100 talks", no_wrap=True)
+            table.add_column("per 100 conversations", no_wrap=True)
     table.add_row("conversations", *_cells(found, [count(len(s.episodes)) for s in found.sides]))
     table.add_row("failures", *_cells(found, [count(len(s.diagnoses)) for s in found.sides]))
     own = [count(sum(side.counts().values())) for side in found.landscapes]
@@ -99,7 +99,7 @@ def _moved(shift: Shift) -> str:
         "too few failures": "too few failures to tell whether the mixes differ",
     }[shift.verdict]
     return (
-        f"{share(shift.distance)} of the mix is elsewhere, p = {number(shift.p)}, {how}: {verdict}"
+        f"{share(shift.distance)} of the mix differs, p = {number(shift.p)}, {how}: {verdict}"
     )
 
 

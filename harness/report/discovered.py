@@ -61,7 +61,7 @@ def changes(report: Report, shift: Shifted) -> Iterator[tuple[str, str, str]]:
     for change in shift.changes:
         if change.sure or change.status in ("new", "gone", "back"):
             sure = "" if change.sure else ", which may be chance"
-            much = f"{signed(change.per_100.value)} {bounds(change.per_100)} in 100 talks{sure}"
+            much = f"{signed(change.per_100.value)} {bounds(change.per_100)} per 100 conversations{sure}"
             yield change.status, report.pattern_name(change.pattern_id), much
 
 
@@ -89,7 +89,7 @@ def _suspects(found: Discovered) -> Iterator[RenderableType]:
     yield Text()
     yield Text.assemble(
         ("Suspect tasks", "bold"),
-        f"  {count(len(found.suspects))}, with {count(times)} failures; mend or leave them out",
+        f"  {count(len(found.suspects))}, with {count(times)} failures; fix or leave them out",
     )
     for suspect in found.suspects[:SUSPECTS]:
         line = Text.assemble((suspect.task_id, "bold"), f" ×{suspect.times}  ", suspect.summary)

@@ -104,13 +104,13 @@ def _map(report: Report, maps: Mapping[int, FailureMap]) -> Iterator[Markup]:
 
 
 def _quality(found: Discovered) -> Iterator[Markup]:
-    yield tag("h3", f"How sure are the patterns of round {found.round}?")
+    yield tag("h3", f"Confidence in the patterns of round {found.round}")
     yield facts(quality(found))
 
 
 def _suspects(found: Discovered) -> Iterator[Markup]:
     if found.suspects:
-        yield tag("h3", "Suspect tasks ", tag("small", "to be mended or left out"))
+        yield tag("h3", "Suspect tasks ", tag("small", "to be fixed or left out"))
         rows = [[tag("b", s.task_id), s.summary, str(s.times)] for s in found.suspects]
         yield table(["task", "", "failures"], rows, text_columns=2)
 

@@ -110,7 +110,7 @@ def _verdict(found: Probing) -> RenderableType:
     for name in found.weights:
         held = [row.probe for row in found.rows if row.is_caught and name in row.held_by]
         if held:
-            lines.append(Text.assemble((f"{name} alone holds ", "dim"), ", ".join(held)))
+            lines.append(Text.assemble((f"{name} alone catches ", "dim"), ", ".join(held)))
     return Group(*lines)
 
 

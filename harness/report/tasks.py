@@ -63,7 +63,7 @@ def _yields(injections: Sequence[Document]) -> Iterator[RenderableType]:
             for row in injection["yields"]:
                 seen[row["gate"]] = seen.get(row["gate"], 0) + row["seen"]
                 counts[row["gate"]] += row["passed"]
-        played = f", {held} conversations held" if held else ""
+        played = f", {held} rollouts played" if held else ""
         yield from heading(f"Gates of round {found['round']}", f"in order of cost{played}")
         table = plain_table()
         for name, justify in (("gate", "left"), ("saw", "right"), ("passed", "right")):

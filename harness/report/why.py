@@ -134,7 +134,7 @@ def _course(one: Course) -> Text:
 def _recovered(one: Recovered) -> Text:
     where = f"round {one.before_round} to {one.after_round}: "
     sure = "" if one.sure or one.status == "same" else ", which may be chance"
-    change = f"{signed(one.difference.value)} {bounds(one.difference)} in 100 talks{sure}"
+    change = f"{signed(one.difference.value)} {bounds(one.difference)} per 100 conversations{sure}"
     return Text.assemble(where, (one.status, "bold"), f", {change}")
 
 

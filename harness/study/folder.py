@@ -1,6 +1,6 @@
 """The study folder: what is fixed, the runs of each seed, and the rows of what is finished.
 
-study.json               the study as it was begun
+study.json               the study as it was started
 runs/SEED/shared/        what all arms of the seed begin from: a run folder
 runs/SEED/ARM/           the arm's run folder
 rows/SEED/ARM.json       the arm's row of results: it is finished
@@ -42,7 +42,7 @@ class StudyFolder:
         """The folder, new or to be gone on with. Arms, comparisons and seeds may have been added
         since.
 
-        Raises ``RunError`` if anything else of the study has changed since it was begun.
+        Raises ``RunError`` if anything else of the study has changed since it was started.
         """
         opened = cls(folder, study)
         if (folder / PLAN).exists():
@@ -54,7 +54,7 @@ class StudyFolder:
 
     @classmethod
     def open(cls, folder: Path) -> StudyFolder:
-        """A folder that was begun. Raises ``RunError`` if it is none."""
+        """An existing study folder. Raises ``RunError`` if it is none."""
         if not (folder / PLAN).is_file():
             raise RunError(
                 f"{folder} is not a study folder: it has no {PLAN}",

@@ -496,7 +496,7 @@ def test_the_page_has_families_quality_suspects_and_shifts(document: Document) -
             "openai:one",
             "The gold call fails.",
             "30% of the mix moved, p = 0.01",
-            "−4.0 [−6.0, −2.0] in 100 talks",
+            "−4.0 [−6.0, −2.0] per 100 conversations",
         ):
             assert words in text, words
     text = Page(to_html(document)).text

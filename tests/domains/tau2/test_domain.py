@@ -167,14 +167,14 @@ def test_a_task_of_a_newer_file_has_the_newer_tool_on_older_data(shelf: Any) -> 
     assert not older.open(task).call(call).is_error
 
 
-def test_mended_tools_are_noted_in_the_vintage_and_behave_so(shelf: Any) -> None:
+def test_fixed_tools_are_noted_in_the_data_version_and_behave_so(shelf: Any) -> None:
     shelf(official(actions=[TRANSFER]))
-    official_way, mended = domain(), domain(compat="fixed")
+    official_way, fixed = domain(), domain(compat="fixed")
     task = official_way.tasks("test")[0]
-    assert "mended tools" in mended.data_version
-    assert "mended tools" not in official_way.data_version
+    assert "fixed tools" in fixed.data_version
+    assert "fixed tools" not in official_way.data_version
     assert gold_changes(official_way, task) == ()
-    assert gold_changes(mended, task) != ()
+    assert gold_changes(fixed, task) != ()
 
 
 def test_versions_of_one_task_do_not_share_their_gold(shelf: Any) -> None:
