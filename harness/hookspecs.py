@@ -112,7 +112,7 @@ def harness_reward_terms() -> Mapping[str, Factory[RewardTerm]]:
 
 @hookspec
 def harness_probes() -> Mapping[str, Factory[Probe]]:
-    """Offer reward-hacking policies, all of which ``harness probe`` tests the reward with.
+    """Offer reward-hacking policies, with which ``harness probe`` tests the reward.
 
     A probe makes a policy that does what a careless reward would pay for: busywork, skipped rules,
     claims in place of actions. It must earn less than the honest policy it is compared with. It

@@ -37,8 +37,8 @@ def checked(
     registry: Registry,
     observers: tuple[Observer, ...] = (),
 ) -> Components:
-    """The products of a configuration, all but the policies made, with enough tasks. The observers
-    hear of tasks that the domain cannot carry out or judge.
+    """The products of a configuration, all but the policies made, with enough tasks. Observers are
+    warned of tasks that the domain cannot carry out or judge.
     """
     parts = Components(config, registry, observers)
     _check(parts, needs, observers)
@@ -115,7 +115,7 @@ def new_folder(what: str) -> Path:
 
 
 def newest_run() -> Path:
-    """The run folder in runs/ that was begun last. Raises ``RunError`` if there is none."""
+    """The run folder in runs/ that was started last. Raises ``RunError`` if there is none."""
     runs = sorted(Path("runs").glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not runs:
         raise RunError("there is no run in runs/", hint="Name the run folder as an argument.")
@@ -143,8 +143,8 @@ def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
 
 
 def problems(domain: Domain, tasks: Sequence[Task], *, plugin: str) -> list[str]:
-    """What of the tasks the domain cannot carry out or judge; many are cut short. ``plugin`` offers
-    the domain.
+    """What of the tasks the domain cannot carry out or judge; a long list is cut short. ``plugin``
+    offers the domain.
     """
     with plugin_boundary(plugin, "problems of tasks"):
         found = [f"task {task.id!r}: {words}" for task in tasks for words in domain.problems(task)]
@@ -158,7 +158,7 @@ def cut_short(found: Sequence[str], rest: str) -> list[str]:
 
 
 def warn_by(observers: Sequence[Observer]) -> Callable[[str], None]:
-    """A function that tells the observers of a warning."""
+    """A function that sends a warning to the observers."""
 
     def warn(message: str) -> None:
         for observer in observers:
@@ -168,7 +168,7 @@ def warn_by(observers: Sequence[Observer]) -> Callable[[str], None]:
 
 
 def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> None:
-    """The configured observers hear of nothing yet: a plan is checked, too, and opens none."""
+    """The configured observers get nothing yet: checking a plan opens none."""
     parts.check(training=needs.training)
     config, warn = parts.config, warn_by(observers)
     for split in needs.splits:
@@ -179,7 +179,7 @@ def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> No
 
 
 def _count_calls(parts: Components, store: RunFolder) -> None:
-    """Count calls to chat models on from the run's earlier ones."""
+    """Count calls to chat models, continuing from the run's earlier counts."""
     parts.calls.go_on(
         store.read_json(CALLS) if store.has(CALLS) else {},
         lambda counts: store.write_json(CALLS, counts),
@@ -188,8 +188,8 @@ def _count_calls(parts: Components, store: RunFolder) -> None:
 
 @contextmanager
 def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
-    """Ctrl-C and a spent budget are told to the observers; an error before anything was made in a
-    new folder leaves no folder.
+    """Ctrl-C and a spent budget are reported to the observers; an error before anything was made in
+    a new folder leaves no folder.
     """
     store.warn = lambda message: parts.notify("warning", message=message)
     try:

@@ -36,15 +36,15 @@ def blame_failures(
 
 
 def blamed(store: RunFolder, evaluation: str) -> dict[str, Blame]:
-    """Whose fault it was, by trajectory id, for failures that were not the agent's; {} where
-    nobody looked.
+    """Whose fault it was, by trajectory id, for failures that were not the agent's; {} if none was
+    diagnosed.
     """
     excluded: dict[str, Blame] = blame_of(store, evaluation).get("excluded", {})  # type: ignore[assignment]
     return excluded
 
 
 def blame_of(store: RunFolder, evaluation: str) -> dict[str, Json]:
-    """All that ``blame_failures`` kept; {} where nobody looked."""
+    """All that ``blame_failures`` kept; {} if it did not run."""
     name = _file(evaluation)
     found: dict[str, Json] = store.read_json(name) if store.has(name) else {}
     return found

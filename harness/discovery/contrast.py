@@ -41,7 +41,7 @@ def read_signs(
     executor: Executor,
     plugins: PluginNames = NO_PLUGINS,
 ) -> Signs | None:
-    """What each conversation shows, whatever came of it; None if the judge cannot say."""
+    """What each conversation shows, failed or not; None if the judge cannot say."""
     if not isinstance(judge, SignReader):
         return None
     reader: SignReader = judge

@@ -23,7 +23,7 @@ from harness.types.names import EvaluationName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """All that came of reading an evaluation's failures.
+    """What discovery found in an evaluation's failures.
 
     ``patterns`` can be causes and are what tasks are made for; ``filtered`` are those that are as
     frequent in successes, or too rare; ``about`` holds facts about the whole, for the report.

@@ -27,7 +27,7 @@ CONFIDENCE = 95.0
 class Outcome:
     """How one trial of a task ended.
 
-    ``fault`` says which fault ended it or that nobody could grade it, "" for neither; with one,
+    ``fault`` says which fault ended it or that it is not gradeable, "" for neither; with one,
     ``success`` does not count.
     """
 

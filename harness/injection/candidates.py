@@ -132,7 +132,9 @@ class CandidateSource:
         return [(self, candidate) for candidate in found]
 
     def tell(self, candidate: Candidate, *, too_hard: bool) -> None:
-        """Let the injector know, and if the candidate was too easy try a harder form of it."""
+        """Report the result to the injector; if the candidate was too easy, queue a harder form of
+        it.
+        """
         injector = self.context.injector
         if isinstance(injector, AttentiveInjector):
             with plugin_boundary(self.context.plugins.injector, "handling of feedback"):

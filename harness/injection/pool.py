@@ -71,7 +71,7 @@ def veto(store: RunFolder, ids: Iterable[str], *, keep_out: bool, reason: str = 
 def change_vetoes(
     store: RunFolder, *, vetoes: Iterable[str], allowed: Iterable[str], reason: str = ""
 ) -> list[str]:
-    """The arms that were trained already, on vetoed tasks perhaps; the folder is locked meanwhile.
+    """The arms that are trained already, perhaps on vetoed tasks, once the vetoes are written.
 
     ``vetoes`` are ids of tasks to keep out of training, ``allowed`` of those to let in again.
     """

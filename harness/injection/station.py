@@ -39,7 +39,7 @@ SPLITS: tuple[Split, ...] = ("validation", "test")
 
 
 def chosen_pattern(patterns: Sequence[ErrorPattern], wanted: str, number: int) -> ErrorPattern:
-    """The pattern with that id, or with an id that begins so. Raises ``RunError``."""
+    """The pattern with that id, or whose id starts with it. Raises ``RunError``."""
     found = [pattern for pattern in patterns if pattern.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]

@@ -143,7 +143,7 @@ def _described(path: Path) -> str:
         return f"a file that cannot be read ({error.strerror})"
     if not start:
         return "an empty file"
-    return f"a file that begins with {start.decode(errors='replace')!r}"
+    return f"a file that starts with {start.decode(errors='replace')!r}"
 
 
 def _check(recording: Recording, path: Path) -> None:

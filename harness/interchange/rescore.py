@@ -68,8 +68,8 @@ def regrade_all(
 def regrade(episode: Episode, domain: Domain, *, plugin: str = NO_PLUGINS.domain) -> Regraded:
     """The grade of the calls that the conversation made, if they have the recorded results.
 
-    What a judge said in the recording about statements in words is kept; where nobody has judged
-    them, there is no verdict, as after a fault.
+    What a judge said in the recording about statements in words is kept; where none were judged,
+    there is no verdict, as after a fault.
     """
     task, trajectory = episode.task, episode.trajectory
     try:
@@ -226,7 +226,7 @@ def _value(text: str) -> object:
 
 
 def _excerpts(one: str, other: str) -> tuple[str, str]:
-    """Both texts, quoted and cut to where they begin to differ."""
+    """Both texts, quoted and cut to where they start to differ."""
     pairs = enumerate(zip(one, other, strict=False))
     parting = next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
     begin = max(0, parting - BEFORE)

@@ -25,7 +25,7 @@ _REPLY = TypeAdapter(ChatReply)
 
 
 def default_file() -> Path:
-    """Where answers are kept if nobody says otherwise."""
+    """Where answers are kept by default."""
     return cache_folder() / "chat.sqlite"
 
 

@@ -95,7 +95,7 @@ class LLMInjector:
 
 
 class _Candidates(AsyncIterator[Task]):
-    """Candidates in the order of their numbers, made a batch at a time; goes on after a fault.
+    """Candidates in the order of their numbers, made a batch at a time; continues after a fault.
 
     A batch is always finished, so a run from the cache makes the very same calls.
     """

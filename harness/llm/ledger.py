@@ -24,7 +24,7 @@ class Budget:
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """What one role's calls came to.
+    """The counts of one role's calls.
 
     ``usage`` is what was paid for: all answers, usable or not. ``cache_hits`` cost nothing.
     ``attempts`` are requests sent, ``retries`` those of them that repeat another. ``failures``

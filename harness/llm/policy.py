@@ -38,7 +38,7 @@ def llm_policy(chat: ChatClient, settings: Settings) -> Policy:
 class LLMPolicy(SamplingPolicy):
     """An agent that is told the domain's policy and has its tools; it never sees the task.
 
-    A turn is a message or calls, never both: text beside calls reaches nobody and is dropped.
+    A turn is a message or calls, never both: text next to calls reaches nobody and is dropped.
     Calls keep their order, get ids of their place in the conversation, and are carried out as they
     are: a wrong one becomes an error result, which the model sees. It never ends the conversation.
     """
@@ -80,7 +80,7 @@ class LLMPolicy(SamplingPolicy):
 
 
 def agent_system(policy: str, opening: Sequence[Message] = ()) -> str:
-    """What a model is told that plays the agent.
+    """The system prompt of a model that plays the agent.
 
     ``opening`` is what it has said before the user's first word: several providers refuse
     conversations that begin with the agent, so it is quoted here.

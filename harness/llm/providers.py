@@ -46,9 +46,9 @@ class Provider(Generic[Client, Answer]):
     """What tells one provider from another. Called with settings, it makes the chat model.
 
     ``name`` is that of its option table. ``sdk`` is a module, ``requirement`` what pip installs it
-    by. ``model`` is asked where nobody names one. ``keys`` are the environment variables that may
-    hold the key, ``address`` is the one for the base URL; with a base URL a ``keyless`` provider
-    gets "none" for a key that is not set.
+    by. ``model`` is the default model. ``keys`` are the environment variables that may hold the
+    key, ``address`` is the one for the base URL; with a base URL a ``keyless`` provider gets "none"
+    for a key that is not set.
 
     ``connect`` turns key and base URL ("": the SDK's own) into a client that does not try again by
     itself; ``close`` ends it with its event loop. ``ask`` makes one call; whatever the SDK raises

@@ -12,7 +12,9 @@ Signal = Literal["stop", "transfer", "out_of_scope"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A text without its signals. ``unknown`` are signals in form that nobody knows, as written."""
+    """A text without its signals. ``unknown`` are those that look like signals but are none, as
+    written.
+    """
 
     text: str
     signals: frozenset[Signal] = frozenset()

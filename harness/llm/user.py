@@ -72,7 +72,7 @@ class LLMUser(UserSimulator):
 
 
 def user_system(scenario: Scenario, guidelines: str = "") -> str:
-    """What a model is told that plays this customer; ``guidelines`` are the domain's own."""
+    """The system prompt of a model that plays the customer; ``guidelines`` are the domain's."""
     parts = {
         "Why you write": scenario.reason,
         "What you know": scenario.known,
@@ -88,7 +88,7 @@ def user_system(scenario: Scenario, guidelines: str = "") -> str:
 def seen_by_user(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The conversation with roles flipped: what the agent said is "user", the rest "assistant".
 
-    The agent's tool calls and results are left out, and so is text beside a call, which the user
+    The agent's tool calls and results are left out, and so is text next to a call, which the user
     does not get. What looks like a signal in the agent's text is made harmless.
     """
     seen: list[Message] = []

@@ -81,7 +81,7 @@ class ChatReply:
 
 
 class ChatModel(Protocol):
-    """One provider's chat call; ``model`` is asked where nobody names one.
+    """One provider's chat call; ``model`` is the default model.
 
     An ``endpoint`` (a base URL), where there is one, keeps cached answers of several servers apart;
     an ``extra``, where there is one, is that of every request.

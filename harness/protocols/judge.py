@@ -42,5 +42,5 @@ class SignReader(Protocol):
     """What a judge can do besides: see the signs of mistakes in a conversation, failed or not."""
 
     async def signs(self, episode: Episode, domain: Domain) -> Collection[str]:
-        """The kinds of mistakes that it shows, whatever came of them."""
+        """The kinds of mistakes that it shows, even if they did no harm."""
         ...

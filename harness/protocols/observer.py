@@ -1,4 +1,4 @@
-"""What happens in a run, and who is told."""
+"""What happens in a run, and who receives it."""
 
 from __future__ import annotations
 

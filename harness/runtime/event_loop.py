@@ -37,7 +37,7 @@ class _FewAtATime(DefaultSelector):
 @contextmanager
 def _settled_heap() -> Iterator[None]:
     """Keep what is there already out of the garbage collector's sight: looking through all of a
-    domain and its libraries takes it a tenth of a second, in which no conversation goes on.
+    domain and its libraries takes it a tenth of a second, in which no conversation advances.
     """
     gc.collect(1)
     gc.freeze()

@@ -44,7 +44,7 @@ TROUBLE: Mapping[str, Reply] = {
 
 
 class ScriptedProvider(Protocol):
-    """A provider that answers as it is told to, such as ``harness.testing.servers.ChatServer``."""
+    """A provider that gives prepared answers, such as ``harness.testing.servers.ChatServer``."""
 
     answer: Callable[[Asked], Reply]
     asked: list[Asked]
@@ -57,7 +57,7 @@ def check_chat_model(model: ChatModel, provider: ScriptedProvider, *, key: str) 
     contain. Wrong keys, limits, errors of the server and broken answers are ``ChatFailure`` with a
     known cause, each after one request.
     """
-    demand(bool(model.model), "a chat model has a model to ask where nobody names one")
+    demand(bool(model.model), "a chat model has a default model")
     asyncio.run(_check(model, provider, key))
 
 

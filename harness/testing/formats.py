@@ -31,7 +31,7 @@ FOREIGN = (b"", b"{}", b"[]", b'{"a": [1, 2', b"\xff\xfe\x00", b"not JSON\n" * 3
 """Contents of files that are no recording."""
 
 MARK = '{"plain": '
-"""How a file of ``PlainFormat`` begins."""
+"""How a file of ``PlainFormat`` starts."""
 
 
 def check_format(

@@ -1,6 +1,4 @@
-"""Turn a script into a provider of chat models: an HTTP server on loopback that an unmodified SDK
-talks to.
-"""
+"""Turn a script into a provider of chat models: a local HTTP server for an unmodified SDK."""
 
 from __future__ import annotations
 

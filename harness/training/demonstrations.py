@@ -19,7 +19,7 @@ CHUNK = 32
 """Conversations run at once."""
 
 IN_VAIN = 64
-"""After this many in a row without one success the teacher is given up."""
+"""After this many in a row without one success the teacher counts as unable."""
 
 
 def demonstrations(

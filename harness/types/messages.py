@@ -92,7 +92,7 @@ class Opaque:
 class Message:
     """One turn: text, or tool calls, or (role ``tool``) the result of the call ``call_id``.
 
-    ``opaque`` is there while the conversation goes on, never in a ``Trajectory``.
+    ``opaque`` is there during the conversation, never in a ``Trajectory``.
     """
 
     role: Role

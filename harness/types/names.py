@@ -14,8 +14,8 @@ _STEP = re.compile(r"(?P<arm>.+)/step-(?P<step>\d+)$")
 
 
 class ArmName(str):
-    """One policy of a run: "base", "sft", "policy" (evaluated as it is), "continued" (SFT that goes
-    on), "rl-N" and "control-N" of round N, and "ARM/step-K" for weights kept on the way.
+    """One policy of a run: "base", "sft", "policy" (evaluated as it is), "continued" (more SFT),
+    "rl-N" and "control-N" of round N, and "ARM/step-K" for weights kept on the way.
     """
 
     __slots__ = ()

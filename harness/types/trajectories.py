@@ -1,4 +1,4 @@
-"""What came of a conversation: its trajectory and token trace, the grade and the score."""
+"""The results of a conversation: its trajectory and token trace, the grade and the score."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAULTS: frozenset[str] = frozenset(
 """Endings that say nothing about the policy: counted and reported, never scored or trained on."""
 
 NOT_GRADEABLE = "not_gradeable"
-"""Stands for an ending where nobody could decide whether the task was done."""
+"""Stands for an ending where it could not be decided whether the task was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class Grade:
     ``wanted`` and ``actual`` are what the gold calls and the conversation changed. ``unsaid`` are
     the ``Task.communicate`` strings that no agent message contains. ``parts`` are the verdicts that
     success is made of, by name, where a domain has several ("DB", "COMMUNICATE"). ``unjudged`` are
-    statements in words that must hold too and that nobody has looked at yet; ``ungradeable`` says
-    why there can be no verdict at all. Where there is either, ``success`` says nothing.
+    statements in words that must hold too and are not judged yet; ``ungradeable`` says why there
+    can be no verdict at all. Where there is either, ``success`` says nothing.
     """
 
     success: bool

@@ -208,7 +208,7 @@ def test_a_run_folder_is_read_with_the_options_it_was_made_with(
     ("content", "words"),
     [
         (b"", "an empty file"),
-        (b"PK\x03\x04\xff", "a file that begins with 'PK"),
+        (b"PK\x03\x04\xff", "a file that starts with 'PK"),
         (b'{"some": "JSON"}', 'begins with \'{"some"'),
     ],
 )
