@@ -209,7 +209,7 @@ def test_a_run_folder_is_read_with_the_options_it_was_made_with(
     [
         (b"", "an empty file"),
         (b"PK\x03\x04\xff", "a file that starts with 'PK"),
-        (b'{"some": "JSON"}', 'begins with \'{"some"'),
+        (b'{"some": "JSON"}', 'starts with \'{"some"'),
     ],
 )
 def test_a_file_of_no_known_type_is_described(
