@@ -11,7 +11,7 @@ from itertools import islice
 from harness.discovery.diagnose import failures
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.rollout import run_rollouts
-from harness.interchange.rescore import regrade
+from harness.interchange.replay import regrade
 from harness.llm.roles import open_registry
 from harness.protocols import (
     Domain,

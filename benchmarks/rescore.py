@@ -26,7 +26,7 @@ from harness.assembly.registry import Registry
 from harness.errors import MissingExtra
 from harness.evaluation.rollout import run_rollouts
 from harness.interchange.files import read_source, write_recording
-from harness.interchange.rescore import regrade_all, row
+from harness.interchange.replay import regrade_all, row
 from harness.interchange.runs import open_domain, recorded_run
 from harness.llm.roles import open_registry
 from harness.protocols import RolloutJob

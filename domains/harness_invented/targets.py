@@ -14,7 +14,7 @@ _KNOWS_ID = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A client about to call; ``used`` are records that earlier requests of the conversation are about."""
+    """A client about to call; ``used`` are records of earlier requests of the conversation."""
 
     database: Database
     client: Record

@@ -15,7 +15,7 @@ _KNOWS_ID = 0.07
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A user about to call; ``used`` are orders that earlier requests of the conversation are about.
+    """A user about to call; ``used`` are orders of earlier requests of the conversation.
 
     ``open`` are those among them of which nothing but the address was changed. ``about`` are names
     of products that it calls about if it can.

@@ -86,7 +86,7 @@ def rescore(
 
     Status 1 if none can be graded.
     """
-    from harness.interchange.rescoring import rescore
+    from harness.interchange.rescore import rescore
     from harness.llm.roles import open_registry
     from harness.report import tally_table
 

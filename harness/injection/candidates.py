@@ -11,7 +11,7 @@ from harness.errors import CannotInject, NothingToLearn, RolloutFault, plugin_bo
 from harness.injection.admission import Gate, GateLog, Options, Verdict, pass_gates
 from harness.injection.pool import content_id
 from harness.injection.static_gates import Known
-from harness.injection.trial_runner import Tryout
+from harness.injection.trial_runner import TrialRunner
 from harness.protocols import NO_PLUGINS, AttentiveInjector, Domain, PluginNames, TaskInjector
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Task, stable_seed
 
@@ -39,8 +39,8 @@ class InjectionContext:
     known: Known
     options: Options
     log: GateLog = field(default_factory=GateLog)
-    player: Tryout | None = None
-    reference: Tryout | None = None
+    player: TrialRunner | None = None
+    reference: TrialRunner | None = None
     plugins: PluginNames = NO_PLUGINS
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.injection.admission import Options, Verdict
-from harness.injection.trial_runner import Trial, Tryout
+from harness.injection.trial_runner import Trial, TrialRunner
 from harness.types import ErrorPattern, Json, Task
 
 TOO_EASY = "too easy for the policy"
@@ -30,7 +30,7 @@ class Aim:
     pattern: ErrorPattern
 
 
-async def targeted(aims: Sequence[Aim], tryout: Tryout, options: Options) -> list[Verdict]:
+async def targeted(aims: Sequence[Aim], runner: TrialRunner, options: Options) -> list[Verdict]:
     """A verdict for each, in order; measured: trials, failures, and how many are of the pattern.
 
     Trials are run a wave at a time on those that have not passed yet, so rates of tasks that got in
@@ -39,13 +39,13 @@ async def targeted(aims: Sequence[Aim], tryout: Tryout, options: Options) -> lis
     open_ = list(aims)
     for start in range(0, options.trials, options.wave):
         wave = range(start, min(start + options.wave, options.trials))
-        await tryout.hold([aim.task for aim in open_], wave)
-        await tryout.explain([a.task for a in open_ if _in_band(tryout.of(a.task), options)])
+        await runner.hold([aim.task for aim in open_], wave)
+        await runner.explain([a.task for a in open_ if _in_band(runner.of(a.task), options)])
         open_ = [
-            aim for aim in open_ if verdict_on(tryout.of(aim.task), aim.pattern, options).reason
+            aim for aim in open_ if verdict_on(runner.of(aim.task), aim.pattern, options).reason
         ]
-    verdicts = [verdict_on(tryout.of(aim.task), aim.pattern, options) for aim in aims]
-    tryout.forget([aim.task for aim in aims])
+    verdicts = [verdict_on(runner.of(aim.task), aim.pattern, options) for aim in aims]
+    runner.forget([aim.task for aim in aims])
     return verdicts
 
 
@@ -77,17 +77,17 @@ def verdict_on(trials: Sequence[Trial], pattern: ErrorPattern, options: Options)
     return Verdict(measured=measured)
 
 
-async def doable(tasks: Sequence[Task], tryout: Tryout, options: Options) -> list[Verdict]:
+async def doable(tasks: Sequence[Task], runner: TrialRunner, options: Options) -> list[Verdict]:
     """Whether the reference policy does each task often enough, in order of the tasks."""
-    await tryout.hold(tasks, range(options.reference_trials))
+    await runner.hold(tasks, range(options.reference_trials))
     verdicts = []
     for task in tasks:
-        trials = tryout.of(task)
+        trials = runner.of(task)
         done = sum(trial.success for trial in trials)
         measured: dict[str, Json] = {"trials": len(trials), "successes": done}
         enough = done >= options.reference_successes
         verdicts.append(Verdict(reason="" if enough else NOT_DONE, measured=measured))
-    tryout.forget(tasks)
+    runner.forget(tasks)
     return verdicts
 
 

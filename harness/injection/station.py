@@ -23,7 +23,7 @@ from harness.injection.candidates import InjectionContext
 from harness.injection.engine import Injected, Members, inject_tasks
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.injection.static_gates import Known, cheap_gates
-from harness.injection.trial_runner import Trial, Tryout, read_trials
+from harness.injection.trial_runner import Trial, TrialRunner, read_trials
 from harness.protocols import Policy
 from harness.run_folder import RunFolder
 from harness.types import ErrorPattern, Json, Split, Task, stable_seed
@@ -110,7 +110,7 @@ def _context(
 
 def _player(
     parts: Components, store: RunFolder, number: int, options: Options, count: int
-) -> Tryout | None:
+) -> TrialRunner | None:
     """The policy whose failures the round studies; None if the gate is off or it cannot play."""
     if "targeted" in options.off:
         return None
@@ -141,7 +141,7 @@ def _player(
             ended=trial.uncounted,
         )
 
-    return Tryout(
+    return TrialRunner(
         policy=policy,
         setting=parts.setting,
         executor=parts.executor,
@@ -164,10 +164,10 @@ def _studied_policy(parts: Components, store: RunFolder, number: int) -> Policy 
     return parts.policy(folder=store.folder / "checkpoints" / arm / "model")
 
 
-def _reference(parts: Components, options: Options) -> Tryout | None:
+def _reference(parts: Components, options: Options) -> TrialRunner | None:
     if not options.reference or "reference" in options.off:
         return None
-    return Tryout(
+    return TrialRunner(
         policy=parts.named_policy(options.reference),
         setting=parts.setting_with("policy", options.reference),
         executor=parts.executor,

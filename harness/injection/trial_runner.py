@@ -57,7 +57,7 @@ def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
 
 
 @dataclass(slots=True)
-class Tryout:
+class TrialRunner:
     """One policy's trials on candidates; ``note`` is called for each new one, so it can be kept.
 
     ``known`` are earlier trials, which are not repeated. ``held`` counts those run now.

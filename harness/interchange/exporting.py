@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.assembly.config import parse_config, read_tables
 from harness.assembly.registry import Registry
 from harness.interchange.files import write_recording
-from harness.interchange.rescoring import refuse_unused
+from harness.interchange.rescore import refuse_unused
 from harness.interchange.runs import Options, chosen_evaluation, recorded_run
 from harness.run_folder import RunFolder
 from harness.types import Recording, Task

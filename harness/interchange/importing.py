@@ -9,7 +9,7 @@ from harness.assembly.opening import cut_short, new_folder, problems
 from harness.assembly.registry import Registry
 from harness.errors import HarnessError
 from harness.interchange.files import read_source
-from harness.interchange.rescore import Regraded, regrade_all, tally
+from harness.interchange.replay import Regraded, regrade_all, tally
 from harness.interchange.runs import Options, Source, imported_config, keep, open_domain
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder

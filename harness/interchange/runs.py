@@ -13,7 +13,7 @@ from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
 from harness.errors import HarnessError, RunError
 from harness.evaluation.station import DATA_VERSION, stamp_data_version
-from harness.interchange.rescore import Regraded, tally
+from harness.interchange.replay import Regraded, tally
 from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
 from harness.runtime.memory import uncollected

@@ -98,9 +98,7 @@ def _moved(shift: Shift) -> str:
         "settled": "no difference in the mix of failures",
         "too few failures": "too few failures to tell whether the mixes differ",
     }[shift.verdict]
-    return (
-        f"{share(shift.distance)} of the mix differs, p = {number(shift.p)}, {how}: {verdict}"
-    )
+    return f"{share(shift.distance)} of the mix differs, p = {number(shift.p)}, {how}: {verdict}"
 
 
 def _cells(found: Comparison, values: Sequence[str]) -> list[str]:

@@ -61,7 +61,8 @@ def changes(report: Report, shift: Shifted) -> Iterator[tuple[str, str, str]]:
     for change in shift.changes:
         if change.sure or change.status in ("new", "gone", "back"):
             sure = "" if change.sure else ", which may be chance"
-            much = f"{signed(change.per_100.value)} {bounds(change.per_100)} per 100 conversations{sure}"
+            rate = f"{signed(change.per_100.value)} {bounds(change.per_100)}"
+            much = f"{rate} per 100 conversations{sure}"
             yield change.status, report.pattern_name(change.pattern_id), much
 
 

@@ -7,10 +7,10 @@ sentence that says what the contract demands and what was found::
         check_domain(MyDomain())
 """
 
-from harness.testing.chat import FakeChatModel
 from harness.testing.chat_models import ScriptedProvider, check_chat_model
 from harness.testing.domains import check_domain
 from harness.testing.executors import check_executor
+from harness.testing.fake_chat_model import FakeChatModel
 from harness.testing.fakes import AgreeableUser, IdlePolicy, play, sample_episodes
 from harness.testing.formats import PlainFormat, check_format
 from harness.testing.injectors import check_task_injector

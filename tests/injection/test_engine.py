@@ -14,7 +14,7 @@ from harness.injection.admission import Options, Verdict
 from harness.injection.candidates import FAULTS_IN_A_ROW, FULL, NOT_MADE, InjectionContext
 from harness.injection.engine import Injected, inject_tasks
 from harness.injection.static_gates import Known, cheap_gates
-from harness.injection.trial_runner import Tryout
+from harness.injection.trial_runner import TrialRunner
 from harness.protocols import AgentTurn, Conversation, Domain, Policy, RolloutSetup, Settings, World
 from harness.testing.fakes import AgreeableUser
 from harness.types import (
@@ -143,7 +143,7 @@ def made(
 ) -> tuple[Injected, InjectionContext]:
     domain, chosen = Shop(), Options(**options)  # type: ignore[arg-type]
     known = Known(domain, [])
-    player = Tryout(
+    player = TrialRunner(
         policy=Mute(),
         setting=RolloutSetup(domain=domain, user=AgreeableUser()),
         executor=asyncio_executor(Settings()),

@@ -22,7 +22,7 @@ from harness.injection.rollout_gates import (
     typical_kinds,
     verdict_on,
 )
-from harness.injection.trial_runner import Trial, Tryout, read_trials
+from harness.injection.trial_runner import Trial, TrialRunner, read_trials
 from harness.protocols import AgentTurn, Conversation, RolloutSetup, Settings
 from harness.types import ErrorPattern, Task
 from harness_asyncio.executor import asyncio_executor
@@ -115,8 +115,8 @@ def tasks(count: int) -> list[Task]:
     return found[:count]
 
 
-def tryout(policy: Teacher, known: Sequence[Trial] = ()) -> Tryout:
-    return Tryout(
+def tryout(policy: Teacher, known: Sequence[Trial] = ()) -> TrialRunner:
+    return TrialRunner(
         policy=policy,
         setting=RolloutSetup(domain=DOMAIN, user=scripted_user(Settings())),
         executor=asyncio_executor(Settings()),

@@ -12,7 +12,7 @@ from harness.assembly.registry import Offer, Registry
 from harness.errors import FormatError, PluginFailed, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION
 from harness.interchange.files import read_source, write_recording
-from harness.interchange.rescore import Regraded, regrade_all
+from harness.interchange.replay import Regraded, regrade_all
 from harness.interchange.runs import (
     Source,
     imported_config,

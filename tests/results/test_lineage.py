@@ -112,7 +112,9 @@ def test_recovery_tells_a_patterns_failures_from_round_to_round(run: RunFolder) 
     [change] = found.recovered
     assert (change.before_round, change.after_round, change.sure) == (1, 2, False)
     assert change.before == change.after == len(pattern.members)
-    assert "round 1 to 2: same, 0 [0, 0] per 100 conversations" in " ".join(drawn(run, pattern.id).split())
+    assert "round 1 to 2: same, 0 [0, 0] per 100 conversations" in " ".join(
+        drawn(run, pattern.id).split()
+    )
 
 
 def test_all_of_it_is_there_as_plain_values_and_no_line_is_too_wide(run: RunFolder) -> None:

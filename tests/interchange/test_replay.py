@@ -8,7 +8,7 @@ import pytest
 
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.rollout import ASSERTIONS
-from harness.interchange.rescore import Regraded, regrade, regrade_all, row, same_answer, tally
+from harness.interchange.replay import Regraded, regrade, regrade_all, row, same_answer, tally
 from harness.protocols import World
 from harness.types import (
     Change,
