@@ -31,7 +31,7 @@ from harness.injection.candidates import InjectionContext
 from harness.injection.engine import inject_tasks
 from harness.injection.static_gates import Known, cheap_gates
 from harness.protocols import Policy, RolloutJob, RolloutSetup, Settings
-from harness.testing.leaks import planted_leaks
+from harness.testing.checks.leaks import planted_leaks
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
 from harness_faiss.clusterer import faiss_clusterer

@@ -120,7 +120,7 @@ class Bench:
     def grpo(self) -> dict[str, Any]:
         """One step on one task, played twice."""
         tasks = list(islice(self.domain.generate(1, Recipe()), 1))
-        options = {"steps": 1, "tasks_per_step": 1, "num_generations": 2, "learning_rate": 1e-6}
+        options = {"max_steps": 1, "tasks_per_step": 1, "num_generations": 2, "learning_rate": 1e-6}
         started, self.rollout_s = time.process_time(), 0.0
         record = self._trained("grpo", {**options, "track_kl": False, "guard": False}, tasks=tasks)
         return {

@@ -53,7 +53,7 @@ class RetailDomain(DomainDefaults):
     def __init__(self, compat: Compat = FIXED) -> None:
         self.compat = compat
         self.tools = offered_tools(compat)
-        self.data_version = _vintage(compat)
+        self.data_version = _data_version(compat)
 
     def tasks(self, split: Split) -> Sequence[Task]:
         return _tasks(split, self.compat)
@@ -86,7 +86,7 @@ _tasks = cache(fixed_tasks)
 
 
 @cache
-def _vintage(compat: Compat) -> str:
+def _data_version(compat: Compat) -> str:
     """A digest of how tools behave and of what the generator makes first, its shop included."""
     tasks = list(islice(generate(0, Recipe(), compat), 3))
     orders = [shop_of(task.world).orders for task in tasks]

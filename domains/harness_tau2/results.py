@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import FormatError
-from harness.runtime.memory import uncollected
+from harness.runtime.garbage_collection import uncollected
 from harness.types import Diagnosis, Episode, Json, Recording
 from harness_tau2.files import head, read_json
 from harness_tau2.official_tasks import domain_of, read_tasks

@@ -260,12 +260,12 @@ class Components:
         return policy
 
     def notify(self, event: str, **data: Any) -> None:
-        told = Event(name=event, data=data)
+        happened = Event(name=event, data=data)
         for plugin, observer in self.observers:
             with plugin_boundary(plugin, f"handling of {event!r}"):
-                observer.notify(told)
+                observer.notify(happened)
         for own in self._extra_observers:
-            own.notify(told)
+            own.notify(happened)
 
     def _chat_model(self, spec: str) -> ChatModel:
         return self.registry.make("chat model", spec, self._settings("chat model", spec))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.injection.hashed_terms import HashedTerms
+from harness.injection.term_vectors import HashedTerms
 from harness.types import Json, Task
 
 DIMENSIONS = 2048

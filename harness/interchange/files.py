@@ -13,7 +13,7 @@ from harness.errors import FormatError, HarnessError, RunError, plugin_boundary
 from harness.interchange.runs import Options, Source, recorded_run
 from harness.protocols import Settings, TrajectoryFormat
 from harness.run_folder import CONFIG, RunFolder, disk_errors
-from harness.runtime.memory import uncollected
+from harness.runtime.garbage_collection import uncollected
 from harness.types import Json, Recording
 
 RUN = "run"

@@ -13,7 +13,7 @@ from harness.errors import HarnessError, plugin_boundary
 from harness.evaluation.metrics import Outcome, pass_table
 from harness.evaluation.rollout import ASSERTIONS
 from harness.protocols import NO_PLUGINS, Domain, World
-from harness.runtime.memory import uncollected
+from harness.runtime.garbage_collection import uncollected
 from harness.types import Episode, Grade, Json, Recording, Task, ToolCall, Trajectory
 
 BEFORE, AFTER = 40, 80

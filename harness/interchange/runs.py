@@ -16,7 +16,7 @@ from harness.evaluation.station import DATA_VERSION, stamp_data_version
 from harness.interchange.replay import Regraded, tally
 from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
-from harness.runtime.memory import uncollected
+from harness.runtime.garbage_collection import uncollected
 from harness.types import Diagnosis, Episode, Json, Recording, Score, Split, Task
 from harness.types.names import ArmName, EvaluationName, StationName
 

@@ -71,9 +71,9 @@ def _miscounted(draft: WrittenTask, found: Exploration) -> list[str]:
 
 def _revealed(draft: WrittenTask, found: Exploration) -> Iterator[str]:
     """Ids that customers do not know but the draft tells."""
-    told = " ".join(_all_text(draft))
+    text = " ".join(_all_text(draft))
     for key in dict.fromkeys(key for call in found.writes for key in _ids(call)):
-        if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", told):
+        if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text):
             yield f"the id {key!r} is told, which no customer knows"
 
 

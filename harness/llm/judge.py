@@ -149,7 +149,7 @@ def describe(failure: Episode, domain: Domain) -> str:
     """The failure as quoted data: the task, the wanted and the actual changes, the conversation."""
     task, trajectory, grade = failure.task, failure.trajectory, failure.grade
     scenario = task.scenario
-    told = {
+    info = {
         "reason": scenario.reason,
         "knows": scenario.known,
         "does not know": scenario.unknown,
@@ -159,7 +159,7 @@ def describe(failure: Episode, domain: Domain) -> str:
     return "\n".join(
         [
             "# The task, as the customer has it",
-            *(f"{name}: {quoted(text)}" for name, text in told.items() if text),
+            *(f"{name}: {quoted(text)}" for name, text in info.items() if text),
             *_section("The calls that were wanted", [call_text(call) for call in task.gold]),
             f"The domain's solver {'finds a' if solvable else 'finds no'} solution.",
             *_section("The changes that were wanted", [change_text(c) for c in grade.wanted]),

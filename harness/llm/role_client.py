@@ -148,7 +148,7 @@ class RoleClient:
     async def _try(self, request: ChatRequest) -> ChatReply:
         ledger = self.shared.ledger
         async with self._throttle.slot():
-            await self.shared.turnstile.passed()
+            await self.shared.start_queue.passed()
             with ledger.call(self.role):
                 try:
                     reply = await self._complete(request)

@@ -55,7 +55,7 @@ class Shared:
     ledger: Ledger = field(default_factory=Ledger)
     prices: Prices = field(default_factory=Prices.load)
     redactor: Redactor = field(default_factory=Redactor)
-    turnstile: StartQueue = field(default_factory=StartQueue)
+    start_queue: StartQueue = field(default_factory=StartQueue)
     throttles: dict[tuple[str, str], Throttle] = field(default_factory=dict)
 
     def throttle(self, provider: str, model: str) -> Throttle:

@@ -80,9 +80,9 @@ def user_system(scenario: Scenario, guidelines: str = "") -> str:
         "How to go about it": scenario.instructions,
         "Who you are": scenario.persona,
     }
-    told = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items() if text)
+    info = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items() if text)
     own = f"# Guidelines of this service\n\n{guidelines.strip()}" if guidelines.strip() else ""
-    return prompt("user").fill(scenario=told, guidelines=own)
+    return prompt("user").fill(scenario=info, guidelines=own)
 
 
 def seen_by_user(messages: Sequence[Message]) -> tuple[Message, ...]:

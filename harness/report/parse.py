@@ -13,7 +13,7 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from harness.assembly.malformed import first_problem
+from harness.assembly.validation import first_problem
 from harness.errors import RunError
 from harness.report.figures import clean
 from harness.report.model import Report

@@ -39,7 +39,7 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
     return {
         "run": store.folder.name,
         **{key: config.get(key) for key in _SETTINGS},
-        "data_version": _vintage(store),
+        "data_version": _data_version(store),
         "clusterer": _method(store, rounds) or config.get("clusterer"),
         "arms": _arms(store, "test", seconds),
         "validation": [*_arms(store, "validation", seconds), *_arms(store, "train", seconds)],
@@ -75,7 +75,7 @@ _SETTINGS = (
 )
 
 
-def _vintage(store: RunFolder) -> str:
+def _data_version(store: RunFolder) -> str:
     """The version of the domain's data, of imported conversations as of the run's own."""
     names = ["data_version.json", *(f"evals/{name}/about.json" for name in store.evaluations())]
     found = [_table(store.read_json(name)).get("data_version") for name in names if store.has(name)]

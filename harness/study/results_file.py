@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assembly.malformed import first_problem
+from harness.assembly.validation import first_problem
 from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
 from harness.study.result_rows import UNCOUNTED

@@ -7,18 +7,18 @@ sentence that says what the contract demands and what was found::
         check_domain(MyDomain())
 """
 
-from harness.testing.chat_models import ScriptedProvider, check_chat_model
-from harness.testing.domains import check_domain
-from harness.testing.executors import check_executor
+from harness.testing.checks.chat_models import ScriptedProvider, check_chat_model
+from harness.testing.checks.domains import check_domain
+from harness.testing.checks.executors import check_executor
+from harness.testing.checks.formats import PlainFormat, check_format
+from harness.testing.checks.judges import check_clusterer, check_judge
+from harness.testing.checks.observers import EVENTS, check_observer
+from harness.testing.checks.policies import check_policy, check_probe, check_user_simulator
+from harness.testing.checks.reward_terms import check_reward_term
+from harness.testing.checks.task_injectors import check_task_injector
+from harness.testing.checks.trainers import check_trainer
 from harness.testing.fake_chat_model import FakeChatModel
 from harness.testing.fakes import AgreeableUser, IdlePolicy, play, sample_episodes
-from harness.testing.formats import PlainFormat, check_format
-from harness.testing.injectors import check_task_injector
-from harness.testing.observers import EVENTS, check_observer
-from harness.testing.readers import check_clusterer, check_judge
-from harness.testing.reward_terms import check_reward_term
-from harness.testing.speakers import check_policy, check_probe, check_user_simulator
-from harness.testing.trainers import check_trainer
 
 __all__ = [
     "EVENTS",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import ConfigError, MissingExtra
-from harness.injection.hashed_terms import HashedTerms
+from harness.injection.term_vectors import HashedTerms
 from harness_faiss.cache import VectorCache
 
 AUTO, LEXICAL, MINILM = "auto", "lexical", "minilm"

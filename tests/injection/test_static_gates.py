@@ -20,7 +20,7 @@ from harness.injection.admission import (
     pass_gates,
 )
 from harness.injection.static_gates import Known, cheap_gates
-from harness.testing.leaks import KINDS, planted_leaks
+from harness.testing.checks.leaks import KINDS, planted_leaks
 from harness.types import Fact, Recipe, Request, Task, ToolCall
 from harness_retail.domain import RetailDomain
 

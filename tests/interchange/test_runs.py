@@ -26,7 +26,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrajectoryFormat
 from harness.run_folder import RunFolder
 from harness.testing import PlainFormat, check_format
-from harness.testing.formats import sample_recording
+from harness.testing.checks.formats import sample_recording
 from harness.types import Diagnosis, Grade, Json, Recording, Score, Split, Task
 
 

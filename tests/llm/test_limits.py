@@ -97,10 +97,10 @@ def test_a_waiting_call_that_is_cancelled_takes_no_place() -> None:
 
 
 def test_calls_that_are_ready_at_once_start_one_by_one_in_their_order() -> None:
-    turnstile, started = StartQueue(), []
+    start_queue, started = StartQueue(), []
 
     async def call(number):
-        await turnstile.passed()
+        await start_queue.passed()
         started.append(number)
 
     async def scene():
@@ -116,11 +116,11 @@ def test_calls_that_are_ready_at_once_start_one_by_one_in_their_order() -> None:
     assert started == list(range(20))
 
 
-def test_a_call_that_is_cancelled_at_the_turnstile_holds_up_nobody() -> None:
-    turnstile = StartQueue()
+def test_a_call_that_is_cancelled_in_the_start_queue_holds_up_nobody() -> None:
+    start_queue = StartQueue()
 
     async def scene():
-        calls = [asyncio.create_task(turnstile.passed()) for _ in range(10)]
+        calls = [asyncio.create_task(start_queue.passed()) for _ in range(10)]
         await asyncio.sleep(0)
         for call in calls[1:9]:
             call.cancel()
@@ -130,17 +130,17 @@ def test_a_call_that_is_cancelled_at_the_turnstile_holds_up_nobody() -> None:
     asyncio.run(scene())
 
 
-def test_a_loop_that_ended_with_calls_at_the_turnstile_holds_up_no_later_one() -> None:
-    turnstile = StartQueue()
+def test_a_loop_that_ended_with_calls_in_the_start_queue_holds_up_no_later_one() -> None:
+    start_queue = StartQueue()
 
     async def left_in_the_middle():
-        waiting = [asyncio.create_task(turnstile.passed()) for _ in range(5)]
+        waiting = [asyncio.create_task(start_queue.passed()) for _ in range(5)]
         await asyncio.sleep(0)
         return waiting
 
     async def later():
         async with asyncio.timeout(5):
-            await asyncio.gather(*(turnstile.passed() for _ in range(5)))
+            await asyncio.gather(*(start_queue.passed() for _ in range(5)))
 
     asyncio.run(left_in_the_middle())
     asyncio.run(later())

@@ -282,7 +282,7 @@ def test_without_item_details_the_tool_is_not_on_offer() -> None:
     assert "get_item_details" not in {tool.name for tool in domain(compat="tau2").tools}
 
 
-def test_results_under_other_switches_are_of_another_vintage() -> None:
+def test_results_under_other_switches_are_of_another_data_version() -> None:
     assert RetailDomain().data_version == RetailDomain(FIXED).data_version
     assert len({RetailDomain(compat).data_version for compat in (FIXED, TAU2)}) == 2
 

@@ -100,7 +100,7 @@ def test_the_base_split_is_all_test_and_leaves_nothing_to_train_on() -> None:
 
 
 @needs_tau2
-def test_policy_tools_and_vintage_are_the_official_ones() -> None:
+def test_policy_tools_and_data_version_are_the_official_ones() -> None:
     opened, theirs = domain(), environment()
     assert opened.policy == theirs.get_policy()
     assert [tool.schema() for tool in opened.tools] == [

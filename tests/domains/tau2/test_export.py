@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from harness.errors import FormatError
 from harness.protocols import Settings
+from harness.testing.checks.formats import check_format, sample_recording
 from harness.testing.fakes import play
-from harness.testing.formats import check_format, sample_recording
 from harness.types import Diagnosis, Ended, Episode, Grade, Json, Recording, Usage
 from harness_retail import harness_domains
 from harness_tau2.export import UNKNOWN_TIME, write_results

@@ -55,7 +55,7 @@ def problem(tmp_path: Path, *simulations: dict[str, Any], **top: Any) -> str:
 
 
 @DATA_VERSIONS
-def test_a_file_of_either_vintage_becomes_episodes(
+def test_a_file_of_either_version_becomes_episodes(
     tmp_path: Path, data_version: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     raw = data_version(results())

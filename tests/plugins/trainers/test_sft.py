@@ -179,7 +179,7 @@ def test_packed_parts_on_two_threads_train_as_the_padded_batches_of_trl_do(
     torch.testing.assert_close(with_packing, weights(policy.model), atol=1e-3, rtol=0)
 
 
-def test_in_16_bits_the_heldout_loss_is_that_of_the_policys_own_weights(
+def test_in_16_bits_the_held_out_loss_is_that_of_the_policys_own_weights(
     job: Jobs, policy: Any, world: Any
 ) -> None:
     held_out = [world.echo("a", 2), world.echo("b", 7)]
@@ -274,7 +274,7 @@ def test_progress_hears_of_each_step(job: Jobs, world: Any) -> None:
     assert heard[-1][2] == ["held_out_loss", "loss", "tokens_per_s"]
 
 
-def test_a_heldout_loss_that_does_not_fall_ends_training(job: Jobs, world: Any) -> None:
+def test_a_held_out_loss_that_does_not_fall_ends_training(job: Jobs, world: Any) -> None:
     training = job(demonstrations=world.endless_echoes(), held_out=[world.echo("a", 2)])
     record = train(training, max_steps=1000, learning_rate=0.0, eval_steps=2, patience=2)
     assert record["stopped_because"] == "plateau"

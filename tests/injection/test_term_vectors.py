@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.injection.hashed_terms import HashedTerms
+from harness.injection.term_vectors import HashedTerms
 
 SAMPLE = [["the", "red", "lamp"], ["the", "blue", "lamp"], ["the", "mug"]]
 

@@ -16,7 +16,7 @@ from harness.protocols import (
     UserSimulator,
     UserTurn,
 )
-from harness.testing.domains import demand, some_tasks
+from harness.testing.checks.domains import demand, some_tasks
 from harness.testing.fakes import AgreeableUser, IdlePolicy
 from harness.types import Episode, Message, Task, ToolCall
 

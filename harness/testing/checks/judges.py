@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import get_args
 
 from harness.protocols import Clusterer, Domain, Judge
-from harness.testing.domains import demand, some_tasks
+from harness.testing.checks.domains import demand, some_tasks
 from harness.testing.fakes import sample_episodes
 from harness.types import Blame, Diagnosis, Episode, ErrorPattern, Severity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harness.protocols import Domain, RewardTerm
-from harness.testing.domains import demand, some_tasks
+from harness.testing.checks.domains import demand, some_tasks
 from harness.testing.fakes import sample_episodes
 
 

@@ -22,7 +22,7 @@ from harness.protocols import (
     Trainer,
     TrainingJob,
 )
-from harness.testing.domains import demand
+from harness.testing.checks.domains import demand
 from harness.testing.fakes import AgreeableUser, play
 from harness.types import Episode, Json, Score, Task, TermScore
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import FormatError
 from harness.protocols import Domain, TrajectoryFormat
-from harness.testing.domains import SPLITS, demand
+from harness.testing.checks.domains import SPLITS, demand
 from harness.testing.fakes import sample_episodes
 from harness.types import (
     Diagnosis,

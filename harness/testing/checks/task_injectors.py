@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.evaluation.scoring import gold_changes
 from harness.protocols import Domain, TaskInjector
-from harness.testing.domains import SPLITS, carry_out, demand
+from harness.testing.checks.domains import SPLITS, carry_out, demand
 from harness.testing.fakes import play
 from harness.types import Diagnosis, Episode, ErrorPattern, Task
 

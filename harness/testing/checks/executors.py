@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from harness.protocols import Executor
-from harness.testing.domains import demand
+from harness.testing.checks.domains import demand
 
 
 def check_executor(executor: Executor, *, items: int = 50) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.errors import ChatFailure
 from harness.protocols import CAUSES, ChatModel, ChatReply, ChatRequest
-from harness.testing.domains import demand
+from harness.testing.checks.domains import demand
 from harness.testing.wires import Asked, Reply
 from harness.types import Message, Tool, ToolCall
 

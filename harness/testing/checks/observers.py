@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.protocols import Event, Observer
-from harness.testing.domains import demand
+from harness.testing.checks.domains import demand
 from harness.types import Json
 
 _COUNTS: Mapping[str, Json] = {"judge": {"calls": 2, "tokens_in": 900, "cost_usd": 0.01}}
