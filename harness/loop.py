@@ -4,8 +4,8 @@ itself if done.
     base -> sft -> [ evaluate (validation) -> discover -> inject -> train -> evaluate (test) ] per
     round
 
-The held-out test tasks enter ``evaluate`` and the gate that keeps them out of the pool; nothing
-else.
+Test tasks enter ``evaluate``, which also says whose fault a failure was, and the gates that keep
+them out of the pool; nothing else.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from harness.assembly.components import Components
 from harness.discovery.attribution import blame_failures
 from harness.discovery.station import (
     discover_patterns,
+    evaluation_read,
     patterns_before,
     refuse_held_out,
     write_discovery,
 )
 from harness.errors import NothingToLearn, RunError
 from harness.evaluation.station import evaluate_policy, read_evaluation
-from harness.injection.pool import pool_of
+from harness.injection.pool import pool_of, rounds_of
 from harness.injection.station import chosen_pattern, make_tasks
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
@@ -125,15 +126,21 @@ def imitate(
             train_on_demonstrations(parts, store, arm, start)
 
 
-def discover(parts: Components, store: RunFolder, number: int, evaluation: str = "") -> None:
+def discover(
+    parts: Components, store: RunFolder, number: int, evaluation: str = "", *, again: bool = False
+) -> None:
     """Read the failures of an evaluation (default: the round's) into diagnoses and error
     patterns.
+
+    ``again``: though that is done; what there is stays until there is something to replace it.
     """
-    with _station(parts, store, StationName.discover(number)) as work:
+    station = StationName.discover(number)
+    with _station(parts, store, station, again=again) as work:
         if work:
             source = EvaluationName(evaluation) if evaluation else _usual(number)
             episodes = read_evaluation(store, source)
             found = discover_patterns(parts, episodes, patterns_before(store, number))
+            store.reopen(station)
             write_discovery(store, number, source, found)
             if source.on_split == "test":
                 parts.notify(
@@ -151,13 +158,17 @@ def inject(
     pattern: str = "",
     count: int | None = None,
     off: Sequence[str] = (),
+    again: bool = False,
 ) -> None:
     """New tasks for the round's patterns, each admitted through the gates, added to the pool.
 
-    ``pattern``: for the pattern of this id alone, next to what the round has. ``count``: how many;
-    None: as configured. ``off``: gates to leave out besides those that the configuration does.
+    ``pattern``: for the pattern of this id alone. ``count``: how many; None: as configured.
+    ``off``: gates to leave out besides those that the configuration does. ``again``, or a
+    ``pattern``: next to what the round has, which stays complete whatever becomes of this.
     """
-    with _station(parts, store, StationName.inject(number), unit="rollouts") as work:
+    more = again or bool(pattern)
+    station = StationName.inject(number)
+    with _station(parts, store, station, unit="rollouts", again=more) as work:
         if work:
             refuse_held_out(store, number)
             patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
@@ -165,31 +176,35 @@ def inject(
                 patterns = [chosen_pattern(patterns, pattern, number)]
             members = _members(parts, store, number, patterns)
             wanted = parts.config.targeted_tasks if count is None else count
-            make_tasks(parts, store, number, patterns, members, count=wanted, off=off)
+            make_tasks(parts, store, number, patterns, members, count=wanted, off=off, more=more)
 
 
-def train(parts: Components, store: RunFolder, number: int) -> None:
+def train(parts: Components, store: RunFolder, number: int, *, again: bool = False) -> None:
     """Training on the pool, by default with GRPO: from the SFT checkpoint on all rounds' tasks,
-    unless configured otherwise.
+    unless configured otherwise. ``again``: though that is done.
     """
     config = parts.config
     arm = ArmName.targeted(number)
-    with _station(parts, store, StationName.train(arm), unit="steps") as work:
+    station = StationName.train(arm)
+    with _station(parts, store, station, unit="steps", again=again) as work:
         if work:
             pool = training_pool(parts, store, number)
+            store.reopen(station)
             start = ArmName.studied(number) if config.restart == "previous" else ArmName.SFT
             train_on_tasks(parts, store, arm, start, pool, f"{len(pool)} targeted tasks")
 
 
-def train_control(parts: Components, store: RunFolder, number: int) -> None:
+def train_control(parts: Components, store: RunFolder, number: int, *, again: bool = False) -> None:
     """The same training from the same start on as many untargeted tasks: what targeting is compared
-    with.
+    with. ``again``: though that is done.
     """
     config = parts.config
     arm = ArmName.control(number)
-    with _station(parts, store, StationName.train(arm), unit="steps") as work:
+    station = StationName.train(arm)
+    with _station(parts, store, station, unit="steps", again=again) as work:
         if work:
             count = len(training_pool(parts, store, number))
+            store.reopen(station)
             goes_on = config.restart == "previous" and number > 1
             start = ArmName.control(number - 1) if goes_on else ArmName.SFT
             tasks = untargeted(parts, count)
@@ -232,7 +247,8 @@ def studied(store: RunFolder, number: int) -> EvaluationName:
 def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task]:
     """The tasks round ``number`` trains on.
 
-    Raises ``NothingToLearn`` if there are none, ``RunError`` if a round reads a test evaluation.
+    Raises ``NothingToLearn`` if there are none, ``RunError`` if a round with tasks reads a test
+    evaluation or has no complete discovery.
     """
     if not store.is_done(StationName.inject(number)):
         raise RunError(
@@ -240,8 +256,9 @@ def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task
             hint=f"Run `harness inject {store.folder} --round {number}` first.",
         )
     first = 1 if parts.config.pool == "union" else number
-    for earlier in range(first, number + 1):
-        refuse_held_out(store, earlier)
+    for earlier in rounds_of(store):
+        if first <= earlier <= number:
+            refuse_held_out(store, earlier)
     pool = pool_of(store, range(first, number + 1), replay_decay=parts.config.replay_decay)
     if not pool:
         raise NothingToLearn(
@@ -266,7 +283,7 @@ def _members(
 ) -> dict[str, list[tuple[Episode, Diagnosis]]]:
     found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
-    source = store.read_json(f"rounds/{number}/discovery.json")["evaluation"]
+    source = evaluation_read(store, number)
     episodes = {e.trajectory.id: e for e in read_evaluation(store, source)}
     return {
         pattern.id: [(episodes[member], diagnoses[member]) for member in pattern.members]
@@ -276,10 +293,14 @@ def _members(
 
 @contextmanager
 def _station(
-    parts: Components, store: RunFolder, name: StationName, unit: str = ""
+    parts: Components, store: RunFolder, name: StationName, unit: str = "", *, again: bool = False
 ) -> Iterator[bool]:
-    """Yields whether there is work; a station that ends without an error is marked done."""
-    if store.is_done(name):
+    """Yields whether there is work; a station that ends without an error is marked done.
+
+    ``again``: there is work though it is done. The mark stays: reopen the station before anything
+    that it stands for is replaced.
+    """
+    if store.is_done(name) and not again:
         parts.notify("station_skipped", station=name)
         yield False
         return

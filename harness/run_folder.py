@@ -15,10 +15,10 @@ calls.json             calls to chat models by role: tokens, cost, retries, faul
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
 
-A file is replaced as a whole or grows by lines. A whole file, and what a step of training adds, is
-on disk when the call returns: it survives a power cut. Other lines are only written: they survive
-the end of the process and are on disk once their station is finished, since a wait for the disk
-after each conversation would hold up all others. A line torn by a crash is cut off, with a
+A file is replaced as a whole or grows by lines. A whole file, and what a step of training or a veto
+adds, is on disk when the call returns: it survives a power cut. Other lines are only written: they
+survive the end of the process and are on disk once their station is finished, since a wait for the
+disk after each conversation would hold up all others. A line torn by a crash is cut off, with a
 warning, by the next process that appends to its file or, holding the folder, reads it.
 """
 

@@ -40,13 +40,10 @@ def inject(
     from harness.llm.roles import open_registry
     from harness.report import pool_table
     from harness.run_folder import RunFolder
-    from harness.types.names import StationName
 
     store = RunFolder.open(run)
     with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
-        if again or pattern:
-            store.reopen(StationName.inject(number))
-        loop.inject(parts, store, number, pattern=pattern, count=count, off=off or ())
+        loop.inject(parts, store, number, pattern=pattern, count=count, off=off or (), again=again)
         report = loop.write_report(parts, store, complete=False)
     emit(report["pool"], pool_table(report), as_json=as_json)
 
@@ -65,13 +62,9 @@ def train(
     from harness.assembly.opening import open_run
     from harness.llm.roles import open_registry
     from harness.run_folder import RunFolder
-    from harness.types.names import ArmName, StationName
 
     store = RunFolder.open(run)
-    arm = ArmName.control(number) if control else ArmName.targeted(number)
     with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
-        if again:
-            store.reopen(StationName.train(arm))
-        (loop.train_control if control else loop.train)(parts, store, number)
+        (loop.train_control if control else loop.train)(parts, store, number, again=again)
         report = loop.write_report(parts, store, complete=False)
     show(report, as_json=as_json)

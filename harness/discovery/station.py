@@ -94,8 +94,13 @@ def survey_patterns(
 
 
 def write_discovery(store: RunFolder, number: int, source: str, found: Discovery) -> None:
-    """Keep a discovery as that of a round; ``source`` is the evaluation it read."""
+    """Keep a discovery as that of a round; ``source`` is the evaluation it read.
+
+    ``discovery.json`` goes first and comes back last: without it the other files are of two
+    discoveries, or not all there.
+    """
     folder = f"rounds/{number}"
+    store.remove(f"{folder}/discovery.json")
     store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, found.diagnoses)
     store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, found.patterns)
     store.write_values(f"{folder}/filtered.jsonl", ErrorPattern, found.filtered)
@@ -104,19 +109,30 @@ def write_discovery(store: RunFolder, number: int, source: str, found: Discovery
     store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
 
 
-def refuse_held_out(store: RunFolder, number: int) -> None:
-    """Raise ``RunError`` if the round reads an evaluation on test tasks: nothing is learned from
-    those.
+def evaluation_read(store: RunFolder, number: int) -> EvaluationName:
+    """The evaluation that the round's patterns are of. Raises ``RunError`` if the round has no
+    complete discovery.
     """
     name = f"rounds/{number}/discovery.json"
     if not store.has(name):
-        return
-    source = EvaluationName(store.read_json(name)["evaluation"])
+        raise RunError(
+            f"round {number} has not been discovered completely: {name} is missing",
+            hint=f"Run `harness discover {store.folder} --round {number} --again` first.",
+        )
+    return EvaluationName(store.read_json(name)["evaluation"])
+
+
+def refuse_held_out(store: RunFolder, number: int) -> None:
+    """Raise ``RunError`` if the round reads an evaluation on test tasks, from which nothing is
+    learned, or has no complete discovery.
+    """
+    source = evaluation_read(store, number)
     if source.on_split == "test":
         raise RunError(
             f"round {number} reads the evaluation {source!r}, which is on test tasks: tasks made "
             "from its failures would leak them into training",
-            hint="Evaluate on validation tasks (`harness eval --split validation`), then run "
+            hint="Tasks are made only from conversations on train or validation tasks: evaluate "
+            "with `harness eval --split validation`, or import a recording of such; then run "
             "`harness discover --again` on that.",
         )
 
@@ -131,10 +147,16 @@ def round_patterns(store: RunFolder, number: int) -> list[ErrorPattern]:
 
 
 def patterns_before(store: RunFolder, number: int) -> list[ErrorPattern]:
-    """The patterns of all earlier rounds, each as it was seen last."""
+    """The patterns of all earlier rounds, each as it was seen last; none of a round that read test
+    tasks, whose words would come back in later rounds.
+    """
     known: dict[str, ErrorPattern] = {}
     for earlier in range(1, number):
-        known.update({pattern.id: pattern for pattern in round_patterns(store, earlier)})
+        if (
+            store.has(f"rounds/{earlier}/discovery.json")
+            and evaluation_read(store, earlier).on_split != "test"
+        ):
+            known.update({pattern.id: pattern for pattern in round_patterns(store, earlier)})
     return list(known.values())
 
 
@@ -177,6 +199,11 @@ def _contrast(
     )
     if signs is None:
         return list(patterns), None
+    if unread := len(failed) + len(succeeded) - len(signs):
+        lost = f"{unread} of {len(failed) + len(succeeded)} conversations"
+        parts.notify("warning", message=f"the contrast leaves out {lost}: the judge could not say")
+    failed = [e for e in failed if e.trajectory.id in signs]
+    succeeded = [e for e in succeeded if e.trajectory.id in signs]
     found = contrasted(
         patterns,
         {e.trajectory.id: {*signs[e.trajectory.id], own[e.trajectory.id].kind} for e in failed},

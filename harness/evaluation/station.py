@@ -71,17 +71,22 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
 
 
 def read_evaluation(store: RunFolder, name: str) -> list[Episode]:
-    """The episodes of an evaluation, with their tasks. Raises ``RunError`` if there are none."""
-    tasks = [
-        task
-        for split in ("validation", "test", "train")
-        for task in store.read_values(f"tasks/{split}.jsonl", Task)
-    ]
+    """The episodes of an evaluation, with their tasks: those of its split, since another split may
+    use the same ids. Raises ``RunError`` if there are none, or its name has no split.
+    """
+    split = EvaluationName(name).on_split
+    known = store.evaluations()
+    if name in known and split is None:
+        raise RunError(
+            f"the name of the evaluation {name!r} does not say on which split its tasks are",
+            hint=f"Name its folder in {store.folder / 'evals'} ARM-SPLIT, as in sft-validation.",
+        )
+    tasks = store.read_values(f"tasks/{split}.jsonl", Task)
     episodes = store.read_episodes(name, tasks)
     if not episodes:
-        known = ", ".join(store.evaluations())
+        has = f" (it has {', '.join(known)})" if known else ""
         raise RunError(
-            f"{store.folder} has no evaluation {name!r}{f' (it has {known})' if known else ''}",
+            f"{store.folder} has no evaluation {name!r}{has}",
             hint="Run `harness eval` on it first, or `harness loop --resume`.",
         )
     return episodes

@@ -36,10 +36,10 @@ CHEAP = (
 )
 """The gates that run no conversation, in order of cost."""
 
-PLAYED = ("reference", "targeted")
+WITH_ROLLOUTS = ("reference", "targeted")
 """The gates that do, in order of cost."""
 
-GATES = (*CHEAP, *PLAYED)
+GATES = (*CHEAP, *WITH_ROLLOUTS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ FULL = "not needed: the quota is full"
 class InjectionContext:
     """What candidates are made with and proved by; ``log`` and ``known`` grow meanwhile.
 
-    ``player`` is the current policy at its trials, ``reference`` a policy that must do each task;
+    ``trial_runner`` runs the current policy on tasks, ``reference`` one that must do each task;
     None: that gate is off.
     """
 
@@ -39,7 +39,7 @@ class InjectionContext:
     known: Known
     options: Options
     log: GateLog = field(default_factory=GateLog)
-    player: TrialRunner | None = None
+    trial_runner: TrialRunner | None = None
     reference: TrialRunner | None = None
     plugins: PluginNames = NO_PLUGINS
 
@@ -70,7 +70,7 @@ class CandidateSource:
         self.spare: list[Candidate] = []
         self.harder: list[Candidate] = []
         self.unproven: list[Candidate] = []
-        self.drawn = self.faults = self.asked = self.held = self.mutated = self.filled = 0
+        self.drawn = self.faults = self.asked = self.tried = self.mutated = self.filled = 0
         self.ended = "" if members else "it has no failures to learn from"
         self._round = round
         self._seed = stable_seed(seed, round, pattern.id)
@@ -108,19 +108,22 @@ class CandidateSource:
         self, wanted: int, ahead: int, afforded: int
     ) -> list[tuple[CandidateSource, Candidate]]:
         """``ahead`` candidates for each wanted task that passed the cheap gates, those made harder
-        among them: no more than ``afforded`` conversations can try.
+        first: no more than ``afforded`` conversations can try.
         """
         if wanted <= 0:
             return []
-        found, self.harder = self.harder, []
         self.asked = max(self.asked, self.had + wanted)
         options = self.context.options
         most, candidates = self.asked * options.candidates_per_task, wanted * ahead
-        if self.context.player is not None:
-            left = min(afforded, self.asked * options.rollouts_per_task - self.held)
+        if self.context.trial_runner is not None:
+            left = min(afforded, self.asked * options.rollouts_per_task - self.tried)
             candidates = min(candidates, max(0, left) // options.trials)
-            if candidates == 0 and not self.ended:
-                self.ended = f"no conversations are left, {self.held} were run on this pattern"
+            if candidates == 0:
+                self._give_up_harder()
+                self.ended = self.ended or (
+                    f"no conversations are left, {self.tried} were run on this pattern"
+                )
+        found, self.harder = self.harder[:candidates], self.harder[candidates:]
         while len(found) < candidates and not self.ended:
             if self.drawn >= most:
                 self.ended = f"too few of {self.drawn} candidates were admitted"
@@ -141,6 +144,12 @@ class CandidateSource:
                 injector.hear(candidate.task, too_hard=too_hard)
         if not too_hard:
             self._make_harder(candidate)
+
+    def _give_up_harder(self) -> None:
+        """Forget the harder forms that no conversation is left to try."""
+        for candidate in self.harder:
+            self.context.known.forget(candidate.task)
+        self.harder = []
 
     def _make_harder(self, candidate: Candidate) -> None:
         """Queue a harder form of the candidate, if there is one and it may be made yet."""

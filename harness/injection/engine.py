@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import RunError
-from harness.injection.admission import PLAYED, GateLog, Proof, Verdict, pass_gates
+from harness.injection.admission import WITH_ROLLOUTS, GateLog, Proof, Verdict, pass_gates
 from harness.injection.candidates import NOT_MADE, Candidate, CandidateSource, InjectionContext
 from harness.injection.quotas import quotas
 from harness.injection.rollout_gates import TOO_EASY, TOO_HARD, Aim, doable, targeted
@@ -78,7 +78,7 @@ async def _inject(
         if missing <= 0:
             break
         more = _shared_out(open_, missing)
-        afforded = count * options.rollouts_per_task - sum(source.held for source in sources)
+        afforded = count * options.rollouts_per_task - sum(source.tried for source in sources)
         batch: list[tuple[CandidateSource, Candidate]] = []
         for source in open_:
             spent = len(batch) * options.trials
@@ -144,9 +144,9 @@ def _in_turn(
 
 
 def _ahead(context: InjectionContext) -> int:
-    """How many candidates to play for each wanted task, so that few batches do: by the yield."""
+    """How many candidates to try for each wanted task, so that few batches do: by the yield."""
     seen, passed = (counts["targeted"] for counts in (context.log.seen, context.log.passed))
-    return min(MOST_AHEAD, 1 + seen // (passed + 1)) if context.player is not None else 1
+    return min(MOST_AHEAD, 1 + seen // (passed + 1)) if context.trial_runner is not None else 1
 
 
 async def _proved(
@@ -156,8 +156,8 @@ async def _proved(
     too easy ones queued in a harder form.
     """
     left = list(batch)
-    for gate in PLAYED:
-        verdicts = await _played(gate, left, context)
+    for gate in WITH_ROLLOUTS:
+        verdicts = await _verdicts(gate, left, context)
         if verdicts is None:
             continue
         passed = []
@@ -177,7 +177,7 @@ async def _proved(
     return left
 
 
-async def _played(
+async def _verdicts(
     gate: str, batch: Sequence[tuple[CandidateSource, Candidate]], context: InjectionContext
 ) -> list[Verdict] | None:
     """The verdicts of a gate that runs conversations; None if it is off."""
@@ -186,10 +186,10 @@ async def _played(
     if gate == "reference" and context.reference is not None:
         tasks = [candidate.task for _, candidate in batch]
         return await doable(tasks, context.reference, context.options)
-    if gate == "targeted" and context.player is not None:
+    if gate == "targeted" and context.trial_runner is not None:
         aims = [Aim(candidate.task, source.pattern) for source, candidate in batch]
-        verdicts = await targeted(aims, context.player, context.options)
+        verdicts = await targeted(aims, context.trial_runner, context.options)
         for source, candidate in batch:
-            source.held += len(context.player.of(candidate.task))
+            source.tried += len(context.trial_runner.of(candidate.task))
         return verdicts
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from harness.assembly.config import nearest
 from harness.errors import RunError
@@ -15,6 +16,15 @@ from harness.run_folder import RunFolder
 from harness.types import Task, stable_id
 
 VETOES = "vetoes.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veto:
+    """A task is kept out of training from here on, for that reason, or let in again."""
+
+    task_id: str
+    vetoed: bool
+    reason: str
 
 
 def fingerprint(task: Task) -> str:
@@ -42,12 +52,11 @@ def tasks_of_round(store: RunFolder, number: int) -> list[Task]:
 def vetoed(store: RunFolder) -> dict[str, str]:
     """The reason of each task that is vetoed now, by id."""
     found: dict[str, str] = {}
-    for row in store.read_rows(VETOES):
-        task_id = str(row["task_id"])
-        if row["vetoed"]:
-            found[task_id] = str(row["reason"])
+    for line in store.read_values(VETOES, Veto):
+        if line.vetoed:
+            found[line.task_id] = line.reason
         else:
-            found.pop(task_id, None)
+            found.pop(line.task_id, None)
     return found
 
 
@@ -64,8 +73,8 @@ def veto(store: RunFolder, ids: Iterable[str], *, keep_out: bool, reason: str = 
                 f"no task of {store.folder} has the id {task_id!r}",
                 hint=nearest(task_id, sorted(known)) or "See `harness tasks` for the ids.",
             )
-    for task_id in wanted:
-        store.append(VETOES, {"task_id": task_id, "vetoed": keep_out, "reason": reason})
+    vetoes = [Veto(task_id=task_id, vetoed=keep_out, reason=reason) for task_id in wanted]
+    store.append_values(VETOES, Veto, vetoes)
 
 
 def change_vetoes(

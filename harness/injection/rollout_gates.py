@@ -39,7 +39,7 @@ async def targeted(aims: Sequence[Aim], runner: TrialRunner, options: Options) -
     open_ = list(aims)
     for start in range(0, options.trials, options.wave):
         wave = range(start, min(start + options.wave, options.trials))
-        await runner.hold([aim.task for aim in open_], wave)
+        await runner.run([aim.task for aim in open_], wave)
         await runner.explain([a.task for a in open_ if _in_band(runner.of(a.task), options)])
         open_ = [
             aim for aim in open_ if verdict_on(runner.of(aim.task), aim.pattern, options).reason
@@ -79,7 +79,7 @@ def verdict_on(trials: Sequence[Trial], pattern: ErrorPattern, options: Options)
 
 async def doable(tasks: Sequence[Task], runner: TrialRunner, options: Options) -> list[Verdict]:
     """Whether the reference policy does each task often enough, in order of the tasks."""
-    await runner.hold(tasks, range(options.reference_trials))
+    await runner.run(tasks, range(options.reference_trials))
     verdicts = []
     for task in tasks:
         trials = runner.of(task)

@@ -1,6 +1,7 @@
 """Make a round's targeted tasks: the context from a run's products, and its results on disk.
 
-What is made is added to what the round has already; nothing is ever taken away.
+What is made is added to what the round has already; no task is ever taken away. ``tasks.jsonl`` is
+written last: what an injection that was killed before has left beside it is dropped by the next.
 
 rounds/N/tasks.jsonl      the admitted tasks with their lineage (``Task.origin``)
 rounds/N/proofs.jsonl     for each of them, what each gate measured
@@ -13,8 +14,9 @@ rounds/N/trials.jsonl     how each conversation on a candidate ended
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from harness.assembly.components import Components
 from harness.errors import RunError
@@ -59,18 +61,25 @@ def make_tasks(
     *,
     count: int,
     off: Sequence[str] = (),
+    more: bool = False,
 ) -> None:
-    """Make about ``count`` tasks for these patterns and add them to the round's.
+    """Make tasks for these patterns until the round has about ``count``, or with ``more`` about
+    ``count`` more.
 
     ``off``: gates to leave out besides those that the configuration does. A shortfall is reported
     to the observers as a warning.
     """
-    here = tasks_of_round(store, number)
+    before = _written(store, number)
+    here = before.tasks
+    if not more:
+        count -= max(len(here), before.asked)
+    if count <= 0:
+        return
     seed = stable_seed(parts.config.seed, "inject", *([len(here)] if here else []))
     options = admission_options(parts.config.options, off=off)
     context = _context(parts, store, number, options, count)
     made = inject_tasks(patterns, members, context, count=count, round=number, seed=seed)
-    _keep(store, number, here, made, context)
+    _keep(store, number, before, made, context)
     for row in made.patterns:
         if row["ended"] and not row["admitted"]:
             message = f"no task for the pattern {row['pattern']}: {row['ended']}"
@@ -80,6 +89,41 @@ def make_tasks(
         why = "; ".join(f"{reason} ({n} patterns)" for reason, n in reasons.most_common(3))
         message = f"{len(made.tasks)} of {count} targeted tasks were admitted: {why}"
         parts.notify("warning", message=f"{message}. `harness tasks` has the details")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What the injections of a round have written, without what one that was killed has left."""
+
+    tasks: Sequence[Task] = ()
+    proofs: Sequence[Proof] = ()
+    refused: Sequence[Refusal] = ()
+    accounts: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def asked(self) -> int:
+        """How many tasks the injections were to make."""
+        return sum(row["quota"] for account in self.accounts for row in account["patterns"])
+
+
+def _written(store: RunFolder, number: int) -> _Written:
+    folder = f"rounds/{number}"
+    tasks = tasks_of_round(store, number)
+    ids = {task.id for task in tasks}
+    name = f"{folder}/injections.json"
+    accounts = list(store.read_json(name)) if store.has(name) else []
+    while sum(account["admitted"] for account in accounts) > len(tasks):
+        accounts.pop()
+    refused = store.read_values(f"{folder}/refused.jsonl", Refusal)
+    if all("refused" in account for account in accounts):  # in older runs none is counted
+        refused = refused[: sum(account["refused"] for account in accounts)]
+    proofs = store.read_values(f"{folder}/proofs.jsonl", Proof)
+    return _Written(
+        tasks=tasks,
+        proofs=[proof for proof in proofs if proof.task_id in ids],
+        refused=refused,
+        accounts=accounts,
+    )
 
 
 def forget_tasks(store: RunFolder, number: int) -> None:
@@ -102,16 +146,16 @@ def _context(
         gates=cheap_gates(parts.domain, known, options, plugin=plugins.domain),
         known=known,
         options=options,
-        player=_player(parts, store, number, options, count),
+        trial_runner=_trial_runner(parts, store, number, options, count),
         reference=_reference(parts, options),
         plugins=plugins,
     )
 
 
-def _player(
+def _trial_runner(
     parts: Components, store: RunFolder, number: int, options: Options, count: int
 ) -> TrialRunner | None:
-    """The policy whose failures the round studies; None if the gate is off or it cannot play."""
+    """The policy whose failures the round studies; None if the gate is off or it cannot be run."""
     if "targeted" in options.off:
         return None
     policy = _studied_policy(parts, store, number)
@@ -177,39 +221,38 @@ def _reference(parts: Components, options: Options) -> TrialRunner | None:
 
 
 def _keep(
-    store: RunFolder, number: int, here: Sequence[Task], made: Injected, context: InjectionContext
+    store: RunFolder, number: int, before: _Written, made: Injected, context: InjectionContext
 ) -> None:
     folder, log = f"rounds/{number}", context.log
-    refused = [*store.read_values(f"{folder}/refused.jsonl", Refusal), *log.refusals]
-    proofs = [*store.read_values(f"{folder}/proofs.jsonl", Proof), *made.proofs]
+    refused = [*before.refused, *log.refusals]
     store.write_values(f"{folder}/refused.jsonl", Refusal, refused)
-    store.write_values(f"{folder}/proofs.jsonl", Proof, proofs)
+    store.write_values(f"{folder}/proofs.jsonl", Proof, [*before.proofs, *made.proofs])
     reasons = Counter(refusal.reason for refusal in refused)
     store.write_json(f"{folder}/refused.json", dict(reasons.most_common()))
-    name = f"{folder}/injections.json"
-    before = store.read_json(name) if store.has(name) else []
-    store.write_json(name, [*before, _account(made, context, log)])
-    if context.player is not None:
-        trials = sorted(context.player.known.values(), key=lambda t: (t.task_id, t.trial))
+    if context.trial_runner is not None:
+        trials = sorted(context.trial_runner.known.values(), key=lambda t: (t.task_id, t.trial))
         store.write_rows(f"{folder}/trials.jsonl", [trial.row() for trial in trials])
-    store.write_values(f"{folder}/tasks.jsonl", Task, [*here, *made.tasks])
+    accounts = [*before.accounts, _account(made, context, log)]
+    store.write_json(f"{folder}/injections.json", accounts)
+    store.write_values(f"{folder}/tasks.jsonl", Task, [*before.tasks, *made.tasks])
 
 
 def _account(made: Injected, context: InjectionContext, log: GateLog) -> dict[str, Json]:
     on = [gate for gate in CHEAP if gate not in context.options.off]
     on += ["reference"] if context.reference is not None else []
-    on += ["targeted"] if context.player is not None else []
+    on += ["targeted"] if context.trial_runner is not None else []
     yields: list[Json] = [dict(row) for row in log.yields()]
     patterns: list[Json] = [dict(row) for row in made.patterns]
     options = {
         key: list(v) if isinstance(v, tuple) else v for key, v in asdict(context.options).items()
     }
-    held = context.player.held if context.player is not None else 0
+    runner = context.trial_runner
     return {
         "admitted": len(made.tasks),
+        "refused": len(log.refusals),
         "gates": list[Json](on),
         "options": options,
         "yields": yields,
         "patterns": patterns,
-        "conversations": held,
+        "conversations": runner.count if runner is not None else 0,
     }

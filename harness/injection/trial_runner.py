@@ -60,7 +60,7 @@ def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
 class TrialRunner:
     """One policy's trials on candidates; ``note`` is called for each new one, so it can be kept.
 
-    ``known`` are earlier trials, which are not repeated. ``held`` counts those run now.
+    ``known`` are earlier trials, which are not repeated. ``count`` is how many were run now.
     """
 
     policy: Policy
@@ -70,10 +70,10 @@ class TrialRunner:
     seed: int
     note: Callable[[Trial], None] = lambda trial: None
     known: dict[Key, Trial] = field(default_factory=dict)
-    held: int = 0
+    count: int = 0
     _episodes: dict[Key, Episode] = field(default_factory=dict)
 
-    async def hold(self, tasks: Sequence[Task], trials: range) -> None:
+    async def run(self, tasks: Sequence[Task], trials: range) -> None:
         """Run those conversations on the tasks that were not run yet, all at once."""
         keys = [(task, trial) for trial in trials for task in tasks]
         await self._play([key for key in keys if (key[0].id, key[1]) not in self.known])
@@ -122,7 +122,7 @@ class TrialRunner:
         async def one(job: RolloutJob) -> Episode:
             return await rollout(job, self.policy, self.setting)
 
-        self.held += len(jobs)
+        self.count += len(jobs)
 
         def played(index: int, episode: Episode) -> None:
             self._episodes[episode.task.id, episode.trajectory.trial] = episode

@@ -11,6 +11,7 @@ from harness.assembly.components import Components
 from harness.assembly.opening import open_run, warn_by
 from harness.assembly.registry import Registry
 from harness.discovery.compare import Comparison, Side, compare_sides
+from harness.discovery.station import evaluation_read
 from harness.errors import ConfigError, RunError
 from harness.evaluation.station import read_evaluation
 from harness.interchange.importing import import_file
@@ -81,7 +82,7 @@ def compare_sources(
         with open_run(store, registry, observers=observers) as parts:
             sides.append(_side(name, parts, store, reading))
     changes: dict[str, Json] = {"namer": reading.namer}
-    with open_run(stores[0], registry, changes, observers=observers) as parts:
+    with open_run(stores[0], registry, changes, keep=False, observers=observers) as parts:
         return compare_sides(parts, sides)
 
 
@@ -107,17 +108,16 @@ def _as_run(
 def _discovered(
     parts: Components, store: RunFolder, number: int, evaluation: str, again: bool
 ) -> Mapping[str, Json]:
-    if again:
-        store.reopen(StationName.discover(number))
-    loop.discover(parts, store, number, evaluation or loop.studied(store, number))
+    source = evaluation or loop.studied(store, number)
+    loop.discover(parts, store, number, source, again=again)
     return loop.write_report(parts, store, complete=False)
 
 
 def _side(name: str, parts: Components, store: RunFolder, reading: Reading) -> Side:
     """A source's conversations and diagnoses; they are made if the run has none of them yet."""
-    if reading.again or not store.is_done("discover 1"):
+    if reading.again or not store.is_done(StationName.discover(1)):
         _discovered(parts, store, 1, reading.evaluation, reading.again)
-    read = store.read_json("rounds/1/discovery.json")["evaluation"]
+    read = evaluation_read(store, 1)
     if reading.evaluation and read != reading.evaluation:
         raise RunError(
             f"{store.folder} has patterns of {read}, not of {reading.evaluation}",

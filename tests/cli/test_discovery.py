@@ -11,6 +11,7 @@ import pytest
 from harness.discovery.diagnose import by_blame
 from harness.discovery.patterns import find_patterns
 from harness.errors import NothingToLearn
+from harness.run_folder import RunFolder
 from harness.types import Diagnosis
 
 Cli = Callable[..., Any]
@@ -61,6 +62,53 @@ def test_the_lineage_is_walked_from_each_of_its_links(cli: Cli, run: Path) -> No
     shown = cli("why", failure["asked"], run).out
     for word in ("failed", "error pattern", "targeted tasks", "tried on", patterns[0]["name"]):
         assert word in shown
+
+
+def test_a_discovery_that_is_interrupted_leaves_the_one_before(
+    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("discover", run).status == 0
+    before = kept(run)
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.loop.discover_patterns", interrupted)
+        assert cli("discover", run, "--again").status == 130
+    assert kept(run) == before
+    assert cli("discover", run, "--again", "--evaluation", "nope").status == 1
+    assert RunFolder.open(run).is_done("discover 1")
+    assert cli("inject", run, "--count", 2).status == 0
+
+
+def test_a_discovery_that_is_half_replaced_is_used_for_nothing(
+    cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("discover", run).status == 0
+    assert cli("inject", run, "--count", 2, "--off", "targeted").status == 0
+    write = RunFolder.write_values
+
+    def killed(store: RunFolder, name: str, *values: Any) -> None:
+        write(store, name, *values)
+        if name.endswith("patterns.jsonl"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_values", killed)
+        assert cli("discover", run, "--again").status == 130
+    for words in (["inject", run, "--again"], ["train", run]):
+        outcome = cli(*words)
+        assert outcome.status == 1
+        assert "round 1 has not been discovered completely" in outcome.err
+        assert "--again" in outcome.err
+    assert cli("discover", run).status == 0
+    assert "no checkpoint 'sft'" in cli("train", run).err
+
+
+def kept(run: Path) -> dict[str, bytes]:
+    """What round 1 holds."""
+    return {path.name: path.read_bytes() for path in (run / "rounds/1").glob("*.json*")}
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_an_id_that_nothing_has_is_an_error(cli: Cli, run: Path) -> None:

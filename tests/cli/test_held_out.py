@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.discovery.station import patterns_before, round_patterns
+from harness.run_folder import RunFolder
 from tests.cli.conftest import Cli, Outcome
 
 SMALL = ("--tasks", 6, "--trials", 1, "--out", "run")
@@ -22,6 +24,14 @@ def looked_at_test(cli: Cli) -> Cli:
     return cli
 
 
+def also_evaluated(cli: Cli, split: str) -> None:
+    """The run has an evaluation on this split, too."""
+    outcome = cli("eval", "--policy", "noop", "--split", split, "--out", "more", *SMALL[:4])
+    assert outcome.status == 0
+    for name in (f"evals/policy-{split}", f"tasks/{split}.jsonl"):
+        Path("more", name).rename(Path("run", name))
+
+
 def refused(outcome: Outcome) -> None:
     assert outcome.status == 1
     assert "policy-test" in outcome.err
@@ -31,6 +41,32 @@ def refused(outcome: Outcome) -> None:
 def test_no_tasks_are_made_from_failures_on_test_tasks(looked_at_test: Cli) -> None:
     refused(looked_at_test("inject", "run", "--count", 2, "--off", "targeted"))
     assert not Path("run/rounds/1/tasks.jsonl").exists()
+
+
+def test_a_round_that_reads_test_tasks_since_is_trained_on_no_more(cli: Cli) -> None:
+    assert cli("eval", "--policy", "noop", "--split", "validation", *SMALL).status == 0
+    assert cli("discover", "run").status == 0
+    assert cli("inject", "run", "--count", 2, "--off", "targeted").status == 0
+    also_evaluated(cli, "test")
+    assert cli("discover", "run", "--again", "--evaluation", "policy-test").status == 0
+    refused(cli("train", "run"))
+    refused(cli("inject", "run", "--again", "--count", 2, "--off", "targeted"))
+    assert RunFolder.open(Path("run")).is_done("inject 1")
+
+
+def test_what_was_read_in_test_failures_comes_back_in_no_later_round(looked_at_test: Cli) -> None:
+    cli, store = looked_at_test, RunFolder.open(Path("run"))
+    also_evaluated(cli, "validation")
+    assert round_patterns(store, 1)
+    assert patterns_before(store, 2) == []
+    words = ("--evaluation", "policy-validation", "--round")
+    assert cli("discover", "run", *words, 2).status == 0
+    assert patterns_before(store, 3) == round_patterns(store, 2)
+
+
+def test_the_refusal_says_what_tasks_may_be_made_from(looked_at_test: Cli) -> None:
+    said = looked_at_test("inject", "run").err
+    assert "only from conversations on train or validation tasks" in said
 
 
 def test_nothing_is_trained_on_tasks_of_a_round_that_has_read_test_tasks(cli: Cli) -> None:
@@ -57,10 +93,7 @@ def test_an_evaluation_that_is_asked_for_by_name_is_no_way_round(cli: Cli) -> No
 
 def test_a_round_that_reads_validation_tasks_instead_is_free_again(looked_at_test: Cli) -> None:
     cli = looked_at_test
-    assert cli("eval", "--policy", "noop", "--split", "validation", "--out", "more", *SMALL[:4])
-    run = Path("run")
-    Path("more/evals/policy-validation").rename(run / "evals/policy-validation")
-    Path("more/tasks/validation.jsonl").rename(run / "tasks/validation.jsonl")
+    also_evaluated(cli, "validation")
     words = ("--evaluation", "policy-validation", "--again")
     assert cli("discover", "run", *words).status == 0
     assert cli("inject", "run", "--count", 2, "--off", "targeted").status == 0

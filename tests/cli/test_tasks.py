@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.injection.station import forget_tasks
+from harness.run_folder import RunFolder
 from tests.cli.conftest import Cli
 
 
@@ -61,6 +63,80 @@ def test_one_pattern_can_be_asked_for_and_what_was_made_stays(run: Cli) -> None:
     assert {row["pattern"] for row in book(run, "--pattern", pattern)["tasks"]} == {pattern}
     rows = [json.loads(line) for line in Path("run/rounds/1/proofs.jsonl").read_text().splitlines()]
     assert [row["task_id"] for row in rows] == [row["id"] for row in after]
+
+
+@pytest.mark.parametrize("words", [["--pattern", "nope"], ["--again", "--off", "nope"]])
+def test_a_request_that_is_refused_leaves_the_round_complete(run: Cli, words: list[str]) -> None:
+    run("inject", "run", "--count", 4, "--off", "targeted")
+    assert run("inject", "run", *words).status == 1
+    assert "no checkpoint 'sft'" in run("train", "run").err
+
+
+def test_an_injection_of_more_that_is_interrupted_leaves_the_round_complete(
+    run: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("inject", "run", "--count", 4, "--off", "targeted")
+    before = kept()
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.injection.station.inject_tasks", interrupted)
+        assert run("inject", "run", "--again").status == 130
+    assert kept() == before
+    assert "no checkpoint 'sft'" in run("train", "run").err
+
+
+def test_a_kill_before_the_mark_makes_nothing_twice(run: Cli) -> None:
+    words = ["--count", 4, "--off", "targeted"]
+    run("inject", "run", *words)
+    before = kept()
+    Path("run/done/inject-1.json").unlink()
+    assert run("inject", "run", *words).status == 0
+    assert kept() == before
+    assert run("inject", "run", "--again", *words).status == 0
+    assert len(book(run)["tasks"]) == 8
+
+
+def test_a_kill_before_the_mark_does_not_seek_again_what_could_not_be_made(cli: Cli) -> None:
+    words = ["--policy", "noop", "--tasks", 6, "--trials", 1, "--split", "validation"]
+    assert cli("eval", *words, "--out", "run").status == 0
+    assert cli("discover", "run").status == 0
+    assert cli("inject", "run", "--count", 2).status == 0
+    before = kept()
+    assert before["tasks.jsonl"] == b""
+    Path("run/done/inject-1.json").unlink()
+    assert cli("inject", "run", "--count", 2).status == 0
+    assert kept() == before
+
+
+def test_a_kill_between_the_files_of_an_injection_leaves_nothing_in_them_twice(
+    run: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--count", 4, "--off", "targeted"]
+    run("inject", "run", *words)
+    before = kept()
+    store = RunFolder.open(Path("run"))
+    forget_tasks(store, 1)
+    write = RunFolder.write_values
+
+    def killed(store: RunFolder, name: str, *values: Any) -> None:
+        if name.endswith("tasks.jsonl"):
+            raise KeyboardInterrupt
+        write(store, name, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_values", killed)
+        assert run("inject", "run", *words).status == 130
+    assert set(before) - set(kept()) == {"tasks.jsonl"}
+    assert run("inject", "run", *words).status == 0
+    assert kept() == before
+
+
+def kept() -> dict[str, bytes]:
+    """What the round holds."""
+    return {path.name: path.read_bytes() for path in Path("run/rounds/1").iterdir()}
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_vetoed_task_is_marked_left_out_of_exports_and_can_come_back(run: Cli) -> None:

@@ -143,7 +143,7 @@ def made(
 ) -> tuple[Injected, InjectionContext]:
     domain, chosen = Shop(), Options(**options)  # type: ignore[arg-type]
     known = Known(domain, [])
-    player = TrialRunner(
+    runner = TrialRunner(
         policy=Mute(),
         setting=RolloutSetup(domain=domain, user=AgreeableUser()),
         executor=asyncio_executor(Settings()),
@@ -156,7 +156,7 @@ def made(
         gates=cheap_gates(domain, known, chosen),
         known=known,
         options=chosen,
-        player=player if played else None,
+        trial_runner=runner if played else None,
     )
     patterns = [pattern(name, share) for name, share in shares.items()]
     members = {p.id: [member()] for p in patterns}
@@ -256,9 +256,17 @@ def test_what_passes_beyond_a_quota_fills_what_others_lack() -> None:
 def test_the_budget_for_conversations_is_kept() -> None:
     found, context = made(Maker(a="hard"), 4, played=True, shares={"a": 1.0}, rollouts_per_task=3)
     assert found.tasks == ()
-    assert context.player is not None
-    assert context.player.held == 12
+    assert context.trial_runner is not None
+    assert context.trial_runner.count == 12
     assert ended(found) == {"a": "no conversations are left, 12 were run on this pattern"}
+
+
+def test_harder_forms_are_within_the_budget_for_conversations() -> None:
+    found, context = made(Maker(a="easy"), 4, played=True, shares={"a": 1.0}, rollouts_per_task=6)
+    assert context.trial_runner is not None
+    assert found.patterns[0]["made_harder"] == 6
+    assert context.trial_runner.count == 24
+    assert "no conversations are left" in ended(found)["a"]
 
 
 def test_a_pattern_without_failures_has_nothing_to_learn_from() -> None:

@@ -1,5 +1,7 @@
 """The pool: what a task is known by, what each pattern gets, vetoes, and how rounds are weighed."""
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +115,20 @@ def test_a_vetoed_task_is_not_trained_on_until_it_is_let_in_again(store: RunFold
     veto(store, ["1-3"], keep_out=False)
     assert vetoed(store) == {"2-0": "nobody talks so"}
     assert len(pool_of(store, range(1, 4))) == 23
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_vetoes_are_on_disk_at_once(store: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def sync(number: int) -> None:
+        fsync(number)
+        synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    veto(store, ["1-3", "2-0"], keep_out=True)
+    assert "vetoes.jsonl" in synced
 
 
 def test_a_veto_of_an_unknown_task_names_one_that_is_near_and_changes_nothing(
