@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from harness.types import Changes, Json, Split, ToolCall, ToolResult
+from harness.types import Changes, Json, Split, ToolCall
 from harness_invented.blueprint import PLACE_SLOTS, Blueprint, Operation
-from harness_taskkit.state import Overlay, ToolError, answered, copied
+from harness_taskkit.state import AnsweringWorld, Overlay, ToolError, copied
 
 Record = dict[str, Any]
 """A JSON object of a shape that the blueprint decides."""
@@ -44,24 +44,20 @@ def options(plan: Blueprint, entry: Record) -> dict[str, str]:
     return {axis: entry[axis] for axis in plan.axes if axis in entry}
 
 
-class InventedWorld:
+class InventedWorld(AnsweringWorld):
     """Records that a conversation writes to are its own copies; all others are shared."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._plan = database.plan
-        self._records = Overlay(database.tables)
+        self._records = Overlay(database, None)
         self._operations = {o.tool: o for o in self._plan.operations.values()}
-
-    def call(self, call: ToolCall) -> ToolResult:
-        """The record as JSON, or "Error: " and what is wrong with the call."""
-        return answered(call, self._answer)
 
     def changes(self) -> Changes:
         """All that differs from the start, sorted by path."""
         return self._records.changes()
 
-    def _answer(self, call: ToolCall) -> str | Record:
+    def carry_out(self, call: ToolCall) -> str | Record:
         plan, tool, arguments = self._plan, call.name, dict(call.arguments)
         if tool in self._operations:
             return self._write(self._operations[tool], arguments)

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any, cast
 
 from harness.types import Split
-from harness_retail.compat import FIXED, Compat
+from harness_retail.compat import Compat
 from harness_retail.records import Order, Product, User
 from harness_taskkit.state import Overlay as Records
+from harness_taskkit.state import ToolError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,23 +68,26 @@ class Database:
         return found
 
 
-class Overlay(Records):
-    """A database seen through the writes of one conversation."""
+class Overlay(Records[Database, Compat]):
+    """A shop seen through the writes of one conversation."""
 
-    __slots__ = ("compat", "database")
-
-    def __init__(self, database: Database, compat: Compat = FIXED) -> None:
-        super().__init__(database.tables)
-        self.database = database
-        self.compat = compat
+    __slots__ = ()
 
     def order(self, order_id: str) -> Order:
         """The order as it is now, to be read only. Raises ``ToolError``."""
-        return cast(Order, self.record("orders", order_id, "Order"))
+        key = ("orders", order_id)
+        order: Order | None = self._own.get(key) or self.database.orders.get(order_id)
+        if order is None:
+            raise ToolError("Order not found")
+        return order
 
     def user(self, user_id: str) -> User:
         """The user as it is now, to be read only. Raises ``ToolError``."""
-        return cast(User, self.record("users", user_id, "User"))
+        key = ("users", user_id)
+        user: User | None = self._own.get(key) or self.database.users.get(user_id)
+        if user is None:
+            raise ToolError("User not found")
+        return user
 
     def writable_order(self, order_id: str) -> Order:
         """This conversation's own copy of the order, made on the first write."""

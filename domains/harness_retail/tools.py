@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.types import Changes, Json, Tool, ToolCall, ToolKind, ToolResult
+from harness.types import Changes, Json, Tool, ToolCall, ToolKind
 from harness_retail import reads, writes
 from harness_retail.compat import FIXED, Compat
 from harness_retail.state import Database, Overlay
 from harness_taskkit.arguments import check_arguments, check_caller
-from harness_taskkit.state import ToolError, answered
+from harness_taskkit.state import AnsweringWorld, ToolError
 
 _STRING: dict[str, Json] = {"type": "string"}
 _STRINGS: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
@@ -190,17 +190,14 @@ _REFUSALS = (
 beforehand."""
 
 
-class RetailWorld:
+class RetailWorld(AnsweringWorld):
     """One conversation's view of a shop."""
 
     __slots__ = ("_shop",)
+    refusals = _REFUSALS
 
     def __init__(self, database: Database, compat: Compat = FIXED) -> None:
         self._shop = Overlay(database, compat)
-
-    def call(self, call: ToolCall) -> ToolResult:
-        """The record as JSON, or the text, or "Error: " and what is wrong with the call."""
-        return answered(call, self._carry_out, _REFUSALS)
 
     def records(self) -> dict[str, dict[str, Json]]:
         """The whole state as it is now, to be read only: all records by kind and id."""
@@ -210,13 +207,13 @@ class RetailWorld:
         """All that differs from the start, sorted by path."""
         return self._shop.changes()
 
-    def _carry_out(self, call: ToolCall) -> object:
+    def carry_out(self, call: ToolCall) -> object:
         compat = self._shop.compat
-        check_caller(call, reserved=compat.reserved_arguments)
+        check_caller(call, compat.reserved_arguments)
         tool = _TOOLS.get(call.name)
         if tool is None or (tool.name == "get_item_details" and not compat.item_details):
             raise ToolError(f"Tool '{call.name}' not found.")
-        check_arguments(tool, call.arguments, kit="RetailTools", typed=not compat.untyped_arguments)
+        check_arguments(tool, call.arguments, "RetailTools", not compat.untyped_arguments)
         if not compat.empty_items and call.arguments.get("item_ids", True) in ([], "", {}):
             raise ToolError("item_ids is empty: name the items, one id for each piece")
         return _FUNCTIONS[tool.name](self._shop, **call.arguments)

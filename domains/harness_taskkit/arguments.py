@@ -24,7 +24,7 @@ _KINDS: Mapping[type, str] = {
 }
 
 
-def check_caller(call: ToolCall, *, reserved: bool) -> None:
+def check_caller(call: ToolCall, reserved: bool) -> None:
     """Raise ``ToolError`` for a call that reaches no tool: the customer has none.
 
     ``reserved``: whether some names of arguments break the call, as in tau2.
@@ -35,9 +35,7 @@ def check_caller(call: ToolCall, *, reserved: bool) -> None:
         raise ToolError("User tools not available")
 
 
-def check_arguments(
-    tool: Tool, arguments: Mapping[str, Json], *, kit: str, typed: bool = True
-) -> None:
+def check_arguments(tool: Tool, arguments: Mapping[str, Json], kit: str, typed: bool) -> None:
     """Raise ``ToolError`` for arguments that the tool's schema does not allow.
 
     Unknown and missing ones are named in Python's words, as in tau2, whose class of tools is

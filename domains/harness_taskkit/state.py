@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from harness.types import Change, Changes, Json, ToolCall, ToolResult
 
 T = TypeVar("T")
+D = TypeVar("D", bound="HasTables")
+C = TypeVar("C")
 
 _CONTAINERS = frozenset((dict, list))
 
@@ -17,22 +20,31 @@ class ToolError(ValueError):
     """A tool refuses a call; the message is what the caller gets to read."""
 
 
-class Overlay:
-    """Records by kind and id seen through the writes of one conversation. Opening copies nothing.
+class HasTables(Protocol):
+    """A database: its records by kind and id."""
 
-    ``transferred`` is set when the customer was handed to a human; it counts as a change.
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+class Overlay(Generic[D, C]):
+    """A database seen through the writes of one conversation. Opening copies nothing.
+
+    ``compat`` are the switches that the domain's tools obey, None if it has none. ``transferred``
+    is set when the customer was handed to a human; it counts as a change.
     """
 
-    __slots__ = ("_own", "_tables", "transferred")
+    __slots__ = ("_own", "compat", "database", "transferred")
 
-    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, database: D, compat: C) -> None:
+        self.database = database
+        self.compat = compat
         self.transferred = False
-        self._tables = tables
         self._own: dict[tuple[str, str], Any] = {}
 
     def record(self, kind: str, key: str, noun: str) -> Any:
         """The record as it is now, to be read only. Raises ``ToolError``: no such ``noun``."""
-        found = self._own.get((kind, key)) or self._tables[kind].get(key)
+        found = self._own.get((kind, key)) or self.database.tables[kind].get(key)
         if found is None:
             raise ToolError(f"{noun} not found")
         return found
@@ -49,7 +61,7 @@ class Overlay:
 
     def records(self) -> dict[str, dict[str, Json]]:
         """The whole state as it is now, to be read only: all records by kind and id."""
-        found = {kind: dict(table) for kind, table in self._tables.items()}
+        found = {kind: dict(table) for kind, table in self.database.tables.items()}
         for (kind, key), record in self._own.items():
             found[kind][key] = record
         return cast("dict[str, dict[str, Json]]", found)
@@ -60,24 +72,34 @@ class Overlay:
         A list element has its index in the path. A transfer is the change of ``("transferred",)``.
         """
         found: list[Change] = []
+        tables = self.database.tables
         for path, record in self._own.items():
-            found += _differences(path, self._tables[path[0]].get(path[1]), record)
+            found += _differences(path, tables[path[0]].get(path[1]), record)
         if self.transferred:
             found.append(Change(path=("transferred",), before=False, after=True))
         return tuple(sorted(found, key=lambda change: change.path))
 
 
-def answered(
-    call: ToolCall,
-    carry_out: Callable[[ToolCall], object],
-    refusals: tuple[type[Exception], ...] = (ToolError,),
-) -> ToolResult:
-    """The record as JSON, or the text, or "Error: " and what is wrong with the call."""
-    try:
-        answer = carry_out(call)
-    except refusals as error:
-        return ToolResult(content=f"Error: {error}", is_error=True)
-    return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
+class AnsweringWorld:
+    """A world that answers a call with what ``carry_out`` returns or raises.
+
+    ``refusals`` are the errors by which a tool refuses a call.
+    """
+
+    __slots__ = ()
+    refusals: ClassVar[tuple[type[Exception], ...]] = (ToolError,)
+
+    def call(self, call: ToolCall) -> ToolResult:
+        """The record as JSON, or the text, or "Error: " and what is wrong with the call."""
+        try:
+            answer = self.carry_out(call)
+        except self.refusals as error:
+            return ToolResult(content=f"Error: {error}", is_error=True)
+        return ToolResult(content=answer if isinstance(answer, str) else json.dumps(answer))
+
+    @abstractmethod
+    def carry_out(self, call: ToolCall) -> object:
+        """The record or text that answers the call."""
 
 
 def copied(value: T) -> T:

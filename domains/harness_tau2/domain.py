@@ -8,7 +8,6 @@ from typing import Literal
 
 from harness.errors import ConfigError
 from harness.evaluation.domain_defaults import DomainDefaults
-from harness.evaluation.scoring import gold_changes
 from harness.protocols import World
 from harness.types import Grade, Json, Split, Task, ToolCall, Trajectory, stable_id
 from harness_tau2.criteria import Criteria, grade_officially, read_criteria
@@ -89,7 +88,7 @@ class Tau2Domain(DomainDefaults):
         if official is None:
             return super().grade(task, world, trajectory)
         criteria = self._criteria_of(task.id, official)
-        wanted = gold_changes(self, task)
+        wanted = self.gold_changes(task)
         return grade_officially(task, criteria, wanted, world.changes(), trajectory)
 
     def _criteria_of(self, task_id: str, official: Object) -> Criteria | None:

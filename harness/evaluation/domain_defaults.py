@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from harness.evaluation.scoring import grade_by_changes
+from harness.evaluation.scoring import gold_changes, grade_by_changes
 from harness.protocols import Domain, World
 from harness.types import Changes, Feature, Grade, Json, Recipe, Task, Tool, ToolCall, Trajectory
 
@@ -21,11 +21,6 @@ class DomainDefaults(Domain):
     user_guidelines: str = ""
     features: Sequence[Feature] = ()
     twists: Sequence[str] = ()
-
-    @cached_property
-    def gold_kept(self) -> dict[str, tuple[Task, Changes]]:
-        """What the gold calls of tasks change, by task id; filled as it is asked for."""
-        return {}
 
     def stage(self, task: Task) -> Mapping[str, Json]:
         """The task's own world."""
@@ -71,4 +66,23 @@ class DomainDefaults(Domain):
 
         Any ending but the user's satisfied goodbye or a transfer fails, as in tau2.
         """
-        return grade_by_changes(self, task, world, trajectory)
+        return grade_by_changes(self.gold_changes(task), task, world, trajectory)
+
+    def gold_changes(self, task: Task) -> Changes:
+        """What the gold calls change in a fresh world; computed once per task.
+
+        Tasks of one id that start or should end differently, such as two versions of one, do not
+        mix.
+        """
+        found = self._gold.get(task.id)
+        if found is None or not _has_same_gold(found[0], task):
+            found = self._gold[task.id] = (task, gold_changes(self, task))
+        return found[1]
+
+    @cached_property
+    def _gold(self) -> dict[str, tuple[Task, Changes]]:
+        return {}
+
+
+def _has_same_gold(one: Task, other: Task) -> bool:
+    return one is other or (one.world == other.world and one.gold == other.gold)

@@ -5,19 +5,10 @@ reward terms).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from harness.errors import plugin_boundary
 from harness.protocols import Domain, WeightedTerm, World
 from harness.types import Changes, Grade, Score, Task, TermScore, Trajectory
-
-
-@runtime_checkable
-class KeepsGold(Protocol):
-    """A domain that keeps what the gold calls of its tasks change, by task id."""
-
-    @property
-    def gold_kept(self) -> dict[str, tuple[Task, Changes]]: ...
 
 
 def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[WeightedTerm]) -> Score:
@@ -45,31 +36,18 @@ def _view(weighted: WeightedTerm, trajectory: Trajectory, grade: Grade, task: Ta
 
 
 def gold_changes(domain: Domain, task: Task) -> Changes:
-    """What the gold calls change in a fresh world; computed once per task by a domain that keeps
-    it, as those of ``DomainDefaults`` do. Failing gold calls change nothing.
-
-    Tasks of one id that start or should end differently, such as two versions of one, do not mix.
-    """
-    known = domain.gold_kept if isinstance(domain, KeepsGold) else {}
-    found = known.get(task.id)
-    if found is None or not _has_same_gold(found[0], task):
-        world = domain.open(task)
-        for call in task.gold:
-            world.call(call)
-        found = known[task.id] = (task, world.changes())
-    return found[1]
+    """What the gold calls change in a fresh world. Failing gold calls change nothing."""
+    world = domain.open(task)
+    for call in task.gold:
+        world.call(call)
+    return world.changes()
 
 
-def _has_same_gold(one: Task, other: Task) -> bool:
-    return one is other or (one.world == other.world and one.gold == other.gold)
-
-
-def grade_by_changes(domain: Domain, task: Task, world: World, trajectory: Trajectory) -> Grade:
-    """Success is: the user ended the conversation, the changes equal the gold changes, and all was
+def grade_by_changes(wanted: Changes, task: Task, world: World, trajectory: Trajectory) -> Grade:
+    """Success is: the user ended the conversation, the changes are those wanted, and all was
     said.
     """
-    wanted, actual = gold_changes(domain, task), world.changes()
-    missing = unsaid(task.communicate, trajectory)
+    actual, missing = world.changes(), unsaid(task.communicate, trajectory)
     ended_well = trajectory.ended in ("user_stop", "transfer")
     return Grade(
         success=ended_well and wanted == actual and not missing,

@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import PluginFailed
 from harness.evaluation.domain_defaults import DomainDefaults
-from harness.evaluation.scoring import gold_changes, grade_by_changes, score
+from harness.evaluation.scoring import gold_changes, score
 from harness.protocols import WeightedTerm
 from harness.testing import play
 from harness.types import (
@@ -96,13 +96,13 @@ def test_a_failing_gold_call_changes_nothing() -> None:
 
 def test_the_gold_effect_is_computed_once_per_task() -> None:
     domain, wanted = Counting(), task(add(1))
-    assert gold_changes(domain, wanted) is gold_changes(domain, wanted)
+    assert domain.gold_changes(wanted) is domain.gold_changes(wanted)
     assert domain.opened == 1
 
 
 def test_tasks_of_one_id_with_other_gold_calls_have_their_own_gold_effect() -> None:
     domain = Counting()
-    one, other = gold_changes(domain, task(add(1))), gold_changes(domain, task(add(2)))
+    one, other = domain.gold_changes(task(add(1))), domain.gold_changes(task(add(2)))
     assert (one[0].after, other[0].after) == (1, 2)
 
 
@@ -114,7 +114,7 @@ def test_the_gold_effect_of_one_domain_is_not_that_of_another() -> None:
             return world
 
     one, other = Counting(), Doubling()
-    assert gold_changes(one, task(add(1))) != gold_changes(other, task(add(1)))
+    assert one.gold_changes(task(add(1))) != other.gold_changes(task(add(1)))
 
 
 @dataclass
@@ -135,20 +135,9 @@ def test_a_domain_that_cannot_be_hashed_computes_a_gold_effect_once(kind: type[P
     assert domain.opened == 3  # two conversations' and the gold calls'
 
 
-def test_a_domain_without_room_for_anything_is_graded_too() -> None:
-    class Bare:
-        __slots__ = ()
-
-        def open(self, task: Task) -> Counter:
-            return Counter()
-
-    wanted, said = task(add(1)), talk("Done.")
-    assert not grade_by_changes(Bare(), wanted, Counter(), said).success  # type: ignore[arg-type]
-
-
 def test_a_domain_is_let_go_of_with_all_its_gold_effects() -> None:
     domain = Counting()
-    gold_changes(domain, task(add(1)))
+    domain.gold_changes(task(add(1)))
     known = weakref.ref(domain)
     del domain
     gc.collect()
@@ -159,12 +148,12 @@ def test_a_domain_is_let_go_of_with_all_its_gold_effects() -> None:
 def test_a_fact_counts_as_said_whatever_its_case_and_commas(said: str) -> None:
     domain = Counting()
     wanted = task(communicate=("1234.50 Back",))
-    assert grade_by_changes(domain, wanted, Counter(), talk(said)).success
+    assert domain.grade(wanted, Counter(), talk(said)).success
 
 
 def test_an_unsaid_fact_fails_and_is_named() -> None:
     domain = Counting()
-    grade = grade_by_changes(domain, task(communicate=("10", "20")), Counter(), talk("It is 10."))
+    grade = domain.grade(task(communicate=("10", "20")), Counter(), talk("It is 10."))
     assert not grade.success
     assert grade.unsaid == ("20",)
 
@@ -175,7 +164,7 @@ def test_what_the_user_says_does_not_count_as_said() -> None:
         id="x", task_id="t", trial=0, policy="p", seed=0, messages=(message,), ended="user_stop"
     )
     wanted = task(communicate=("20",))
-    assert not grade_by_changes(Counting(), wanted, Counter(), trajectory).success
+    assert not Counting().grade(wanted, Counter(), trajectory).success
 
 
 @pytest.mark.parametrize(
@@ -183,7 +172,7 @@ def test_what_the_user_says_does_not_count_as_said() -> None:
     [("user_stop", True), ("transfer", True), ("max_steps", False), ("agent_stop", False)],
 )
 def test_only_the_user_or_a_transfer_ends_a_success(ended: Ended, success: bool) -> None:
-    grade = grade_by_changes(Counting(), task(), Counter(), talk("Bye.", ended=ended))
+    grade = Counting().grade(task(), Counter(), talk("Bye.", ended=ended))
     assert grade.success is success
 
 

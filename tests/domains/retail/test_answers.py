@@ -11,7 +11,6 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.evaluation.rollout import run_rollouts
-from harness.evaluation.scoring import grade_by_changes
 from harness.protocols import Conversation, RolloutJob, RolloutSetup, Settings, UserTurn
 from harness.types import Message, Recipe, Request, Task, ToolCall, Trajectory
 from harness_asyncio.executor import asyncio_executor
@@ -144,7 +143,7 @@ def test_a_right_end_without_the_answer_is_no_success() -> None:
             silent = Trajectory(
                 id="t", task_id=task.id, trial=0, policy="p", seed=0, messages=(), ended="user_stop"
             )
-            grade = grade_by_changes(DOMAIN, task, world, silent)
+            grade = DOMAIN.grade(task, world, silent)
             assert not grade.success
             assert grade.wanted == grade.actual
             assert grade.unsaid == task.communicate
