@@ -224,7 +224,11 @@ def measure_step(
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
         marks.append({"step": process_time(), **watch.seconds})
 
-    options = {"max_steps": steps, "tasks_per_step": amounts.tasks, "num_generations": amounts.group}
+    options = {
+        "max_steps": steps,
+        "tasks_per_step": amounts.tasks,
+        "num_generations": amounts.group,
+    }
     trainer = parts.registry.make("trainer", "grpo", Settings(options={**options, "threads": 1}))
     with watch.watching(
         ("learning", ReinforcementTrainer, "_compute_loss"),
