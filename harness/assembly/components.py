@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,13 @@ from harness.types import Checkpoint
 OF_THE_JUDGE, BY_TERMS = "judge", "terms"
 """Settings of ``namer`` that are no chat model's name."""
 
+MADE_FROM = {
+    "calls": {"cache", "budget_usd", "budget_tokens", "seed", "options"},
+    "observers": {"observers", "seed", "options"},
+    "domain": {"domain", "seed", "options"},
+}
+"""The settings from which the products that a whole run shares are made."""
+
 
 class Components:
     """The products named by a configuration.
@@ -59,9 +67,17 @@ class Components:
             registry.find(kind, name)
 
     def changed(self, **settings: Any) -> Components:
-        """The products of a configuration with other settings, with the same observers."""
+        """The products of a configuration with other settings.
+
+        Calls (and with them the budget), observers and domain are the same, unless they are made
+        from one of these settings.
+        """
         config = replace(self.config, **settings)
-        return Components(config, self.registry, self._extra_observers)
+        other = Components(config, self.registry, self._extra_observers)
+        for product, made_from in MADE_FROM.items():
+            if not settings.keys() & made_from:
+                setattr(other, product, getattr(self, product))
+        return other
 
     def names(self) -> list[tuple[str, str]]:
         """(kind, name) of each product, in the order in which the loop meets them."""
@@ -82,6 +98,17 @@ class Components:
             *(("observer", name) for name in config.observers),
             *(("reward term", name) for name in config.rewards),
         ]
+
+    def check_chat(self, given: Collection[str]) -> None:
+        """Open the way to the chat models that these settings decide on, so that one without a key,
+        or without a known price under a budget in US dollars, is an error before they are saved.
+        """
+        if "namer" in given or "budget_usd" in given:
+            self.namer  # noqa: B018 (made when first looked at)
+        if "budget_usd" in given:
+            for kind, name in self.names():
+                if self.registry.speaks(kind, name):
+                    self.calls.chat(SPEAKING[kind], name)
 
     def check(self, *, training: bool) -> None:
         """Make every product but the policies, so that bad options are errors before anything runs.

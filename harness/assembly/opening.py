@@ -61,7 +61,7 @@ def begin_run(
     """
     parts = checked(config, needs, registry, observers)
     store = RunFolder.create(folder or new_folder(config.domain), config.plain())
-    with store.lock(), _at_work(parts, store):
+    with store.lock(), _discarded_if_unused(store), _at_work(parts, store):
         _count_calls(parts, store)
         yield parts, store
 
@@ -72,18 +72,22 @@ def open_run(
     registry: Registry,
     changes: Mapping[str, Json] | None = None,
     *,
+    keep: bool = True,
     observers: tuple[Observer, ...] = (),
 ) -> Iterator[Components]:
     """The products of an existing run, its folder locked within the block.
 
-    ``changes`` (None: not given) replace settings of the run, and stay. Products are made when a
-    station needs them: what is done already needs no key.
+    ``changes`` (None: not given) replace settings of the run, and with ``keep`` they stay, once it
+    is known that they fit. Products are made when a station needs them: what is done already needs
+    no key.
     """
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     with store.lock():
-        config = parse_config(store.change(given) if given else store.config)
-        parts = Components(config, registry, observers)
+        parts = Components(parse_config({**store.config, **given}), registry, observers)
         _count_calls(parts, store)
+        if given and keep:
+            parts.check_chat(given)
+            store.change(given)
         with _at_work(parts, store):
             yield parts
 
@@ -188,9 +192,7 @@ def _count_calls(parts: Components, store: RunFolder) -> None:
 
 @contextmanager
 def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
-    """Ctrl-C and a spent budget are reported to the observers; an error before anything was made in
-    a new folder leaves no folder.
-    """
+    """Ctrl-C and a spent budget are reported to the observers."""
     store.warn = lambda message: parts.notify("warning", message=message)
     try:
         try:
@@ -201,9 +203,18 @@ def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
     except BudgetSpent:
         parts.notify("budget_spent", run=str(store.folder))
         raise
-    except HarnessError:
-        store.discard_if_unused()
-        raise
     except KeyboardInterrupt:
         parts.notify("run_interrupted", run=str(store.folder))
+        raise
+
+
+@contextmanager
+def _discarded_if_unused(store: RunFolder) -> Iterator[None]:
+    """An error before anything was made in a new folder leaves no folder."""
+    try:
+        yield
+    except BudgetSpent:
+        raise
+    except HarnessError:
+        store.discard_if_unused()
         raise

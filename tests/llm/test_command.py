@@ -164,6 +164,20 @@ def test_a_spent_budget_keeps_what_is_finished_and_a_larger_one_goes_on(
     assert total == len(server.asked)
 
 
+def test_a_budget_in_dollars_without_a_price_is_refused_and_the_hint_helps(
+    serve, command, tmp_path
+) -> None:
+    serve("openai", customer)
+    model = ("--simulator", "openai:my-own-model")
+    assert command(*SMALL, *model, "--budget-tokens", 3000, "--out", "run").status == 1
+    before = read(tmp_path / "run" / "config.json")
+    refused = command("eval", "--resume", "run", "--budget-usd", 5)
+    assert refused.status == 1
+    assert "use --budget-tokens" in refused.err.replace("\n", " ")
+    assert read(tmp_path / "run" / "config.json") == before
+    assert command("eval", "--resume", "run", "--budget-tokens", 10**6).status == 0
+
+
 def test_an_agent_without_a_key_is_an_error_before_anything_is_made(
     command, tmp_path, monkeypatch
 ) -> None:
