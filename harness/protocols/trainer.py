@@ -30,7 +30,8 @@ class TrainingJob:
     ``tasks`` (for reinforcement) are the task pool. ``held_out`` are demonstrations never trained
     on. ``weights`` are those of the reward terms, in the order of ``Score.terms``. ``progress(step,
     steps, metrics)`` is called after each step, ``warn`` with what the user should know at once;
-    ``folder`` is the trainer's.
+    ``folder`` is the trainer's to keep what a killed training resumes from; the caller removes it
+    once the trained policy is saved.
     """
 
     policy: TrainablePolicy

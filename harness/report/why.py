@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from harness.report.figures import UNKNOWN, bounds, clean, count, number, percent, share, signed
 from harness.results.lineage import Found, Lineage, Made, Recovered, Seen, Tried, recovery
-from harness.results.rollout_groups import Course, Practised, courses
+from harness.results.rollout_groups import Course, RolloutGroup, courses
 from harness.types import Json
 
 GROUPS = 8
@@ -108,7 +108,7 @@ def _practised(found: Lineage) -> list[Text]:
     return [_course(course) for course in courses(found.practised)]
 
 
-def _group(one: Practised) -> Text:
+def _group(one: RolloutGroup) -> Text:
     solved = f"{one.successes} of {one.trials} succeeded"
     style = "green" if one.successes == one.trials else "red" if not one.successes else "yellow"
     words = Text.assemble(

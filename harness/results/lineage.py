@@ -12,7 +12,7 @@ from typing import Literal
 from harness.discovery.station import round_patterns
 from harness.errors import RunError
 from harness.results.history import round_numbers, shifts
-from harness.results.rollout_groups import Practised, practised
+from harness.results.rollout_groups import RolloutGroup, rollout_groups
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, ErrorPattern, Interval, Json, Origin, Task
 from harness.types.names import ArmName
@@ -86,7 +86,7 @@ class Lineage:
     failures: Sequence[Found] = ()
     patterns: Sequence[Seen] = ()
     tasks: Sequence[Made] = ()
-    practised: Sequence[Practised] = ()
+    practised: Sequence[RolloutGroup] = ()
     tried: Sequence[Tried] = ()
     recovered: Sequence[Recovered] = ()
 
@@ -99,7 +99,7 @@ class _Record:
     patterns: dict[str, list[Seen]] = field(default_factory=dict)
     tasks: dict[str, Made] = field(default_factory=dict)
     tried: dict[str, list[Tried]] = field(default_factory=dict)
-    practised: dict[str, list[Practised]] = field(default_factory=dict)
+    practised: dict[str, list[RolloutGroup]] = field(default_factory=dict)
     recovered: list[Recovered] = field(default_factory=list)
 
     def known(self, id: str) -> tuple[What, str] | None:
@@ -116,10 +116,10 @@ class _Record:
         return found[0] if found else None
 
     @property
-    def _groups(self) -> Iterator[Practised]:
+    def _groups(self) -> Iterator[RolloutGroup]:
         return (group for groups in self.practised.values() for group in groups)
 
-    def group(self, rollout: str) -> Practised:
+    def group(self, rollout: str) -> RolloutGroup:
         """The group a training rollout was in."""
         return next(group for group in self._groups if rollout in group.trajectories)
 
@@ -240,7 +240,7 @@ def _read(store: RunFolder) -> _Record:
                 evaluation=evaluation, task_id=task_id, successes=wins[task_id], trials=count
             )
             record.tried.setdefault(task_id, []).append(tried)
-    for group in practised(store):
+    for group in rollout_groups(store):
         record.practised.setdefault(group.task_id, []).append(group)
     record.recovered.extend(_recovered(store))
     return record
@@ -288,10 +288,9 @@ def _read_round(store: RunFolder, number: int, record: _Record) -> None:
 def _trained_on(store: RunFolder, number: int) -> tuple[str, ...]:
     """The arms whose pool the tasks of a round were in."""
     union = store.config.get("pool") != "recent"
-    arms = (
-        path.parent.name for path in (store.folder / "checkpoints").glob("rl-*/checkpoint.json")
-    )
-    rounds = sorted(ArmName(arm).round for arm in arms)
+    paths = (store.folder / "checkpoints").glob("*/checkpoint.json")
+    arms = (ArmName(path.parent.name) for path in paths)
+    rounds = sorted(arm.round for arm in arms if arm.kind == "rl")
     return tuple(ArmName.targeted(n) for n in rounds if n == number or (union and n > number))
 
 

@@ -11,7 +11,7 @@ from harness.training.rollout_log import TrainingRollout, read_rollouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Practised:
+class RolloutGroup:
     """A group of rollouts of one task in one step of an arm's training.
 
     ``trials`` are those that were trained on, ``uncounted`` the others. ``total`` and ``terms`` are
@@ -44,13 +44,13 @@ class Course:
     second: float | None
 
 
-def practised(store: RunFolder) -> list[Practised]:
+def rollout_groups(store: RunFolder) -> list[RolloutGroup]:
     """All groups of all arms that reinforcement trained, in order; [] if none was kept."""
     folders = sorted((store.folder / "checkpoints").glob("*/rollouts.jsonl"))
     return [group for path in folders for group in _groups(store, path.parent.name)]
 
 
-def courses(groups: Sequence[Practised]) -> list[Course]:
+def courses(groups: Sequence[RolloutGroup]) -> list[Course]:
     """What the groups come to, by arm."""
     return [
         _course(arm, [group for group in groups if group.arm == arm])
@@ -58,17 +58,17 @@ def courses(groups: Sequence[Practised]) -> list[Course]:
     ]
 
 
-def _groups(store: RunFolder, arm: str) -> list[Practised]:
+def _groups(store: RunFolder, arm: str) -> list[RolloutGroup]:
     found: dict[tuple[int, int], list[TrainingRollout]] = {}
     for row in read_rollouts(store, arm):
         found.setdefault((row.step, row.group), []).append(row)
     return [_group(arm, rows) for rows in found.values()]
 
 
-def _group(arm: str, rows: Sequence[TrainingRollout]) -> Practised:
+def _group(arm: str, rows: Sequence[TrainingRollout]) -> RolloutGroup:
     counted = [row for row in rows if not row.uncounted]
     names = dict.fromkeys(name for row in counted for name in row.terms)
-    return Practised(
+    return RolloutGroup(
         arm=arm,
         step=rows[0].step,
         group=rows[0].group,
@@ -82,7 +82,7 @@ def _group(arm: str, rows: Sequence[TrainingRollout]) -> Practised:
     )
 
 
-def _course(arm: str, groups: Sequence[Practised]) -> Course:
+def _course(arm: str, groups: Sequence[RolloutGroup]) -> Course:
     steps = sorted({group.step for group in groups})
     middle = steps[(len(steps) - 1) // 2]
     return Course(
@@ -95,6 +95,6 @@ def _course(arm: str, groups: Sequence[Practised]) -> Course:
     )
 
 
-def _success(groups: Sequence[Practised]) -> float | None:
+def _success(groups: Sequence[RolloutGroup]) -> float | None:
     trials = sum(group.trials for group in groups)
     return 100 * sum(group.successes for group in groups) / trials if trials else None

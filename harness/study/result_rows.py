@@ -15,7 +15,7 @@ from harness.evaluation.station import read_evaluation
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.protocols import Domain
 from harness.results.history import pattern_rows, round_numbers, shift_rows
-from harness.results.rollout_groups import Practised, courses, practised
+from harness.results.rollout_groups import RolloutGroup, courses, rollout_groups
 from harness.run_folder import RunFolder
 from harness.study.arms import kept_weights
 from harness.study.cpu_meter import cpu_seconds
@@ -72,7 +72,7 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
         "behaviour": behaviour_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
         "rollouts": rollouts(store, checkpoint),
-        "practice": practice_row([g for g in practised(store) if g.arm == checkpoint]),
+        "practice": practice_row([g for g in rollout_groups(store) if g.arm == checkpoint]),
         "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
         "pool": {str(n): len(tasks_of_round(store, n)) for n in rounds_of(store)},
         "rounds": pattern_rows(store, rounds) if len(rounds) > 1 else [],
@@ -94,7 +94,7 @@ def rollouts(store: RunFolder, checkpoint: str) -> Row:
     return {"since_sft": since, "in_all": sum(played.values())}
 
 
-def practice_row(groups: Sequence[Practised]) -> Row:
+def practice_row(groups: Sequence[RolloutGroup]) -> Row:
     """In how many of a training's groups none, some and all rollouts succeeded, and the success
     rate (percent) in the first and in the second half of the steps; {} without any group.
     """

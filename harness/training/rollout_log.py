@@ -50,7 +50,7 @@ def read_rollouts(store: RunFolder, arm: str) -> list[TrainingRollout]:
 
 
 @dataclass
-class Practice:
+class RolloutLog:
     """The rollouts that a trainer asks for, put on disk step by step.
 
     A step that is made again, by a training that was killed and resumed, replaces what was there.

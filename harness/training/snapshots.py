@@ -84,13 +84,6 @@ class Snapshots:
             _set_random_state(self._found["random"])
         self._found = {}
 
-    def clear(self) -> None:
-        """Remove the snapshot, and the folder if nothing else is in it."""
-        self._path.unlink(missing_ok=True)
-        folder = self._path.parent
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
     def _read(self) -> dict[str, Any]:
         if not self._path.exists():
             return {}

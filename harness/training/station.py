@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.assembly.components import Components
@@ -9,7 +10,7 @@ from harness.errors import plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
 from harness.training.curricula import held_out, shown, shown_on
-from harness.training.rollout_log import Practice
+from harness.training.rollout_log import RolloutLog
 from harness.types import Checkpoint, Episode, Json, Task, stable_id, stable_seed
 from harness.types.names import ArmName, StationName
 
@@ -82,7 +83,7 @@ def train_arm(
     learner = parts.trainable(parent)
     folder = store.folder / "checkpoints"
     station, keep = StationName.train(arm), parts.config.keep_every if tasks else 0
-    practice = Practice(parts, store, arm)
+    log = RolloutLog(parts, store, arm)
 
     def keep_as(name: str, record: Mapping[str, Json]) -> None:
         with plugin_boundary(parts.plugins.policy, "saving"):
@@ -100,7 +101,7 @@ def train_arm(
         )
 
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
-        practice.finish(step)
+        log.finish(step)
         if keep and step % keep == 0 and step < steps:
             keep_as(ArmName(arm).at_step(step), {"step": step})
         known = {"station": station, "step": step, "steps": steps}
@@ -109,7 +110,7 @@ def train_arm(
     job = TrainingJob(
         policy=learner,
         domain=parts.domain,
-        rollouts=practice.run,
+        rollouts=log.run,
         seed=seed,
         folder=folder / arm / "scratch",
         progress=progress,
@@ -122,3 +123,5 @@ def train_arm(
     with plugin_boundary(parts.registry.plugin_of("trainer", trainer), f"training of {arm}"):
         record = parts.trainer(trainer).train(job)
     keep_as(arm, record)
+    # Only now: a kill while the weights are saved must not lose the training.
+    shutil.rmtree(job.folder, ignore_errors=True)

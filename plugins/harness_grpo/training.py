@@ -51,7 +51,6 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
         watch.follow(trainer)
         trainer.train()
     job.policy.weights_changed()
-    snapshots.clear()
     return {**watch.record(), "threads": threads}
 
 

@@ -138,6 +138,7 @@ def pretrain(
         )
     )
     student.save(out)
+    shutil.rmtree(work / "scratch", ignore_errors=True)
     about = _about(shape, options, record, seed=seed)
     if (before := start / RECORD).exists():
         about["went_on_from"] = json.loads(before.read_text())

@@ -72,7 +72,6 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         with closing(trainer), packed(learner) if packs else nullcontext():
             trainer.train()
     job.policy.weights_changed()
-    snapshots.clear()
     return {**watch.record(), "packed": packs, "threads": threads, "bf16": bf16}
 
 

@@ -80,9 +80,10 @@ class Watch(TrainerCallback):
             self._stop(control, self.schedule.stopped_because(step))
         elif flat and not self.schedule.decay_now(step):
             self._stop(control, "plateau")
-        elif step % self._options.save_steps == 0:
-            self._snapshots.save(self._trainer, self._state())
+        # Before the snapshot: a resumed run does not report the step again.
         self._job.progress(step, self.schedule.steps(step), self._metrics())
+        if not control.should_training_stop and step % self._options.save_steps == 0:
+            self._snapshots.save(self._trainer, self._state())
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object

@@ -16,9 +16,9 @@ from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once, inject
 from harness.report.why import GROUPS, why_tree, why_values
 from harness.results.lineage import lineage
-from harness.results.rollout_groups import courses, practised
+from harness.results.rollout_groups import courses, rollout_groups
 from harness.run_folder import RunFolder
-from harness.training.rollout_log import Practice
+from harness.training.rollout_log import RolloutLog
 from harness.types import Checkpoint, ErrorPattern, Task
 
 SIZES = {
@@ -37,12 +37,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     evaluate_once(parts, store, "validation")
     discover(parts, store, 1, "policy-validation")
     inject(parts, store, 1)
-    practice = Practice(parts, store, "rl-1")
+    log = RolloutLog(parts, store, "rl-1")
     for step, policy in enumerate(("noop", "noop", "expert", "expert"), start=1):
         trained = tasks_of_round(store, 1)[: 2 + step]
         jobs = [(task, trial, step) for task in trained for trial in range(2)]
-        practice.run(parts.named_policy(policy), jobs)
-        practice.finish(step)
+        log.run(parts.named_policy(policy), jobs)
+        log.finish(step)
     store.write_checkpoint("rl-1", Checkpoint(id="c", policy="noisy", path=""))
     discover(parts, store, 2, "policy-validation")
     return store
@@ -97,7 +97,7 @@ def test_a_failure_and_a_pattern_lead_on_to_the_rollouts(run: RunFolder) -> None
 
 
 def test_many_groups_are_told_by_halves_of_the_training(run: RunFolder) -> None:
-    groups = practised(run)
+    groups = rollout_groups(run)
     assert len(groups) > GROUPS
     [course] = courses(groups)
     assert (course.arm, course.groups, course.trials) == ("rl-1", len(groups), 2 * len(groups))

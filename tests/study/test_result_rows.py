@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import World
-from harness.results.rollout_groups import Practised
+from harness.results.rollout_groups import RolloutGroup
 from harness.study.result_rows import assigned, behaviour_row, practice_row, tag_row
 from harness.types import (
     Diagnosis,
@@ -82,8 +82,8 @@ def test_behaviour_counts_conversations_without_faults() -> None:
     }
 
 
-def practised(step: int, *, successes: int, trials: int = 4) -> Practised:
-    return Practised(
+def practised(step: int, *, successes: int, trials: int = 4) -> RolloutGroup:
+    return RolloutGroup(
         arm="rl-1",
         step=step,
         group=0,

@@ -25,7 +25,7 @@ from harness.training.reward_ablation import (
     grid,
     stored_groups,
 )
-from harness.training.rollout_log import Practice
+from harness.training.rollout_log import RolloutLog
 
 NAMES = ("a", "b", "c")
 PLAIN = Rule(scale="none")
@@ -141,11 +141,11 @@ def begun(folder: Path, **flags: object) -> tuple[Components, RunFolder]:
 
 def test_rollouts_of_a_training_are_grouped_by_step(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run")
-    practice, policy = Practice(parts, store, "rl-1"), parts.named_policy("noisy:0.5")
+    log, policy = RolloutLog(parts, store, "rl-1"), parts.named_policy("noisy:0.5")
     for step in (1, 2):
         tasks = parts.domain.tasks("train")[:3]
-        practice.run(policy, [(task, n, step + n) for task in tasks for n in range(4)])
-        practice.finish(step)
+        log.run(policy, [(task, n, step + n) for task in tasks for n in range(4)])
+        log.finish(step)
     found = stored_groups(store)
     assert found.source == "rl-1"
     assert found.values.shape == (6, 4, len(parts.config.rewards))

@@ -9,7 +9,7 @@ from harness.assembly.config import load_config
 from harness.llm.roles import open_registry
 from harness.protocols import Policy
 from harness.run_folder import RunFolder
-from harness.training.rollout_log import Practice, TrainingRollout, read_rollouts
+from harness.training.rollout_log import RolloutLog, TrainingRollout, read_rollouts
 
 FLAGS = {"domain": "retail", "executor": "asyncio"}
 
@@ -19,18 +19,18 @@ def begun(folder: Path, **flags: object) -> tuple[Components, RunFolder]:
     return Components(config, open_registry()), RunFolder.create(folder, config.plain())
 
 
-def steps(practice: Practice, policy: Policy, *numbers: int) -> None:
+def steps(log: RolloutLog, policy: Policy, *numbers: int) -> None:
     """Two tasks, twice each, and one of them again in place of another."""
-    tasks = practice.parts.domain.tasks("train")[:3]
+    tasks = log.parts.domain.tasks("train")[:3]
     for number in numbers:
         for drawn in (tasks[:2], tasks[2:]):
-            practice.run(policy, [(task, trial, number) for task in drawn for trial in range(2)])
-        practice.finish(number)
+            log.run(policy, [(task, trial, number) for task in drawn for trial in range(2)])
+        log.finish(number)
 
 
 def test_each_conversation_is_a_line_with_its_terms_and_counts(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run")
-    steps(Practice(parts, store, "rl-1"), parts.named_policy("expert"), 1, 2)
+    steps(RolloutLog(parts, store, "rl-1"), parts.named_policy("expert"), 1, 2)
     rows = read_rollouts(store, "rl-1")
     assert [(row.step, row.group, row.trial) for row in rows] == [
         (step, group, trial) for step in (1, 2) for group in (0, 1, 2) for trial in (0, 1)
@@ -47,21 +47,21 @@ def test_each_conversation_is_a_line_with_its_terms_and_counts(tmp_path: Path) -
 def test_a_step_that_is_made_again_replaces_what_was_there(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run")
     policy = parts.named_policy("expert")
-    steps(Practice(parts, store, "rl-1"), policy, 1, 2, 3)
+    steps(RolloutLog(parts, store, "rl-1"), policy, 1, 2, 3)
     whole = read_rollouts(store, "rl-1")
-    steps(Practice(parts, store, "rl-1"), policy, 2, 3)
+    steps(RolloutLog(parts, store, "rl-1"), policy, 2, 3)
     assert read_rollouts(store, "rl-1") == whole
 
 
 def test_the_words_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run", keep_trajectories=True)
-    steps(Practice(parts, store, "rl-1"), parts.named_policy("noop"), 1)
+    steps(RolloutLog(parts, store, "rl-1"), parts.named_policy("noop"), 1)
     kept: list[TrainingRollout] = read_rollouts(store, "rl-1")
     assert all(row.trajectory and row.trajectory.id == row.trajectory_id for row in kept)
 
 
 def test_a_training_without_rollouts_leaves_no_file(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run")
-    Practice(parts, store, "sft").finish(1)
+    RolloutLog(parts, store, "sft").finish(1)
     assert not (store.folder / "checkpoints").exists()
     assert read_rollouts(store, "sft") == []

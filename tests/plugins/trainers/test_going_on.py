@@ -16,7 +16,6 @@ import torch
 
 from harness.errors import HarnessError, OutOfMemory, PluginFailed, RunError
 from harness.protocols import TrainingJob
-from harness.training.snapshots import Snapshots
 from harness.types import Episode
 from harness_grpo.options import Options as GrpoOptions
 from harness_grpo.trainer import GrpoTrainer
@@ -109,20 +108,27 @@ def test_a_killed_grpo_run_goes_on_to_the_same_losses_and_weights(
     assert same(resumed["weights"], straight["weights"])
 
 
-def test_a_grpo_run_killed_after_its_last_step_makes_no_step_too_many(
-    grpo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trainer", ["grpo", "sft"])
+def test_a_training_killed_while_its_weights_are_saved_makes_only_its_last_steps_again(
+    trainer: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    def killed(snapshots: Snapshots) -> None:
-        raise Killed
+    run: Run = request.getfixturevalue(trainer)
+    steps: list[int] = []
+    ended = run(options=PLAIN, folder=tmp_path)
+    again = run(options=PLAIN, folder=tmp_path, progress=lambda done, of, _: steps.append(done))
+    assert steps in ([4, 5, 6], [])
+    assert again["steps"] == ended["steps"] == 6
+    assert same(again["weights"], ended["weights"])
 
-    straight = grpo(options=PLAIN, folder=tmp_path / "straight")
-    with monkeypatch.context() as patched:
-        patched.setattr(Snapshots, "clear", killed)
-        with suppress(Killed):
-            grpo(options=PLAIN, folder=tmp_path / "killed")
-    resumed = grpo(options=PLAIN, folder=tmp_path / "killed")
-    assert resumed["steps"] == straight["steps"]
-    assert same(resumed["weights"], straight["weights"])
+
+@pytest.mark.parametrize("trainer", ["grpo", "sft"])
+def test_a_step_is_reported_before_the_snapshot_that_has_it(
+    trainer: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run: Run = request.getfixturevalue(trainer)
+    with suppress(Killed):
+        run(options=PLAIN, folder=tmp_path, progress=killing(3))
+    assert not (tmp_path / "snapshot.pt").exists()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -143,12 +149,6 @@ def test_a_killed_sft_run_goes_on_to_the_same_losses_and_weights(
     assert resumed["curve"] == straight["curve"]
     assert resumed["tokens"] == straight["tokens"]
     assert same(resumed["weights"], straight["weights"])
-
-
-def test_a_finished_training_leaves_no_snapshot(grpo: Run, sft: Run, tmp_path: Path) -> None:
-    grpo(options={"max_steps": 3}, folder=tmp_path / "grpo")
-    sft(options={"max_steps": 3}, folder=tmp_path / "sft")
-    assert not list(tmp_path.rglob("*"))
 
 
 def test_the_snapshot_of_another_run_is_not_gone_on_from(sft: Run, tmp_path: Path) -> None:
