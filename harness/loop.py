@@ -208,7 +208,7 @@ def train_control(parts: Components, store: RunFolder, number: int, *, again: bo
             goes_on = config.restart == "previous" and number > 1
             start = ArmName.control(number - 1) if goes_on else ArmName.SFT
             tasks = untargeted(parts, count)
-            train_on_tasks(parts, store, arm, start, tasks, f"{count} untargeted tasks")
+            train_on_tasks(parts, store, arm, start, tasks, f"{len(tasks)} untargeted tasks")
 
 
 def evaluate_arm(parts: Components, store: RunFolder, arm: str, split: Split) -> None:

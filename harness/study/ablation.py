@@ -115,7 +115,7 @@ def reward_study(
 
     ``weights`` are those of the whole reward. Raises ``RunError`` for a run without targeted tasks.
     """
-    if not store.is_done("inject 1"):
+    if not store.is_done(StationName.inject(1)):
         raise RunError(
             f"{store.folder} has no targeted tasks to train on",
             hint="Continue it with `harness loop --resume`, or ablate without --train.",

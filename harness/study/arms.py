@@ -16,7 +16,7 @@ from harness.injection.station import forget_tasks
 from harness.run_folder import CONFIG, LOCK, RunFolder
 from harness.study.cpu_meter import JOURNAL
 from harness.study.spec import Arm
-from harness.types.names import ArmName
+from harness.types.names import ArmName, StationName
 
 OWN = (CONFIG, LOCK, JOURNAL, "timings.jsonl", "calls.json", "report.json")
 """What of a run folder is not handed on to a run that goes on from it."""
@@ -86,16 +86,16 @@ def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
     if arm.trains == "nothing":
         return arm.start
     if arm.trains == "demonstrations":
-        loop.imitate(parts, store, "continued", arm.start)
-        return "continued"
+        loop.imitate(parts, store, ArmName.CONTINUED, arm.start)
+        return ArmName.CONTINUED
     if arm.trains == "untargeted":
-        if not store.is_done("inject 1"):
+        if not store.is_done(StationName.inject(1)):
             raise NothingToLearn(
                 "there are no targeted tasks, whose number the untargeted arm would match",
                 hint="Lower `min_coverage` or `min_gap`, or evaluate on more validation tasks.",
             )
         loop.train_control(parts, store, 1)
-        return "control-1"
+        return ArmName.control(1)
     for number in range(1, parts.config.rounds + 1):
         try:
             loop.learn_round(parts, store, number)

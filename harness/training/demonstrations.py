@@ -31,11 +31,12 @@ def demonstrations(
     easy: float = 0.0,
     tasks: Iterable[Task] | None = None,
 ) -> Iterator[Episode]:
-    """Successful episodes of the teacher, determined by the seed: no task comes twice.
+    """Successful episodes of the teacher, determined by the seed.
 
     ``tasks``: on which tasks, in this order; None: train tasks of the domain, generated without
-    end. easy: the share of these, in [0, 1], that nothing makes harder (``Recipe.plain``). Raises
-    ``NothingToLearn`` if the teacher fails ``IN_VAIN`` tasks in a row, or all there are.
+    end, where a task comes twice only if the domain's generator repeats itself. easy: the share of
+    these, in [0, 1], that nothing makes harder (``Recipe.plain``). Raises ``NothingToLearn`` if the
+    teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
     left = iter(_train_tasks(setting, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []
