@@ -5,6 +5,7 @@ do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ContextDecorator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -92,9 +93,10 @@ class ChatFailure(Exception):
 
 class RolloutFault(Exception):
     """Raised by a policy or a user simulator when a conversation cannot continue, through no fault
-    of the agent.
+    of the agent, and by a judge, a namer or a task injector that has no usable answer.
 
-    The rollout catches it and ends the trajectory with ``kind``; a fault is never scored.
+    The rollout catches it and ends the trajectory with ``kind``; a fault is never scored. Raised by
+    any other plugin it is an error like others.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -105,19 +107,15 @@ class RolloutFault(Exception):
         return str(self.args[1])
 
 
-class plugin_boundary:
-    """Names the plugin when third-party code raises; our own errors and rollout faults pass
-    through.
+_BY_CORE = "raised_by_core"
 
-    ``plugin`` is the plugin's entry point, as ``harness.assembly.registry.Offer.plugin`` has it;
-    ``doing`` what was asked of it. A class, since thousands are entered a second.
+
+class core_code(ContextDecorator):
+    """Marks what the core raises where a plugin calls it, such as the function that an executor
+    maps: boundaries around that plugin let it pass as it is, with its causes.
+
+    The mark is an attribute of the error, so that it comes along from other processes.
     """
-
-    __slots__ = ("doing", "plugin")
-
-    def __init__(self, plugin: str, doing: str) -> None:
-        self.plugin = plugin
-        self.doing = doing
 
     def __enter__(self) -> None:
         return None
@@ -125,12 +123,50 @@ class plugin_boundary:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, HarnessError | RolloutFault):
+        if isinstance(error, Exception):
+            vars(error)[_BY_CORE] = True
+
+
+def core_items(items: Iterable[T]) -> Iterator[T]:
+    """The items, which the core makes and a plugin asks for: see ``core_code``."""
+    with core_code():
+        yield from items
+
+
+class plugin_boundary:
+    """Names the plugin when third-party code raises; our own errors pass through.
+
+    ``plugin`` is the plugin's entry point, as ``harness.assembly.registry.Offer.plugin`` has it;
+    ``doing`` what was asked of it. ``faults``: whether a ``RolloutFault`` passes, too, since the
+    caller handles it. A class, since thousands are entered a second.
+    """
+
+    __slots__ = ("doing", "faults", "plugin")
+
+    def __init__(self, plugin: str, doing: str, *, faults: bool = False) -> None:
+        self.plugin = plugin
+        self.doing = doing
+        self.faults = faults
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, HarnessError):
             return
-        raise PluginFailed(
-            f"the plugin {self.plugin} failed in its {self.doing}: {type(error).__name__}: {error}",
-            hint="This is a fault of the plugin; run with HARNESS_TRACEBACK=1 to see where.",
-        ) from error
+        if _BY_CORE in vars(error) or (self.faults and isinstance(error, RolloutFault)):
+            return
+        raise plugin_failed(self.plugin, self.doing, f"{type(error).__name__}: {error}") from error
+
+
+def plugin_failed(plugin: str, doing: str, what: str) -> PluginFailed:
+    """The error that names a plugin; ``what`` is the type and message of what it raised."""
+    return PluginFailed(
+        f"the plugin {plugin} failed in its {doing}: {what}",
+        hint="This is a fault of the plugin; run with HARNESS_TRACEBACK=1 to see where.",
+    )
 
 
 def plugin_items(plugin: str, doing: str, make: Callable[[], Iterable[T]]) -> Iterator[T]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
 
-from harness.errors import plugin_boundary
+from harness.errors import RolloutFault, plugin_boundary
 from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import CONFIDENCE
 from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, SignReader
@@ -41,17 +41,24 @@ def read_signs(
     executor: Executor,
     plugins: PluginNames = NO_PLUGINS,
 ) -> Signs | None:
-    """What each conversation shows, failed or not; None if the judge cannot say."""
+    """What each conversation shows, failed or not; None if the judge cannot say.
+
+    A conversation on which the judge raises ``RolloutFault`` is left out.
+    """
     if not isinstance(judge, SignReader):
         return None
     reader: SignReader = judge
 
-    async def one(episode: Episode) -> Collection[str]:
-        with plugin_boundary(plugins.judge, f"signs of {episode.trajectory.id}"):
-            return await reader.signs(episode, domain)
+    async def one(episode: Episode) -> Collection[str] | None:
+        try:
+            with plugin_boundary(plugins.judge, f"signs of {episode.trajectory.id}", faults=True):
+                return await reader.signs(episode, domain)
+        except RolloutFault:
+            return None
 
     found = in_order(executor, one, episodes, plugin=plugins.executor)
-    return {e.trajectory.id: signs for e, signs in zip(episodes, found, strict=True)}
+    read = zip(episodes, found, strict=True)
+    return {e.trajectory.id: signs for e, signs in read if signs is not None}
 
 
 def contrasted(

@@ -50,7 +50,8 @@ def read_failures(
 
     async def one(episode: Episode) -> Diagnosis | str:
         try:
-            with plugin_boundary(plugins.judge, f"diagnosis of {episode.trajectory.id}"):
+            doing = f"diagnosis of {episode.trajectory.id}"
+            with plugin_boundary(plugins.judge, doing, faults=True):
                 return await judge.diagnose(episode, domain)
         except RolloutFault as fault:
             return str(fault)

@@ -68,7 +68,8 @@ def _answers(
         members = [said[id] for id in pattern.members if id in said]
         others = [name for id, name in names.items() if id != pattern.id]
         try:
-            with plugin_boundary(parts.plugins.namer, f"name for pattern {pattern.id}"):
+            doing = f"name for pattern {pattern.id}"
+            with plugin_boundary(parts.plugins.namer, doing, faults=True):
                 return await namer.label(pattern, members, others)
         except RolloutFault as fault:
             return str(fault)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from harness.errors import PluginFailed, plugin_boundary
+from harness.errors import core_code, plugin_boundary
 from harness.protocols import NO_PLUGINS, Executor
 from harness.runtime import event_loop
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-OURS = "It was raised by what the executor was to run, not by the executor."
-"""Marks an error on its way through the executor, out of another process too."""
 
 
 def report_nothing(index: int, result: object) -> None:
@@ -53,31 +49,25 @@ async def gather_in_order(
 ) -> list[R]:
     """As ``in_order``, for those who are on an event loop already."""
 
-    async def ours(item: T) -> R:
-        try:
+    async def run(item: T) -> R:
+        with core_code():
             return await function(item)
-        except Exception as error:
-            error.add_note(OURS)
-            raise
 
     results: dict[int, R] = {}
     doing = f"map over {len(items)} items"
-    try:
-        with plugin_boundary(plugin, doing):
-            stream = aiter(executor.map(ours, items))
-        while True:
-            with plugin_boundary(plugin, doing):
-                found = await anext(stream, None)
-            if found is None:
-                break
-            results[found[0]] = found[1]
-            finished(*found)
-    except PluginFailed as failed:
-        error = failed.__cause__
-        if error is not None and OURS in getattr(error, "__notes__", ()):
-            raise error from error.__cause__
-        raise
     with plugin_boundary(plugin, doing):
-        if results.keys() != set(range(len(items))):
+        stream = aiter(executor.map(run, items))
+    while True:
+        with plugin_boundary(plugin, doing):
+            try:
+                index, result = await anext(stream)
+            except StopAsyncIteration:
+                break
+            if index in results or index not in range(len(items)):
+                raise ValueError(f"it has a result for item {index!r}, which is not awaited")
+            results[index] = result
+        finished(index, result)
+    with plugin_boundary(plugin, doing):
+        if len(results) < len(items):
             raise ValueError(f"it has results for {len(results)} of them")
     return [results[index] for index in range(len(items))]

@@ -130,7 +130,7 @@ async def graded(
     if not grade.success:
         return replace(grade, unjudged=())
     try:
-        with plugin_boundary(plugins.judge, f"verdict on {trajectory.id}"):
+        with plugin_boundary(plugins.judge, f"verdict on {trajectory.id}", faults=True):
             verdicts = await judge.decide(grade.unjudged, task, trajectory)
     except RolloutFault:
         return grade
@@ -235,7 +235,7 @@ class _Talk:
     async def _agent(self) -> AgentTurn:
         seed = self.job.seed + len(self.messages)
         conversation = self._conversation()
-        with plugin_boundary(self.plugins.policy, "turn"):
+        with plugin_boundary(self.plugins.policy, "turn", faults=True):
             turn = await self.policy.act(conversation, seed=seed)
         self.messages.append(turn.message)
         if turn.tokens is not None:
@@ -247,7 +247,7 @@ class _Talk:
         job = self.job
         seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
         conversation = self._conversation()
-        with plugin_boundary(self.plugins.user, "turn"):
+        with plugin_boundary(self.plugins.user, "turn", faults=True):
             turn = await self.setting.user.reply(job.task, conversation, seed=seed)
         self.messages.append(turn.message)
         self._use("user", turn.usage)

@@ -184,7 +184,8 @@ class CandidateSource:
         pattern, context = self.pattern, self.context
         self.drawn += 1
         try:
-            with plugin_boundary(context.plugins.injector, f"tasks for pattern {pattern.id}"):
+            doing = f"tasks for pattern {pattern.id}"
+            with plugin_boundary(context.plugins.injector, doing, faults=True):
                 if self._stream is None:
                     self._stream = aiter(
                         context.injector.inject(

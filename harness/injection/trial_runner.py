@@ -134,7 +134,7 @@ class TrialRunner:
     async def _diagnose(self, episode: Episode) -> Diagnosis | None:
         plugin = self.setting.plugins.judge
         try:
-            with plugin_boundary(plugin, f"diagnosis of {episode.trajectory.id}"):
+            with plugin_boundary(plugin, f"diagnosis of {episode.trajectory.id}", faults=True):
                 return await self.judge.diagnose(episode, self.setting.domain)
         except RolloutFault:
             return None

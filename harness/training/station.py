@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.assembly.components import Components
-from harness.errors import plugin_boundary
+from harness.errors import core_code, core_items, plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
 from harness.training.curricula import held_out, shown, shown_on
@@ -100,6 +100,7 @@ def train_arm(
             ),
         )
 
+    @core_code()
     def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
         log.finish(step)
         if keep and step % keep == 0 and step < steps:
@@ -107,21 +108,26 @@ def train_arm(
         known = {"station": station, "step": step, "steps": steps}
         parts.notify("train_step", **{**metrics, **known})
 
+    @core_code()
+    def warn(message: str) -> None:
+        parts.notify("warning", message=f"{station}: {message}")
+
     job = TrainingJob(
         policy=learner,
         domain=parts.domain,
-        rollouts=log.run,
+        rollouts=core_code()(log.run),
         seed=seed,
         folder=folder / arm / "scratch",
         progress=progress,
         tasks=tasks,
-        demonstrations=demonstrations,
+        demonstrations=None if demonstrations is None else core_items(demonstrations),
         held_out=held_out,
         weights=[weighted.weight for weighted in parts.terms],
-        warn=lambda message: parts.notify("warning", message=f"{station}: {message}"),
+        warn=warn,
     )
+    made = parts.trainer(trainer)
     with plugin_boundary(parts.registry.plugin_of("trainer", trainer), f"training of {arm}"):
-        record = parts.trainer(trainer).train(job)
+        record = made.train(job)
     keep_as(arm, record)
     # Only now: a kill while the weights are saved must not lose the training.
     shutil.rmtree(job.folder, ignore_errors=True)

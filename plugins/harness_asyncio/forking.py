@@ -25,7 +25,7 @@ from harness_asyncio.parcels import END, packed_error, packed_result, unpack
 
 T = TypeVar("T")
 R = TypeVar("R")
-_ENDED = """\
+_HINT = """\
 If memory ran out, lower `processes` in [options.fork], or use the executor "asyncio"."""
 
 
@@ -97,7 +97,7 @@ class ForkExecutor:
             while running:
                 parcel = await parcels.get()
                 if parcel is None:
-                    raise RunError("a process of the executor was killed from outside", hint=_ENDED)
+                    raise RunError("a process of the executor was killed from outside", hint=_HINT)
                 if parcel == END:
                     running -= 1
                 else:
@@ -116,7 +116,7 @@ def _forked(work: Callable[[int, Connection], None], count: int) -> Iterator[lis
             readers.append(reader)
             with writer:
                 process = context.Process(target=work, args=(number, writer), daemon=True)
-                process.start()
+                _start(process)
             processes.append(process)
         yield readers
     finally:
@@ -127,6 +127,15 @@ def _forked(work: Callable[[int, Connection], None], count: int) -> Iterator[lis
             process.close()
         for reader in readers:
             reader.close()
+
+
+def _start(process: ForkProcess) -> None:
+    try:
+        process.start()
+    except OSError as error:
+        raise RunError(
+            f"a process of the executor cannot be started: {error.strerror}", hint=_HINT
+        ) from error
 
 
 @contextmanager

@@ -25,7 +25,9 @@ class ChildTraceback(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """An error and its causes: each pickled (empty if it cannot be) and as text."""
+    """An error and its causes: each pickled with its attributes (empty if it cannot be) and as
+    text.
+    """
 
     links: tuple[tuple[bytes, str], ...]
     traceback: str
@@ -87,20 +89,29 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _pickled(error: BaseException) -> bytes:
+    """With its attributes, notes among them, since many a ``__reduce__`` leaves them out."""
     try:
-        return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((error, vars(error)), pickle.HIGHEST_PROTOCOL)
     except Exception:  # whatever a stranger's __reduce__ raises
         return b""
 
 
 def _unpickled(pickled: bytes) -> BaseException | None:
     try:
-        error = pickle.loads(pickled)
+        error, attributes = pickle.loads(pickled)
+        vars(error).update(attributes)
     except Exception:  # whatever a stranger's __init__ raises
         return None
     return error if isinstance(error, BaseException) else None
 
 
 def _words(error: BaseException) -> str:
-    """Type and message; whatever the error's own ``__str__`` does, this does not raise."""
-    return "".join(traceback.format_exception_only(error)).strip()
+    """Type and message, without notes; whatever the error's own ``__str__`` does, this does not
+    raise.
+    """
+    name = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:
+        return f"{name}, whose message cannot be shown"
+    return f"{name}: {said}" if said else name

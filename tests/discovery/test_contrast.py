@@ -1,9 +1,23 @@
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.discovery.contrast import Thresholds, contrasted, difference, split, wilson
-from harness.types import ErrorPattern
+from harness.discovery.contrast import (
+    Thresholds,
+    contrasted,
+    difference,
+    read_signs,
+    split,
+    wilson,
+)
+from harness.errors import RolloutFault
+from harness.protocols import Domain
+from harness.testing import play
+from harness.types import Diagnosis, Episode, ErrorPattern
+from harness_asyncio.executor import AsyncioExecutor
+from harness_retail.domain import RetailDomain
 
 
 def pattern(id: str, kind: str, members: int, of: int) -> ErrorPattern:
@@ -93,3 +107,25 @@ def test_the_interval_is_that_of_newcombes_own_example() -> None:
     """The example of Newcombe (1998), table II, row (a): 56/70 against 48/80."""
     found = difference(56, 70, 48, 80)
     assert (found.value, found.low, found.high) == pytest.approx((20.0, 5.24, 33.39), abs=0.01)
+
+
+class Speechless:
+    """A judge that has no answer on one conversation."""
+
+    def __init__(self, episode: Episode) -> None:
+        self.episode = episode
+
+    async def diagnose(self, failure: Episode, domain: Domain) -> Diagnosis:
+        raise RolloutFault("infrastructure_fault", "no answer")
+
+    async def signs(self, episode: Episode, domain: Domain) -> Collection[str]:
+        if episode is self.episode:
+            raise RolloutFault("infrastructure_fault", "no answer")
+        return {"missing_step"}
+
+
+def test_a_conversation_whose_signs_the_judge_cannot_tell_is_left_out() -> None:
+    domain = RetailDomain()
+    episodes = [play(domain, task) for task in domain.tasks("train")[:3]]
+    found = read_signs(episodes, Speechless(episodes[1]), domain, AsyncioExecutor(4))
+    assert found == {e.trajectory.id: {"missing_step"} for e in (episodes[0], episodes[2])}

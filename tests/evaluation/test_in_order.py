@@ -1,6 +1,7 @@
 """Results come in the order of the items, in whatever order they are finished."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
@@ -57,6 +58,47 @@ class Forgetful:
     ) -> AsyncIterator[tuple[int, R]]:
         for index in range(1, len(items)):
             yield index, await function(items[index])
+
+
+@dataclass
+class Yields:
+    """An executor that gives what it was told to, whatever the items are."""
+
+    given: Sequence[object]
+
+    async def map(
+        self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
+    ) -> AsyncIterator[tuple[int, R]]:
+        for one in self.given:
+            yield one  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[(0, 2), (0, 2)], [(0, 2), (2, 6)], [(-1, 2)], [(0, 2), 7], [None], [(0, 1, 2)], [([], 2)]],
+    ids=["twice", "beyond", "negative", "no pair", "nothing", "three", "no index"],
+)
+def test_an_executor_that_gives_what_is_no_result_of_an_item_is_named(
+    given: Sequence[object],
+) -> None:
+    seen: list[int] = []
+    with pytest.raises(PluginFailed, match="stranger:executor failed in its map over 2 items"):
+        in_order(
+            Yields(given),
+            doubled,
+            [1, 2],
+            lambda index, _: seen.append(index),
+            plugin="stranger:executor",
+        )
+    assert seen in ([], [0])
+
+
+def test_an_error_of_whoever_is_told_of_a_result_is_not_the_executors() -> None:
+    def finished(index: int, result: int) -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"):
+        in_order(LastFirst(), doubled, [1, 2], finished, plugin="stranger:executor")
 
 
 def test_an_executor_that_loses_items_is_named() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
 import signal
 import sys
@@ -19,6 +21,7 @@ from harness.errors import (
     RunError,
     plugin_boundary,
 )
+from harness.evaluation.in_order import in_order
 from harness.protocols import Settings
 from harness.testing import check_executor
 from harness_asyncio.executor import asyncio_executor
@@ -168,6 +171,44 @@ def test_an_error_arrives_as_it_was_raised(error: BaseException) -> None:
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert vars(found) == vars(error)
+
+
+def test_attributes_and_notes_that_pickle_leaves_out_arrive_too() -> None:
+    error = json.JSONDecodeError("no value", "{", 1)
+    error.add_note("in line 3 of the file")
+    found = raised_by(raising(error))
+    assert type(found) is json.JSONDecodeError
+    assert str(found) == str(error)
+    assert found.__notes__ == ["in line 3 of the file"]
+
+
+def test_an_error_of_what_is_run_is_the_cores_out_of_a_process_too() -> None:
+    error = json.JSONDecodeError("no value", "{", 1)
+    with pytest.raises(json.JSONDecodeError, match="no value"):
+        in_order(executor(), raising(error), range(12), plugin="d:fork")
+
+
+def test_an_error_that_cannot_travel_is_told_without_its_notes() -> None:
+    error = NeedsTwo(7, "no")
+    error.add_note("a note")
+    assert str(raised_by(raising(error))) == "NeedsTwo: no (7)"
+
+
+def test_a_process_that_cannot_be_started_is_an_error_with_what_to_lower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fork, started = os.fork, []
+
+    def fail_the_second_time() -> int:
+        if started:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        started.append(True)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fail_the_second_time)
+    with pytest.raises(RunError, match="cannot be started: Cannot allocate memory") as caught:
+        in_order(executor(), raising(ValueError()), range(12), plugin="d:fork")
+    assert "processes" in caught.value.hint
 
 
 def local_error() -> Exception:
