@@ -12,7 +12,7 @@ from harness.injection.admission import Gate, Options, Verdict
 from harness.injection.pool import content_id, fingerprint
 from harness.injection.similarity import Likeness, leaves, leaves_of, overlap
 from harness.protocols import NO_PLUGINS, Domain
-from harness.types import Json, Scenario, Task, ToolCall, stable_id
+from harness.types import Changes, Json, Scenario, Task, ToolCall, ToolResult, stable_id
 
 LONGEST_TEXT = 2000
 """The most characters that a customer says at once: more is no customer's."""
@@ -44,11 +44,11 @@ class Known:
         self.held_out = {fingerprint(task): task for task in held_out}
         self.golds = {gold: task for task in held_out if (gold := _gold(task))}
         self.leaves = [(task.id, leaves_of(task)) for task in held_out if task.gold]
+        self._domain, self._plugin = domain, plugin
         # Where train tasks share a database with held-out ones, it tells nothing.
-        with plugin_boundary(plugin, "starting states of its tasks"):
-            self.worlds = {_world(domain, task): task.id for task in held_out}
-            for task in train:
-                self.worlds.pop(_world(domain, task), None)
+        self.worlds = {self.world_of(task): task.id for task in held_out}
+        for task in train:
+            self.worlds.pop(self.world_of(task), None)
         self.of_held_out = Likeness([*train, *held_out])
         self.of_pool = Likeness([*train, *held_out])
         for task in held_out:
@@ -62,6 +62,11 @@ class Known:
         self.marks[fingerprint(task)] = task.id
         self.of_pool.add(task.id, self.of_pool.vector(task))
 
+    def world_of(self, task: Task) -> str:
+        """Equal for tasks that start in the same state."""
+        with plugin_boundary(self._plugin, f"starting state of task {task.id}"):
+            return stable_id(dict(self._domain.stage(task)))
+
     def forget(self, task: Task) -> None:
         """The task, added before, was not admitted after all."""
         self.marks.pop(fingerprint(task), None)
@@ -72,49 +77,59 @@ def cheap_gates(
     domain: Domain, known: Known, options: Options, *, plugin: str = NO_PLUGINS.domain
 ) -> list[Gate]:
     """The gates of ``admission.CHEAP`` that are not off, in order; ``plugin`` offers the domain."""
-    sound = Soundness(domain)
+    sound = Soundness(domain, plugin)
     every: Sequence[tuple[str, Callable[[Task], Verdict]]] = (
         ("well_formed", sound.well_formed),
         ("discreet", sound.discreet),
-        ("new", lambda task: is_new(task, known, domain)),
+        ("new", lambda task: is_new(task, known)),
         ("distinct", lambda task: is_distinct(task, known, options.likeness)),
         ("replays", sound.replays),
         ("changes", sound.changes),
         ("solvable", sound.solvable),
         ("unambiguous", sound.unambiguous),
     )
-    return [Check(plugin, name, look) for name, look in every if name not in options.off]
+    return [Check(name, look) for name, look in every if name not in options.off]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A gate made of a function; what a domain raises in it is the domain's fault."""
+    """A gate made of a function."""
 
-    owner: str
     name: str
     look: Callable[[Task], Verdict]
 
     def examine(self, task: Task) -> Verdict:
-        with plugin_boundary(self.owner, f"gate {self.name!r} on task {task.id}"):
-            return self.look(task)
+        return self.look(task)
 
 
 # --- sound ----------------------------------------------------------------------------------------
 
 
-class Soundness:
-    """What can be asked of a task and its domain alone."""
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """What calls in a fresh world return and change."""
 
-    def __init__(self, domain: Domain) -> None:
+    results: Sequence[ToolResult]
+    changes: Changes
+
+
+class Soundness:
+    """What can be asked of a task and its domain alone; ``plugin`` offers the domain."""
+
+    def __init__(self, domain: Domain, plugin: str) -> None:
         self.domain = domain
-        self.tools = {tool.name: tool for tool in (*domain.tools, *domain.user_tools)}
+        self.plugin = plugin
+        with plugin_boundary(plugin, "tools"):
+            self.tools = {tool.name: tool for tool in (*domain.tools, *domain.user_tools)}
 
     def well_formed(self, task: Task) -> Verdict:
         if task.split != "train":
             return Verdict(reason="not a train task", measured={"split": task.split})
         if task.domain != self.domain.name:
             return Verdict(reason="from another domain", measured={"domain": task.domain})
-        flaws = [*_wordless(task), *self._misused(task), *self.domain.problems(task)]
+        with plugin_boundary(self.plugin, f"problems of task {task.id}"):
+            problems = list(self.domain.problems(task))
+        flaws = [*_wordless(task), *self._misused(task), *problems]
         return Verdict(reason="not well-formed", measured={"why": flaws[0]}) if flaws else Verdict()
 
     def discreet(self, task: Task) -> Verdict:
@@ -133,9 +148,7 @@ class Soundness:
 
     def replays(self, task: Task) -> Verdict:
         """Whether the gold calls go through on a fresh world; a look-up may find nothing."""
-        world = self.domain.open(task)
-        for call in task.gold:
-            result = world.call(call)
+        for call, result in zip(task.gold, self._played(task, task.gold).results, strict=True):
             if result.is_error and self._kind(call) != "read":
                 measured: dict[str, Json] = {"call": call.name, "error": result.content[:200]}
                 return Verdict(reason="a gold call fails", measured=measured)
@@ -144,50 +157,53 @@ class Soundness:
     def changes(self, task: Task) -> Verdict:
         """Whether the wanted state is another than the start, where a write is wanted."""
         writes = sum(self._kind(call) == "write" for call in task.gold)
-        world = self.domain.open(task)
-        for call in task.gold:
-            world.call(call)
-        fields = len(world.changes())
+        fields = len(self._played(task, task.gold).changes)
         measured: dict[str, Json] = {"writes": writes, "fields": fields}
         return Verdict(reason="the gold calls change nothing" if writes and not fields else "",
                        measured=measured)  # fmt: skip
 
     def solvable(self, task: Task) -> Verdict:
-        groups = self.domain.solve(task)
+        with plugin_boundary(self.plugin, f"solution of task {task.id}"):
+            groups = self.domain.solve(task)
+            calls = sum(map(len, groups or ()))
         if groups is None:
             return Verdict(reason="not solvable")
-        return Verdict(measured={"calls": sum(map(len, groups))})
+        return Verdict(measured={"calls": calls})
 
     def unambiguous(self, task: Task) -> Verdict:
         """Whether exactly one final state fits what the customer says when asked."""
+        with plugin_boundary(self.plugin, f"readings of task {task.id}"):
+            readings = list(self.domain.readings(task))
         effects = []
-        for calls in self.domain.readings(task):
-            world = self.domain.open(task)
-            for call in calls:
-                world.call(call)
-            if (changes := world.changes()) not in effects:
+        for calls in readings:
+            if (changes := self._played(task, calls).changes) not in effects:
                 effects.append(changes)
-        world = self.domain.open(task)
-        for call in task.gold:
-            world.call(call)
         measured: dict[str, Json] = {"final_states": len(effects)}
         if len(effects) > 1:
             return Verdict(reason="ambiguous", measured=measured)
-        is_gold = effects == [world.changes()]
+        is_gold = effects == [self._played(task, task.gold).changes]
         apart = "scenario and gold calls imply different end states"
         return Verdict(reason="" if is_gold else apart, measured=measured)
 
     @cached_property
     def known_to_customers(self) -> frozenset[str]:
         """The arguments whose values the domain's own customers tell."""
+        with plugin_boundary(self.plugin, "train tasks"):
+            tasks = list(self.domain.tasks("train"))
         return frozenset(
             name
-            for task in self.domain.tasks("train")
+            for task in tasks
             for text in ["\n".join(words(task.scenario))]
             for call in task.gold
             for name, value in call.arguments.items()
             if any(leaf and leaf in text for leaf in leaves(value))
         )
+
+    def _played(self, task: Task, calls: Sequence[ToolCall]) -> _Played:
+        with plugin_boundary(self.plugin, f"calls of task {task.id}"):
+            world = self.domain.open(task)
+            results = [world.call(call) for call in calls]
+            return _Played(results, world.changes())
 
     def _kind(self, call: ToolCall) -> str:
         return self.tools[call.name].kind if call.name in self.tools else ""
@@ -245,7 +261,7 @@ def _is_id(name: str, leaf: str) -> bool:
 # --- new ------------------------------------------------------------------------------------------
 
 
-def is_new(task: Task, known: Known, domain: Domain) -> Verdict:
+def is_new(task: Task, known: Known) -> Verdict:
     """Whether no known task asks the same, and no held-out one has its gold or its database."""
     mark = fingerprint(task)
     if found := known.held_out.get(mark):
@@ -254,7 +270,7 @@ def is_new(task: Task, known: Known, domain: Domain) -> Verdict:
         return Verdict(reason="already in the pool", measured={"task": known.marks[mark]})
     if found := known.golds.get(_gold(task)):
         return Verdict(reason="has the gold calls of a held-out task", measured={"task": found.id})
-    if other := known.worlds.get(_world(domain, task)):
+    if other := known.worlds.get(known.world_of(task)):
         return Verdict(reason="uses the database of a held-out task", measured={"task": other})
     return Verdict(measured={"content": content_id(task)})
 
@@ -290,7 +306,3 @@ def _gold(task: Task) -> str:
 def _ids(call: ToolCall) -> Iterator[str]:
     for name, value in call.arguments.items():
         yield from (leaf for leaf in leaves(value) if _is_id(name, leaf))
-
-
-def _world(domain: Domain, task: Task) -> str:
-    return stable_id(dict(domain.stage(task)))

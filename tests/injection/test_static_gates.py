@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError, PluginFailed
+from harness.injection import static_gates
 from harness.injection.admission import (
     CHEAP,
     GateLog,
@@ -187,8 +188,20 @@ def test_a_domain_that_raises_in_a_gate_is_named(fresh: list[Task]) -> None:
 
     options = Options(off=("distinct",))
     gates = cheap_gates(Broken(), Known(DOMAIN, []), options, plugin="d:broken")
-    with pytest.raises(PluginFailed, match="plugin d:broken failed in its gate 'solvable'"):
+    with pytest.raises(PluginFailed, match="plugin d:broken failed in its solution of task"):
         pass_gates(gates, random.Random(1).choice(fresh[:20]), GateLog())
+
+
+def test_an_error_of_a_gate_itself_is_not_the_domains(
+    fresh: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(task: Task) -> str:
+        raise KeyError("ours")
+
+    known = Known(DOMAIN, [])
+    monkeypatch.setattr(static_gates, "fingerprint", broken)
+    with pytest.raises(KeyError, match="ours"):
+        pass_gates(cheap_gates(DOMAIN, known, Options(), plugin="d:shop"), fresh[0], GateLog())
 
 
 @pytest.mark.parametrize(
