@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.errors import HarnessError, plugin_boundary
+from harness.errors import ConfigError, FormatError, HarnessError, plugin_boundary
 from harness.evaluation.metrics import Outcome, pass_table
 from harness.evaluation.rollout import ASSERTIONS
 from harness.protocols import NO_PLUGINS, Domain, World
@@ -69,33 +69,36 @@ def regrade(episode: Episode, domain: Domain, *, plugin: str = NO_PLUGINS.domain
     """The grade of the calls that the conversation made, if they have the recorded results.
 
     What a judge said in the recording about statements in words is kept; where none were judged,
-    there is no verdict, as after a fault.
+    there is no verdict, as after a fault. A task that the domain refuses, with ``ConfigError`` or
+    ``FormatError``, is a problem of this episode; a domain that fails in another way is not.
     """
     task, trajectory = episode.task, episode.trajectory
     try:
-        with plugin_boundary(plugin, "replay"):
-            world = replay(task, trajectory, domain)
-    except HarnessError as error:
+        world = replay(task, trajectory, domain, plugin=plugin)
+    except (DoesNotReplay, ConfigError, FormatError) as error:
         return Regraded(episode=episode, replayed=False, problem=str(error))
     if trajectory.is_fault:
         problem = f"ended in {trajectory.ended}: no evidence about the agent"
         return Regraded(episode=episode, replayed=True, problem=problem)
     try:
-        with plugin_boundary(plugin, "grade"):
+        with plugin_boundary(plugin, f"grade of task {task.id}"):
             grade = domain.grade(task, world, trajectory)
-    except HarnessError as error:
+    except (ConfigError, FormatError) as error:
         return Regraded(episode=episode, replayed=True, problem=str(error))
     grade = _with_recorded_word(grade, episode.grade)
     return Regraded(episode=episode, replayed=True, grade=grade, problem=_open_question(grade))
 
 
-def replay(task: Task, trajectory: Trajectory, domain: Domain) -> World:
+def replay(
+    task: Task, trajectory: Trajectory, domain: Domain, *, plugin: str = NO_PLUGINS.domain
+) -> World:
     """The world after the recorded calls.
 
     Raises ``DoesNotReplay``, naming the message, where a result is missing, has no call, or is
     another one now: as in tau2, equal as JSON if both are JSON, and else as text.
     """
-    world = domain.open(task)
+    with plugin_boundary(plugin, f"opening of task {task.id}"):
+        world = domain.open(task)
     waiting: deque[ToolCall] = deque()
     for index, message in enumerate(trajectory.messages):
         if message.role != "tool":
@@ -114,7 +117,8 @@ def replay(task: Task, trajectory: Trajectory, domain: Domain) -> World:
                 f"with id {call.id!r} is waiting for one",
                 hint=INCOMPLETE,
             )
-        now = world.call(call).content
+        with plugin_boundary(plugin, f"call of {call.name!r}"):
+            now = world.call(call).content
         if not same_answer(message.content, now):
             recorded, now = _excerpts(message.content, now)
             raise DoesNotReplay(

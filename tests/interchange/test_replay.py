@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.errors import ConfigError, FormatError, HarnessError, PluginFailed
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.rollout import ASSERTIONS
 from harness.interchange.replay import Regraded, regrade, regrade_all, row, same_answer, tally
@@ -241,10 +242,40 @@ class Broken(Room):
         raise KeyError("no such room")
 
 
-def test_a_domain_that_breaks_on_one_task_is_a_problem_of_that_conversation() -> None:
-    found = regrade(recorded([]), Broken())
-    assert not found.replayed
-    assert "KeyError" in found.problem
+class BrokenGrade(Room):
+    def grade(self, task: Task, world: World, trajectory: Trajectory) -> Grade:
+        raise KeyError("no such room")
+
+
+@pytest.mark.parametrize(
+    ("domain", "doing"), [(Broken, "opening of task dark"), (BrokenGrade, "grade of task dark")]
+)
+def test_a_domain_that_breaks_ends_the_regrading_with_its_name(
+    domain: type[Room], doing: str
+) -> None:
+    with pytest.raises(PluginFailed, match=f"plugin d:room failed in its {doing}: KeyError"):
+        regrade(recorded([]), domain(), plugin="d:room")
+
+
+@pytest.mark.parametrize("kind", [ConfigError, FormatError])
+def test_a_task_that_the_domain_refuses_is_a_problem_of_that_conversation(
+    kind: type[HarnessError],
+) -> None:
+    class Refusing(Room):
+        def open(self, task: Task) -> Lamp:
+            raise kind("the task cannot be set up")
+
+    found = regrade(recorded([]), Refusing())
+    assert (found.replayed, found.problem) == (False, "the task cannot be set up")
+
+
+def test_a_bug_of_replay_is_no_problem_of_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(recorded: str, now: str) -> bool:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("harness.interchange.replay.same_answer", broken)
+    with pytest.raises(KeyError, match="ours"):
+        regrade(recorded([*GOOD, SAID]), Room(), plugin="d:room")
 
 
 def test_a_row_has_the_verdict_in_plain_values() -> None:
