@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.assembly.config import LoopConfig
-from harness.assembly.registry import PATH, SPEAKING, ChatRoles, Registry
+from harness.assembly.registry import PATH, SPEAKING, Registry
 from harness.errors import ConfigError, plugin_boundary
 from harness.protocols import (
     NO_PLUGINS,
@@ -151,7 +151,7 @@ class Components:
     def namer(self) -> PatternNamer | None:
         """The chat model that names patterns; None where none is configured."""
         name = self._naming_model
-        return self._chat_roles.namer(self.calls.chat("namer", name)) if name else None
+        return self.registry.roles.namer(self.calls.chat("namer", name)) if name else None
 
     @property
     def _naming_model(self) -> str:
@@ -193,12 +193,7 @@ class Components:
     @cached_property
     def calls(self) -> ChatGateway:
         """The run's way to chat models."""
-        return self._chat_roles.gateway(self._chat_model, self.config)
-
-    @property
-    def _chat_roles(self) -> ChatRoles:
-        assert self.registry.chat_roles is not None, "a run's registry knows what speaks"
-        return self.registry.chat_roles
+        return self.registry.gateway(self._chat_model, self.config)
 
     @cached_property
     def observers(self) -> tuple[tuple[str, Observer], ...]:

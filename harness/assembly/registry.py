@@ -12,7 +12,7 @@ from typing import Literal, Protocol, overload
 
 from harness.assembly.config import LoopConfig
 from harness.assembly.entry_points import PluginInfo, discover
-from harness.errors import NameClash, UnknownName, plugin_boundary
+from harness.errors import ConfigError, NameClash, UnknownName, plugin_boundary
 from harness.hookspecs import Factory
 from harness.protocols import (
     ChatClient,
@@ -79,8 +79,15 @@ class Offer:
 class ChatRoles(Protocol):
     """What a run makes of any chat model: handed to the registry by ``harness.llm``, above it."""
 
-    def gateway(self, make: Callable[[str], ChatModel], config: LoopConfig) -> ChatGateway:
-        """The run's way to chat models, each made by ``make`` of "NAME" or "NAME:MODEL"."""
+    def gateway(
+        self,
+        make: Callable[[str], ChatModel],
+        config: LoopConfig,
+        plugin_of: Callable[[str], str],
+    ) -> ChatGateway:
+        """The run's way to chat models, each made by ``make`` of "NAME" or "NAME:MODEL" and offered
+        by the plugin ``plugin_of`` that.
+        """
         ...
 
     def product(self, kind: str, client: ChatClient, settings: Settings) -> object:
@@ -93,7 +100,8 @@ class ChatRoles(Protocol):
 class Registry:
     """Every name on offer, by kind; ``harness.llm.roles.open_registry`` makes the usual one.
 
-    Without ``chat_roles`` chat models are on offer, but nothing speaks through them.
+    Without ``chat_roles`` chat models are on offer, but nothing speaks through them, and no run can
+    be assembled.
 
     A plugin whose hook raises is a broken row of ``plugins``, like one that cannot be imported.
     Raises ``NameClash`` when built if two plugins offer one name for one kind.
@@ -143,8 +151,8 @@ class Registry:
         offers = self.offers[kind]
         if name in offers:
             return offers[name], argument
-        if self.chat_roles is not None and self.speaks(kind, spec):
-            return self._spoken(kind, self.offers["chat model"][name], self.chat_roles), argument
+        if self.speaks(kind, spec):
+            return self._spoken(kind, self.offers["chat model"][name]), argument
         if kind == "policy" and PATH in offers and _looks_like_path(spec):
             return offers[PATH], spec
         raise self._unknown(kind, name)
@@ -153,6 +161,22 @@ class Registry:
         """The entry point of the plugin that offers the product, as ``Offer.plugin`` has it."""
         return self.find(kind, spec)[0].plugin
 
+    def gateway(self, make: Callable[[str], ChatModel], config: LoopConfig) -> ChatGateway:
+        """A run's way to chat models, each made by ``make``. Raises ``ConfigError`` without
+        ``chat_roles``.
+        """
+        return self.roles.gateway(make, config, lambda spec: self.plugin_of("chat model", spec))
+
+    @property
+    def roles(self) -> ChatRoles:
+        """The ``chat_roles``. Raises ``ConfigError`` if there are none."""
+        if self.chat_roles is None:
+            raise ConfigError(
+                "this registry makes nothing of chat models, so it cannot assemble a run",
+                hint="Use the one that `harness.llm.roles.open_registry()` returns.",
+            )
+        return self.chat_roles
+
     def speaks(self, kind: str, spec: str) -> bool:
         """Whether the product is one that the core makes of a chat model."""
         name = spec.partition(":")[0]
@@ -160,12 +184,12 @@ class Registry:
         is_model = can_speak and name in self.offers["chat model"]
         return is_model and name not in self.offers[kind]
 
-    def _spoken(self, kind: str, model: Offer, roles: ChatRoles) -> Offer:
+    def _spoken(self, kind: str, model: Offer) -> Offer:
         def factory(settings: Settings) -> object:
-            calls = settings.calls or roles.gateway(self._chat_model, LoopConfig(cache="off"))
+            calls = settings.calls or self.gateway(self._chat_model, LoopConfig(cache="off"))
             spec = f"{model.name}:{settings.argument}" if settings.argument else model.name
             client = calls.chat(SPEAKING[kind], spec)
-            return roles.product(kind, client, replace(settings, calls=calls))
+            return self.roles.product(kind, client, replace(settings, calls=calls))
 
         return replace(model, kind=kind, factory=factory)
 

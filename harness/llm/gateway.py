@@ -23,12 +23,19 @@ SECONDS_PER_NOTE = 1.0
 
 
 class Gateway:
-    """The way to chat models for everything in a run. ``make`` turns "NAME[:MODEL]" into one;
-    nothing is opened before the first is asked for.
+    """The way to chat models for everything in a run. ``make`` turns "NAME[:MODEL]" into one,
+    ``plugin_of`` into the entry point that offers it; nothing is opened before the first is asked
+    for.
     """
 
-    def __init__(self, make: Callable[[str], ChatModel], config: LoopConfig) -> None:
+    def __init__(
+        self,
+        make: Callable[[str], ChatModel],
+        config: LoopConfig,
+        plugin_of: Callable[[str], str],
+    ) -> None:
         self._make = make
+        self._plugin_of = plugin_of
         self._config = config
         self._models: dict[str, ChatModel] = {}
         self._earlier: Mapping[str, Json] = {}
@@ -69,7 +76,12 @@ class Gateway:
             self._models[spec] = self._make(spec)
         provider, _, model = spec.partition(":")
         chat = RoleClient(
-            self._models[spec], provider=provider, model=model, role=role, shared=shared
+            self._models[spec],
+            provider=provider,
+            model=model,
+            role=role,
+            shared=shared,
+            plugin=self._plugin_of(spec),
         )
         if shared.ledger.budget.usd is not None and not shared.prices.knows(chat.model):
             raise ConfigError(

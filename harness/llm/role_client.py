@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +12,9 @@ from dataclasses import replace
 from harness.errors import (
     ChatFailure,
     HarnessError,
-    PluginFailed,
     ProviderError,
     RolloutFault,
+    plugin_failed,
 )
 from harness.llm.cache import cache_key
 from harness.llm.shared import Shared
@@ -41,8 +42,15 @@ EMPTY_TRIES = 3
 """How often an answer without text and calls is asked for."""
 
 
+class RedactedTraceback(Exception):
+    """The traceback of an error that may hold secrets, as text without them."""
+
+    def __str__(self) -> str:
+        return f"without secrets:\n{self.args[0]}"
+
+
 class RoleClient:
-    """One role's way to a chat model. Many conversations use it at once."""
+    """One role's way to a chat model. Many conversations use it at once; ``plugin`` offers it."""
 
     def __init__(
         self,
@@ -52,8 +60,10 @@ class RoleClient:
         role: ChatRole,
         model: str = "",
         shared: Shared | None = None,
+        plugin: str = "chat model",
     ) -> None:
         self.provider = provider
+        self.plugin = plugin
         self.model = model or speaker.model
         self.role = role
         self.shared = shared or Shared()
@@ -164,25 +174,34 @@ class RoleClient:
         return self._usable(request, replace(reply, usage=usage, allowance=None))
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
-        seconds = self.shared.options.call_seconds
-        redacted = self.shared.redactor.text
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self.shared.options.call_seconds) as limit:
                 return await self._speaker.complete(request)
-        except ChatFailure as failure:
-            raise ChatFailure(
-                failure.cause, redacted(str(failure)), retry_after=failure.retry_after
-            ) from None
-        except TimeoutError:
-            raise ChatFailure("timeout", f"no answer within {seconds:g} s") from None
-        except HarnessError as error:
-            raise type(error)(redacted(str(error)), hint=redacted(error.hint)) from None
         except Exception as error:  # a stranger's chat model may raise anything
-            what = redacted(f"{type(error).__name__}: {error}")
-            raise PluginFailed(
-                f"the chat model {self.provider} failed in its call: {what}",
-                hint="This is a fault of the plugin that offers it.",
-            ) from None
+            told = self._told(error, timed_out=limit.expired() and isinstance(error, TimeoutError))
+        raise told  # here, where the original is no context of it
+
+    def _told(self, error: Exception, *, timed_out: bool) -> Exception:
+        """What the error says, by a kind of error that the core knows, without any secret."""
+        redacted = self.shared.redactor.text
+        if isinstance(error, ChatFailure):
+            return ChatFailure(error.cause, redacted(str(error)), retry_after=error.retry_after)
+        if timed_out:
+            seconds = self.shared.options.call_seconds
+            return ChatFailure("timeout", f"no answer within {seconds:g} s")
+        what = redacted(f"{type(error).__name__}: {error}")
+        if isinstance(error, TimeoutError):
+            return ChatFailure("timeout", what)
+        told: Exception
+        if isinstance(error, HarnessError):
+            core = HarnessError.__module__
+            kind = next(kind for kind in type(error).__mro__ if kind.__module__ == core)
+            told = kind(redacted(str(error)), hint=redacted(error.hint))
+        else:
+            told = plugin_failed(self.plugin, f"answer as {self._name}", what)
+        trace = "".join(traceback.format_exception(error))
+        told.__cause__ = RedactedTraceback(redacted(trace))
+        return told
 
     def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
         """The answer without any secret, its calls with ids. Raises ``ChatFailure`` where it says

@@ -17,10 +17,15 @@ def open_registry() -> Registry:
 class _Roles:
     """See ``harness.assembly.registry.ChatRoles``."""
 
-    def gateway(self, make: Callable[[str], ChatModel], config: LoopConfig) -> ChatGateway:
+    def gateway(
+        self,
+        make: Callable[[str], ChatModel],
+        config: LoopConfig,
+        plugin_of: Callable[[str], str],
+    ) -> ChatGateway:
         from harness.llm.gateway import Gateway
 
-        return Gateway(make, config)
+        return Gateway(make, config, plugin_of)
 
     def product(self, kind: str, client: ChatClient, settings: Settings) -> object:
         return _maker(kind)(client, settings)

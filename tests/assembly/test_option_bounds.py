@@ -54,7 +54,7 @@ def readers() -> Iterator[Any]:
     assert roles is not None
     for kind in SPEAKING:
         yield lambda kind=kind: roles.product(kind, None, settings)  # type: ignore[arg-type]
-    gateway = roles.gateway(lambda spec: FakeChatModel(), LoopConfig())
+    gateway = roles.gateway(lambda spec: FakeChatModel(), LoopConfig(), lambda spec: spec)
     yield lambda: gateway.chat("judge", "fake")
     yield lambda: admission_options({})
 

@@ -1,9 +1,11 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from harness import hookspecs
 from harness.assembly import registry
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
 from harness.assembly.entry_points import PluginInfo, Plugins, discover
 from harness.assembly.registry import Registry
 from harness.errors import (
@@ -12,6 +14,8 @@ from harness.errors import (
     PluginFailed,
     RolloutFault,
     UnknownName,
+    core_code,
+    core_items,
     plugin_boundary,
 )
 from harness.protocols import Settings
@@ -127,6 +131,41 @@ def test_a_hook_that_raises_is_a_broken_row_and_the_rest_is_on_offer(registry_of
 
 @pytest.mark.parametrize("error", [ConfigError("bad option"), RolloutFault("user_fault", "gone")])
 def test_errors_meant_for_others_pass_the_boundary(error: Exception) -> None:
-    with pytest.raises(type(error)) as passed, plugin_boundary("moon", "turn"):
+    with pytest.raises(type(error)) as passed, plugin_boundary("moon", "turn", faults=True):
         raise error
     assert passed.value is error
+
+
+def test_a_fault_that_nobody_handles_names_the_plugin() -> None:
+    named = "plugin moon failed in its grade: RolloutFault: gone"
+    with pytest.raises(PluginFailed, match=named), plugin_boundary("moon", "grade"):
+        raise RolloutFault("user_fault", "gone")
+
+
+def test_what_the_core_raises_inside_a_plugin_is_not_the_plugins() -> None:
+    error = KeyError("ours")
+
+    @core_code()
+    def callback() -> None:
+        raise error from ValueError("why")
+
+    with pytest.raises(KeyError) as passed, plugin_boundary("moon", "training"):
+        callback()
+    assert passed.value is error
+    assert isinstance(error.__cause__, ValueError)
+
+
+def test_items_that_the_core_makes_for_a_plugin_are_the_cores() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"), plugin_boundary("moon", "training"):
+        list(core_items(items()))
+
+
+def test_a_registry_that_makes_nothing_of_chat_models_says_what_a_run_needs() -> None:
+    parts = Components(load_config(flags={"domain": "retail"}), Registry())
+    with pytest.raises(ConfigError, match="cannot assemble a run") as error:
+        parts.calls  # noqa: B018 (made when first looked at)
+    assert "open_registry" in error.value.hint

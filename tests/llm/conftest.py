@@ -44,7 +44,11 @@ def calls() -> Callable[..., Gateway]:
     def make(**settings: object) -> Gateway:
         options = {"first_pause": 0.001, "longest_pause": 0.01, **settings.pop("options", {})}
         config = LoopConfig(**{"cache": "off", "options": {"calls": options}, **settings})
-        return Gateway(lambda spec: registry.make("chat model", spec, Settings()), config)
+        return Gateway(
+            lambda spec: registry.make("chat model", spec, Settings()),
+            config,
+            lambda spec: registry.plugin_of("chat model", spec),
+        )
 
     return make
 

@@ -6,7 +6,7 @@ import pytest
 from harness.errors import HarnessError, PluginFailed, ProviderError, RolloutFault
 from harness.llm.redaction import MASK, Redactor
 from harness.llm.role_client import RoleClient
-from harness.llm.shared import Shared
+from harness.llm.shared import CallOptions, Shared
 from harness.testing.wires import Reply
 from harness.types import Message, ToolCall
 
@@ -48,6 +48,55 @@ def test_a_plugin_that_breaks_with_the_key_in_hand_does_not_show_it() -> None:
         asyncio.run(chat.ask(ASK, system="", version="1"))
     assert KEY not in "".join(traceback.format_exception(caught.value))
     assert isinstance(caught.value, HarnessError)
+
+
+def asked(error: Exception, cause: Exception | None = None) -> Exception:
+    """What comes of an error of a chat model that has the key in hand."""
+
+    class Careless:
+        model = "m"
+
+        async def complete(self, request):
+            raise error from cause
+
+    shared = Shared(options=CallOptions(retries=0), redactor=Redactor({"SOME_API_KEY": KEY}))
+    chat = RoleClient(
+        Careless(), provider="careless", role="user", shared=shared, plugin="acme:careless"
+    )
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        asyncio.run(chat.ask(ASK, system="", version="1"))
+    return caught.value
+
+
+def test_a_broken_chat_model_is_told_by_its_entry_point_with_its_causes_but_no_key() -> None:
+    found = asked(RuntimeError(f"cannot use {KEY}"), ValueError(f"it was {KEY}"))
+    assert isinstance(found, PluginFailed)
+    assert "plugin acme:careless failed in its answer as careless:m: RuntimeError" in str(found)
+    told = "".join(traceback.format_exception(found))
+    assert f"ValueError: it was {MASK}" in told
+    assert "in complete" in told
+    assert KEY not in told
+    assert found.__context__ is None
+
+
+class OwnWay(ProviderError):
+    """A stranger's, with a signature of its own."""
+
+    def __init__(self, code: int, key: str) -> None:
+        super().__init__(f"code {code} for {key}", hint=f"Change {key}.")
+
+
+def test_an_error_for_the_user_stays_one_whatever_its_signature() -> None:
+    found = asked(OwnWay(7, KEY))
+    assert type(found) is ProviderError
+    assert (str(found), found.hint) == (f"code 7 for {MASK}", f"Change {MASK}.")
+    assert KEY not in "".join(traceback.format_exception(found))
+
+
+def test_a_timeout_of_the_providers_own_is_told_in_its_own_words() -> None:
+    found = asked(TimeoutError(f"no connection with {KEY}"))
+    assert isinstance(found, RolloutFault)
+    assert f"timeout: careless:m as user: TimeoutError: no connection with {MASK}" in str(found)
 
 
 def test_only_what_is_named_like_a_key_and_long_enough_is_masked() -> None:
