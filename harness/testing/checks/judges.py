@@ -19,7 +19,9 @@ SLUG = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def check_judge(judge: Judge, domain: Domain, *, tasks: int = 3) -> None:
-    """Check that failures of many sorts get a diagnosis that fits them, the same one each time."""
+    """Check that failures of many sorts get a diagnosis that fits them. Each is asked for once: a
+    judge may answer in other words the next time.
+    """
     for task in some_tasks(domain, tasks):
         for name, episode in sample_episodes(domain, task).items():
             if episode.grade.success or episode.trajectory.is_fault:
