@@ -185,7 +185,9 @@ class _Talk:
         self.plugins = setting.plugins
         with plugin_boundary(self.plugins.domain, f"opening of task {job.task.id}"):
             self.world: World = setting.domain.open(job.task)
-        self.messages: list[Message] = [Message(role="assistant", content=setting.domain.greeting)]
+            self.user_tools = {tool.name for tool in setting.domain.user_tools}
+            greeting = setting.domain.greeting
+        self.messages: list[Message] = [Message(role="assistant", content=greeting)]
         self.tokens: list[TurnTokens] = []
         self.usage: dict[str, Usage] = {}
         self.errors = 0
@@ -277,7 +279,7 @@ class _Talk:
             return self.world.call(call)
 
     def _users_call(self, call: ToolCall) -> ToolResult:
-        if call.name in {tool.name for tool in self.setting.domain.user_tools}:
+        if call.name in self.user_tools:
             return self._call(call)
         return ToolResult(content=f"Error: the user has no tool {call.name!r}", is_error=True)
 

@@ -290,6 +290,12 @@ class Dark(Room):
         return self.world()
 
 
+class Speechless(Room):
+    @property
+    def greeting(self) -> str:  # type: ignore[override]
+        raise KeyError("no words")
+
+
 def no_world() -> Lamp:
     raise KeyError("no room")
 
@@ -297,6 +303,13 @@ def no_world() -> Lamp:
 class Gone(User):
     async def reply(self, task: Task, conversation: Conversation, *, seed: int) -> UserTurn:
         raise TimeoutError("nobody there")
+
+
+class Fickle(Room):
+    """Takes the grade of a conversation for a turn of it."""
+
+    def grade(self, task: Task, world: World, trajectory: Trajectory) -> Grade:
+        raise RolloutFault("agent_fault", "no grade")
 
 
 class Clinging(Agent):
@@ -318,8 +331,14 @@ USUAL = RolloutSetup(domain=Room(), user=User(), plugins=NAMES)
     ("policy", "where", "complaint"),
     [
         (Agent(), replace(USUAL, domain=Dark(no_world)), "d:room .*opening of task light"),
+        (Agent(), replace(USUAL, domain=Speechless()), "d:room .*opening of task light: KeyError"),
         (Agent("switch"), replace(USUAL, domain=Dark(BrokenLamp)), "d:room .*'switch': Timeout"),
         (Agent(), replace(USUAL, domain=Dark(Unlit)), "d:room .*grade of task light: OSError"),
+        (
+            Agent(),
+            replace(USUAL, domain=Fickle()),
+            "d:room .*grade of task light: RolloutFault: no",
+        ),
         (Agent(), replace(USUAL, user=Gone()), "d:user .*turn: TimeoutError: nobody"),
         (Broken(TimeoutError("slow")), USUAL, "d:agent .*turn: TimeoutError: slow"),
         (Clinging(), USUAL, "d:agent .*release of a conversation: LookupError"),
