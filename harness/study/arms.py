@@ -109,9 +109,10 @@ def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
 
 def kept_weights(store: RunFolder, checkpoint: str) -> list[ArmName]:
     """The names of the weights kept on the way to a checkpoint, by step."""
-    found = (store.folder / "checkpoints" / checkpoint).glob("step-*/checkpoint.json")
-    names = [ArmName(f"{checkpoint}/{path.parent.name}") for path in found]
-    return sorted(names, key=lambda name: name.step)
+    folder = store.folder / "checkpoints"
+    found = (folder / checkpoint).glob("*/checkpoint.json")
+    names = [ArmName(path.parent.relative_to(folder).as_posix()) for path in found]
+    return sorted((name for name in names if name.step), key=lambda name: name.step)
 
 
 def _handed_on(source: str, target: str) -> str:

@@ -126,6 +126,10 @@ def test_two_policies_are_compared_in_one_landscape(cli: Cli, run: Path) -> None
     [shift] = found["shifts"]
     assert (shift["side"], shift["verdict"]) == ("other", "shifting")
     assert Path(found["map"]).exists()
+    before = [Path(side, "config.json").read_bytes() for side in (str(run), "other")]
+    assert cli("discover", run, "other", "--out", "both", "--namer", "terms").status == 0
+    after = [Path(side, "config.json").read_bytes() for side in (str(run), "other")]
+    assert after == before, "a comparison changes no run"
     assert Path("both/comparison.json").exists()
     assert "the mixes of failures differ" in cli("discover", run, "other", "--out", "both").out
 
