@@ -69,7 +69,7 @@ def measure(
                 folder=Path(folder) / "scratch",
                 progress=lambda *_: None,
                 demonstrations=demonstrations(
-                    parts.teacher, parts.setting, parts.executor, seed=seed
+                    parts.teacher, parts.setup, parts.executor, seed=seed
                 ),
                 held_out=_held_out(parts),
             )
@@ -87,7 +87,7 @@ def measure(
 def _held_out(parts: Components) -> list[Episode]:
     seed = stable_seed("held out")
     return list(
-        islice(demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed), HELD_OUT)
+        islice(demonstrations(parts.teacher, parts.setup, parts.executor, seed=seed), HELD_OUT)
     )
 
 

@@ -44,7 +44,7 @@ def flops_per_token(policy: LocalPolicy, parts: Components) -> float:
     embedding: Any = policy.model.get_input_embeddings().weight
     matrices = [w for w in policy.model.parameters() if w.ndim == 2 and w is not embedding]
     weights = sum(matrix.numel() for matrix in matrices)
-    shown = demonstrations(parts.teacher, parts.setting, parts.executor, seed=2)
+    shown = demonstrations(parts.teacher, parts.setup, parts.executor, seed=2)
     tokens, forward = 0, 0
     for episode in islice(shown, 64):
         messages = episode.trajectory.messages

@@ -80,7 +80,7 @@ class Bench:
         assert isinstance(policy, TrainablePolicy), "the policy has no weights to train"
         self.policy = policy
         self.executor = self.registry.make("executor", "asyncio", Settings())
-        self.setting = RolloutSetup(
+        self.setup = RolloutSetup(
             domain=self.domain,
             user=self.registry.make("user simulator", "scripted", Settings(domain=self.domain)),
             terms=[WeightedTerm(name="brevity", weight=1.0, term=brevity)],
@@ -108,7 +108,7 @@ class Bench:
         """One step on one demonstration of the expert, whole."""
         tasks = list(islice(self.domain.generate(0, Recipe()), 2))
         expert = self.registry.make("policy", "expert", Settings(domain=self.domain))
-        user = RolloutSetup(domain=self.domain, user=self.setting.user)
+        user = RolloutSetup(domain=self.domain, user=self.setup.user)
         jobs = [RolloutJob(task=task, trial=0, seed=0) for task in tasks]
         shown = run_rollouts(jobs, expert, user, self.executor)
         length = max(self._tokens(episode) for episode in shown)
@@ -134,7 +134,7 @@ class Bench:
     def rollouts(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
         started = time.process_time()
         listed = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
-        had = run_rollouts(listed, policy, self.setting, self.executor, keep_tokens=True)
+        had = run_rollouts(listed, policy, self.setup, self.executor, keep_tokens=True)
         self.rollout_s += time.process_time() - started
         return had
 

@@ -24,7 +24,7 @@ def outcomes_on(
         for task in parts.domain.tasks(split)[:tasks]
         for trial in range(TRIALS)
     ]
-    return outcomes(run_rollouts(jobs, policy, parts.setting, parts.executor))
+    return outcomes(run_rollouts(jobs, policy, parts.setup, parts.executor))
 
 
 def passes(found: Sequence[Outcome]) -> dict[str, Json]:

@@ -109,7 +109,7 @@ def measure_imitation(
         trainer = parts.registry.make(
             "trainer", "sft", Settings(options={**parts.config.options["sft"], **budget})
         )
-        shown = demonstrations(parts.teacher, parts.setting, parts.executor, seed=1)
+        shown = demonstrations(parts.teacher, parts.setup, parts.executor, seed=1)
         return trainer.train(training_job(parts, policy, folder, demonstrations=shown))
 
     train({"seconds": None, "max_steps": 1})  # imports
@@ -281,7 +281,7 @@ def play(
     """CPU seconds, and the episodes."""
     started = process_time()
     executor = AsyncioExecutor(at_once)
-    episodes = run_rollouts(jobs, policy, parts.setting, executor, keep_tokens=True)
+    episodes = run_rollouts(jobs, policy, parts.setup, executor, keep_tokens=True)
     return process_time() - started, episodes
 
 
@@ -314,7 +314,7 @@ def measure_cores(parts: Components, policy: LocalPolicy, amounts: Amounts) -> d
         times = []
         for _ in range(amounts.repeats):
             started = perf_counter()
-            run_rollouts(jobs, policy, parts.setting, executor, keep_tokens=True)
+            run_rollouts(jobs, policy, parts.setup, executor, keep_tokens=True)
             times.append(perf_counter() - started)
         torch.set_num_threads(1)
         return min(times)

@@ -81,7 +81,7 @@ def _train(
             RolloutJob(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
             for task, trial, seed in jobs
         ]
-        return run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
+        return run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
 
     tasks = parts.domain.generate(stable_seed("reinforcement", seed), Recipe(split="train"))
     started = time.monotonic()

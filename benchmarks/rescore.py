@@ -76,7 +76,7 @@ def made_run(registry: Registry, domain: str, folder: Path, count: int, distinct
     jobs = [
         RolloutJob(task=task, trial=trial, seed=trial) for task in tasks for trial in range(trials)
     ]
-    had = run_rollouts(jobs[:distinct], parts.policy(), parts.setting, parts.executor)
+    had = run_rollouts(jobs[:distinct], parts.policy(), parts.setup, parts.executor)
     store = RunFolder.create(folder / domain, config.plain())
     store.write_values("tasks/test.jsonl", Task, tasks)
     store.write_episodes("policy-test", repeated(had, count))

@@ -62,7 +62,7 @@ def scoring(registry: Registry, rewards: dict[str, float], count: int) -> dict[s
     parts = Components(load_config(flags=flags), registry)
     tasks = islice(cycle(parts.domain.tasks("train")), DISTINCT)
     jobs = [RolloutJob(task=task, trial=n, seed=n) for n, task in enumerate(tasks)]
-    episodes = run_rollouts(jobs, parts.named_policy("noisy:0.5"), parts.setting, parts.executor)
+    episodes = run_rollouts(jobs, parts.named_policy("noisy:0.5"), parts.setup, parts.executor)
 
     def work() -> None:
         for episode in islice(cycle(episodes), count):

@@ -207,7 +207,7 @@ class Components:
         )
 
     @cached_property
-    def setting(self) -> RolloutSetup:
+    def setup(self) -> RolloutSetup:
         limits = RolloutLimits(
             message_limit=self.config.message_limit,
             max_errors=self.config.max_errors,
@@ -222,10 +222,10 @@ class Components:
             plugins=self.plugins,
         )
 
-    def setting_with(self, kind: str, name: str) -> RolloutSetup:
-        """The setting of rollouts whose agent is another policy, or the policy of a probe."""
+    def setup_with(self, kind: str, name: str) -> RolloutSetup:
+        """The setup of rollouts whose agent is another policy, or the policy of a probe."""
         plugins = replace(self.plugins, policy=self.registry.plugin_of(kind, name))
-        return replace(self.setting, plugins=plugins)
+        return replace(self.setup, plugins=plugins)
 
     @cached_property
     def plugins(self) -> PluginNames:

@@ -49,7 +49,7 @@ ASSERTIONS = "NL_ASSERTION"
 def run_rollouts(
     jobs: Sequence[RolloutJob],
     policy: Policy,
-    setting: RolloutSetup,
+    setup: RolloutSetup,
     executor: Executor,
     *,
     keep_tokens: bool = False,
@@ -60,19 +60,19 @@ def run_rollouts(
     """
 
     async def one(job: RolloutJob) -> Episode:
-        return await rollout(job, policy, setting, keep_tokens=keep_tokens)
+        return await rollout(job, policy, setup, keep_tokens=keep_tokens)
 
-    return in_order(executor, one, jobs, finished, plugin=setting.plugins.executor)
+    return in_order(executor, one, jobs, finished, plugin=setup.plugins.executor)
 
 
 async def rollout(
-    job: RolloutJob, policy: Policy, setting: RolloutSetup, *, keep_tokens: bool = False
+    job: RolloutJob, policy: Policy, setup: RolloutSetup, *, keep_tokens: bool = False
 ) -> Episode:
     """The episode of one conversation, played, graded and scored. A fault ends it with a typed
     ending and a failing grade.
     """
-    talk = _Talk(job, policy, setting)
-    seconds = setting.limits.time_limit
+    talk = _Talk(job, policy, setup)
+    seconds = setup.limits.time_limit
     try:
         async with asyncio.timeout(seconds) as limit:
             ended, fault = await talk.run(), ""
@@ -83,7 +83,7 @@ async def rollout(
             raise
         ended, fault = "infrastructure_fault", f"the conversation took longer than {seconds:g} s"
     finally:
-        with plugin_boundary(setting.plugins.policy, "release of a conversation"):
+        with plugin_boundary(setup.plugins.policy, "release of a conversation"):
             policy.forget(talk.id)
     trajectory = Trajectory(
         id=stable_id(job.task.id, policy.id, job.trial, job.seed),
@@ -96,14 +96,12 @@ async def rollout(
         fault=fault,
         usage=talk.usage,
     )
-    grade = await graded(
-        job.task, talk.world, trajectory, setting.domain, setting.judge, setting.plugins
-    )
+    grade = await graded(job.task, talk.world, trajectory, setup.domain, setup.judge, setup.plugins)
     return Episode(
         task=job.task,
         trajectory=trajectory,
         grade=grade,
-        score=score(trajectory, grade, job.task, setting.terms),
+        score=score(trajectory, grade, job.task, setup.terms),
         tokens=join_tokens(talk.tokens) if keep_tokens else None,
     )
 
@@ -177,16 +175,16 @@ def _fault_ending(error: RolloutFault) -> Ended:
 class _Talk:
     """The state of one conversation while it runs."""
 
-    def __init__(self, job: RolloutJob, policy: Policy, setting: RolloutSetup) -> None:
+    def __init__(self, job: RolloutJob, policy: Policy, setup: RolloutSetup) -> None:
         self.job = job
         self.policy = policy
-        self.setting = setting
+        self.setup = setup
         self.id = stable_id(job.task.id, job.trial, job.seed, id(self))
-        self.plugins = setting.plugins
+        self.plugins = setup.plugins
         with plugin_boundary(self.plugins.domain, f"opening of task {job.task.id}"):
-            self.world: World = setting.domain.open(job.task)
-            self.user_tools = {tool.name for tool in setting.domain.user_tools}
-            greeting = setting.domain.greeting
+            self.world: World = setup.domain.open(job.task)
+            self.user_tools = {tool.name for tool in setup.domain.user_tools}
+            greeting = setup.domain.greeting
         self.messages: list[Message] = [Message(role="assistant", content=greeting)]
         self.tokens: list[TurnTokens] = []
         self.usage: dict[str, Usage] = {}
@@ -210,9 +208,9 @@ class _Talk:
             if not turn.message.calls:
                 return None
             self.user_errors += self._carry_out(turn.message.calls, self._users_call)
-            if self.user_errors > self.setting.limits.max_errors:
+            if self.user_errors > self.setup.limits.max_errors:
                 raise RolloutFault("user_fault", f"{self.user_errors} calls of the user failed")
-            if self._steps() >= self.setting.limits.message_limit:
+            if self._steps() >= self.setup.limits.message_limit:
                 return "max_steps"
 
     async def _agents_part(self) -> Ended | None:
@@ -220,7 +218,7 @@ class _Talk:
         did.
         """
         while True:
-            if self._steps() >= self.setting.limits.message_limit:
+            if self._steps() >= self.setup.limits.message_limit:
                 return "max_steps"
             said = await self._agent()
             if said.stop:
@@ -228,7 +226,7 @@ class _Talk:
             if not said.message.calls:
                 return None
             self.errors += self._carry_out(said.message.calls, self._call)
-            if self.errors > self.setting.limits.max_errors:
+            if self.errors > self.setup.limits.max_errors:
                 return "too_many_errors"
 
     def _steps(self) -> int:
@@ -250,7 +248,7 @@ class _Talk:
         seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
         conversation = self._conversation()
         with plugin_boundary(self.plugins.user, "turn", faults=True):
-            turn = await self.setting.user.reply(job.task, conversation, seed=seed)
+            turn = await self.setup.user.reply(job.task, conversation, seed=seed)
         self.messages.append(turn.message)
         self._use("user", turn.usage)
         return turn
@@ -286,7 +284,7 @@ class _Talk:
     def _conversation(self) -> Conversation:
         return Conversation(
             id=self.id,
-            domain=self.setting.domain,
+            domain=self.setup.domain,
             task=self.job.task,
             messages=tuple(self.messages),
             trial=self.job.trial,

@@ -48,7 +48,7 @@ def evaluate_policy(
         store.append_episode(name, episode)
         watch.saw(episode)
 
-    for episode in run_rollouts(missing, policy, parts.setting, parts.executor, finished=finished):
+    for episode in run_rollouts(missing, policy, parts.setup, parts.executor, finished=finished):
         done[episode.task.id, episode.trajectory.trial] = episode
     episodes = [done[task.id, trial] for task in tasks for trial in range(trials)]
     store.write_episodes(name, episodes)

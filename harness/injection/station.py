@@ -187,7 +187,7 @@ def _trial_runner(
 
     return TrialRunner(
         policy=policy,
-        setting=parts.setting,
+        setup=parts.setup,
         executor=parts.executor,
         judge=parts.judge,
         seed=parts.config.seed,
@@ -213,7 +213,7 @@ def _reference(parts: Components, options: Options) -> TrialRunner | None:
         return None
     return TrialRunner(
         policy=parts.named_policy(options.reference),
-        setting=parts.setting_with("policy", options.reference),
+        setup=parts.setup_with("policy", options.reference),
         executor=parts.executor,
         judge=parts.judge,
         seed=stable_seed(parts.config.seed, "reference"),

@@ -64,7 +64,7 @@ class TrialRunner:
     """
 
     policy: Policy
-    setting: RolloutSetup
+    setup: RolloutSetup
     executor: Executor
     judge: Judge
     seed: int
@@ -103,7 +103,7 @@ class TrialRunner:
             )  # fmt: skip
             self._remember(failed[index], kind, whose)
 
-        plugin = self.setting.plugins.executor
+        plugin = self.setup.plugins.executor
         await gather_in_order(self.executor, self._diagnose, failed, explained, plugin=plugin)
 
     def forget(self, tasks: Sequence[Task]) -> None:
@@ -120,7 +120,7 @@ class TrialRunner:
         ]
 
         async def one(job: RolloutJob) -> Episode:
-            return await rollout(job, self.policy, self.setting)
+            return await rollout(job, self.policy, self.setup)
 
         self.count += len(jobs)
 
@@ -128,14 +128,14 @@ class TrialRunner:
             self._episodes[episode.task.id, episode.trajectory.trial] = episode
             self._remember(episode)
 
-        plugin = self.setting.plugins.executor
+        plugin = self.setup.plugins.executor
         await gather_in_order(self.executor, one, jobs, played, plugin=plugin)
 
     async def _diagnose(self, episode: Episode) -> Diagnosis | None:
-        plugin = self.setting.plugins.judge
+        plugin = self.setup.plugins.judge
         try:
             with plugin_boundary(plugin, f"diagnosis of {episode.trajectory.id}", faults=True):
-                return await self.judge.diagnose(episode, self.setting.domain)
+                return await self.judge.diagnose(episode, self.setup.domain)
         except RolloutFault:
             return None
 

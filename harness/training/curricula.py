@@ -91,5 +91,5 @@ def _demonstrations(
     parts: Components, seed: int, tasks: Sequence[Task] | None = None
 ) -> Iterator[Episode]:
     easy = parts.config.easy_demonstrations
-    setting = parts.setting_with("policy", parts.config.teacher)
-    return demonstrations(parts.teacher, setting, parts.executor, seed=seed, easy=easy, tasks=tasks)
+    setup = parts.setup_with("policy", parts.config.teacher)
+    return demonstrations(parts.teacher, setup, parts.executor, seed=seed, easy=easy, tasks=tasks)

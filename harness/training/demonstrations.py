@@ -24,7 +24,7 @@ IN_VAIN = 64
 
 def demonstrations(
     teacher: Policy,
-    setting: RolloutSetup,
+    setup: RolloutSetup,
     executor: Executor,
     *,
     seed: int,
@@ -38,7 +38,7 @@ def demonstrations(
     these, in [0, 1], that nothing makes harder (``Recipe.plain``). Raises ``NothingToLearn`` if the
     teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
-    left = iter(_train_tasks(setting, seed, easy) if tasks is None else tasks)
+    left = iter(_train_tasks(setup, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []
     solved = False
     while True:
@@ -47,7 +47,7 @@ def demonstrations(
             RolloutJob(task=task, trial=0, seed=stable_seed(seed, "demonstration", task.id))
             for task in chunk
         ]
-        episodes = run_rollouts(jobs, teacher, setting, executor)
+        episodes = run_rollouts(jobs, teacher, setup, executor)
         good = [episode for episode in episodes if episode.score.success]
         solved = solved or bool(good)
         failed = [] if good else [*failed, *episodes]
@@ -57,7 +57,7 @@ def demonstrations(
             faults = [e.trajectory.fault for e in failed if e.trajectory.is_fault]
             raise NothingToLearn(
                 f"the teacher {teacher.id!r} solved none of {len(failed)} tasks of the domain "
-                f"{setting.domain.name!r}"
+                f"{setup.domain.name!r}"
                 + (f"; {len(faults)} ended in a fault, the first: {faults[0]}" if faults else ""),
                 hint="See how it fails with `harness eval`, with the teacher as --policy.",
             )
@@ -75,10 +75,10 @@ def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
         yield from random.sample(first, len(first))
 
 
-def _train_tasks(setting: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:
+def _train_tasks(setup: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:
     def generated(seed: int, recipe: Recipe) -> Iterator[Task]:
-        make = partial(setting.domain.generate, seed, recipe)
-        return plugin_items(setting.plugins.domain, "generator", make)
+        make = partial(setup.domain.generate, seed, recipe)
+        return plugin_items(setup.plugins.domain, "generator", make)
 
     mixed = generated(seed, Recipe(split="train"))
     if not easy:

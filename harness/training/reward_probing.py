@@ -105,8 +105,8 @@ def probe_reward(parts: Components, count: int) -> Probing:
     )
     tasks = fresh_tasks(parts.domain, config.seed, count, plugin=parts.plugins.domain)
     honest = parts.named_policy(config.baseline_policy)
-    setting = parts.setting_with("policy", config.baseline_policy)
-    baseline = _played(parts, config.baseline_policy, honest, setting, tasks)
+    setup = parts.setup_with("policy", config.baseline_policy)
+    baseline = _played(parts, config.baseline_policy, honest, setup, tasks)
     counted = [episode for episode in baseline if not episode.uncounted]
     if not counted:
         raise RunError(
@@ -117,10 +117,10 @@ def probe_reward(parts: Components, count: int) -> Probing:
     rows = []
     for name in names:
         probe = parts.probe(name)
-        setting = parts.setting_with("probe", name)
-        with plugin_boundary(setting.plugins.policy, f"policy of the probe {name!r}"):
+        setup = parts.setup_with("probe", name)
+        with plugin_boundary(setup.plugins.policy, f"policy of the probe {name!r}"):
             policy = probe.policy(parts.named_policy(config.baseline_policy))
-        cheating = _played(parts, f"probe {name}", policy, setting, tasks)
+        cheating = _played(parts, f"probe {name}", policy, setup, tasks)
         rows.append(_probed(parts, name, probe.about, cheating, baseline))
     successes = np.asarray([100.0 * episode.score.success for episode in counted])
     return Probing(
@@ -148,7 +148,7 @@ def fresh_tasks(
 
 
 def _played(
-    parts: Components, name: str, policy: Policy, setting: RolloutSetup, tasks: Sequence[Task]
+    parts: Components, name: str, policy: Policy, setup: RolloutSetup, tasks: Sequence[Task]
 ) -> list[Episode]:
     """One conversation for each task, with the same user for every agent."""
     jobs = [
@@ -170,7 +170,7 @@ def _played(
             ended=episode.trajectory.ended,
         )
 
-    episodes = run_rollouts(jobs, policy, setting, parts.executor, finished=finished)
+    episodes = run_rollouts(jobs, policy, setup, parts.executor, finished=finished)
     parts.notify("station_finished", station=name, seconds=time.monotonic() - started)
     return episodes
 

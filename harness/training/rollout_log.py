@@ -70,7 +70,7 @@ class RolloutLog:
             for task, trial, seed in jobs
         ]
         parts = self.parts
-        episodes = run_rollouts(listed, policy, parts.setting, parts.executor, keep_tokens=True)
+        episodes = run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
         self._groups += _groups(episodes)
         return episodes
 

@@ -64,13 +64,13 @@ def test_each_product_is_named_after_the_plugin_that_offers_it(parts: Components
         injector="d:task injector",
         executor="d:executor",
     )
-    assert parts.setting.plugins == parts.plugins
+    assert parts.setup.plugins == parts.plugins
     assert [term.plugin for term in parts.terms] == ["d:reward term"]
 
 
 def test_a_probe_that_plays_the_agent_goes_by_its_own_plugin(parts: Components) -> None:
-    assert parts.setting_with("probe", "it").plugins.policy == "d:probe"
-    assert parts.setting_with("probe", "it").plugins.domain == "d:domain"
+    assert parts.setup_with("probe", "it").plugins.policy == "d:probe"
+    assert parts.setup_with("probe", "it").plugins.domain == "d:domain"
 
 
 def test_an_observer_that_raises_ends_the_run_and_is_named(parts: Components) -> None:

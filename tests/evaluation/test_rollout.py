@@ -112,13 +112,13 @@ class Agent(Policy):
         self.forgotten.append(conversation_id)
 
 
-def setting(terms: tuple[WeightedTerm, ...] = (), **limits: int) -> RolloutSetup:
+def in_room(terms: tuple[WeightedTerm, ...] = (), **limits: int) -> RolloutSetup:
     return RolloutSetup(domain=Room(), user=User(), terms=terms, limits=RolloutLimits(**limits))
 
 
 def have(policy: Policy, where: RolloutSetup | None = None) -> Episode:
     job = RolloutJob(task=TASK, trial=0, seed=1)
-    return asyncio.run(rollout(job, policy, where or setting(), keep_tokens=True))
+    return asyncio.run(rollout(job, policy, where or in_room(), keep_tokens=True))
 
 
 def test_reaching_the_wanted_state_is_success() -> None:
@@ -138,13 +138,13 @@ def test_not_reaching_it_is_failure_with_the_difference() -> None:
 
 
 def test_too_many_failing_calls_end_the_talk() -> None:
-    episode = have(Agent(*["flip"] * 9), setting(max_errors=3))
+    episode = have(Agent(*["flip"] * 9), in_room(max_errors=3))
     assert episode.trajectory.ended == "too_many_errors"
     assert sum(m.is_error for m in episode.trajectory.messages) == 4
 
 
 def test_an_endless_agent_is_stopped() -> None:
-    assert have(Agent(*["switch"] * 99), setting(message_limit=11)).trajectory.ended == "max_steps"
+    assert have(Agent(*["switch"] * 99), in_room(message_limit=11)).trajectory.ended == "max_steps"
 
 
 class Handy(Room):
@@ -212,7 +212,7 @@ class Broken(Agent):
 def test_a_fault_is_data_and_never_a_score() -> None:
     term = WeightedTerm(name="one", weight=1.0, term=_one)
     policy = Broken(RolloutFault("context_overflow", "4097 tokens, the model has room for 4096"))
-    episode = have(policy, setting((term,)))
+    episode = have(policy, in_room((term,)))
     assert episode.trajectory.ended == "context_overflow"
     assert episode.trajectory.is_fault
     assert "4097" in episode.trajectory.fault
@@ -428,7 +428,7 @@ def test_the_total_is_the_weighted_sum_of_the_terms() -> None:
         WeightedTerm(name="a", weight=2.0, term=_one),
         WeightedTerm(name="b", weight=-0.5, term=_one),
     )
-    assert have(Agent("switch"), setting(terms)).score.total == 1.5
+    assert have(Agent("switch"), in_room(terms)).score.total == 1.5
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 100])
@@ -440,7 +440,7 @@ def test_episodes_come_in_the_order_of_the_jobs(concurrency: int) -> None:
         seen.append(index)
 
     episodes = run_rollouts(
-        jobs, Agent("switch"), setting(), AsyncioExecutor(concurrency), finished=finished
+        jobs, Agent("switch"), in_room(), AsyncioExecutor(concurrency), finished=finished
     )
     assert [e.trajectory.trial for e in episodes] == list(range(12))
     assert sorted(seen) == list(range(12))

@@ -145,7 +145,7 @@ def made(
     known = Known(domain, [])
     runner = TrialRunner(
         policy=Mute(),
-        setting=RolloutSetup(domain=domain, user=AgreeableUser()),
+        setup=RolloutSetup(domain=domain, user=AgreeableUser()),
         executor=asyncio_executor(Settings()),
         judge=Blunt(),
         seed=1,

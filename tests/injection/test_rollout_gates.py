@@ -118,7 +118,7 @@ def tasks(count: int) -> list[Task]:
 def tryout(policy: Teacher, known: Sequence[Trial] = ()) -> TrialRunner:
     return TrialRunner(
         policy=policy,
-        setting=RolloutSetup(domain=DOMAIN, user=scripted_user(Settings())),
+        setup=RolloutSetup(domain=DOMAIN, user=scripted_user(Settings())),
         executor=asyncio_executor(Settings()),
         judge=rule_judge(Settings()),
         seed=1,

@@ -56,11 +56,11 @@ def task(domain: Domain) -> Task:
 
 
 def had(agent: FakeChatModel, user: FakeChatModel, domain: Domain, task: Task) -> Episode:
-    setting = RolloutSetup(
+    setup = RolloutSetup(
         domain=domain, user=llm_user(RoleClient(user, provider="fake", role="user"), Settings())
     )
     policy = llm_policy(RoleClient(agent, provider="fake", role="agent"), Settings())
-    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setting))
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setup))
 
 
 def contents(requests: Sequence[ChatRequest]) -> str:

@@ -329,9 +329,9 @@ def test_two_orders_with_a_blue_mug_become_a_task_about_the_right_one(shop: Reta
 def test_the_task_passes_the_gate_and_a_careful_agent_solves_it(shop: RetailDomain) -> None:
     (task,), log = admitted(Explorer(), shop)
     assert not log.refusals
-    setting = RolloutSetup(domain=shop, user=ScriptedUser(patience=3))
+    setup = RolloutSetup(domain=shop, user=ScriptedUser(patience=3))
     episode = asyncio.run(
-        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setting)
+        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setup)
     )
     assert episode.score.success
     said = " ".join(m.content for m in episode.trajectory.messages if m.role == "user")

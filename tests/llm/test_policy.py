@@ -64,8 +64,8 @@ def act(model: FakeChatModel, domain: Domain, task: Task, messages: Sequence[Mes
 
 def had(model: FakeChatModel, domain: Domain, task: Task) -> Episode:
     user = open_registry().make("user simulator", "scripted", Settings(domain=domain))
-    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(message_limit=12))
-    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy(model), setting))
+    setup = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(message_limit=12))
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy(model), setup))
 
 
 # --- what it is told -----------------------------------------------------------------------------

@@ -406,13 +406,13 @@ def test_its_calls_are_carried_out_and_it_goes_on_with_the_results(task: Task) -
     call = ToolCall(name="switch_on", arguments={}, id="x")
     customer = FakeChatModel("It is dark.", Message(role="assistant", calls=(call,)), "Thanks.")
     agent = FakeChatModel("Switch it on, please.", "Is that all?")
-    setting = RolloutSetup(
+    setup = RolloutSetup(
         domain=DarkRoom(),
         user=llm_user(chat(customer), Settings()),
         limits=RolloutLimits(message_limit=5),
     )
     policy = llm_policy(RoleClient(agent, provider="fake", role="agent"), Settings())
-    asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setting))
+    asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), policy, setup))
     made, result = customer.requests[2].messages[-2:]
     assert (made.calls[0].name, result.content) == ("switch_on", "it is bright")
     assert made.calls[0].id == result.call_id
@@ -477,9 +477,9 @@ def _now(turn: object) -> str:
 
 def had_by(model: FakeChatModel, task: Task, domain: Domain) -> Episode:
     registry = open_registry()
-    setting = RolloutSetup(domain=domain, user=llm_user(chat(model), Settings()))
+    setup = RolloutSetup(domain=domain, user=llm_user(chat(model), Settings()))
     expert = registry.make("policy", "expert", Settings(domain=domain))
-    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), expert, setting))
+    return asyncio.run(rollout(RolloutJob(task=task, trial=0, seed=3), expert, setup))
 
 
 def test_a_customer_in_a_hurry_gets_what_it_agreed_to(domain: Domain) -> None:

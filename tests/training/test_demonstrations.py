@@ -21,7 +21,7 @@ def parts() -> Components:
 
 
 def shown(parts: Components, count: int, *, seed: int = 0, easy: float = 0.0) -> list[Episode]:
-    found = demonstrations(parts.teacher, parts.setting, parts.executor, seed=seed, easy=easy)
+    found = demonstrations(parts.teacher, parts.setup, parts.executor, seed=seed, easy=easy)
     return list(islice(found, count))
 
 
@@ -53,7 +53,7 @@ def test_easy_demonstrations_have_nothing_that_makes_them_harder(
 
 
 def test_a_limited_number_comes_again_in_another_order(parts: Components) -> None:
-    fresh = demonstrations(parts.teacher, parts.setting, parts.executor, seed=0)
+    fresh = demonstrations(parts.teacher, parts.setup, parts.executor, seed=0)
     found = ids(list(islice(over_again(fresh, 20, 1), 60)))
     rounds = [found[:20], found[20:40], found[40:]]
     assert all(set(ids_) == set(rounds[0]) and len(set(ids_)) == 20 for ids_ in rounds)
@@ -67,7 +67,7 @@ def test_fewer_demonstrations_than_the_limit_come_again_too() -> None:
 
 def test_given_tasks_are_demonstrated_once_each_in_their_order(parts: Components) -> None:
     tasks = list(islice(parts.domain.generate(3, Recipe()), 40))
-    found = demonstrations(parts.teacher, parts.setting, parts.executor, seed=0, tasks=tasks)
+    found = demonstrations(parts.teacher, parts.setup, parts.executor, seed=0, tasks=tasks)
     assert ids(list(found)) == [task.id for task in tasks]
 
 
@@ -75,4 +75,4 @@ def test_a_teacher_that_solves_no_given_task_is_told(parts: Components) -> None:
     idle = parts.registry.make("policy", "noop", Settings(domain=parts.domain))
     tasks = [t for t in islice(parts.domain.generate(3, Recipe()), 20) if t.gold]
     with pytest.raises(NothingToLearn, match="solved none of"):
-        list(demonstrations(idle, parts.setting, parts.executor, seed=0, tasks=tasks))
+        list(demonstrations(idle, parts.setup, parts.executor, seed=0, tasks=tasks))

@@ -51,13 +51,13 @@ def check_policy(
 
     deterministic: also demand that conversations run at once go as they do one by one.
     """
-    setting = RolloutSetup(domain=domain, user=AgreeableUser())
+    setup = RolloutSetup(domain=domain, user=AgreeableUser())
     chosen = some_tasks(domain, tasks)
-    alone = [_talk(task, policy, setting) for task in chosen]
+    alone = [_talk(task, policy, setup) for task in chosen]
     for episode in alone:
         _check_agent(episode)
     if deterministic:
-        together = asyncio.run(_all_at_once(chosen, policy, setting))
+        together = asyncio.run(_all_at_once(chosen, policy, setup))
         demand(
             [e.trajectory for e in together] == [e.trajectory for e in alone],
             "conversations run at once go as they do one by one",
@@ -70,16 +70,14 @@ def check_probe(probe: Probe, domain: Domain, *, tasks: int = 3) -> None:
     check_policy(probe.policy(IdlePolicy()), domain, tasks=tasks)
 
 
-def _talk(task: Task, policy: Policy, setting: RolloutSetup) -> Episode:
+def _talk(task: Task, policy: Policy, setup: RolloutSetup) -> Episode:
     job = RolloutJob(task=task, trial=0, seed=1)
-    return asyncio.run(rollout(job, policy, setting, keep_tokens=True))
+    return asyncio.run(rollout(job, policy, setup, keep_tokens=True))
 
 
-async def _all_at_once(
-    tasks: Sequence[Task], policy: Policy, setting: RolloutSetup
-) -> list[Episode]:
+async def _all_at_once(tasks: Sequence[Task], policy: Policy, setup: RolloutSetup) -> list[Episode]:
     jobs = [RolloutJob(task=task, trial=0, seed=1) for task in tasks]
-    return await asyncio.gather(*(rollout(job, policy, setting) for job in jobs))
+    return await asyncio.gather(*(rollout(job, policy, setup) for job in jobs))
 
 
 def _check_replies(simulator: UserSimulator, domain: Domain, task: Task) -> None:

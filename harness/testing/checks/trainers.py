@@ -86,12 +86,12 @@ def _check_refusal(trainer: Trainer, policy: TrainablePolicy, domain: Domain, fo
 
 def _empty_job(policy: TrainablePolicy, domain: Domain, folder: Path) -> TrainingJob:
     folder.mkdir(parents=True, exist_ok=True)
-    setting = RolloutSetup(
+    setup = RolloutSetup(
         domain=domain, user=AgreeableUser(patience=1), limits=RolloutLimits(message_limit=6)
     )
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
-        return asyncio.run(_played(policy, setting, jobs))
+        return asyncio.run(_played(policy, setup, jobs))
 
     return TrainingJob(
         policy=policy,
@@ -106,13 +106,13 @@ def _empty_job(policy: TrainablePolicy, domain: Domain, folder: Path) -> Trainin
 
 
 async def _played(
-    policy: Policy, setting: RolloutSetup, jobs: Sequence[tuple[Task, int, int]]
+    policy: Policy, setup: RolloutSetup, jobs: Sequence[tuple[Task, int, int]]
 ) -> list[Episode]:
     """The episodes, with a reward of 1 for every other trial and 0 for the rest."""
     episodes = []
     for task, trial, seed in jobs:
         job = RolloutJob(task=task, trial=trial, seed=seed)
-        episode = await rollout(job, policy, setting, keep_tokens=True)
+        episode = await rollout(job, policy, setup, keep_tokens=True)
         value = float(trial % 2)
         score = Score(
             success=bool(value), terms=(TermScore(name="parity", value=value),), total=value

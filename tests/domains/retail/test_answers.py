@@ -155,8 +155,8 @@ def test_a_right_end_without_the_answer_is_no_success() -> None:
 def test_the_expert_satisfies_the_scripted_user(required: tuple[str, ...]) -> None:
     tasks = make(40, *required, seed=3)
     jobs = [RolloutJob(task=task, trial=0, seed=n) for n, task in enumerate(tasks)]
-    setting = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
-    episodes = run_rollouts(jobs, expert(Settings()), setting, asyncio_executor(Settings()))
+    setup = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
+    episodes = run_rollouts(jobs, expert(Settings()), setup, asyncio_executor(Settings()))
     assert all(episode.grade.success for episode in episodes)
 
 

@@ -48,10 +48,10 @@ def test_a_twist_wants_the_same_leaves_one_outcome_and_can_be_done(twist: str) -
         gold, *read = outcomes(woven)
         assert read == [gold]
         assert DOMAIN.solve(woven) is not None
-    setting = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
+    setup = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
     for _, woven in pairs[:15]:
         job = RolloutJob(task=woven, trial=0, seed=2)
-        assert asyncio.run(rollout(job, oracle(Settings()), setting)).score.success
+        assert asyncio.run(rollout(job, oracle(Settings()), setup)).score.success
     assert DOMAIN.weave(pairs[0][0], twist, 3) == pairs[0][1]
 
 

@@ -197,11 +197,11 @@ def test_a_conversation_longer_than_the_model_reads_is_a_fault_and_does_not_coun
 ) -> None:
     configured(max_position_embeddings=1200)(folder)
     policy = opened(folder, max_new_tokens=40, temperature=1.0)
-    setting = RolloutSetup(
+    setup = RolloutSetup(
         domain=shop, user=Insistent(), limits=RolloutLimits(message_limit=200, max_errors=200)
     )
     jobs = [RolloutJob(task=shop.tasks("train")[0], trial=trial, seed=trial) for trial in range(2)]
-    for episode in run_rollouts(jobs, policy, setting, InTurn(), keep_tokens=True):
+    for episode in run_rollouts(jobs, policy, setup, InTurn(), keep_tokens=True):
         assert episode.uncounted == "context_overflow"
         assert "the limit is 1200" in episode.trajectory.fault
         assert episode.tokens is not None

@@ -30,7 +30,7 @@ def played(name: str = "") -> Sequence[Episode]:
     expert = PARTS.named_policy("expert")
     policy = PARTS.probe(name).policy(expert) if name else expert
     jobs = [RolloutJob(task=task, trial=0, seed=7) for task in TASKS]
-    return run_rollouts(jobs, policy, PARTS.setting, PARTS.executor)
+    return run_rollouts(jobs, policy, PARTS.setup, PARTS.executor)
 
 
 HONEST = played()

@@ -48,8 +48,8 @@ def talk(
     max_steps: int = 80,
 ) -> list[Episode]:
     jobs = [RolloutJob(task=task, trial=t, seed=9 + t) for task in tasks for t in range(trials)]
-    setting = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(message_limit=max_steps))
-    return run_rollouts(jobs, policy, setting, AsyncioExecutor(8))
+    setup = RolloutSetup(domain=domain, user=user, limits=RolloutLimits(message_limit=max_steps))
+    return run_rollouts(jobs, policy, setup, AsyncioExecutor(8))
 
 
 def script(*episodes: Episode) -> Script:

@@ -62,8 +62,8 @@ def play(weather: Domain) -> Play:
 
     def play(policy: Policy, tasks: Sequence[Task], seed: int = 0) -> list[Episode]:
         jobs = [RolloutJob(task=task, trial=0, seed=seed + n) for n, task in enumerate(tasks)]
-        setting = RolloutSetup(domain=weather, user=scripted_user(Settings()))
-        return run_rollouts(jobs, policy, setting, asyncio_executor(Settings()))
+        setup = RolloutSetup(domain=weather, user=scripted_user(Settings()))
+        return run_rollouts(jobs, policy, setup, asyncio_executor(Settings()))
 
     return play
 

@@ -161,9 +161,9 @@ def test_its_lineage_leads_to_the_failure_and_the_source_trajectory(shop: Retail
 
 def test_the_right_mug_succeeds_and_the_other_one_fails(shop: RetailDomain) -> None:
     task = injected(shop)[0]
-    setting = RolloutSetup(domain=shop, user=scripted_user(Settings()))
+    setup = RolloutSetup(domain=shop, user=scripted_user(Settings()))
     episode = asyncio.run(
-        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setting)
+        rollout(RolloutJob(task=task, trial=0, seed=1), oracle(Settings()), setup)
     )
     assert episode.score.success
     [other] = [key for key in user_of(task)["orders"] if key != ORDER_A]

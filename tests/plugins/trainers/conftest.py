@@ -239,7 +239,7 @@ def policy(model: Qwen2ForCausalLM) -> LetterPolicy:
 @pytest.fixture
 def job(policy: LetterPolicy, tmp_path: Path) -> Callable[..., TrainingJob]:
     """A training job on the world of letters, with any field replaced."""
-    setting = RolloutSetup(
+    setup = RolloutSetup(
         domain=Letters(),
         user=Caller(),
         terms=(WeightedTerm(name="share_of_b", weight=2.0, term=share_of_b),),
@@ -247,17 +247,17 @@ def job(policy: LetterPolicy, tmp_path: Path) -> Callable[..., TrainingJob]:
 
     def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
         wanted = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
-        return run_rollouts(wanted, policy, setting, OneByOne(), keep_tokens=True)
+        return run_rollouts(wanted, policy, setup, OneByOne(), keep_tokens=True)
 
     def make(**changes: Any) -> TrainingJob:
         fields: dict[str, Any] = {
             "policy": policy,
-            "domain": setting.domain,
+            "domain": setup.domain,
             "rollouts": rollouts,
             "seed": 0,
             "folder": tmp_path,
             "progress": lambda step, steps, metrics: None,
-            "tasks": setting.domain.tasks("train"),
+            "tasks": setup.domain.tasks("train"),
         }
         return TrainingJob(**{**fields, **changes})
 
