@@ -14,6 +14,7 @@ from harness.assembly.config import nearest
 from harness.errors import RunError
 from harness.run_folder import RunFolder
 from harness.types import Task, stable_id
+from harness.types.names import ArmName
 
 VETOES = "vetoes.jsonl"
 
@@ -87,8 +88,9 @@ def change_vetoes(
     with store.lock():
         veto(store, vetoes, keep_out=True, reason=reason)
         veto(store, allowed, keep_out=False)
-    checkpoints = (store.folder / "checkpoints").glob("rl-*/checkpoint.json")
-    return sorted(path.parent.name for path in checkpoints)
+    checkpoints = (store.folder / "checkpoints").glob("*/checkpoint.json")
+    arms = [ArmName(path.parent.name) for path in checkpoints]
+    return sorted(arm for arm in arms if arm.kind == "rl")
 
 
 def rounds_of(store: RunFolder) -> list[int]:

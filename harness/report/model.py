@@ -295,7 +295,7 @@ class Report:
     def is_evaluation(self) -> bool:
         """Whether all that was asked for was to evaluate a policy: no part of a round lacks."""
         arms = {arm.name for arm in (*self.arms, *self.validation)}
-        return arms == {"policy"} and self.complete and not self.blame
+        return arms == {ArmName.POLICY} and self.complete and not self.blame
 
     @property
     def blame(self) -> Mapping[int, Mapping[str, int]]:

@@ -10,20 +10,10 @@ from harness.assembly.config import load_config
 from harness.discovery.station import discover_patterns
 from harness.errors import RolloutFault
 from harness.llm.roles import open_registry
-from harness.protocols import Domain, Event
+from harness.protocols import Domain
 from harness.testing import play
 from harness.types import Diagnosis, Episode
-
-
-class Ear:
-    """Keeps the warnings of a run."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def notify(self, event: Event) -> None:
-        if event.name == "warning":
-            self.warnings.append(str(event.data["message"]))
+from tests.ears import Ear
 
 
 class SilentOnOne:

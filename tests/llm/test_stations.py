@@ -15,12 +15,12 @@ from harness.injection.candidates import NOT_MADE
 from harness.injection.pool import tasks_of_round
 from harness.llm.roles import open_registry
 from harness.loop import discover, evaluate_once, inject
-from harness.protocols.observer import Event
 from harness.run_folder import RunFolder
 from harness.runtime.cache_folder import FOLDER_VARIABLE
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
 from harness.types import Diagnosis, Json, ToolCall
+from tests.ears import Ear
 
 ADDRESS: Mapping[str, Json] = {
     "address2": "", "city": "Reno", "state": "NV", "country": "USA", "zip": "89501",
@@ -34,17 +34,6 @@ LABEL: Mapping[str, Json] = {
     "description": "Changes another address than the one that the customer means.",
 }
 ROUND = ("diagnoses.jsonl", "patterns.jsonl", "tasks.jsonl", "refused.json", "discovery.json")
-
-
-class Ear:
-    """Keeps the warnings of a run."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def notify(self, event: Event) -> None:
-        if event.name == "warning":
-            self.warnings.append(str(event.data["message"]))
 
 
 class Provider:
