@@ -82,11 +82,14 @@ class Tau2Retail(Tau2Domain):
         if official is None:
             return self.shop.open()
         shop = self._newer if _is_newer(official) else self.shop
-        if official.get("initial_state"):
-            records = shop.open().records()
-            started = starting_records(official, records, lambda held: shop.holding(held).open())
-            shop = shop.holding(started)
-        return shop.open()
+        return (_started(shop, official) if official.get("initial_state") else shop).open()
+
+
+def _started(shop: Shop, official: Object) -> Shop:
+    """The shop after what the task says happened before the conversation."""
+    records = shop.open().records()
+    started = starting_records(official, records, lambda held: shop.holding(held).open())
+    return shop.holding(started)
 
 
 def telling(shop: Shop) -> Telling:
