@@ -54,7 +54,7 @@ def read_results(path: Path) -> Recording:
         except Misfit as error:
             raise FormatError(
                 f"{path}: {error.place}: {error}",
-                hint="This is not what tau2 writes. Mend that place, or import another file.",
+                hint="This is not what tau2 writes. Fix that place, or import another file.",
             ) from None
 
 
@@ -144,7 +144,7 @@ def _listed(path: Path, top: Object) -> list[Placed]:
         if not isinstance(raw, dict):
             raise FormatError(
                 f"{path}: {place}: found {kind_of(raw)}, expected an object",
-                hint="This is not what tau2 writes. Mend that place, or import another file.",
+                hint="This is not what tau2 writes. Fix that place, or import another file.",
             )
         placed.append(Placed(place, raw))
     return placed

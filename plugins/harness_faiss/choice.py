@@ -52,8 +52,8 @@ class Chooser:
         if len(diagnoses) < FEW:
             return Choice(embedding=words, why=f"there are fewer than {FEW} failures")
         kinds, share = recurring(diagnoses)
-        again = "1 kind comes" if kinds == 1 else f"{kinds} kinds come"
-        evidence = f"{again} again, in {100 * share:.0f}% of the failures"
+        recur = "1 mistake kind recurs" if kinds == 1 else f"{kinds} mistake kinds recur"
+        evidence = f"{recur}, in {100 * share:.0f}% of the failures"
         if kinds > 1 and share >= NAMED:
             return Choice(embedding=words, why=evidence)
         sentences = self._sentences()

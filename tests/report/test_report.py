@@ -475,7 +475,7 @@ def test_the_page_has_families_quality_suspects_and_shifts(document: Document) -
             "quality": {
                 "silhouette": 0.51,
                 "coverage": 0.9,
-                "embedding_chosen_by": "2 kinds come again, in 95% of the failures",
+                "embedding_chosen_by": "2 mistake kinds recur, in 95% of the failures",
                 "stability": {"adjusted_rand": 0.87, "low": 0.6, "high": 0.99},
             },
             "names": {"by": "openai:one"},

@@ -56,7 +56,7 @@ def never(embedding: Embedding) -> float:
 def test_kinds_that_come_again_are_read_by_words_without_a_look_at_the_sentence_model() -> None:
     choice = Chooser(sentences=lambda: pytest.fail("was loaded")).choose(told(60, RULES), never)
     assert isinstance(choice.embedding, LexicalEmbedding)
-    assert choice.why == "3 kinds come again, in 100% of the failures"
+    assert choice.why == "3 mistake kinds recur, in 100% of the failures"
 
 
 def test_a_few_kinds_of_their_own_change_nothing_and_many_do() -> None:
@@ -99,7 +99,7 @@ def test_what_was_chosen_is_in_the_method_and_in_the_quality() -> None:
     patterns = clusterer.cluster(told(60, ["other"]), [])
     quality = clusterer.survey().quality
     assert clusterer.method.endswith(str(quality["embedding"]))
-    assert "1 kind comes again" in str(quality["embedding_chosen_by"])
+    assert "1 mistake kind recurs" in str(quality["embedding_chosen_by"])
     assert sorted(len(pattern.members) for pattern in patterns) == [20, 20, 20]
 
 
