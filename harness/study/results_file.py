@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
 from harness.study.result_rows import UNCOUNTED
 from harness.study.spec import SHARED, Study, parse_study
-from harness.types import Json
 
 OFTEN = ("never", "sometimes", "always")
 """How often trials of one task succeeded."""
@@ -190,15 +188,11 @@ def read_results(path: Path) -> Results:
             f"{path} holds no results of a study: {error}",
             hint="Give a study's folder, or the results.json in it.",
         ) from None
-    return _parsed(text, str(path))
+    return parse_results(text, str(path))
 
 
-def parse_results(found: Mapping[str, Json], where: str) -> Results:
-    """The same from plain values; ``where`` names them in errors."""
-    return _parsed(json.dumps(found), where)
-
-
-def _parsed(text: str, where: str) -> Results:
+def parse_results(text: str, where: str) -> Results:
+    """The same from the text of such a file; ``where`` names it in errors."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -1,5 +1,6 @@
 """Estimates over seeds and tasks against values worked out by hand or known by construction."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ RATES = {"sft": 0.5, "untargeted": 0.5, "targeted": 0.7, "success-only": 0.2}
 
 
 def results(found: dict[str, Any]) -> Results:
-    return parse_results(found, "made up")
+    return parse_results(json.dumps(found), "made up")
 
 
 def by_hand(outcomes: dict[str, list[list[str]]], **row: Any) -> dict[str, Any]:

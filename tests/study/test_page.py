@@ -1,6 +1,7 @@
 """The page and its plots: all that was measured, well formed, and without colour."""
 
 import io
+import json
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -22,7 +23,7 @@ PLOTS = {"pass", "differences", "rollouts", "training", "patterns", "rounds"}
 
 @pytest.fixture(scope="module")
 def results(made_up: Any) -> Results:
-    return parse_results(made_up(RATES), "made up")
+    return parse_results(json.dumps(made_up(RATES)), "made up")
 
 
 def made(results: Results, **more: Any) -> str:
@@ -93,7 +94,7 @@ def test_every_expectation_has_its_verdict_and_why(results: Results) -> None:
 
 
 def test_an_arm_that_was_not_run_is_not_judged(made_up: Any) -> None:
-    found = parse_results(made_up({"sft": 0.5}, seeds=2), "made up")
+    found = parse_results(json.dumps(made_up({"sft": 0.5}, seeds=2)), "made up")
     text = made(found)
     assert {row[0] for row in rows(section(text, "What was expected"))[2:]} == {"**not run**"}
     assert f"So far 4 of {len(found.study.turns())} turns are done" in text
@@ -107,7 +108,7 @@ def test_the_budget_of_time_is_held_against_what_it_was_to_be(results: Results) 
 def test_voids_and_notes_are_told(made_up: Any) -> None:
     document = made_up({"sft": 0.5}, seeds=1)
     document["rows"].append({"seed": 0, "arm": "targeted", "void": "no failure is the agent's"})
-    text = made(parse_results(document, "made up"), notes="## Why\n\nBecause.\n")
+    text = made(parse_results(json.dumps(document), "made up"), notes="## Why\n\nBecause.\n")
     assert "- `targeted`, seed 0: no failure is the agent's" in text
     assert text.endswith("## Why\n\nBecause.\n")
 
@@ -127,10 +128,10 @@ def test_all_plots_are_drawn_well_formed_and_in_black_and_white(results: Results
 
 
 def test_a_study_that_has_hardly_begun_has_a_page_and_the_plots_it_can(made_up: Any) -> None:
-    results = parse_results(made_up({"base": -1.0}, seeds=1, tasks=2), "made up")
+    results = parse_results(json.dumps(made_up({"base": -1.0}, seeds=1, tasks=2)), "made up")
     assert set(plots(results)) == {"pass"}
     assert "# Error-driven RL" in page(results, "results.json", {})
-    nothing = parse_results(made_up({}, seeds=0), "made up")
+    nothing = parse_results(json.dumps(made_up({}, seeds=0)), "made up")
     assert plots(nothing) == {}
     assert f"So far 0 of {len(nothing.study.turns())}" in page(nothing, "results.json", {})
 

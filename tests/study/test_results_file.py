@@ -17,7 +17,7 @@ def test_seeds_with_other_test_tasks_are_aligned_by_id(made_up: Any) -> None:
     rows = [row for row in document["rows"] if row["arm"] == "sft"]
     rows[1]["tasks"] = ["task-2", "task-9", "task-0"]
     rows[0]["outcomes"], rows[1]["outcomes"] = ["1", "0", "1"], ["0", "1", "1"]
-    found = parse_results(document, "made up").passes("sft", 1, [0, 1])
+    found = parse_results(json.dumps(document), "made up").passes("sft", 1, [0, 1])
     nan = float("nan")
     assert np.array_equal(found, [[100, 0, 100, nan], [100, nan, 0, 100]], equal_nan=True)
 
@@ -25,7 +25,7 @@ def test_seeds_with_other_test_tasks_are_aligned_by_id(made_up: Any) -> None:
 def test_a_void_is_no_result_of_its_arm(made_up: Any) -> None:
     document = made_up({"sft": 0.5}, seeds=1)
     document["rows"].append({"seed": 0, "arm": "targeted", "void": "nothing to learn"})
-    found = parse_results(document, "made up")
+    found = parse_results(json.dumps(document), "made up")
     assert list(found.arms) == ["sft"]
     assert [row.void for row in found.voids] == ["nothing to learn"]
 

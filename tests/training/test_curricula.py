@@ -12,10 +12,11 @@ from harness.assembly.components import Components
 from harness.assembly.config import load_config
 from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
-from harness.protocols import Domain, Event
+from harness.protocols import Domain
 from harness.run_folder import RunFolder
 from harness.training.curricula import untargeted, without_repeats
 from harness.types import Recipe, Task
+from tests.ears import Ear
 
 ENOUGH = 1000
 """Whoever asks a generator for more tasks than this never stops."""
@@ -35,15 +36,6 @@ class Limited:
         return getattr(self._domain, name)
 
 
-class Ear:
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def notify(self, event: Event) -> None:
-        if event.name == "warning":
-            self.heard.append(event.data["message"])
-
-
 def limited(count: int, *, split: str = "train") -> tuple[Components, Ear]:
     ear = Ear()
     config = load_config(preset="quick", flags={"domain": "retail"})
@@ -57,7 +49,7 @@ def test_a_domain_with_too_few_tasks_gives_all_it_has_and_says_so() -> None:
     parts, ear = limited(6)
     found = untargeted(parts, 50)
     assert 0 < len({task.id for task in found}) == len(found) <= 6
-    [said] = ear.heard
+    [said] = ear.warnings
     assert f"trains on {len(found)} untargeted tasks, not 50" in said
 
 
@@ -66,7 +58,7 @@ def test_a_domain_with_enough_tasks_gives_as_many_as_asked_for() -> None:
     ear = Ear()
     found = untargeted(Components(config, open_registry(), (ear,)), 12)
     assert len({task.id for task in found}) == 12
-    assert ear.heard == []
+    assert ear.warnings == []
 
 
 def test_a_domain_without_an_admissible_task_has_no_control() -> None:

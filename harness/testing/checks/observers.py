@@ -11,7 +11,7 @@ from harness.types import Json
 _COUNTS: Mapping[str, Json] = {"judge": {"calls": 2, "tokens_in": 900, "cost_usd": 0.01}}
 
 EVENTS: tuple[tuple[str, Mapping[str, Json]], ...] = (
-    ("run_started", {"run": "runs/one", "domain": "retail", "stations": ["base", "sft"]}),
+    ("run_started", {"run": "runs/one", "domain": "shop", "stations": ["base", "sft"]}),
     ("station_skipped", {"station": "base"}),
     ("station_started", {"station": "sft", "unit": "steps", "total": 0}),
     ("part_progress", {"part": "clusterer", "done": 1, "total": 2}),
