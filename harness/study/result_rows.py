@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from hashlib import file_digest, sha256
 from itertools import accumulate
 
 from harness.assembly.components import Components
+from harness.discovery.attribution import assigned, known_failures
 from harness.discovery.diagnose import by_blame, diagnose, failures
-from harness.discovery.drift import NONE
 from harness.discovery.station import round_patterns
 from harness.evaluation.behaviour import behaviour
 from harness.evaluation.station import read_evaluation
@@ -29,10 +30,13 @@ UNCOUNTED = "-"
 
 
 def shared_row(store: RunFolder) -> Row:
-    """What all arms of a seed begin from: the patterns found and the tasks made for them."""
+    """What all arms of a seed begin from: the weights, which ``start`` stands for, the patterns
+    found and the tasks made for them.
+    """
     patterns = round_patterns(store, 1)
     tasks = Counter(t.origin.pattern_id for t in tasks_of_round(store, 1) if t.origin)
     return {
+        "start": start_of(store),
         "patterns": [
             {
                 "id": pattern.id,
@@ -71,20 +75,37 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
         "blame": dict(by_blame(diagnoses)),
         "behaviour": behaviour_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
+        "warm_start": _warm_start(store, checkpoint),
         "rollouts": rollouts(store, checkpoint),
         "practice": practice_row([g for g in rollout_groups(store) if g.arm == checkpoint]),
         "curve": [_point(parts, store, name) for name in kept_weights(store, checkpoint)],
         "pool": {str(n): len(tasks_of_round(store, n)) for n in rounds_of(store)},
-        "rounds": pattern_rows(store, rounds) if len(rounds) > 1 else [],
-        "shifts": shift_rows(store, rounds),
+        "rounds": [_picked(row, "id", "name", "rounds") for row in _by_round(store, rounds)],
+        "shifts": [
+            _picked(row, "from", "to", "distance", "p", "verdict")
+            for row in shift_rows(store, rounds)
+        ],
         **_effort(store),
     }
 
 
+def start_of(store: RunFolder) -> str:
+    """Equal where the SFT checkpoint is, byte by byte."""
+    folder = store.folder / "checkpoints" / ArmName.SFT / "model"
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digest = sha256()
+    for path in files:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
 def rollouts(store: RunFolder, checkpoint: str) -> Row:
     """Rollouts that the policy was trained on since SFT, and those of all trainings of the run."""
-    folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
-    known = [store.read_checkpoint(path.parent.name) for path in folders]
+    folder = store.folder / "checkpoints"
+    paths = (p for depth in ("*", "*/*") for p in folder.glob(f"{depth}/checkpoint.json"))
+    known = [store.read_checkpoint(path.parent.relative_to(folder).as_posix()) for path in paths]
     played = {c.id: int(_number(c.record.get("rollouts"))) for c in known}
     parents = {c.id: c.parent for c in known}
     here, since = store.read_checkpoint(checkpoint).id, 0
@@ -136,25 +157,10 @@ def tag_row(episodes: Sequence[Episode]) -> Row:
     return {tag: places[tag] for tag in sorted(places)}
 
 
-def assigned(known: Sequence[tuple[Diagnosis, str]], diagnosis: Diagnosis) -> str:
-    """The pattern of most of the known failures with the same kind and tool, of the same kind where
-    none has the same tool, else "".
-    """
-    for alike in (
-        [p for d, p in known if (d.kind, d.tool) == (diagnosis.kind, diagnosis.tool)],
-        [p for d, p in known if d.kind == diagnosis.kind],
-    ):
-        if alike:
-            return min(Counter(alike).items(), key=lambda item: (-item[1], item[0]))[0]
-    return NONE
-
-
 def _by_pattern(
     store: RunFolder, episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]
 ) -> Row:
-    of = {member: p.id for p in round_patterns(store, 1) for member in p.members}
-    read = store.read_values("rounds/1/diagnoses.jsonl", Diagnosis)
-    known = [(d, of[d.trajectory_id]) for d in read if d.trajectory_id in of]
+    known = known_failures(store, 1)
     place = {task_id: str(n) for n, task_id in enumerate(_task_ids(episodes))}
     counts: dict[str, Counter[str]] = {}
     for diagnosis in diagnoses:
@@ -179,6 +185,19 @@ def _task_ids(episodes: Sequence[Episode]) -> list[str]:
 def _point(parts: Components, store: RunFolder, name: str) -> Row:
     found = _outcomes(read_evaluation(store, EvaluationName.of(name, "test")))
     return {"step": store.read_checkpoint(name).record["step"], "outcomes": found["outcomes"]}
+
+
+def _warm_start(store: RunFolder, checkpoint: str) -> Row:
+    warm = ArmName(checkpoint).warm
+    return _training(store, warm) if store.has_checkpoint(warm) else {}
+
+
+def _by_round(store: RunFolder, rounds: Sequence[int]) -> list[Json]:
+    return pattern_rows(store, rounds) if len(rounds) > 1 else []
+
+
+def _picked(row: Json, *keys: str) -> Row:
+    return {key: row[key] for key in keys} if isinstance(row, dict) else {}
 
 
 def _training(store: RunFolder, checkpoint: str) -> Row:

@@ -1,4 +1,4 @@
-"""Failures on test tasks: whose fault they were, in numbers and nothing else."""
+"""Failures on test tasks: whose fault they were and what kind of mistake, and no word of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from harness.assembly.components import Components
 from harness.assembly.config import load_config
+from harness.discovery.attribution import assigned, mistakes_of
 from harness.errors import RolloutFault
 from harness.llm.roles import open_registry
 from harness.loop import evaluate_arm
@@ -51,6 +52,17 @@ def test_faults_of_users_on_test_tasks_are_in_both_conventions(tmp_path: Path) -
     assert "blame" not in plain
 
 
+def test_the_agents_mistakes_are_kept_by_kind_without_a_word(tmp_path: Path) -> None:
+    store = evaluated(tmp_path / "run")
+    mistakes = mistakes_of(store, "sft-test")
+    assert mistakes
+    assert len(mistakes) == arm_of(store)["blame"]["agent"]
+    assert all(m.kind and m.blame == "agent" for m in mistakes)
+    assert {(m.summary, m.evidence) for m in mistakes} == {("", "")}
+    plain = evaluated(tmp_path / "plain", blame_tests=False)
+    assert mistakes_of(plain, "sft-test") is None
+
+
 def test_nothing_but_parties_leaves_the_conversations(tmp_path: Path) -> None:
     store = evaluated(tmp_path / "run")
     kept = store.read_json("evals/sft-test/blame.json")
@@ -90,3 +102,22 @@ def test_differences_between_arms_are_there_in_both_conventions(tmp_path: Path) 
     assert found["pass"]["1"]["value"] == pytest.approx(200 / 3, abs=0.01)
     assert found["pass_counted"]["1"]["value"] == 50
     json.dumps(found)
+
+
+def diagnosis(kind: str, tool: str = "") -> Diagnosis:
+    return Diagnosis(
+        trajectory_id="t", task_id="a", blame="agent", kind=kind, turn=0, summary="", tool=tool
+    )
+
+
+def test_a_failure_goes_to_the_pattern_of_most_failures_like_it() -> None:
+    known = [
+        (diagnosis("wrong", "get"), "p"),
+        (diagnosis("wrong", "put"), "q"),
+        (diagnosis("wrong", "put"), "q"),
+        (diagnosis("missing"), "r"),
+    ]
+    assert assigned(known, diagnosis("wrong", "get")) == "p"
+    assert assigned(known, diagnosis("wrong", "other")) == "q"
+    assert assigned(known, diagnosis("missing", "get")) == "r"
+    assert assigned(known, diagnosis("new")) == ""

@@ -6,9 +6,8 @@ from dataclasses import replace
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import World
 from harness.results.rollout_groups import RolloutGroup
-from harness.study.result_rows import assigned, behaviour_row, practice_row, tag_row
+from harness.study.result_rows import behaviour_row, practice_row, tag_row
 from harness.types import (
-    Diagnosis,
     Episode,
     Grade,
     Message,
@@ -63,12 +62,6 @@ def episode(found: Trajectory) -> Episode:
     )
 
 
-def diagnosis(kind: str, tool: str = "", id: str = "t") -> Diagnosis:
-    return Diagnosis(
-        trajectory_id=id, task_id="a", blame="agent", kind=kind, turn=0, summary="", tool=tool
-    )
-
-
 def test_behaviour_counts_conversations_without_faults() -> None:
     good = trajectory(call("get", id="1"), call("get", id="1"), call("get", id="2"), errors=1)
     fault = replace(good, ended="infrastructure_fault")
@@ -115,16 +108,3 @@ def test_tags_have_the_places_of_their_tasks_whatever_the_trials() -> None:
     other = replace(first, task=replace(first.task, id="b", tags=("two_orders", "amount")))
     third = replace(first, task=replace(first.task, id="c", tags=("two_orders",)))
     assert tag_row([first, other, third, first, other]) == {"amount": [1], "two_orders": [1, 2]}
-
-
-def test_a_failure_goes_to_the_pattern_of_most_failures_like_it() -> None:
-    known = [
-        (diagnosis("wrong", "get"), "p"),
-        (diagnosis("wrong", "put"), "q"),
-        (diagnosis("wrong", "put"), "q"),
-        (diagnosis("missing"), "r"),
-    ]
-    assert assigned(known, diagnosis("wrong", "get")) == "p"
-    assert assigned(known, diagnosis("wrong", "other")) == "q"
-    assert assigned(known, diagnosis("missing", "get")) == "r"
-    assert assigned(known, diagnosis("new")) == ""
