@@ -11,8 +11,9 @@ them out of the pool; nothing else.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 
 from harness.assembly.components import Components
 from harness.discovery.attribution import blame_failures
@@ -29,8 +30,13 @@ from harness.injection.pool import pool_of, rounds_of
 from harness.injection.station import chosen_pattern, make_tasks
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
-from harness.training.curricula import untargeted
-from harness.training.station import train_on_demonstrations, train_on_tasks
+from harness.training.curricula import control_tasks
+from harness.training.station import (
+    starts_warm,
+    train_on_demonstrations,
+    train_on_tasks,
+    warm_start,
+)
 from harness.types import (
     Diagnosis,
     Episode,
@@ -39,7 +45,7 @@ from harness.types import (
     Split,
     Task,
 )
-from harness.types.names import ArmName, EvaluationName, StationName
+from harness.types.names import ArmName, ControlKind, EvaluationName, StationName
 
 
 def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
@@ -68,9 +74,9 @@ def run_round(parts: Components, store: RunFolder, number: int) -> None:
     """One round with what it is measured by. Raises as ``learn_round``."""
     learn_round(parts, store, number)
     evaluate_arm(parts, store, ArmName.targeted(number), "test")
-    if parts.config.control:
-        train_control(parts, store, number)
-        evaluate_arm(parts, store, ArmName.control(number), "test")
+    for kind in parts.config.controls:
+        train_control(parts, store, number, kind)
+        evaluate_arm(parts, store, ArmName.control(kind, number), "test")
 
 
 def learn_round(parts: Components, store: RunFolder, number: int) -> None:
@@ -93,16 +99,15 @@ def stations(parts: Components) -> list[StationName]:
         StationName.evaluate(sft, "test"),
     ]
     for number in range(1, parts.config.rounds + 1):
-        targeted, control = ArmName.targeted(number), ArmName.control(number)
         names += [
             StationName.evaluate(ArmName.studied(number), "validation"),
             StationName.discover(number),
             StationName.inject(number),
-            StationName.train(targeted),
-            StationName.evaluate(targeted, "test"),
         ]
-        if parts.config.control:
-            names += [StationName.train(control), StationName.evaluate(control, "test")]
+        controls = [ArmName.control(kind, number) for kind in parts.config.controls]
+        for arm in (ArmName.targeted(number), *controls):
+            names += [StationName.train(arm.warm)] if starts_warm(parts) else []
+            names += [StationName.train(arm), StationName.evaluate(arm, "test")]
     return names
 
 
@@ -183,32 +188,24 @@ def train(parts: Components, store: RunFolder, number: int, *, again: bool = Fal
     """Training on the pool, by default with GRPO: from the SFT checkpoint on all rounds' tasks,
     unless configured otherwise. ``again``: though that is done.
     """
-    config = parts.config
-    arm = ArmName.targeted(number)
-    station = StationName.train(arm)
-    with _station(parts, store, station, unit="steps", again=again) as work:
-        if work:
-            pool = training_pool(parts, store, number)
-            store.reopen(station)
-            start = ArmName.studied(number) if config.restart == "previous" else ArmName.SFT
-            train_on_tasks(parts, store, arm, start, pool, f"{len(pool)} targeted tasks")
+    start = ArmName.studied(number) if parts.config.restart == "previous" else ArmName.SFT
+    pool = partial(training_pool, parts, store, number)
+    _train_round(parts, store, ArmName.targeted(number), start, pool, "targeted", again=again)
 
 
-def train_control(parts: Components, store: RunFolder, number: int, *, again: bool = False) -> None:
-    """The same training from the same start on as many untargeted tasks: what targeting is compared
+def train_control(
+    parts: Components, store: RunFolder, number: int, kind: ControlKind, *, again: bool = False
+) -> None:
+    """The same training from the same start on as many other tasks: what targeting is compared
     with. ``again``: though that is done.
     """
-    config = parts.config
-    arm = ArmName.control(number)
-    station = StationName.train(arm)
-    with _station(parts, store, station, unit="steps", again=again) as work:
-        if work:
-            count = len(training_pool(parts, store, number))
-            store.reopen(station)
-            goes_on = config.restart == "previous" and number > 1
-            start = ArmName.control(number - 1) if goes_on else ArmName.SFT
-            tasks = untargeted(parts, count)
-            train_on_tasks(parts, store, arm, start, tasks, f"{len(tasks)} untargeted tasks")
+    goes_on = parts.config.restart == "previous" and number > 1
+    start = ArmName.control(kind, number - 1) if goes_on else ArmName.SFT
+
+    def tasks() -> list[Task]:
+        return control_tasks(parts, kind, len(training_pool(parts, store, number)))
+
+    _train_round(parts, store, ArmName.control(kind, number), start, tasks, kind, again=again)
 
 
 def evaluate_arm(parts: Components, store: RunFolder, arm: str, split: Split) -> None:
@@ -289,6 +286,34 @@ def _members(
         pattern.id: [(episodes[member], diagnoses[member]) for member in pattern.members]
         for pattern in patterns
     }
+
+
+def _train_round(
+    parts: Components,
+    store: RunFolder,
+    arm: ArmName,
+    start: ArmName,
+    find_tasks: Callable[[], list[Task]],
+    kind: str,
+    *,
+    again: bool,
+) -> None:
+    """The warm start of a round's arm, if it has one, and its training."""
+    find = cache(find_tasks)
+    if starts_warm(parts):
+        station = StationName.train(arm.warm)
+        with _station(parts, store, station, unit="steps", again=again) as work:
+            if work:
+                tasks = find()
+                store.reopen(station)
+                warm_start(parts, store, arm, start, tasks, f"{len(tasks)} {kind} tasks")
+        start = arm.warm if store.has_checkpoint(arm.warm) else start
+    station = StationName.train(arm)
+    with _station(parts, store, station, unit="steps", again=again) as work:
+        if work:
+            tasks = find()
+            store.reopen(station)
+            train_on_tasks(parts, store, arm, start, tasks, f"{len(tasks)} {kind} tasks")
 
 
 @contextmanager

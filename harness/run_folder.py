@@ -5,6 +5,7 @@ config.json            the resolved settings
 tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
 checkpoints/ARM/       checkpoint.json and the model folder; rollouts.jsonl, one line per
                        conversation of RL training (see ``harness.training.rollout_log``)
+proofs.jsonl           the teacher's conversations on tasks that were trained on
 evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; of an imported one also
                        originals.jsonl, diagnoses.jsonl and about.json: what its file held
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
@@ -42,6 +43,7 @@ T = TypeVar("T")
 CONFIG = "config.json"
 LOCK = "run.lock"
 EPISODES = "episodes.jsonl"
+PROOFS = "proofs.jsonl"
 
 
 class RunFolder:
@@ -183,6 +185,9 @@ class RunFolder:
     def has(self, name: str) -> bool:
         return (self.folder / name).exists()
 
+    def has_checkpoint(self, arm: str) -> bool:
+        return self.has(f"checkpoints/{arm}/checkpoint.json")
+
     def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
         """Keep it, with the weights it is of on disk. A path inside the run folder is kept relative
         to it, so that the folder may move.
@@ -201,7 +206,7 @@ class RunFolder:
     def read_checkpoint(self, arm: str) -> Checkpoint:
         """Raises ``RunError`` if the arm was not trained yet."""
         name = f"checkpoints/{arm}/checkpoint.json"
-        if not self.has(name):
+        if not self.has_checkpoint(arm):
             raise RunError(
                 f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
             )
@@ -221,6 +226,21 @@ class RunFolder:
         """The episodes of an evaluation; those of tasks not given are left out. Token traces are
         not kept.
         """
+        return self._episodes(f"evals/{evaluation}/{EPISODES}", tasks)
+
+    def evaluations(self) -> list[str]:
+        """The names of the evaluations that have conversations, sorted."""
+        return sorted(path.parent.name for path in self.folder.glob(f"evals/*/{EPISODES}"))
+
+    def append_proof(self, episode: Episode) -> None:
+        """Keep a conversation of the teacher on a task to train on, whatever became of it."""
+        self.append(PROOFS, _episode_row(episode))
+
+    def read_proofs(self, tasks: Sequence[Task]) -> list[Episode]:
+        """The teacher's conversations on these tasks."""
+        return self._episodes(PROOFS, tasks)
+
+    def _episodes(self, name: str, tasks: Sequence[Task]) -> list[Episode]:
         by_id = {task.id: task for task in tasks}
         return [
             Episode(
@@ -229,13 +249,9 @@ class RunFolder:
                 grade=row.grade,
                 score=row.score,
             )
-            for row in self.read_values(f"evals/{evaluation}/{EPISODES}", _Row)
+            for row in self.read_values(name, _Row)
             if row.trajectory.task_id in by_id
         ]
-
-    def evaluations(self) -> list[str]:
-        """The names of the evaluations that have conversations, sorted."""
-        return sorted(path.parent.name for path in self.folder.glob(f"evals/*/{EPISODES}"))
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -371,4 +387,4 @@ def _episode_row(episode: Episode) -> dict[str, object]:
 
 
 def _slug(station: str) -> str:
-    return station.replace(" ", "-").replace(":", "")
+    return station.replace(" ", "-").replace("/", "-").replace(":", "")

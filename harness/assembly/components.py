@@ -42,6 +42,9 @@ from harness.types import Checkpoint
 OF_THE_JUDGE, BY_TERMS = "judge", "terms"
 """Settings of ``namer`` that are no chat model's name."""
 
+WARM_START = "warm_start"
+"""The table of options that the trainer of SFT has in a warm start."""
+
 MADE_FROM = {
     "calls": {"cache", "budget_usd", "budget_tokens", "seed", "options"},
     "observers": {"observers", "seed", "options"},
@@ -123,6 +126,8 @@ class Components:
             self.judge, self.clusterer, self.namer, self.injector  # noqa: B018
             self.trainer(self.config.sft_trainer)
             self.trainer(self.config.trainer)
+            if self.config.warm_start:
+                self.warm_trainer()
 
     @cached_property
     def domain(self) -> Domain:
@@ -245,6 +250,15 @@ class Components:
 
     def trainer(self, name: str) -> Trainer:
         return self.registry.make("trainer", name, self._settings("trainer", name, domain=True))
+
+    def warm_trainer(self) -> Trainer:
+        """The trainer of SFT with the options that a warm start has instead of some of its own."""
+        name = self.config.sft_trainer
+        settings = self._settings("trainer", name, domain=True)
+        own = self.config.options.get(WARM_START, {})
+        return self.registry.make(
+            "trainer", name, replace(settings, options={**settings.options, **own})
+        )
 
     def policy(self, checkpoint: Checkpoint | None = None, folder: Path | None = None) -> Policy:
         """The configured policy, at a checkpoint if one is given, sampling at the configured

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from annotated_types import Ge, Gt, Le
 
 from harness.errors import ConfigError
 from harness.types import Json
+from harness.types.names import ControlKind
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,9 +38,14 @@ NonNegativeFloat = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 PositiveShare = Annotated[float, Gt(0), Le(1)]
 
-OWN_TABLES = frozenset({"path", "calls", "user", "agent", "judge", "injector", "admission"})
+Control = Literal["generic", "oracle", "both", "none"]
+
+OWN_TABLES = frozenset(
+    {"path", "calls", "user", "agent", "judge", "injector", "admission", "warm_start"}
+)
 """Option tables that belong to no plugin: model folders, calls to chat models, the roles that the
-core makes of any chat model, and the gates of the task pool.
+core makes of any chat model, the gates of the task pool, and what the trainer of SFT has otherwise
+in a warm start.
 """
 
 
@@ -51,19 +57,22 @@ class LoopConfig:
     that reward-hacking policies are compared with. ``temperature`` is that of evaluation.
     ``demonstrations``: how many different ones SFT gets, repeated as needed (None: as many as it
     trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing makes
-    harder. ``restart``: train each round from the SFT checkpoint or from the previous round's;
-    ``pool``: train on the tasks of all rounds or of the last only; ``replay_decay``: what share of
-    a round's tasks is kept for each newer round (1: all). ``keep_every``: how many steps of RL lie
-    between kept weights (0: only those at the end). ``control``: add an arm with the same budget on
-    untargeted tasks. ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin
-    name. ``cache`` says what to do with answers of chat models: "write" keeps and reuses them,
-    "read" only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost
-    over the whole run (None: no limit). ``time_limit`` ends a conversation that takes longer as a
-    fault. ``min_coverage`` (a share of the agent's failures) and ``min_gap`` (percentage points
-    above its frequency in successes) are what a pattern needs to be trained on. ``namer`` is the
-    chat model that names patterns: "judge": that of the judge, where it has one; "terms": none,
-    names are distinctive terms. ``blame_tests``: also have the judge attribute failures on test
-    tasks. ``keep_trajectories``: keep the text of each RL conversation next to its counts.
+    harder. ``warm_start``: before RL, imitate the teacher's conversations on the same tasks beside
+    as many old demonstrations, with the trainer of SFT. ``restart``: train each round from the SFT
+    checkpoint or from the previous round's; ``pool``: train on the tasks of all rounds or of the
+    last only; ``replay_decay``: what share of a round's tasks is kept for each newer round (1:
+    all). ``keep_every``: how many steps of RL lie between kept weights (0: only those at the end).
+    ``control``: add arms with the same budget on as many other tasks: "generic" ones, of the kind
+    that SFT was shown, "oracle" ones, of the mix that the test has, which no team knows, "both" or
+    "none". ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin name.
+    ``cache`` says what to do with answers of chat models: "write" keeps and reuses them, "read"
+    only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost over the
+    whole run (None: no limit). ``time_limit`` ends a conversation that takes longer as a fault.
+    ``min_coverage`` (a share of the agent's failures) and ``min_gap`` (percentage points above its
+    frequency in successes) are what a pattern needs to be trained on. ``namer`` is the chat model
+    that names patterns: "judge": that of the judge, where it has one; "terms": none, names are
+    distinctive terms. ``blame_tests``: also have the judge attribute failures on test tasks.
+    ``keep_trajectories``: keep the text of each RL conversation next to its counts.
     """
 
     domain: str = ""
@@ -85,14 +94,15 @@ class LoopConfig:
     pool: Literal["union", "recent"] = "union"
     replay_decay: Share = 1.0
     keep_every: NonNegativeInt = 0
-    control: bool = True
+    warm_start: bool = False
+    control: Control = "generic"
     validation_tasks: PositiveInt = 100
     validation_trials: PositiveInt = 2
     test_tasks: PositiveInt = 100
     test_trials: PositiveInt = 4
     targeted_tasks: PositiveInt = 200
     demonstrations: PositiveInt | None = None
-    easy_demonstrations: Share = 0.0
+    easy_demonstrations: Share = 1.0
     held_out_demonstrations: NonNegativeInt = 64
     temperature: NonNegativeFloat = 0.7
     message_limit: PositiveInt = 80
@@ -112,6 +122,13 @@ class LoopConfig:
     def plain(self) -> dict[str, Json]:
         """As JSON values, to be saved with the run."""
         return asdict(self)
+
+    @property
+    def controls(self) -> tuple[ControlKind, ...]:
+        """The kinds of control that each round has."""
+        if self.control == "both":
+            return get_args(ControlKind)
+        return () if self.control == "none" else (self.control,)
 
     def chosen(self) -> set[str]:
         """The names of all products this configuration uses."""

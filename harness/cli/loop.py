@@ -15,7 +15,8 @@ def register(app: typer.Typer) -> None:
 
 @options.takes(
     *options.ROLLOUTS, "teacher", "demonstrations", "judge", "clusterer", "namer", "injector",
-    "sft_trainer", "trainer", "rounds", "restart", "pool", "control", *options.START, "reward",
+    "sft_trainer", "trainer", "rounds", "restart", "pool", "control", "warm_start",
+    *options.START, "reward",
     "option", *options.SPENDING,
 )  # fmt: skip
 def loop(

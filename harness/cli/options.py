@@ -72,8 +72,15 @@ FLAGS: Mapping[str, object] = {
         typer.Option(help="Tasks to train on: those of all rounds or of the latest."),
     ],
     "control": Annotated[
+        Literal["generic", "oracle", "both", "none"] | None,
+        typer.Option(
+            help="Also train with the same budget on as many tasks of SFT's own kind (generic) or "
+            "of the test's mix (oracle)."
+        ),
+    ],
+    "warm_start": Annotated[
         bool | None,
-        typer.Option(help="Also train a control arm on untargeted tasks with the same budget."),
+        typer.Option(help="Imitate the teacher on the tasks of a round before RL on them."),
     ],
     "seed": Annotated[int | None, typer.Option(help="Random seed.")],
     "preset": Annotated[_Text, typer.Option(help="Settings to start from: quick, default, full.")],

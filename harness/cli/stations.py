@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -52,8 +52,9 @@ def train(
     run: options.Run,
     number: options.Round = 1,
     control: Annotated[
-        bool, typer.Option("--control", help="Train the control arm on untargeted tasks instead.")
-    ] = False,
+        Literal["generic", "oracle"] | None,
+        typer.Option(help="Train this control on as many other tasks instead."),
+    ] = None,
     again: options.Again = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -65,6 +66,9 @@ def train(
 
     store = RunFolder.open(run)
     with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
-        (loop.train_control if control else loop.train)(parts, store, number, again=again)
+        if control:
+            loop.train_control(parts, store, number, control, again=again)
+        else:
+            loop.train(parts, store, number, again=again)
         report = loop.write_report(parts, store, complete=False)
     show(report, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,11 +27,12 @@ class TrainingJob:
     """All a trainer needs. It changes ``policy.model`` in place; the caller saves the result.
 
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
-    ``tasks`` (for reinforcement) are the task pool. ``held_out`` are demonstrations never trained
-    on. ``weights`` are those of the reward terms, in the order of ``Score.terms``. ``progress(step,
-    steps, metrics)`` is called after each step, ``warn`` with what the user should know at once;
-    ``folder`` is the trainer's to keep what a killed training resumes from; the caller removes it
-    once the trained policy is saved.
+    ``tasks`` (for reinforcement) are the task pool, ``proofs`` the teacher's successful episodes on
+    them by task id, as far as there are any: with the user that rollouts on the task have.
+    ``held_out`` are demonstrations never trained on. ``weights`` are those of the reward terms, in
+    the order of ``Score.terms``. ``progress(step, steps, metrics)`` is called after each step,
+    ``warn`` with what the user should know at once; ``folder`` is the trainer's to keep what a
+    killed training resumes from; the caller removes it once the trained policy is saved.
     """
 
     policy: TrainablePolicy
@@ -41,6 +42,7 @@ class TrainingJob:
     folder: Path
     progress: Callable[[int, int, Mapping[str, float]], None]
     tasks: Sequence[Task] = ()
+    proofs: Mapping[str, Episode] = field(default_factory=dict)
     demonstrations: Iterator[Episode] | None = None
     held_out: Sequence[Episode] = ()
     weights: Sequence[float] = ()
@@ -48,7 +50,11 @@ class TrainingJob:
 
 
 class Trainer(Protocol):
-    """Improves a policy. ``needs`` says on what: "demonstrations" or "tasks"."""
+    """Improves a policy. ``needs`` says on what: "demonstrations" or "tasks".
+
+    A trainer with the attribute ``uses_proofs`` set gets ``TrainingJob.proofs``, too: they cost a
+    conversation of the teacher for each task.
+    """
 
     needs: str
 

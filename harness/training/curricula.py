@@ -1,4 +1,4 @@
-"""What a training gets besides targeted tasks: demonstrations to imitate, untargeted tasks."""
+"""What a training gets besides targeted tasks: demonstrations to imitate, tasks of the controls."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from harness.assembly.components import Components
-from harness.errors import NothingToLearn, plugin_items
+from harness.errors import NothingToLearn
 from harness.injection.admission import GateLog, admission_options, pass_gates
 from harness.injection.pool import fingerprint
 from harness.injection.static_gates import Known, cheap_gates
-from harness.training.demonstrations import demonstrations, over_again
-from harness.types import Episode, Recipe, Task, stable_seed
+from harness.training.demonstrations import demonstrations, over_again, train_tasks
+from harness.types import Episode, Task, stable_seed
+from harness.types.names import ControlKind
+
+
+ALL_SEEN = 32
+"""So many tasks in a row that were seen before may mean that there are no others."""
 
 
 def shown(parts: Components, seed: int) -> Iterator[Episode]:
@@ -22,13 +27,12 @@ def shown(parts: Components, seed: int) -> Iterator[Episode]:
     return _demonstrations(parts, seed) if limit is None else over_again(_known(parts), limit, seed)
 
 
-def shown_on(parts: Components, tasks: Sequence[Task], seed: int) -> Iterator[Episode]:
-    """Demonstrations on the tasks and some that SFT had, so that what those show is not forgotten:
-    as many as there were, or as there are tasks if there was no limit. Repeated without end.
+def shown_beside(parts: Components, proofs: Sequence[Episode], seed: int) -> Iterator[Episode]:
+    """The proofs and some demonstrations that SFT had, so that what those show is not forgotten: as
+    many as there were, or as there are proofs if there was no limit. Repeated without end.
     """
-    count = parts.config.demonstrations or len(tasks)
-    both = chain(_demonstrations(parts, seed, tasks), islice(_known(parts), count))
-    return over_again(both, len(tasks) + count, seed)
+    count = parts.config.demonstrations or len(proofs)
+    return over_again(chain(proofs, islice(_known(parts), count)), len(proofs) + count, seed)
 
 
 def held_out(parts: Components) -> list[Episode]:
@@ -37,40 +41,42 @@ def held_out(parts: Components) -> list[Episode]:
     return list(islice(fresh, parts.config.held_out_demonstrations))
 
 
-def untargeted(parts: Components, count: int) -> list[Task]:
-    """Different tasks of the domain's default mix, never a held-out one. Warns if there are fewer:
-    a domain may have a limited number of tasks, which it then offers again and again.
+def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task]:
+    """Different tasks, never a held-out one, through the gates that play no conversation.
 
-    Raises ``NothingToLearn`` if there are none.
+    "generic": as those that SFT was shown, which is what a team has without a look at failures.
+    "oracle": of the domain's default mix, which the test has: an upper bound that no team has.
+
+    Warns if there are fewer: a domain may have a limited number of tasks, which it then offers
+    again and again. Raises ``NothingToLearn`` if there are none.
     """
-    plugin, seed = parts.plugins.domain, stable_seed(parts.config.seed, "control")
+    plugin, seed = parts.plugins.domain, stable_seed(parts.config.seed, "control", kind)
+    easy = parts.config.easy_demonstrations if kind == "generic" else 0.0
     known, log = Known(parts.domain, [], plugin=plugin), GateLog()
     options = admission_options(parts.config.options)
     gates = cheap_gates(parts.domain, known, options, plugin=plugin)
     tasks: list[Task] = []
-    fresh = without_repeats(
-        plugin_items(plugin, "generator", lambda: parts.domain.generate(seed, Recipe()))
-    )
+    fresh = without_repeats(train_tasks(parts.setup, seed, easy))
     while len(tasks) < count and (task := next(fresh, None)) is not None:
         if pass_gates(gates, task, log) is not None:
             known.add(task)
             tasks.append(task)
     if count and not tasks:
         raise NothingToLearn(
-            f"the domain {parts.domain.name!r} has no untargeted task for the control",
-            hint="Run without the control (--no-control).",
+            f"the domain {parts.domain.name!r} has no task for the {kind} control",
+            hint="Run without controls (--control none).",
         )
     if len(tasks) < count:
         parts.notify(
             "warning",
-            message=f"the control trains on {len(tasks)} untargeted tasks, not {count}: "
+            message=f"the {kind} control trains on {len(tasks)} tasks, not {count}: "
             f"the domain {parts.domain.name!r} has no more",
         )
     return tasks
 
 
 def without_repeats(tasks: Iterable[Task]) -> Iterator[Task]:
-    """The tasks, none twice, until as many in a row came again as there are."""
+    """The tasks, none twice, until as many in a row came again as there are, and ``ALL_SEEN``."""
     seen: set[str] = set()
     again = 0
     for task in tasks:
@@ -78,7 +84,7 @@ def without_repeats(tasks: Iterable[Task]) -> Iterator[Task]:
             seen.add(mark)
             again = 0
             yield task
-        elif (again := again + 1) == len(seen):
+        elif (again := again + 1) >= max(len(seen), ALL_SEEN):
             return
 
 
@@ -87,9 +93,7 @@ def _known(parts: Components) -> Iterator[Episode]:
     return _demonstrations(parts, stable_seed(parts.config.seed, "sft"))
 
 
-def _demonstrations(
-    parts: Components, seed: int, tasks: Sequence[Task] | None = None
-) -> Iterator[Episode]:
+def _demonstrations(parts: Components, seed: int) -> Iterator[Episode]:
     easy = parts.config.easy_demonstrations
     setup = parts.setup_with("policy", parts.config.teacher)
-    return demonstrations(parts.teacher, setup, parts.executor, seed=seed, easy=easy, tasks=tasks)
+    return demonstrations(parts.teacher, setup, parts.executor, seed=seed, easy=easy)

@@ -38,7 +38,7 @@ def demonstrations(
     these, in [0, 1], that nothing makes harder (``Recipe.plain``). Raises ``NothingToLearn`` if the
     teacher fails ``IN_VAIN`` tasks in a row, or all there are.
     """
-    left = iter(_train_tasks(setup, seed, easy) if tasks is None else tasks)
+    left = iter(train_tasks(setup, seed, easy) if tasks is None else tasks)
     failed: list[Episode] = []
     solved = False
     while True:
@@ -75,7 +75,9 @@ def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
         yield from random.sample(first, len(first))
 
 
-def _train_tasks(setup: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:
+def train_tasks(setup: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:
+    """Train tasks of the domain, generated without end; ``easy`` as in ``demonstrations``."""
+
     def generated(seed: int, recipe: Recipe) -> Iterator[Task]:
         make = partial(setup.domain.generate, seed, recipe)
         return plugin_items(setup.plugins.domain, "generator", make)

@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.assembly.components import Components
-from harness.errors import core_code, core_items, plugin_boundary
+from harness.errors import NothingToLearn, core_code, core_items, plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
-from harness.training.curricula import held_out, shown, shown_on
+from harness.training.curricula import held_out, shown, shown_beside
+from harness.training.proofs import proofs_of
 from harness.training.rollout_log import RolloutLog
 from harness.types import Checkpoint, Episode, Json, Task, stable_id, stable_seed
 from harness.types.names import ArmName, StationName
@@ -46,7 +47,15 @@ def train_on_tasks(
     """Training on tasks, or on the teacher's demonstrations of them if the trainer needs those."""
     config = parts.config
     seed = stable_seed(config.seed, "reinforce")
-    imitates = parts.trainer(config.trainer).needs == "demonstrations"
+    trainer = parts.trainer(config.trainer)
+    imitates = trainer.needs == "demonstrations"
+    wanted = imitates or getattr(trainer, "uses_proofs", False)
+    proofs = proofs_of(parts, store, tasks) if wanted else {}
+    if imitates and not proofs:
+        raise NothingToLearn(
+            f"the teacher {parts.teacher.id!r} solved none of {len(tasks)} tasks to imitate",
+            hint="See how it fails with `harness eval`, with the teacher as --policy.",
+        )
     train_arm(
         parts,
         store,
@@ -56,8 +65,43 @@ def train_on_tasks(
         trained_on=f"demonstrations on {trained_on}" if imitates else trained_on,
         seed=seed,
         tasks=tasks,
-        demonstrations=shown_on(parts, tasks, seed) if imitates else None,
-        held_out=held_out(parts) if imitates else (),
+        proofs=proofs,
+        demonstrations=shown_beside(parts, [*proofs.values()], seed) if imitates else None,
+    )
+
+
+def starts_warm(parts: Components) -> bool:
+    """Whether RL on tasks comes after imitation on the same tasks."""
+    needs = parts.trainer(parts.config.trainer).needs
+    return parts.config.warm_start and needs == "tasks"
+
+
+def warm_start(
+    parts: Components,
+    store: RunFolder,
+    arm: ArmName,
+    start: str,
+    tasks: Sequence[Task],
+    trained_on: str,
+) -> None:
+    """Imitation of the teacher on the tasks, beside old demonstrations: the checkpoint
+    ``arm.warm``. Without any proof there is nothing to imitate, and no checkpoint.
+    """
+    proofs = [*proofs_of(parts, store, tasks).values()]
+    if not proofs:
+        parts.notify("warning", message=f"{arm} has no warm start: no task has a proof")
+        return
+    seed = stable_seed(parts.config.seed, "warm start")
+    train_arm(
+        parts,
+        store,
+        arm=arm.warm,
+        start=start,
+        trainer=parts.config.sft_trainer,
+        warm=True,
+        trained_on=f"demonstrations on {trained_on}",
+        seed=seed,
+        demonstrations=shown_beside(parts, proofs, seed),
     )
 
 
@@ -68,16 +112,18 @@ def train_arm(
     arm: str,
     start: str,
     trainer: str,
+    warm: bool = False,
     trained_on: str,
     seed: int,
     tasks: Sequence[Task] = (),
+    proofs: Mapping[str, Episode] = {},
     demonstrations: Iterator[Episode] | None = None,
     held_out: Sequence[Episode] = (),
 ) -> None:
     """Train the policy of the checkpoint ``start`` and keep it as the arm's checkpoint.
 
-    ``trained_on`` says on what, in words. Weights are kept every ``keep_every`` steps, too, where
-    there are ``tasks`` to train on.
+    ``warm``: with the trainer's options for a warm start. ``trained_on`` says on what, in words.
+    Weights are kept every ``keep_every`` steps, too, where there are ``tasks`` to train on.
     """
     parent = store.read_checkpoint(start)
     learner = parts.trainable(parent)
@@ -120,12 +166,13 @@ def train_arm(
         folder=folder / arm / "scratch",
         progress=progress,
         tasks=tasks,
+        proofs=proofs,
         demonstrations=None if demonstrations is None else core_items(demonstrations),
         held_out=held_out,
         weights=[weighted.weight for weighted in parts.terms],
         warn=warn,
     )
-    made = parts.trainer(trainer)
+    made = parts.warm_trainer() if warm else parts.trainer(trainer)
     with plugin_boundary(parts.registry.plugin_of("trainer", trainer), f"training of {arm}"):
         record = made.train(job)
     keep_as(arm, record)

@@ -5,17 +5,22 @@ here alone. They are text, so that files and reports hold them as they are.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 from harness.types.tasks import Split
 
-_ROUND = re.compile(r"(?P<kind>rl|control)-(?P<round>\d+)$")
+ControlKind = Literal["generic", "oracle"]
+"""What a control is trained on: tasks of SFT's own kind, or of the mix that the test has."""
+
+_ROUND = re.compile(r"(?P<kind>rl|generic|oracle)-(?P<round>\d+)$")
+_WARM = re.compile(r"(?P<arm>.+)/warm$")
 _STEP = re.compile(r"(?P<arm>.+)/step-(?P<step>\d+)$")
 
 
 class ArmName(str):
     """One policy of a run: "base", "sft", "policy" (evaluated as it is), "continued" (more SFT),
-    "rl-N" and "control-N" of round N, and "ARM/step-K" for weights kept on the way.
+    "rl-N" and its controls "generic-N" and "oracle-N" of round N; "ARM/warm" for what its warm
+    start leaves and "ARM/step-K" for weights kept on the way.
     """
 
     __slots__ = ()
@@ -30,9 +35,9 @@ class ArmName(str):
         return cls(f"rl-{number}")
 
     @classmethod
-    def control(cls, number: int) -> ArmName:
-        """The arm that round ``number`` trains on untargeted tasks."""
-        return cls(f"control-{number}")
+    def control(cls, kind: ControlKind, number: int) -> ArmName:
+        """The arm of round ``number`` that targeting is compared with."""
+        return cls(f"{kind}-{number}")
 
     @classmethod
     def studied(cls, number: int) -> ArmName:
@@ -44,10 +49,19 @@ class ArmName(str):
         return ArmName(f"{self}/step-{step}")
 
     @property
+    def warm(self) -> ArmName:
+        """The arm after its warm start, before RL."""
+        return ArmName(f"{self}/warm")
+
+    @property
     def kind(self) -> str:
-        """What it is: "rl" or "control" of a round, "step" on the way to an arm, else its name."""
+        """What it is: "rl", "generic" or "oracle" of a round, "warm" or "step" on the way to an
+        arm, else its name.
+        """
         if _STEP.match(self):
             return "step"
+        if _WARM.match(self):
+            return "warm"
         found = _ROUND.match(self)
         return found["kind"] if found else str(self)
 

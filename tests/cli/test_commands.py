@@ -178,12 +178,14 @@ def test_a_dry_run_looks_at_the_trainers_options_without_their_libraries() -> No
 
 
 def test_a_dry_run_shows_the_plan_and_touches_nothing(cli: Cli, tmp_path: Path) -> None:
-    outcome = cli("loop", "--preset", "quick", "--rounds", 2, "--control", "--dry-run", "--json")
+    outcome = cli(
+        "loop", "--preset", "quick", "--rounds", 2, "--control", "generic", "--dry-run", "--json"
+    )
     assert outcome.status == 0
     plan = outcome.json
     assert plan["plugins"]["domain (retail)"] == "errata-harness:retail"
     assert plan["stations"][:3] == ["base", "evaluate base on test", "sft"]
-    assert plan["stations"][-1] == "evaluate control-2 on test"
+    assert plan["stations"][-1] == "evaluate generic-2 on test"
     assert plan["evaluation_rollouts"]["evaluate rl-1 on test"] == 50 * 4
     assert plan["evaluation_rollouts"]["evaluate rl-1 on validation"] == 60
     assert plan["settings"]["rounds"] == 2

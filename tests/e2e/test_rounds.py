@@ -19,9 +19,10 @@ from harness.types import Diagnosis, ErrorPattern
 
 SIZES = {
     "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
-    "targeted_tasks": 10, "held_out_demonstrations": 3,
+    "targeted_tasks": 10, "held_out_demonstrations": 3, "easy_demonstrations": 0.0,
+    "control": "none", "warm_start": False,
 }  # fmt: skip
-PROOFS = {"admission": {"rollouts_per_task": 8}}
+PROOFS = {"admission": {"rollouts_per_task": 8, "fill": True, "off": []}}
 NAMES = {
     "domain": "weather", "policy": "pupil", "sft_trainer": "lessons", "trainer": "drill",
 }  # fmt: skip
@@ -100,32 +101,35 @@ def test_recent_pools_and_restarts_from_the_previous_round_are_what_they_say(sta
 
 
 @pytest.mark.parametrize("restart", ["sft", "previous"])
-def test_the_control_gets_the_same_budget_of_untargeted_tasks(start: Start, restart: str) -> None:
-    run = start(rounds=2, control=True, restart=restart)
+def test_the_controls_get_the_same_budget_of_other_tasks(start: Start, restart: str) -> None:
+    run = start(rounds=2, control="both", restart=restart)
     arms = [arm["name"] for arm in run.report["arms"]]
-    assert arms == ["base", "sft", "rl-1", "control-1", "rl-2", "control-2"]
-    for number in (1, 2):
-        targeted = run.trained(f"rl-{number}").record["tasks"]
-        untargeted = run.trained(f"control-{number}").record["tasks"]
-        assert len(untargeted) == len(targeted)
-        assert not set(untargeted) & set(targeted)
-    parent = "control-1" if restart == "previous" else "sft"
-    assert run.trained("control-2").parent == run.trained(parent).id
+    controls = ["generic", "oracle"]
+    ours = [f"{kind}-{number}" for number in (1, 2) for kind in ("rl", *controls)]
+    assert arms == ["base", "sft", *ours]
+    for kind in controls:
+        for number in (1, 2):
+            targeted = run.trained(f"rl-{number}").record["tasks"]
+            others = run.trained(f"{kind}-{number}").record["tasks"]
+            assert len(others) == len(targeted)
+            assert not set(others) & set(targeted)
+        parent = f"{kind}-1" if restart == "previous" else "sft"
+        assert run.trained(f"{kind}-2").parent == run.trained(parent).id
 
 
 def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
     start: Start,
 ) -> None:
-    run = start(control=True, trainer="lessons")
+    run = start(control="generic", trainer="lessons")
     arms = [arm["name"] for arm in run.report["arms"]]
-    assert arms == ["base", "sft", "rl-1", "control-1"]
-    targeted, untargeted = (list(run.trained(arm).record["tasks"]) for arm in ("rl-1", "control-1"))
+    assert arms == ["base", "sft", "rl-1", "generic-1"]
+    targeted, generic = (list(run.trained(arm).record["tasks"]) for arm in ("rl-1", "generic-1"))
     count, known = len(run.pool(1)), list(run.trained("sft").record["tasks"])
     assert targeted[:count] == run.pool(1)
-    assert not set(untargeted[:count]) & {*run.pool(1), *known}
-    assert targeted[count : 2 * count] == untargeted[count : 2 * count] == known[:count]
+    assert not set(generic[:count]) & {*run.pool(1), *known}
+    assert targeted[count : 2 * count] == generic[count : 2 * count] == known[:count]
     assert run.trained("rl-1").trained_on == f"demonstrations on {count} targeted tasks"
-    assert run.trained("control-1").trained_on == f"demonstrations on {count} untargeted tasks"
+    assert run.trained("generic-1").trained_on == f"demonstrations on {count} generic tasks"
 
 
 def test_each_round_studies_the_newest_policy(start: Start) -> None:

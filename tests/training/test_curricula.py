@@ -1,4 +1,4 @@
-"""The untargeted tasks of the control."""
+"""The tasks of the controls."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
@@ -14,7 +14,7 @@ from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
 from harness.protocols import Domain
 from harness.run_folder import RunFolder
-from harness.training.curricula import untargeted, without_repeats
+from harness.training.curricula import control_tasks, without_repeats
 from harness.types import Recipe, Task
 from tests.ears import Ear
 
@@ -47,36 +47,53 @@ def limited(count: int, *, split: str = "train") -> tuple[Components, Ear]:
 
 def test_a_domain_with_too_few_tasks_gives_all_it_has_and_says_so() -> None:
     parts, ear = limited(6)
-    found = untargeted(parts, 50)
+    found = control_tasks(parts, "generic", 50)
     assert 0 < len({task.id for task in found}) == len(found) <= 6
     [said] = ear.warnings
-    assert f"trains on {len(found)} untargeted tasks, not 50" in said
+    assert f"the generic control trains on {len(found)} tasks, not 50" in said
 
 
 def test_a_domain_with_enough_tasks_gives_as_many_as_asked_for() -> None:
     config = load_config(preset="quick", flags={"domain": "retail"})
     ear = Ear()
-    found = untargeted(Components(config, open_registry(), (ear,)), 12)
+    found = control_tasks(Components(config, open_registry(), (ear,)), "oracle", 12)
     assert len({task.id for task in found}) == 12
     assert ear.warnings == []
 
 
+def test_generic_tasks_are_as_easy_as_what_sft_was_shown_and_oracle_tasks_as_hard_as_the_test() -> (
+    None
+):
+    config = load_config(preset="quick", flags={"domain": "retail"})
+    parts = Components(config, open_registry())
+    mixed = parts.changed(easy_demonstrations=0.0)
+
+    def harder(tasks: Sequence[Task]) -> int:
+        return sum(bool({"withheld", "same_but", "two_orders"} & {*t.tags}) for t in tasks)
+
+    generic, oracle = (control_tasks(parts, kind, 40) for kind in ("generic", "oracle"))
+    assert harder(generic) == 0
+    assert harder(oracle) > 10
+    assert harder(control_tasks(mixed, "generic", 40)) > 10
+    assert not {task.id for task in generic} & {task.id for task in oracle}
+
+
 def test_a_domain_without_an_admissible_task_has_no_control() -> None:
     parts, _ = limited(6, split="test")
-    with pytest.raises(NothingToLearn, match="no untargeted task") as caught:
-        untargeted(parts, 50)
+    with pytest.raises(NothingToLearn, match="no task for the oracle control") as caught:
+        control_tasks(parts, "oracle", 50)
     assert "control" in caught.value.hint
 
 
 def test_the_checkpoint_says_on_how_many_tasks_the_control_was_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts, _ = limited(6)
+    parts = limited(6)[0].changed(warm_start=False)
     said: list[str] = []
     monkeypatch.setattr(loop, "training_pool", lambda *_: [None] * 50)
     monkeypatch.setattr(loop, "train_on_tasks", lambda *told: said.append(told[-1]))
-    loop.train_control(parts, RunFolder.create(tmp_path / "run", {}), 1)
-    assert said == [f"{len(untargeted(parts, 50))} untargeted tasks"]
+    loop.train_control(parts, RunFolder.create(tmp_path / "run", {}), 1, "oracle")
+    assert said == [f"{len(control_tasks(parts, 'oracle', 50))} oracle tasks"]
 
 
 def test_repeats_are_left_out_and_a_whole_round_of_them_is_the_end() -> None:

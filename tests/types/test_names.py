@@ -1,14 +1,16 @@
 """Names of arms, evaluations and stations: what is built is parsed again."""
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.types.names import ArmName, EvaluationName, StationName
+from harness.types.names import ArmName, ControlKind, EvaluationName, StationName
 
-ARMS = [ArmName.BASE, ArmName.SFT, ArmName.POLICY, ArmName.targeted(3), ArmName.control(12)]
+ARMS = [ArmName.BASE, ArmName.SFT, ArmName.POLICY, ArmName.targeted(3)]
+ARMS += [ArmName.control("generic", 12), ArmName.control("oracle", 1)]
 SPLITS = ["train", "validation", "test"]
 
 
@@ -22,9 +24,12 @@ def test_an_evaluation_gives_back_its_arm_and_split(arm: ArmName, split) -> None
 
 @given(st.integers(min_value=1, max_value=10**6))
 def test_arms_of_a_round_know_their_kind_and_round(number: int) -> None:
-    targeted, control = ArmName.targeted(number), ArmName.control(number)
+    targeted = ArmName.targeted(number)
     assert (targeted.kind, targeted.round, targeted.step) == ("rl", number, 0)
-    assert (control.kind, control.round) == ("control", number)
+    for kind in get_args(ControlKind):
+        control = ArmName.control(kind, number)
+        assert (control.kind, control.round) == (kind, number)
+        assert (control.warm.kind, control.warm.round) == ("warm", 0)
     assert ArmName.studied(number + 1) == targeted
     kept = targeted.at_step(number)
     assert (kept.kind, kept.step, kept.round) == ("step", number, 0)
@@ -34,7 +39,7 @@ def test_the_first_round_studies_sft() -> None:
     assert ArmName.studied(1) == ArmName.SFT == "sft"
 
 
-@pytest.mark.parametrize("name", ["rl-", "rl-x", "control", "rl-1-2", "nope"])
+@pytest.mark.parametrize("name", ["rl-", "rl-x", "generic", "rl-1-2", "nope"])
 def test_what_is_no_arm_of_a_round_is_its_own_kind(name: str) -> None:
     assert (ArmName(name).kind, ArmName(name).round) == (name, 0)
 
