@@ -117,6 +117,24 @@ def test_the_controls_get_the_same_budget_of_other_tasks(start: Start, restart: 
         assert run.trained(f"{kind}-2").parent == run.trained(parent).id
 
 
+def test_a_warm_start_imitates_the_pool_before_training_on_it(start: Start) -> None:
+    run = start(rounds=2, control="generic", warm_start=True)
+    for arm in ("rl-1", "generic-1", "rl-2", "generic-2"):
+        warm = run.trained(f"{arm}/warm")
+        assert warm.parent == run.trained("sft").id
+        assert run.trained(arm).parent == warm.id
+        assert run.trained(arm).record["from"] == 0.4
+        kind = "targeted" if arm.startswith("rl") else "generic"
+        count = len(run.trained(arm).record["tasks"])
+        assert warm.trained_on == f"demonstrations on {count} {kind} tasks"
+        assert run.trained(arm).trained_on == f"{count} {kind} tasks"
+    assert set(run.trained("rl-2/warm").record["tasks"]) <= {
+        *run.pool(1), *run.pool(2), *run.trained("sft").record["tasks"],
+    }  # fmt: skip
+    assert set(run.report["seconds"]) == set(stations(run.parts))
+    assert not run.again().heard("train_step")
+
+
 def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
     start: Start,
 ) -> None:
