@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from harness.report.figures import number, percent, share
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Arm, Pattern, Report, Series
+from harness.results.arms import UNTARGETED, kind_of, round_of
 from harness.types.names import ArmName
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 12.0, 34.0
 _HUES = 8
 _SHADES = 3
+_COLOURED = (ArmName.BASE, ArmName.SFT, "rl", "warm", "generic", "oracle", UNTARGETED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,11 @@ def _bar_x(fraction: float) -> float:
 
 def arm_class(name: str) -> str:
     """The style classes of an arm: a colour for its kind, a shade for its round."""
-    arm = ArmName(name)
-    if arm.kind not in (ArmName.BASE, ArmName.SFT, "rl", "control"):
+    kind, number = kind_of(name), round_of(name)
+    if kind not in _COLOURED:
         return "arm"
-    shade = f" shade{(arm.round - 1) % _SHADES}" if arm.round else ""
-    return f"arm {arm.kind}{shade}"
+    shade = f" shade{(number - 1) % _SHADES}" if number else ""
+    return f"arm {kind}{shade}"
 
 
 def hue_class(place: int) -> str:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.arms import arm_label
 from harness.report.figures import (
     UNKNOWN,
     bar,
@@ -19,7 +20,7 @@ from harness.report.figures import (
     weight,
 )
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, plain_table
-from harness.report.model import Report, Reward, Training, arm_label, term_rows
+from harness.report.model import Report, Reward, Training, term_rows
 
 CURVES = ("reward", "success")
 """The metrics whose course is drawn for each arm trained on rewards."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
+from harness.report.arms import arm_label, control_notes, short_label
 from harness.report.charts import (
     Line,
     arm_class,
@@ -21,13 +22,13 @@ from harness.report.figures import (
     number,
     percent,
     share,
-    signed,
     version,
     weight,
 )
 from harness.report.markup import Markup, tag, together
-from harness.report.model import Arm, Report, Reward, TermRow, arm_label, term_rows
-from harness.report.page import facts, listed, section, table
+from harness.report.model import Arm, Report, Reward, TermRow, term_rows
+from harness.report.page import change, facts, listed, section, table
+from harness.report.page_fixed import fixed
 from harness.report.page_patterns import patterns
 from harness.report.parse import Document, read_report
 from harness.results.history import FailureMap
@@ -48,7 +49,7 @@ def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) ->
         tag("style", style),
     )
     after = (_pool, _rewards, _training, _time, _missing)
-    body = [piece for part in (_results, _validation) for piece in part(report)]
+    body = [piece for part in (_results, _validation, fixed) for piece in part(report)]
     body += patterns(report, maps or {})
     body += [piece for part in after for piece in part(report)]
     page = tag("html", head, tag("body", tag("main", _header(report), *body)), lang="en")
@@ -69,7 +70,9 @@ def _results(report: Report) -> Iterator[Markup]:
     pieces = [_arms(report.arms)]
     if any(arm.passes for arm in report.arms):
         pieces.append(tag("figure", pass_chart(report.arms), _legend(report.arms)))
-    note = "Pass^k in percent [95% interval]; below, the paired difference"
+    notes = control_notes(arm.name for arm in report.arms)
+    pieces += [tag("p", f"{name}: {words}.", class_="note") for name, words in notes.items()]
+    note = "Pass^k in percent [95% interval]; below, paired differences"
     yield section(report.tested, note, *pieces)
 
 
@@ -85,7 +88,7 @@ def _arms(arms: Sequence[Arm]) -> Markup:
     for arm in arms:
         rows.append(
             [
-                tag("b", arm.label, class_=arm_class(arm.name)),
+                _named(arm),
                 *(_passed(arm, k) for k in ks),
                 arm.size,
                 str(arm.faults),
@@ -104,25 +107,23 @@ def _arms(arms: Sequence[Arm]) -> Markup:
     return together(made, tag("p", note, "; ".join(faulty), ".", class_="note"))
 
 
+def _named(arm: Arm) -> Markup:
+    """The arm's label, and below it what each of its differences is from."""
+    others = [f"− {short_label(c.against)}" if c.against else "change" for c in arm.compared]
+    lines = [together(tag("br"), tag("small", words)) for words in others]
+    return together(tag("b", arm.label, class_=arm_class(arm.name)), *lines)
+
+
 def _passed(arm: Arm, k: int) -> Markup:
-    value, difference = _value(arm.passes.get(k)), arm.differences.passes.get(k)
-    if difference is None:
-        return value
-    return together(value, tag("br"), _difference(difference, arm))
+    found = [compared.passes.get(k) for compared in arm.compared]
+    changes = [change(difference) if difference else tag("small", UNKNOWN) for difference in found]
+    return together(_value(arm.passes.get(k)), *(together(tag("br"), words) for words in changes))
 
 
 def _value(found: Interval | None) -> Markup:
     if found is None:
         return together(UNKNOWN)
     return together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
-
-
-def _difference(difference: Interval, arm: Arm) -> Markup:
-    sure = "up" if difference.low > 0 else "down" if difference.high < 0 else "unsure"
-    against = arm.differences.against
-    title = f"against {arm_label(against)}" if against else None
-    text = f"{signed(difference.value)} {bounds(difference)}"
-    return tag("small", text, class_=sure, title=title)
 
 
 def _legend(arms: Sequence[Arm]) -> Markup:

@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from harness.report.arms import arm_label
+from harness.report.model_fixed import Fixed
 from harness.types import Interval
 from harness.types.names import ArmName
 
@@ -45,6 +47,7 @@ class Arm:
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
     ``pass_counted`` counts every fault as a failure: it is shown as ``strict``.
+    ``further_differences`` are those from other arms than the usual one.
     """
 
     name: str = "unnamed"
@@ -56,6 +59,7 @@ class Arm:
     fault_kinds: Counts = field(default_factory=dict)
     not_gradeable: int = 0
     differences: Differences = Differences()
+    further_differences: tuple[Differences, ...] = ()
     pass_counted: Mapping[int, Interval] = field(default_factory=dict)
 
     @property
@@ -65,6 +69,11 @@ class Arm:
     @property
     def size(self) -> str:
         return f"{self.tasks} × {self.trials}"
+
+    @property
+    def compared(self) -> tuple[Differences, ...]:
+        """All differences there are."""
+        return tuple(d for d in (self.differences, *self.further_differences) if d.passes)
 
     @property
     def strict(self) -> Mapping[int, Interval]:
@@ -268,6 +277,7 @@ class Report:
     blame_rows: Annotated[tuple[Counts, ...], Field(validation_alias="blame")] = ()
     discovered: Annotated[tuple[Discovered, ...], Field(validation_alias="discovery")] = ()
     shifts: tuple[Shifted, ...] = ()
+    fixed: tuple[Fixed, ...] = ()
     pool: tuple[PoolRound, ...] = ()
     rewards: tuple[Reward, ...] = ()
     training: tuple[Training, ...] = ()
@@ -358,14 +368,6 @@ def series_of(curve: Curve) -> dict[str, Series]:
             if name != "step":
                 points.setdefault(name, []).append((point.get("step", index), value))
     return {name: tuple(sorted(series)) for name, series in points.items()}
-
-
-def arm_label(name: str) -> str:
-    """What readers call an arm: "SFT", "round 1", "control 1"; unknown names as they are."""
-    arm = ArmName(name)
-    if arm.round:
-        return f"{'round' if arm.kind == 'rl' else arm.kind} {arm.round}"
-    return "SFT" if arm == ArmName.SFT else name
 
 
 def term_rows(rewards: Sequence[Reward]) -> list[TermRow]:

@@ -9,13 +9,17 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.arms import control_notes, short_label
 from harness.report.figures import UNKNOWN, bounds, percent, signed
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, plain_table, tally
-from harness.report.model import Arm, Report, arm_label
+from harness.report.model import Arm, Differences, Report
 from harness.types import Interval
 
 _SCALE = 51
 """Cells of the scale from 0 to 100: two points each."""
+
+_LABEL = 14
+"""Cells of the longest line of an arm's name where there is room."""
 
 _STRICT = "  strict"
 """The row of Pass^k with every fault counted as a failure."""
@@ -31,11 +35,21 @@ def outcome(report: Report) -> Iterator[RenderableType]:
         if any(1 in arm.passes for arm in report.arms):
             yield Text()
             yield _scale(report.arms)
+        yield from _notes(report.arms)
     if report.validation:
         yield from heading("Validation", "where failures are read from")
         yield _table(report.validation)
     if report.arms or report.validation:
         yield from _faults([*report.arms, *report.validation])
+
+
+def _notes(arms: Sequence[Arm]) -> Iterator[RenderableType]:
+    """A line for each kind of control: what it is."""
+    notes = control_notes(arm.name for arm in arms)
+    if notes:
+        yield Text()
+    for name, note in notes.items():
+        yield Text.assemble((f"{name}: ", ""), (note, "dim"))
 
 
 def _table(arms: Sequence[Arm]) -> RenderableType:
@@ -50,9 +64,9 @@ def _wide(arms: Sequence[Arm]) -> Table:
         table.add_row(Text(arm.label, "bold"), *cells, Text(arm.size), _fault_count(arm))
         if arm.strict:
             table.add_row(Text(_STRICT, "dim"), *(_beside(arm.strict.get(k)) for k in ks))
-        if arm.differences.passes:
-            differences = [_beside(arm.differences.passes.get(k), difference=True) for k in ks]
-            table.add_row(_against(arm), *differences)
+        for compared in arm.compared:
+            differences = [_beside(compared.passes.get(k), difference=True) for k in ks]
+            table.add_row(_against(compared), *differences)
     return table
 
 
@@ -65,15 +79,15 @@ def _narrow(arms: Sequence[Arm]) -> Table:
         table.add_row(Text(arm.label, "bold"), *cells, Text("\n").join([Text(arm.size), faults]))
         if arm.strict:
             table.add_row(Text(_STRICT, "dim"), *(_stacked(arm.strict.get(k)) for k in ks))
-        if arm.differences.passes:
-            differences = [_stacked(arm.differences.passes.get(k), difference=True) for k in ks]
-            table.add_row(_against(arm), *differences)
+        for compared in arm.compared:
+            differences = [_stacked(compared.passes.get(k), difference=True) for k in ks]
+            table.add_row(_against(compared), *differences)
     return table
 
 
 def _columns(ks: Sequence[int], *last: str, gap: int = 2) -> Table:
     table = plain_table(gap=gap)
-    table.add_column(no_wrap=True, min_width=LABEL_WIDTH - gap)
+    table.add_column(min_width=LABEL_WIDTH - gap, max_width=LABEL_WIDTH if gap < 2 else _LABEL)
     for k in ks:
         table.add_column(f"Pass^{k}", no_wrap=True)
     for name in last:
@@ -85,9 +99,9 @@ def _ks(arms: Sequence[Arm]) -> list[int]:
     return sorted(set(chain.from_iterable(arm.passes for arm in arms)))
 
 
-def _against(arm: Arm) -> Text:
-    against = arm.differences.against
-    return Text(f"  − {arm_label(against)}" if against else "  change", "dim")
+def _against(compared: Differences) -> Text:
+    against = compared.against
+    return Text(f"  − {short_label(against)}" if against else "  change", "dim")
 
 
 def _beside(interval: Interval | None, *, difference: bool = False) -> Text:
@@ -120,12 +134,16 @@ def _fault_count(arm: Arm) -> Text:
 
 def _scale(arms: Sequence[Arm]) -> Table:
     table = Table.grid()
-    table.add_column(no_wrap=True, min_width=LABEL_WIDTH)
+    table.add_column(min_width=LABEL_WIDTH)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     table.add_row(Text("Pass^1", "dim"), _axis())
     for arm in arms:
         if 1 in arm.passes:
             interval = arm.passes[1]
-            table.add_row(Text(arm.label), _whiskers(interval), f"  {percent(interval.value)}")
+            table.add_row(
+                Text(f"{arm.label}  "), _whiskers(interval), f"  {percent(interval.value)}"
+            )
     return table
 
 

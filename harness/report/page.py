@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.report.figures import bounds, signed
 from harness.report.markup import Markup, tag
+from harness.types import Interval
 
 
 def section(title: str, note: str, *content: str) -> Markup:
@@ -31,6 +33,13 @@ def listed(counts: Mapping[str, int]) -> str:
 def facts(info: Mapping[str, str]) -> Markup:
     """Names with their values, side by side; those without a value are left out."""
     return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in info.items() if v))
+
+
+def change(difference: Interval, *, less_is_better: bool = False) -> Markup:
+    """A difference with its interval, coloured where the interval leaves out 0."""
+    up, down = ("down", "up") if less_is_better else ("up", "down")
+    sure = up if difference.low > 0 else down if difference.high < 0 else "unsure"
+    return tag("small", f"{signed(difference.value)} {bounds(difference)}", class_=sure)
 
 
 def _kind(column: int, text_columns: int) -> str | None:

@@ -10,6 +10,7 @@ from rich.text import Text
 from harness.report.causes import patterns, pool
 from harness.report.effort import effort
 from harness.report.figures import cost, duration, version
+from harness.report.fixed import fixed
 from harness.report.layout import joined, ruled
 from harness.report.model import Report
 from harness.report.outcome import outcome
@@ -25,7 +26,7 @@ _LINES = (
 def render(document: Document) -> RenderableType:
     """The whole report; parts the document lacks are left out and named at the end."""
     report = read_report(document)
-    sections = (_header, outcome, patterns, pool, effort, _missing)
+    sections = (_header, outcome, fixed, patterns, pool, effort, _missing)
     return Group(*(piece for section in sections for piece in section(report)))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from harness.discovery.attribution import blame_of, blamed
-from harness.discovery.quarantine import counted, leave_out, quarantine
+from harness.discovery.attribution import blame_of
+from harness.discovery.quarantine import counted, leave_out
 from harness.evaluation.metrics import Outcome, PassTable, paired_difference, pass_table
+from harness.results.arms import arm_order, is_control, round_of
+from harness.results.fixed import fixed_rows
 from harness.results.history import (
     blame_rows,
     discovery_rows,
@@ -16,18 +18,15 @@ from harness.results.history import (
     round_numbers,
     shift_rows,
 )
-from harness.run_folder import RunFolder
-from harness.types import (
-    FAULTS,
-    NOT_GRADEABLE,
-    Blame,
-    Diagnosis,
-    Json,
-    Split,
-    Task,
-    Usage,
+from harness.results.outcomes import (
+    evaluations_on,
+    outcomes_of,
+    quarantined,
+    table,
 )
-from harness.types.names import ArmName, EvaluationName, StationName
+from harness.run_folder import RunFolder
+from harness.types import NOT_GRADEABLE, Json, Split, Task, Usage
+from harness.types.names import ArmName, StationName
 
 Report = dict[str, Json]
 
@@ -46,6 +45,7 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
         "blame": blame_rows(store, rounds),
         "discovery": discovery_rows(store, rounds),
         "patterns": pattern_rows(store, rounds),
+        "fixed": fixed_rows(store),
         "shifts": shift_rows(store, rounds),
         "pool": [_pool(store, number) for number in rounds],
         "rewards": _rewards(store),
@@ -78,7 +78,7 @@ _SETTINGS = (
 def _data_version(store: RunFolder) -> str:
     """The version of the domain's data, of imported conversations as of the run's own."""
     names = ["data_version.json", *(f"evals/{name}/about.json" for name in store.evaluations())]
-    found = [_table(store.read_json(name)).get("data_version") for name in names if store.has(name)]
+    found = [table(store.read_json(name)).get("data_version") for name in names if store.has(name)]
     return next((str(data_version) for data_version in found if data_version), "")
 
 
@@ -86,43 +86,55 @@ def _data_version(store: RunFolder) -> str:
 
 
 def _arms(store: RunFolder, split: Split, seconds: Mapping[str, float]) -> list[Json]:
-    names = [EvaluationName(path.name) for path in (store.folder / "evals").glob("*")]
-    found = {name.arm: name for name in names if name.on_split == split}
-    outcomes = {arm: _outcomes(store, found[arm]) for arm in sorted(found, key=_arm_order)}
-    excluded = _quarantined(store, found.values())
-    reference = outcomes.get(ArmName.SFT)
+    found = evaluations_on(store, split)
+    excluded = quarantined(store, found.values())
+    by_arm = {arm: outcomes_of(store, name) for arm, name in found.items()}
+    rows = {arm: leave_out(by_id, excluded) for arm, by_id in by_arm.items() if by_id}
     arms: list[Json] = []
-    for arm, by_id in outcomes.items():
-        if not by_id:
-            continue
-        rows = leave_out(by_id, excluded)
-        row = _arm(arm, split, rows, seconds.get(StationName.evaluate(arm, split), 0.0))
-        if reference and arm not in (ArmName.SFT, ArmName.BASE) and split == "test":
-            baseline = leave_out(reference, excluded)
-            row["differences"] = {
-                "against": ArmName.SFT,
-                "pass": _differences(rows, baseline),
-                "pass_counted": _differences(_counted(rows), _counted(baseline)),
-            }
+    for arm, own in rows.items():
+        row = _arm(arm, split, own, seconds.get(StationName.evaluate(arm, split), 0.0))
+        against = _compared_with(arm, list(rows)) if split == "test" else []
+        differences = [_difference(own, rows[other], other) for other in against]
+        if differences:
+            row["differences"] = differences[0]
+        if differences[1:]:
+            row["further_differences"] = list[Json](differences[1:])
         if blame := blame_of(store, found[arm]):
             row["blame"] = blame["blame"]
         arms.append(row)
     return arms
 
 
+def _compared_with(arm: ArmName, arms: Sequence[ArmName]) -> list[ArmName]:
+    """SFT first; then, for a round's targeted arm, the round's controls and its own warm start."""
+    if arm in (ArmName.BASE, ArmName.SFT):
+        return []
+    controls = [other for other in arms if is_control(other) and round_of(other) == arm.round]
+    rest = [*controls, arm.warm] if arm.kind == "rl" else []
+    return [other for other in (ArmName.SFT, *rest) if other in arms]
+
+
+def _difference(rows: Sequence[Outcome], others: Sequence[Outcome], against: str) -> Report:
+    return {
+        "against": against,
+        "pass": _differences(rows, others),
+        "pass_counted": _differences(_counted(rows), _counted(others)),
+    }
+
+
 def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Report:
-    table: PassTable = pass_table(rows)
+    passed: PassTable = pass_table(rows)
     strict = pass_table(_counted(rows))
     kinds = Counter(row.fault for row in rows if row.fault)
     not_gradeable = kinds.pop(NOT_GRADEABLE, 0)
     return {
         "name": arm,
         "split": split,
-        "tasks": table.tasks,
+        "tasks": passed.tasks,
         "trials": _trials(rows),
-        "pass": {str(k): interval_row(interval) for k, interval in table.pass_.items()},
+        "pass": {str(k): interval_row(interval) for k, interval in passed.pass_.items()},
         "pass_counted": {str(k): interval_row(interval) for k, interval in strict.pass_.items()},
-        "faults": table.faults - not_gradeable,
+        "faults": passed.faults - not_gradeable,
         "fault_kinds": dict(kinds),
         "not_gradeable": not_gradeable,
         "seconds": seconds,
@@ -144,42 +156,6 @@ def _differences(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> Repor
 
 def _trials(rows: Sequence[Outcome]) -> int:
     return max(Counter(row.task_id for row in rows).values())
-
-
-def _outcomes(store: RunFolder, evaluation: str) -> dict[str, Outcome]:
-    """By trajectory id."""
-    rows = {}
-    for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
-        trajectory, score = _table(row["trajectory"]), _table(row["score"])
-        ended, grade = str(trajectory["ended"]), _table(row.get("grade"))
-        is_open = grade.get("unjudged") or grade.get("ungradeable")
-        rows[str(trajectory["id"])] = Outcome(
-            task_id=str(trajectory["task_id"]),
-            success=bool(score["success"]),
-            fault=ended if ended in FAULTS else NOT_GRADEABLE if is_open else "",
-        )
-    return rows
-
-
-def _quarantined(store: RunFolder, evaluations: Iterable[str]) -> dict[str, Blame]:
-    """Whose fault it was, by trajectory id, for failures that were found not to be the agent's, by
-    a round or on test tasks.
-
-    Of several rounds that read one evaluation the last counts.
-    """
-    excluded = {id: blame for name in evaluations for id, blame in blamed(store, name).items()}
-    for number in round_numbers(store):
-        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
-        again = {diagnosis.trajectory_id for diagnosis in found}
-        excluded = {id: blame for id, blame in excluded.items() if id not in again}
-        excluded |= quarantine(found)
-    return excluded
-
-
-def _arm_order(arm: str) -> tuple[int, int, int, str]:
-    name = ArmName(arm)
-    first = {ArmName.BASE: 0, ArmName.POLICY: 0, ArmName.SFT: 1}.get(name, 2)
-    return first, name.round, name.step, "" if name.kind == "rl" else arm
 
 
 # --- rounds
@@ -215,11 +191,11 @@ def _training(store: RunFolder) -> list[Json]:
 
 def _rewards(store: RunFolder) -> list[Json]:
     """Each term's mean over the first and the last quarter of the training steps, by arm."""
-    weights = _table(store.config.get("rewards"))
+    weights = table(store.config.get("rewards"))
     rows: list[Json] = []
     for arm in _trained(store):
         curve = store.read_checkpoint(arm).record.get("curve")
-        steps = [_table(step) for step in curve] if isinstance(curve, list) else []
+        steps = [table(step) for step in curve] if isinstance(curve, list) else []
         if not steps or "reward" not in steps[0]:
             continue
         terms: list[Json] = [
@@ -242,20 +218,17 @@ def _ends(steps: Sequence[Report], name: str) -> Report:
 
 
 def _trained(store: RunFolder) -> list[str]:
-    folders = (store.folder / "checkpoints").glob("*/checkpoint.json")
-    arms = [path.parent.name for path in folders]
-    return sorted((arm for arm in arms if arm != ArmName.BASE), key=_arm_order)
+    folder = store.folder / "checkpoints"
+    paths = [*folder.glob("*/checkpoint.json"), *folder.glob("*/warm/checkpoint.json")]
+    arms = [path.parent.relative_to(folder).as_posix() for path in paths]
+    return sorted((arm for arm in arms if arm != ArmName.BASE), key=arm_order)
 
 
 def _cost(store: RunFolder) -> float:
     total = 0.0
     for path in (store.folder / "evals").glob("*/episodes.jsonl"):
         for row in store.read_rows(str(path.relative_to(store.folder))):
-            for usage in _table(_table(row["trajectory"]).get("usage")).values():
-                cost = _table(usage).get("cost_usd", Usage().cost_usd)
+            for usage in table(table(row["trajectory"]).get("usage")).values():
+                cost = table(usage).get("cost_usd", Usage().cost_usd)
                 total += cost if isinstance(cost, int | float) else 0.0
     return round(total, 4)
-
-
-def _table(value: Json) -> Report:
-    return value if isinstance(value, dict) else {}

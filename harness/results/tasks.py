@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.errors import RunError
-from harness.injection.admission import Proof, Refusal
+from harness.injection.admission import GateRecord, Refusal
 from harness.injection.pool import rounds_of, tasks_of_round, vetoed
 from harness.run_folder import RunFolder
 from harness.types import ErrorPattern, Json, Task
@@ -71,9 +71,9 @@ def _rows(store: RunFolder, number: int) -> list[Row]:
         pattern.id: pattern.name
         for pattern in store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
     }
-    proofs = {
-        proof.task_id: proof.gates
-        for proof in store.read_values(f"rounds/{number}/proofs.jsonl", Proof)
+    records = {
+        record.task_id: record.gates
+        for record in store.read_values(f"rounds/{number}/gates.jsonl", GateRecord)
     }
     out = vetoed(store)
     rows = []
@@ -92,7 +92,7 @@ def _rows(store: RunFolder, number: int) -> list[Row]:
                 "communicate": plain["communicate"],
                 "gold": plain["gold"],
                 "tags": plain["tags"],
-                "gates": proofs.get(task.id, {}),
+                "gates": records.get(task.id, {}),
                 "origin": origin,
             }
         )

@@ -6,7 +6,6 @@ import copy
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from harness.errors import RunError
-from harness.report import patterns_table, pool_table, render, to_html, to_svg
+from harness.report import patterns_table, pool_table, to_html, to_svg
 from harness.report.charts import nice_ticks
 from harness.report.figures import (
     bar,
@@ -31,131 +30,7 @@ from harness.report.figures import (
 from harness.report.parse import read_report
 from harness.results.history import FailureMap
 from harness.types import ErrorPattern
-
-Document = dict[str, Any]
-
-
-def arm(name: str, values: list[float], **more: Any) -> Document:
-    passes = {
-        str(k): {"value": v, "low": v - 7.8, "high": v + 7.2} for k, v in enumerate(values, 1)
-    }
-    return {
-        "name": name,
-        "split": "test",
-        "tasks": 40,
-        "trials": 4,
-        "pass": passes,
-        "faults": 0,
-    } | more
-
-
-@pytest.fixture
-def document() -> Document:
-    better = {str(k): {"value": 11.8, "low": 7.6, "high": 16.9} for k in range(1, 5)}
-    terms = [
-        {"name": "task_success", "weight": 1.0, "first": 0.42, "last": 0.66},
-        {"name": "repeated_calls", "weight": 0.05, "first": -0.12, "last": -0.03},
-    ]
-    return {
-        "run": "runs/retail-0",
-        "domain": "retail",
-        "seed": 0,
-        "preset": "quick",
-        "policy": "tiny",
-        "simulator": "scripted",
-        "judge": "rules",
-        "clusterer": "faiss k-means over lexical embedding",
-        "injector": "template",
-        "trainer": "grpo",
-        "arms": [
-            arm("base", [12.5, 10.1, 9.0, 8.1]),
-            arm("sft", [43.8, 31.2, 25.0, 20.6], faults=2, fault_kinds={"context_overflow": 2}),
-            arm("rl-1", [55.6, 44.9, 38.8, 33.1], differences={"against": "sft", "pass": better}),
-            arm("control-1", [45.3, 33.0, 27.7, 23.5]),
-        ],
-        "validation": [arm("sft", [41.0, 30.2, 24.0, 19.6], split="validation")],
-        "patterns": [
-            {
-                "id": "p1",
-                "name": "Picks the wrong order",
-                "description": "Acts on the first order it looked up.",
-                "kinds": {"wrong_order": 31},
-                "rounds": [
-                    {"round": 1, "count": 31, "share": 0.42},
-                    {"round": 2, "count": 11, "share": 0.24},
-                ],
-            },
-            {
-                "id": "p2",
-                "name": "Forgets the second request",
-                "description": "Only the first of two is carried out.",
-                "kinds": {},
-                "rounds": [{"round": 2, "count": 9, "share": 0.2}],
-            },
-        ],
-        "blame": [{"round": 1, "agent": 74, "user_simulator": 4}, {"round": 2, "agent": 46}],
-        "pool": [
-            {"round": 1, "tasks": 96, "patterns": {"p1": 96}, "refused": {"duplicate": 12}},
-            {"round": 2, "tasks": 192, "patterns": {"p1": 150, "p2": 42}, "refused": {}},
-        ],
-        "rewards": [
-            {
-                "arm": "rl-1",
-                "terms": terms,
-                "curve": [{"step": n, "reward": n / 10, "success": n / 20} for n in range(1, 10)],
-            }
-        ],
-        "training": [
-            {
-                "arm": "sft",
-                "steps": 420,
-                "tokens": 1_843_200,
-                "seconds": 92.4,
-                "loss_first": 3.41,
-                "loss_last": 0.08,
-                "stopped_because": "held-out success passed 40%",
-                "signs": {"repeats": "step 9: calls that repeat rose from 3% to 21%"},
-                "curve": [{"step": n, "loss": 3 / n} for n in range(1, 20)],
-            }
-        ],
-        "seconds": {"sft": 92.4, "evaluate sft on test": 21.0, "train rl-1": 141.0},
-        "cost_usd": 0.0,
-        "complete": True,
-    }
-
-
-def printed(document: Document, width: int = 110) -> str:
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(render(document))
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return file.getvalue()
-
-
-class Page(HTMLParser):
-    """Collects text and attributes, and fails on tags that do not nest."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.names: set[str] = set()
-        self.values: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.add(tag)
-        self.values += [value or "" for _, value in attrs]
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+from tests.report.conftest import Document, Page, arm, plain, printed
 
 
 def test_the_main_table_has_a_row_per_arm_with_intervals_on_one_line(document: Document) -> None:
@@ -173,7 +48,8 @@ def test_the_main_table_has_a_row_per_arm_with_intervals_on_one_line(document: D
     difference = lines[lines.index(row) + 1]
     assert difference.split()[:3] == ["−", "SFT", "+11.8"]
     assert all(
-        any(line.startswith(name) for line in lines) for name in ("base", "SFT", "control 1")
+        any(line.startswith(name) for line in lines)
+        for name in ("base", "SFT", "control 1", "round 1")
     )
 
 
@@ -197,7 +73,7 @@ def test_every_part_of_the_report_is_printed(document: Document) -> None:
 
 
 def test_patterns_show_share_and_change_by_round(document: Document) -> None:
-    lines = printed(document).splitlines()
+    lines = printed(document).partition("Error patterns")[2].splitlines()
     first = next(line for line in lines if line.startswith("Picks the wrong order "))
     assert re.findall(r"\d+%", first) == ["42%", "24%"]
     assert first.endswith("▼ 18")
@@ -217,7 +93,8 @@ def test_a_pattern_that_is_no_cause_comes_last_under_a_heading_of_its_own(
 
 def test_a_pattern_that_was_not_seen_again_has_fallen_to_nothing(document: Document) -> None:
     document["patterns"][1]["rounds"] = [{"round": 1, "count": 15, "share": 0.2}]
-    row = next(x for x in printed(document).splitlines() if x.startswith("Forgets the second "))
+    lines = printed(document).partition("Error patterns")[2].splitlines()
+    row = next(line for line in lines if line.startswith("Forgets the second "))
     assert row.endswith("none                 ▼ 20")
 
 
@@ -282,7 +159,7 @@ def test_an_evaluation_lacks_nothing_and_names_no_part_of_a_round(document: Docu
     assert "judge" in printed(alone | parts | {"blame": document["blame"]}, 80)
 
 
-PARTS = ("arms", "validation", "patterns", "pool", "rewards", "training", "blame")
+PARTS = ("arms", "validation", "patterns", "pool", "rewards", "training", "blame", "fixed")
 
 SHOWN = {
     "run": "runs/retail-0",
@@ -297,7 +174,8 @@ SHOWN = {
     "trainer": "trainer grpo",
     "arms": "Held-out test",
     "validation": "where failures are read from",
-    "patterns": "Picks the wrong order",
+    "patterns": "Acts on the first order it looked up.",
+    "fixed": "What round 1 fixed",
     "blame": "user simulator",
     "pool": "refused: duplicate",
     "rewards": "repeated calls",
@@ -307,10 +185,6 @@ SHOWN = {
     "complete": "runs/retail-0 complete",
 }
 """By part of the document, what is shown of that part and of no other."""
-
-
-def plain(text: str) -> str:
-    return " ".join(text.split())
 
 
 def test_what_is_shown_is_known_of_every_part(document: Document) -> None:
@@ -384,6 +258,8 @@ def test_no_single_field_is_indispensable(document: Document, form: Any) -> None
         ("patterns[0].kinds.wrong_order", True, "patterns[0].kinds.wrong_order: found true or"),
         ("blame[0].agent", "many", "blame[0].agent: found text, expected a whole number"),
         ("training[0].curve[3].loss", "low", "training[0].curve[3].loss: found text, expected"),
+        ("fixed[0].tasks", "x", "fixed[0].tasks: found text, expected a whole number"),
+        ("fixed[0].example.before.parts_at", 1.5, "fixed[0].example.before.parts_at: found a num"),
         ("seconds.sft", "long", "seconds.sft: found text, expected a number"),
         ("cost_usd", "free", "cost_usd: found text, expected a number"),
     ],

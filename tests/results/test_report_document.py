@@ -52,7 +52,7 @@ def test_a_run_that_has_just_begun_has_an_empty_report(store: RunFolder) -> None
     found = report(store)
     assert (found["run"], found["domain"], found["seed"]) == ("run", "weather", 3)
     assert found["clusterer"] == "faiss"
-    for part in ("arms", "validation", "patterns", "pool", "rewards", "training", "blame"):
+    for part in ("arms", "validation", "patterns", "fixed", "pool", "rewards", "training", "blame"):
         assert found[part] == []
     assert found["seconds"] == {}
     assert (found["cost_usd"], found["complete"]) == (0, False)
@@ -63,6 +63,34 @@ def test_arms_come_in_the_order_in_which_they_were_made(store: RunFolder) -> Non
         had(store, f"{arm}-test", [("a", True)])
     arms = [arm["name"] for arm in report(store)["arms"]]
     assert arms == ["base", "sft", "rl-1", "control-1", "rl-2", "control-2", "rl-10"]
+
+
+def test_a_round_begins_with_its_warm_start_and_ends_with_its_controls(store: RunFolder) -> None:
+    for arm in ("oracle-1", "rl-2", "generic-2", "generic-1", "rl-1", "rl-1/warm", "sft"):
+        had(store, f"{arm}-test", [("a", True)])
+    had(store, "rl-1/step-5-test", [("a", True)])
+    arms = [arm["name"] for arm in report(store)["arms"]]
+    assert arms == ["sft", "rl-1/warm", "rl-1", "generic-1", "oracle-1", "rl-2", "generic-2"]
+
+
+def test_a_targeted_arm_is_compared_with_all_of_its_round(store: RunFolder) -> None:
+    for arm in ("sft", "rl-1/warm", "rl-1", "generic-1", "oracle-1", "generic-2"):
+        had(store, f"{arm}-test", [("a", arm == "rl-1"), ("b", True)])
+    arms = {arm["name"]: arm for arm in report(store)["arms"]}
+    further = arms["rl-1"]["further_differences"]
+    assert [row["against"] for row in further] == ["generic-1", "oracle-1", "rl-1/warm"]
+    assert {row["pass"]["1"]["value"] for row in further} == {50.0}
+    assert all(set(row) == {"against", "pass", "pass_counted"} for row in further)
+    for other in ("rl-1/warm", "generic-1", "oracle-1"):
+        assert arms[other]["differences"]["against"] == "sft"
+        assert "further_differences" not in arms[other]
+
+
+def test_the_warm_start_is_a_training_of_its_own(store: RunFolder) -> None:
+    for arm in ("rl-1", "rl-1/warm"):
+        record = Checkpoint(id=arm, policy="tiny", path="x", record={"steps": 7})
+        store.write_checkpoint(arm, record)
+    assert [row["arm"] for row in report(store)["training"]] == ["rl-1/warm", "rl-1"]
 
 
 def test_pass_k_is_in_percent_and_each_split_has_its_own_table(store: RunFolder) -> None:

@@ -1,0 +1,67 @@
+"""Turn the evaluations of a run folder into outcomes by trajectory, those that are nobody's fault
+but the machinery's or the user's marked as faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.discovery.attribution import blamed
+from harness.discovery.quarantine import leave_out, quarantine
+from harness.evaluation.metrics import Outcome
+from harness.results.arms import arm_order
+from harness.results.history import round_numbers
+from harness.run_folder import RunFolder
+from harness.types import FAULTS, NOT_GRADEABLE, Blame, Diagnosis, Json, Split
+from harness.types.names import ArmName, EvaluationName
+
+
+def evaluations_on(store: RunFolder, split: Split) -> dict[ArmName, EvaluationName]:
+    """The evaluations on a split by arm, in the order in which arms are made; those of weights kept
+    on the way to an arm are left out.
+    """
+    folder = store.folder / "evals"
+    paths = [*folder.glob("*"), *folder.glob(f"*/warm-{split}")]
+    names = [EvaluationName(path.relative_to(folder).as_posix()) for path in paths]
+    found = {name.arm: name for name in names if name.on_split == split}
+    return {arm: found[arm] for arm in sorted(found, key=arm_order)}
+
+
+def outcomes_of(store: RunFolder, evaluation: str) -> dict[str, Outcome]:
+    """By trajectory id."""
+    rows = {}
+    for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
+        trajectory, score = table(row["trajectory"]), table(row["score"])
+        ended, grade = str(trajectory["ended"]), table(row.get("grade"))
+        is_open = grade.get("unjudged") or grade.get("ungradeable")
+        rows[str(trajectory["id"])] = Outcome(
+            task_id=str(trajectory["task_id"]),
+            success=bool(score["success"]),
+            fault=ended if ended in FAULTS else NOT_GRADEABLE if is_open else "",
+        )
+    return rows
+
+
+def without(outcomes: Mapping[str, Outcome], excluded: Mapping[str, Blame]) -> dict[str, Outcome]:
+    """The same by trajectory id, those in quarantine as faults."""
+    return dict(zip(outcomes, leave_out(outcomes, excluded), strict=True))
+
+
+def quarantined(store: RunFolder, evaluations: Iterable[str]) -> dict[str, Blame]:
+    """Whose fault it was, by trajectory id, for failures that were found not to be the agent's, by
+    a round or on test tasks.
+
+    Of several rounds that read one evaluation the last counts.
+    """
+    excluded = {id: blame for name in evaluations for id, blame in blamed(store, name).items()}
+    for number in round_numbers(store):
+        found = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+        again = {diagnosis.trajectory_id for diagnosis in found}
+        excluded = {id: blame for id, blame in excluded.items() if id not in again}
+        excluded |= quarantine(found)
+    return excluded
+
+
+def table(value: Json) -> dict[str, Json]:
+    """The value if it is a table, else an empty one."""
+    return value if isinstance(value, dict) else {}
