@@ -31,6 +31,7 @@ from harness.injection.station import chosen_pattern, make_tasks
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
 from harness.training.curricula import control_tasks
+from harness.training.practice import keep_practice
 from harness.training.station import (
     starts_warm,
     train_on_demonstrations,
@@ -83,7 +84,8 @@ def learn_round(parts: Components, store: RunFolder, number: int) -> None:
     """One round up to the new policy. Raises ``NothingToLearn`` if the policy under study no longer
     fails by its own fault.
     """
-    evaluate_arm(parts, store, ArmName.studied(number), "validation")
+    if _usual(store, number).on_split == "validation":
+        evaluate_arm(parts, store, ArmName.studied(number), "validation")
     discover(parts, store, number)
     inject(parts, store, number)
     train(parts, store, number)
@@ -99,11 +101,9 @@ def stations(parts: Components) -> list[StationName]:
         StationName.evaluate(sft, "test"),
     ]
     for number in range(1, parts.config.rounds + 1):
-        names += [
-            StationName.evaluate(ArmName.studied(number), "validation"),
-            StationName.discover(number),
-            StationName.inject(number),
-        ]
+        if number == 1 or parts.config.discover_from == "validation":
+            names.append(StationName.evaluate(ArmName.studied(number), "validation"))
+        names += [StationName.discover(number), StationName.inject(number)]
         controls = [ArmName.control(kind, number) for kind in parts.config.controls]
         for arm in (ArmName.targeted(number), *controls):
             names += [StationName.train(arm.warm)] if starts_warm(parts) else []
@@ -142,7 +142,10 @@ def discover(
     station = StationName.discover(number)
     with _station(parts, store, station, again=again) as work:
         if work:
-            source = EvaluationName(evaluation) if evaluation else _usual(number)
+            source = EvaluationName(evaluation) if evaluation else _usual(store, number)
+            is_practice = source.on_split == "train" and source == _usual(store, number)
+            if is_practice and source not in store.evaluations():
+                keep_practice(parts, store, source.arm)
             episodes = read_evaluation(store, source)
             found = discover_patterns(parts, episodes, patterns_before(store, number))
             store.reopen(station)
@@ -237,7 +240,7 @@ def evaluate_once(parts: Components, store: RunFolder, split: Split) -> None:
 
 def studied(store: RunFolder, number: int) -> EvaluationName:
     """The evaluation round ``number`` reads: its subject's, or the only one there is."""
-    usual, found = _usual(number), store.evaluations()
+    usual, found = _usual(store, number), store.evaluations()
     return EvaluationName(found[0]) if usual not in found and len(found) == 1 else usual
 
 
@@ -271,8 +274,9 @@ def write_report(parts: Components, store: RunFolder, *, complete: bool) -> Mapp
     return report
 
 
-def _usual(number: int) -> EvaluationName:
-    return EvaluationName.of(ArmName.studied(number), "validation")
+def _usual(store: RunFolder, number: int) -> EvaluationName:
+    practised = number > 1 and store.config.get("discover_from") == "rollouts"
+    return EvaluationName.of(ArmName.studied(number), "train" if practised else "validation")
 
 
 def _members(

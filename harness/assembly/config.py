@@ -61,7 +61,9 @@ class LoopConfig:
     as many old demonstrations, with the trainer of SFT. ``restart``: train each round from the SFT
     checkpoint or from the previous round's; ``pool``: train on the tasks of all rounds or of the
     last only; ``replay_decay``: what share of a round's tasks is kept for each newer round (1:
-    all). ``keep_every``: how many steps of RL lie between kept weights (0: only those at the end).
+    all). ``discover_from``: read the failures of later rounds in validation conversations, or
+    in the latest rollouts of the training before, which are had anyway and on the pool's own tasks.
+    ``keep_every``: how many steps of RL lie between kept weights (0: only those at the end).
     ``control``: add arms with the same budget on as many other tasks: "generic" ones, of the kind
     that SFT was shown, "oracle" ones, of the mix that the test has, which no team knows, "both" or
     "none". ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin name.
@@ -93,6 +95,7 @@ class LoopConfig:
     restart: Literal["sft", "previous"] = "sft"
     pool: Literal["union", "recent"] = "union"
     replay_decay: Share = 1.0
+    discover_from: Literal["validation", "rollouts"] = "validation"
     keep_every: NonNegativeInt = 0
     warm_start: bool = False
     control: Control = "generic"

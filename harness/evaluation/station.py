@@ -70,9 +70,25 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
     store.write_json(DATA_VERSION, {"data_version": data_version})
 
 
+def keep_evaluation(
+    store: RunFolder, name: str, episodes: Sequence[Episode], tasks: Sequence[Task]
+) -> None:
+    """Keep conversations that were had anyway as an evaluation with tasks of its own."""
+    store.write_values(_own_tasks(name), Task, tasks)
+    store.write_episodes(name, episodes)
+
+
+def evaluation_tasks(store: RunFolder, name: str) -> list[Task]:
+    """The tasks of an evaluation: its own, or else those of its split; [] if there are neither."""
+    split = EvaluationName(name).on_split
+    own = _own_tasks(name)
+    return store.read_values(own if store.has(own) else f"tasks/{split}.jsonl", Task)
+
+
 def read_evaluation(store: RunFolder, name: str) -> list[Episode]:
     """The episodes of an evaluation, with their tasks: those of its split, since another split may
-    use the same ids. Raises ``RunError`` if there are none, or its name has no split.
+    use the same ids, unless it has tasks of its own. Raises ``RunError`` if there are none, or its
+    name has no split.
     """
     split = EvaluationName(name).on_split
     known = store.evaluations()
@@ -81,8 +97,7 @@ def read_evaluation(store: RunFolder, name: str) -> list[Episode]:
             f"the name of the evaluation {name!r} does not say on which split its tasks are",
             hint=f"Name its folder in {store.folder / 'evals'} ARM-SPLIT, as in sft-validation.",
         )
-    tasks = store.read_values(f"tasks/{split}.jsonl", Task)
-    episodes = store.read_episodes(name, tasks)
+    episodes = store.read_episodes(name, evaluation_tasks(store, name))
     if not episodes:
         has = f" (it has {', '.join(known)})" if known else ""
         raise RunError(
@@ -90,6 +105,10 @@ def read_evaluation(store: RunFolder, name: str) -> list[Episode]:
             hint="Run `harness eval` on it first, or `harness loop --resume`.",
         )
     return episodes
+
+
+def _own_tasks(name: str) -> str:
+    return f"evals/{name}/tasks.jsonl"
 
 
 class _Watch:

@@ -12,7 +12,7 @@ from typing import Any
 from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
 from harness.errors import HarnessError, RunError
-from harness.evaluation.station import DATA_VERSION, stamp_data_version
+from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_data_version
 from harness.interchange.replay import Regraded, tally
 from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
@@ -136,8 +136,7 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
     or else those that came with the file. Raises ``RunError`` if there is no such evaluation.
     """
     name = chosen_evaluation(store, evaluation)
-    split = EvaluationName(name).on_split
-    tasks = store.read_values(f"tasks/{split}.jsonl", Task)
+    tasks = evaluation_tasks(store, name)
     episodes = store.read_episodes(name, tasks)
     if not episodes:
         raise RunError(

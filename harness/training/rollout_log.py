@@ -12,7 +12,7 @@ from harness.evaluation.behaviour import Behaviour, behaviour
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
-from harness.types import Episode, Task, Trajectory, stable_seed
+from harness.types import Episode, Grade, Task, Trajectory, stable_seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class TrainingRollout:
     ``step`` counts from 1; ``group`` numbers the step's groups of rollouts of one task. ``terms``
     are the values of the reward terms by name, in [-1, 1], and ``total`` their weighted sum.
     ``uncounted`` says why it was not trained on, such as the fault that ended it ("": it was).
-    ``trajectory`` is None unless the run keeps the text too (``keep_trajectories``).
+    ``trajectory`` and its ``grade`` are None unless the run keeps the text too
+    (``keep_trajectories``, or rounds that read it).
     """
 
     step: int
@@ -37,6 +38,7 @@ class TrainingRollout:
     behaviour: Behaviour
     uncounted: str = ""
     trajectory: Trajectory | None = None
+    grade: Grade | None = None
 
 
 def rollouts_file(arm: str) -> str:
@@ -92,7 +94,8 @@ class RolloutLog:
         self.store.append_values(name, TrainingRollout, rows)
 
     def _row(self, step: int, group: int, episode: Episode) -> TrainingRollout:
-        trajectory, score = episode.trajectory, episode.score
+        trajectory, score, config = episode.trajectory, episode.score, self.parts.config
+        with_text = config.keep_trajectories or config.discover_from == "rollouts"
         return TrainingRollout(
             step=step,
             group=group,
@@ -105,7 +108,8 @@ class RolloutLog:
             terms={term.name: term.value for term in score.terms},
             behaviour=behaviour(trajectory, self.parts.domain),
             uncounted=episode.uncounted,
-            trajectory=trajectory if self.parts.config.keep_trajectories else None,
+            trajectory=trajectory if with_text else None,
+            grade=episode.grade if with_text else None,
         )
 
 
