@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     )
     study.command()(run)
     study.command()(report)
+    study.command()(merge)
     study.command(hidden=True)(turn)
     app.add_typer(study, name="study")
 
@@ -96,6 +97,19 @@ def report(
         pictures = write_page(results, file, out, notes)
         say(f"Written: {out} and {len(pictures)} plots beside it")
     emit(summary_values(results), summary_table(results), as_json=as_json)
+
+
+def merge(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="STUDY|FILE...", help="Study folders, or results.json.")
+    ],
+    out: Annotated[Path, typer.Option(help="Results file to write; may be one of those read.")],
+) -> None:
+    """Join results of the same study from several machines or days, seed by seed."""
+    from harness.study.merging import merge_results
+
+    turns = merge_results(sources, out)
+    say(f"Written: {out} with {turns} turns")
 
 
 def turn(

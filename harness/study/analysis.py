@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.evaluation.metrics import percentile_interval
 from harness.study.results_file import Mask, Results, Values
@@ -21,6 +22,9 @@ from harness.study.spec import Expectation
 from harness.types import Interval
 
 KS = (1, 2, 3, 4)
+
+Draws = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""How often each seed, and each task, was drawn: shapes (resamples, seeds), (resamples, tasks)."""
 
 Verdict = Literal["confirmed", "refuted", "undecided", "not run"]
 
@@ -59,19 +63,58 @@ def estimate(
     if not there.any():
         return None
     weighed = np.where(there, 1.0 if weights is None else weights, 0.0)
-    filled = np.where(there, values, 0.0) * weighed
-    rng = np.random.default_rng(seed)
-    seeds, tasks = values.shape
-    drawn_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
-    drawn_tasks = rng.multinomial(tasks, np.full(tasks, 1 / tasks), resamples)
-    totals = ((drawn_seeds @ filled) * drawn_tasks).sum(axis=1)
-    counts = ((drawn_seeds @ weighed) * drawn_tasks).sum(axis=1)
-    means = totals[counts > 0] / counts[counts > 0]
+    mean, means = _means(values, weighed, _draws(values.shape, seed, resamples))
     return Estimate(
-        interval=percentile_interval(float(filled.sum() / weighed.sum()), means),
+        interval=percentile_interval(mean, means[~np.isnan(means)]),
         seeds=int(there.any(axis=1).sum()),
         tasks=int(there.any(axis=0).sum()),
     )
+
+
+def fall_estimate(
+    targeted: tuple[Values, Values], others: tuple[Values, Values], *, seed: int, resamples: int
+) -> Estimate | None:
+    """By how many points the share of failures that are gone is larger among the targeted ones than
+    among the others.
+
+    Each pair has the rates before and after, of shape (seeds, tasks), nan where either is missing.
+    The shares are of means over what is drawn. None if before there are no failures of one sort.
+    """
+    there = ~np.isnan(sum([*targeted, *others]))
+    drawn = _draws(there.shape, seed, resamples)
+    found = [_means(rates, there.astype(float), drawn) for rates in (*targeted, *others)]
+    (was, were), (is_, are), (other_was, others_were), (other_is, others_are) = found
+    if not was or not other_was or np.isnan(was + other_was):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = 100 * (others_are / others_were - are / were)
+    return Estimate(
+        interval=percentile_interval(
+            100 * (other_is / other_was - is_ / was), apart[np.isfinite(apart)]
+        ),
+        seeds=int(there.any(axis=1).sum()),
+        tasks=int(there.any(axis=0).sum()),
+    )
+
+
+def _draws(shape: tuple[int, ...], seed: int, resamples: int) -> Draws:
+    rng = np.random.default_rng(seed)
+    seeds, tasks = shape
+    return (
+        rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples),
+        rng.multinomial(tasks, np.full(tasks, 1 / tasks), resamples),
+    )
+
+
+def _means(values: Values, weights: Values, drawn: Draws) -> tuple[float, Values]:
+    """The weighted mean of the values, and that of each resample; nan where nothing has a weight.
+    Values without a weight may be nan.
+    """
+    filled = np.where(weights > 0, np.nan_to_num(values), 0.0) * weights
+    totals, counts = (((drawn[0] @ part) * drawn[1]).sum(axis=1) for part in (filled, weights))
+    means = np.divide(totals, counts, out=np.full(len(totals), np.nan), where=counts > 0)
+    whole = float(weights.sum())
+    return (float(filled.sum()) / whole if whole else float("nan")), means
 
 
 def pass_estimate(results: Results, arm: str, k: int) -> Estimate | None:
@@ -150,11 +193,35 @@ def pattern_difference(
     return _estimated(results, results.failures(arm, both) - results.failures(against, both))
 
 
+def fall_difference(results: Results, arm: str, against: str) -> Estimate | None:
+    """By how many points the share of ``against``'s failures that are gone in the arm is larger
+    among the patterns that tasks were made for than among the agent's other failures.
+    """
+    seeds = results.seeds(arm, against)
+    targeted = targeted_patterns(results, [s for s in seeds if s in results.shared])
+    if not targeted:
+        return None
+    others = {s: _other_failures(results, (arm, against), s, ids) for s, ids in targeted.items()}
+    pairs = [
+        (results.failures(against, ids), results.failures(arm, ids)) for ids in (targeted, others)
+    ]
+    study = results.study
+    return fall_estimate(*pairs, seed=study.bootstrap_seed, resamples=study.resamples)
+
+
+def _other_failures(
+    results: Results, arms: Sequence[str], seed: int, targeted: Sequence[str]
+) -> list[str]:
+    ids = dict.fromkeys(id for arm in arms for id in results.arms[arm][seed].failures)
+    return [id for id in ids if id not in targeted]
+
+
 def judge(results: Results, expectation: Expectation) -> Judged:
     """Whether the results show what was expected.
 
-    A difference is confirmed if it reaches ``at_least`` and its interval leaves out 0, refuted if
-    the whole interval is below ``at_least``. That an arm is lowest (or has fewer failures of the
+    A difference, of Pass^k or of shares of failures that are gone, is confirmed if it reaches
+    ``at_least`` and its interval leaves out 0, refuted if the whole interval is below ``at_least``.
+    That an arm is lowest (or has fewer failures of the
     patterns) is confirmed if the interval of its difference from each other arm is below 0, refuted
     if one is above. All else is undecided.
     """
@@ -168,13 +235,15 @@ def judge(results: Results, expectation: Expectation) -> Judged:
         found = {
             expectation.against: pattern_difference(results, arm, expectation.against, patterns)
         }
+    elif expectation.shows == "falls":
+        found = {expectation.against: fall_difference(results, arm, expectation.against)}
     else:
         found = {expectation.against: difference(results, arm, expectation.against, k)}
     known = {name: one for name, one in found.items() if one is not None}
     if len(known) < len(found) or not found:
         return Judged(expectation=expectation, verdict="not run", estimates=known)
     intervals = [one.interval for one in known.values()]
-    if expectation.shows == "difference":
+    if expectation.shows in ("difference", "falls"):
         verdict = _reaches(intervals[0], expectation.at_least)
     else:
         verdict = _all_below(intervals)

@@ -15,7 +15,7 @@ from harness.errors import NothingToLearn, RunError
 from harness.injection.station import forget_tasks
 from harness.run_folder import CONFIG, LOCK, RunFolder
 from harness.study.cpu_meter import JOURNAL
-from harness.study.spec import Arm
+from harness.study.spec import CONTROLS, Arm
 from harness.types.names import ArmName, StationName
 
 OWN = (CONFIG, LOCK, JOURNAL, "timings.jsonl", "calls.json", "report.json")
@@ -82,20 +82,24 @@ def run_arm(parts: Components, store: RunFolder, arm: Arm, curve_trials: int = 1
 
 
 def train_arm(parts: Components, store: RunFolder, arm: Arm) -> str:
-    """The name of the checkpoint that the arm's training leaves in its run folder."""
+    """The name of the checkpoint that the arm's training leaves in its run folder.
+
+    Raises ``NothingToLearn`` if there is nothing to train on, or there was nothing for the warm
+    start to imitate.
+    """
     if arm.trains == "nothing":
-        return arm.start
+        return _warm(store) if arm.start == "warm" else arm.start
     if arm.trains == "demonstrations":
         loop.imitate(parts, store, ArmName.CONTINUED, arm.start)
         return ArmName.CONTINUED
-    if arm.trains == "untargeted":
+    if arm.control is not None:
         if not store.is_done(StationName.inject(1)):
             raise NothingToLearn(
-                "there are no targeted tasks, whose number the untargeted arm would match",
+                f"there are no targeted tasks, whose number the {arm.control} arm would match",
                 hint="Lower `min_coverage` or `min_gap`, or evaluate on more validation tasks.",
             )
-        loop.train_control(parts, store, 1)
-        return ArmName.control(1)
+        loop.train_control(parts, store, 1, arm.control)
+        return ArmName.control(arm.control, 1)
     for number in range(1, parts.config.rounds + 1):
         try:
             loop.learn_round(parts, store, number)
@@ -113,6 +117,18 @@ def kept_weights(store: RunFolder, checkpoint: str) -> list[ArmName]:
     found = (folder / checkpoint).glob("*/checkpoint.json")
     names = [ArmName(path.parent.relative_to(folder).as_posix()) for path in found]
     return sorted((name for name in names if name.step), key=lambda name: name.step)
+
+
+def _warm(store: RunFolder) -> str:
+    """The checkpoint of the one warm start that the run has."""
+    arms = [ArmName.targeted(1), *(ArmName.control(kind, 1) for kind in CONTROLS)]
+    for arm in arms:
+        if store.has_checkpoint(arm.warm):
+            return arm.warm
+    raise NothingToLearn(
+        "the warm start had nothing to imitate: no task has a proof",
+        hint="See why the teacher fails with `harness eval`, with the teacher as --policy.",
+    )
 
 
 def _handed_on(source: str, target: str) -> str:

@@ -10,7 +10,6 @@ results.json             the study and all rows: what the report is made from
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from harness.errors import RunError
 from harness.run_folder import RunFolder, disk_errors
 from harness.study.arms import branch
 from harness.study.cpu_meter import cpu_seconds
-from harness.study.spec import SHARED, Study, Turn, parse_study
+from harness.study.packing import packed
+from harness.study.spec import SHARED, Study, Turn, changes, parse_study
 from harness.types import Json
 from harness.types.names import ArmName, StationName
 
@@ -46,7 +46,11 @@ class StudyFolder:
         """
         opened = cls(folder, study)
         if (folder / PLAN).exists():
-            _refuse_changes(folder, cls.open(folder).study.plain(), study.plain())
+            if changed := changes(cls.open(folder).study, study):
+                raise RunError(
+                    f"{folder} was started with a different study: {', '.join(changed)} differ",
+                    hint="A study cannot change once it has started; choose another --out.",
+                )
         elif folder.exists() and any(folder.iterdir()):
             raise RunError(f"{folder} is not empty", hint="Choose another --out.")
         opened._files.write_json(PLAN, study.plain())
@@ -71,8 +75,12 @@ class StudyFolder:
         return found
 
     def finish(self, turn: Turn, row: Mapping[str, Json]) -> None:
-        """Keep the turn's row; with it the turn is done."""
-        self._files.write_json(_row(turn), {"seed": turn.seed, "arm": turn.arm, **row})
+        """Keep the turn's row, and where it begins; with it the turn is done."""
+        shared = Turn(seed=turn.seed, arm=SHARED)
+        known = self.row(shared) if turn != shared and self.is_done(shared) else {}
+        begins = {"start": known["start"]} if "start" in known else {}
+        whole = {"seed": turn.seed, "arm": turn.arm, **begins, **row}
+        self._files.write_json(_row(turn), whole)
 
     def run_folder(self, turn: Turn) -> Path:
         return self.folder / "runs" / str(turn.seed) / turn.arm
@@ -99,13 +107,14 @@ class StudyFolder:
         arm = self.study.arms[turn.arm]
         origin = Turn(seed=turn.seed, arm=arm.after or SHARED)
         if arm.as_long_as:
-            seconds = self.cpu_seconds(Turn(seed=turn.seed, arm=arm.as_long_as))
+            like = Turn(seed=turn.seed, arm=arm.as_long_as)
+            seconds = self.cpu_seconds(like, training_alone=arm.has_tasks)
             config = _with_option(config, arm.budget, round(max(seconds, 1.0), 1))
         return branch(self.run_folder(origin), target, config, own_tasks=arm.own_tasks)
 
-    def cpu_seconds(self, turn: Turn) -> float:
+    def cpu_seconds(self, turn: Turn, *, training_alone: bool = False) -> float:
         """What the arm cost beyond SFT: all that it took to make its tasks and to train on them,
-        but for conversations on test tasks.
+        but for conversations on test tasks. ``training_alone``: without making its tasks.
         """
         arms = [turn.arm]
         while after := self.study.arms[arms[-1]].after:
@@ -118,16 +127,13 @@ class StudyFolder:
             seconds
             for stations in spent
             for name, seconds in stations.items()
-            if name not in (StationName.BASE, StationName.train(ArmName.SFT))
-            and not StationName(name).is_test
+            if _beyond_sft(StationName(name), training_alone)
         )
 
     def results(self) -> Path:
-        """Write all rows there are into one file, a line each."""
+        """Write all rows there are into one file."""
         turns = [turn for turn in self.study.turns() if self.is_done(turn)]
-        lines = [json.dumps(self.row(turn), separators=(",", ":")) for turn in turns]
-        study = json.dumps(self.study.plain(), separators=(",", ":"))
-        text = f'{{"study":{study},\n"rows":[\n' + ",\n".join(lines) + "\n]}\n"
+        text = packed(self.study.plain(), (self.row(turn) for turn in turns))
         path = self.folder / RESULTS
         with disk_errors(path):
             part = path.with_name(path.name + ".part")
@@ -145,35 +151,13 @@ def _row(turn: Turn) -> str:
     return f"rows/{turn.seed}/{turn.arm}.json"
 
 
+def _beyond_sft(station: StationName, training_alone: bool) -> bool:
+    if station in (StationName.BASE, StationName.train(ArmName.SFT)) or station.is_test:
+        return False
+    return station.kind == "train" or not training_alone
+
+
 def _with_option(config: LoopConfig, option: str, value: Json) -> LoopConfig:
     table, _, key = option.partition(".")
     options = {**config.options, table: {**config.options.get(table, {}), key: value}}
     return replace(config, options=options)
-
-
-def _refuse_changes(folder: Path, begun: dict[str, Json], now: dict[str, Json]) -> None:
-    arms, others = begun.pop("arms"), now.pop("arms")
-    compared, more_compared = begun.pop("comparisons"), now.pop("comparisons")
-    seeds, more = begun.pop("seeds"), now.pop("seeds")
-    assert isinstance(arms, dict)
-    assert isinstance(others, dict)
-    changed = [key for key in begun if _plain(begun[key]) != _plain(now[key])]
-    changed += [f"arms.{name}" for name in arms if _plain(arms[name]) != _plain(others.get(name))]
-    if tuple(_items(seeds)) != tuple(_items(more))[: len(_items(seeds))]:
-        changed.append("seeds")
-    if not set(map(_plain, _items(compared))) <= set(map(_plain, _items(more_compared))):
-        changed.append("comparisons")
-    now.update(arms=others, comparisons=more_compared, seeds=more)
-    if changed:
-        raise RunError(
-            f"{folder} was started with a different study: {', '.join(changed)} differ",
-            hint="A study cannot change once it has started; choose another --out.",
-        )
-
-
-def _items(value: Json) -> list[Json]:
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def _plain(value: Json) -> str:
-    return json.dumps(value, sort_keys=True)

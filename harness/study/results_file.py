@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from harness.assembly.validation import first_problem
 from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
+from harness.study.packing import unpacked
 from harness.study.result_rows import UNCOUNTED
 from harness.study.spec import SHARED, Study, parse_study
 
@@ -75,12 +77,13 @@ class Point:
 class Result:
     """A row of results, see ``harness.study.result_rows``; of the shared part, ``patterns``.
 
-    ``void`` says why there are none.
+    ``void`` says why there are none. ``start`` is equal for rows that begin at the same weights.
     """
 
     seed: int
     arm: str
     void: str = ""
+    start: str = ""
     checkpoint: str = ""
     tasks: Sequence[str] = ()
     outcomes: Sequence[str] = ()
@@ -179,41 +182,84 @@ class _File:
     rows: Sequence[Result]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file of results as it was read: the study, and rows that are known to fit."""
+
+    study: Study
+    rows: Sequence[Mapping[str, Any]]
+    results: Sequence[Result]
+
+
 def read_results(path: Path) -> Results:
     """Results as ``StudyFolder.results`` writes them. Raises ``RunError`` if the file is none."""
+    return parse_results(_text(path), str(path))
+
+
+def read_document(path: Path) -> Document:
+    """The same with the rows as they are in the file. Raises ``RunError`` if the file is none."""
+    return _document(_text(path), str(path))
+
+
+def parse_results(text: str, where: str) -> Results:
+    """The same from the text of such a file; ``where`` names it in errors."""
+    found = _document(text, where)
+    arms: dict[str, dict[int, Result]] = {}
+    for row in found.results:
+        if row.arm != SHARED and not row.void:
+            arms.setdefault(row.arm, {})[row.seed] = row
+    return Results(
+        study=found.study,
+        shared={row.seed: row for row in found.results if row.arm == SHARED},
+        arms=arms,
+        voids=[row for row in found.results if row.void],
+    )
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise RunError(
             f"{path} holds no results of a study: {error}",
             hint="Give a study's folder, or the results.json in it.",
         ) from None
-    return parse_results(text, str(path))
 
 
-def parse_results(text: str, where: str) -> Results:
-    """The same from the text of such a file; ``where`` names it in errors."""
+def _document(text: str, where: str) -> Document:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        found = TypeAdapter(_File).validate_json(text, strict=True)
-    except ValidationError as error:
+        whole: Any = unpacked(json.loads(text), where)
+        found = TypeAdapter(_File).validate_json(json.dumps(whole), strict=True)
+    except ValueError as error:
+        said = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise RunError(
-            f"{where} holds no results of a study: {first_problem(error)}",
+            f"{where} holds no results of a study: {said}",
             hint="Give a study's folder, or the results.json in it; a study writes it anew at each "
             "turn.",
         ) from None
-    rows = found.rows
-    arms: dict[str, dict[int, Result]] = {}
-    for row in rows:
-        if row.arm != SHARED and not row.void:
-            arms.setdefault(row.arm, {})[row.seed] = row
-    return Results(
-        study=parse_study(found.study, where),
-        shared={row.seed: row for row in rows if row.arm == SHARED},
-        arms=arms,
-        voids=[row for row in rows if row.void],
-    )
+    study = parse_study(_as_now(found.study), where)
+    return Document(study=study, rows=whole["rows"], results=found.rows)
+
+
+def _as_now(study: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study of the time when controls had tasks of the test's mix alone, "untargeted" ones, in
+    the words of today.
+    """
+    arms = study.get("arms")
+    if not isinstance(arms, Mapping):
+        return study
+    old = [
+        name
+        for name, arm in arms.items()
+        if isinstance(arm, Mapping) and arm.get("trains") == "untargeted"
+    ]
+    if not old:
+        return study
+    changed = {**arms, **{name: {**arms[name], "trains": "oracle"} for name in old}}
+    shown = [name for name in ("sft", "untargeted", "targeted") if name in arms]
+    return {"pattern_arms": shown, **study, "arms": changed}
 
 
 def _passes(outcomes: Sequence[str], k: int) -> list[float]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PositiveInt
 
 from harness.assembly.config import LoopConfig, load_config, merged, nearest, read_table, read_toml
 from harness.errors import ConfigError
 from harness.types import Json
+from harness.types.names import ControlKind
 
 SHARED = "shared"
 """Stands for what all arms of a seed begin from."""
 
-Trains = Literal["nothing", "demonstrations", "targeted", "untargeted"]
+Trains = Literal["nothing", "demonstrations", "targeted", "generic", "oracle"]
+"""What on: tasks are "targeted" at the failures, "generic" as those that SFT was shown, or of the
+mix that the test has ("oracle").
+"""
+
+CONTROLS: tuple[ControlKind, ...] = get_args(ControlKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +31,18 @@ class Arm:
     """One way to make a policy, from what all arms of a seed share.
 
     ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
-    nothing is trained. ``settings`` replace those of the study (``rewards``, ``options``,
-    ``rounds``, ``restart``, ``pool``, ``replay_decay``). ``own_tasks``: its targeted tasks are made
-    anew from the shared patterns, by its settings. ``after``: the arm whose run it goes on from.
-    ``as_long_as``: the arm whose CPU time it may use, all cores together, set in seconds as the
-    option ``budget`` ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the
-    study's seeds; None: all. Arms of the group "main" run before others.
+    nothing is trained; "warm" is what the warm start of the arm ``after`` left. ``settings``
+    replace those of the study (``rewards``, ``options``, ``warm_start``, ``rounds``, ``restart``,
+    ``pool``, ``replay_decay``). ``own_tasks``: its targeted tasks are made anew from the shared
+    patterns, by its settings. ``after``: the arm whose run it goes on from. ``as_long_as``: the arm
+    whose CPU time it may use, all cores together, set in seconds as the option ``budget``
+    ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the study's seeds; None:
+    all. Arms of the group "main" run before others.
     """
 
     label: str = ""
     trains: Trains = "nothing"
-    start: Literal["base", "sft"] = "sft"
+    start: Literal["base", "sft", "warm"] = "sft"
     settings: dict[str, Any] = field(default_factory=dict)
     own_tasks: bool = False
     after: str = ""
@@ -48,6 +56,16 @@ class Arm:
         """The arms that must be done before."""
         return [name for name in (self.after, self.as_long_as) if name]
 
+    @property
+    def control(self) -> ControlKind | None:
+        """Which control it is; None for an arm that is none."""
+        return next((kind for kind in CONTROLS if kind == self.trains), None)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether it trains on tasks, by RL or by imitation."""
+        return self.trains == "targeted" or self.control is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
@@ -55,12 +73,14 @@ class Expectation:
 
     ``shows`` "difference": Pass^k of ``arm`` is above that of ``against`` by ``at_least`` points.
     "lowest": of ``among``, ``arm`` has the lowest Pass^k. "patterns": failures of the patterns that
-    tasks were made for, per 100 conversations, are fewer in ``arm`` than in ``against``.
+    tasks were made for, per 100 conversations, are fewer in ``arm`` than in ``against``. "falls":
+    from ``against`` to ``arm`` a larger share of these failures is gone than of the agent's others,
+    by ``at_least`` points.
     """
 
     says: str
     arm: str
-    shows: Literal["difference", "lowest", "patterns"] = "difference"
+    shows: Literal["difference", "lowest", "patterns", "falls"] = "difference"
     against: str = ""
     k: PositiveInt = 1
     at_least: float = 0.0
@@ -80,8 +100,10 @@ class Study:
     """All that is fixed before the first run.
 
     ``settings`` are as in a file for ``harness loop --config``. ``curve_trials``: trials of each
-    test task with the weights that ``keep_every`` keeps. ``published`` are Pass^k of others, by
-    name, to be shown beside. ``resamples`` and ``bootstrap_seed`` decide the intervals.
+    test task with the weights that ``keep_every`` keeps. ``pattern_arms``: whose failures are shown
+    pattern by pattern, the last arm's compared with each of the others'. ``published`` are Pass^k
+    of others, by name, to be shown beside. ``resamples`` and ``bootstrap_seed`` decide the
+    intervals.
     """
 
     title: str
@@ -90,6 +112,7 @@ class Study:
     arms: dict[str, Arm]
     comparisons: tuple[Comparison, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    pattern_arms: tuple[str, ...] = ()
     published: dict[str, tuple[float, ...]] = field(default_factory=dict)
     published_from: str = ""
     curve_trials: PositiveInt = 1
@@ -103,7 +126,7 @@ class Study:
     def config(self, name: str, seed: int) -> LoopConfig:
         """The settings of an arm, or of what is shared, for a seed. Raises ``ConfigError``."""
         own = {} if name == SHARED else self.arms[name].settings
-        fixed = {"seed": seed, "control": False}
+        fixed = {"seed": seed, "control": "none"}
         preset = str(own.get("preset", self.settings.get("preset", "default")))
         if name == SHARED:
             return load_config(preset=preset, flags=merged(self.settings, fixed))
@@ -139,9 +162,15 @@ class Study:
         needs = [SHARED, *self.arms[turn.arm].needs]
         return [replace(turn, arm=name) for name in needs]
 
+    def is_warm(self, name: str) -> bool:
+        """Whether the arm has a warm start before RL."""
+        return bool(name) and self.config(name, self.seeds[0]).warm_start
+
     def is_timed(self, turn: Turn) -> bool:
         """Whether the clock decides how much is done, so that nothing may run beside it."""
-        return turn.arm == SHARED or bool(self.arms[turn.arm].as_long_as)
+        if turn.arm == SHARED or self.arms[turn.arm].as_long_as:
+            return True
+        return self.arms[turn.arm].has_tasks and self.is_warm(turn.arm)
 
     def _with_needs(self, turn: Turn) -> Iterator[Turn]:
         for needed in self.needs(turn):
@@ -170,14 +199,35 @@ def parse_study(table: Mapping[str, object], where: str) -> Study:
     given = table.get("arms")
     arms = given if isinstance(given, Mapping) else {}
     for name, arm in arms.items():
+        _refuse_untargeted(name, arm, where)
         read_table(Arm, arm, where=f"[arms.{name}] in {where}")
     study = read_table(Study, table, where=where)
     for name, arm in study.arms.items():
         _check_arm(study, name, arm, where)
     named = [n for e in study.expectations for n in (e.arm, e.against, *e.among)]
     named += [n for c in study.comparisons for n in (c.arm, c.against)]
+    named += study.pattern_arms
     _known("arm", [name for name in named if name], list(study.arms))
     return study
+
+
+def changes(begun: Study, now: Study) -> list[str]:
+    """What of the study is not as it was, by name; arms, comparisons and seeds may be added."""
+    before, after = ({key: _text(v) for key, v in s.plain().items()} for s in (begun, now))
+    changed = [key for key in before if key not in _GROWING and before[key] != after[key]]
+    changed += [f"arms.{n}" for n, arm in begun.arms.items() if now.arms.get(n) != arm]
+    if now.seeds[: len(begun.seeds)] != begun.seeds:
+        changed.append("seeds")
+    if not set(begun.comparisons) <= set(now.comparisons):
+        changed.append("comparisons")
+    return changed
+
+
+_GROWING = ("arms", "comparisons", "seeds")
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
@@ -192,10 +242,17 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
             f"{where}: an arm cannot be called {name!r}",
             hint=f"Use letters, digits and hyphens; {SHARED!r} is reserved.",
         )
-    if arm.start != "sft" and arm.trains in ("targeted", "untargeted"):
+    if arm.start != "sft" and arm.has_tasks:
         raise ConfigError(
-            f"[arms.{name}] in {where}: RL starts from the SFT checkpoint, found {arm.start!r}",
+            f"[arms.{name}] in {where}: training on tasks starts from the SFT checkpoint, found "
+            f"{arm.start!r}",
             hint="Remove `start`.",
+        )
+    if arm.start == "warm" and (arm.trains != "nothing" or not study.is_warm(arm.after)):
+        raise ConfigError(
+            f'[arms.{name}] in {where}: start = "warm" is for an arm that trains nothing, '
+            "after one with a warm start",
+            hint="Set `after` to an arm with settings.warm_start = true.",
         )
     if arm.own_tasks and (arm.trains != "targeted" or arm.after):
         raise ConfigError(
@@ -204,11 +261,15 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
             hint='Set trains = "targeted" and remove `after`, or remove `own_tasks`.',
         )
     rounds = study.config(name, study.seeds[0]).rounds
-    if rounds > 1 and arm.trains == "untargeted":
+    if rounds > 1 and arm.control is not None:
         raise ConfigError(
-            f"[arms.{name}] in {where}: untargeted tasks have no rounds, found rounds = {rounds}",
+            f"[arms.{name}] in {where}: {arm.trains} tasks have no rounds, found rounds = {rounds}",
             hint="Remove `rounds`.",
         )
+    _check_needs(study, name, arm, where)
+
+
+def _check_needs(study: Study, name: str, arm: Arm, where: str) -> None:
     for needed in arm.needs:
         names = list(study.arms)
         if names.index(needed) >= names.index(name) or (
@@ -223,6 +284,15 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
                 f"[arms.{name}] in {where} has more seeds than the arm {needed!r}, which it needs",
                 hint=f"Set its seeds to {len(study.seeds_of(needed))}.",
             )
+
+
+def _refuse_untargeted(name: str, arm: object, where: str) -> None:
+    if isinstance(arm, Mapping) and arm.get("trains") == "untargeted":
+        raise ConfigError(
+            f'[arms.{name}] in {where}: trains = "untargeted" has two successors',
+            hint='Use "generic" for tasks of the kind that SFT was shown, or "oracle" for tasks of '
+            'the mix that the test has, which "untargeted" was.',
+        )
 
 
 def _known(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:

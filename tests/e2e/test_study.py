@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.study.packing import unpacked
+
 Harness = Callable[..., Any]
 Finish = Callable[..., tuple[int, str, str]]
 
@@ -28,6 +30,8 @@ validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
 held_out_demonstrations = 3
+easy_demonstrations = 0.0
+warm_start = false
 [settings.options.admission]
 rollouts_per_task = 8
 [arms.base]
@@ -36,8 +40,10 @@ start = "base"
 [arms.targeted]
 trains = "targeted"
 settings = { keep_every = 1 }
-[arms.untargeted]
-trains = "untargeted"
+[arms.generic]
+trains = "generic"
+[arms.oracle]
+trains = "oracle"
 [arms.union]
 trains = "targeted"
 after = "targeted"
@@ -65,7 +71,8 @@ def file(tmp_path: Path) -> Path:
 
 def rows(folder: Path) -> dict[tuple[str, int], Any]:
     """The rows of a study without the times."""
-    found = json.loads((folder / "results.json").read_text())["rows"]
+    document: Any = unpacked(json.loads((folder / "results.json").read_text()), str(folder))
+    found = document["rows"]
     timed = ("seconds", "cpu")
     return {
         (row["arm"], row["seed"]): {k: v for k, v in row.items() if k not in timed} for row in found
@@ -91,13 +98,17 @@ def test_a_study_killed_halfway_goes_on_to_the_same_results(
     begun = finished(killed)
     status, _, err = finish(harness("study", "run", file, "--out", killed))
     assert status == 0, err
-    assert err.count("— ") == 13 - begun
+    assert err.count("— ") == 15 - begun
     assert rows(killed) == rows(whole)
     found = rows(whole)
-    assert len(found) == 13
+    assert len(found) == 15
     targeted, union = found["targeted", 0], found["union", 0]
     assert [point["step"] for point in targeted["curve"]] == [1]
     assert union["checkpoint"] == "rl-2"
+    for kind in ("generic", "oracle"):
+        assert found[kind, 0]["checkpoint"] == f"{kind}-1"
+        assert found[kind, 0]["rollouts"]["in_all"] == targeted["rollouts"]["in_all"]
+    assert {row["start"] for (_, seed), row in found.items() if seed == 0} == {union["start"]}
     assert union["rollouts"]["since_sft"] == sum(union["pool"].values())
     assert union["rollouts"]["in_all"] > union["rollouts"]["since_sft"]
     tasks = {tuple(row["tasks"]) for (arm, _), row in found.items() if arm != "shared"}
@@ -107,12 +118,12 @@ def test_a_study_killed_halfway_goes_on_to_the_same_results(
 def test_arms_side_by_side_come_to_what_they_come_to_alone(
     harness: Harness, finish: Finish, file: Path, tmp_path: Path
 ) -> None:
-    words = ("study", "run", file, "--seed", 0, "--arm", "targeted", "--arm", "untargeted")
+    words = ("study", "run", file, "--seed", 0, "--arm", "targeted", "--arm", "oracle")
     for name, jobs in (("one", 1), ("two", 2)):
         status, _, err = finish(harness(*words, "--out", tmp_path / name, "--jobs", jobs))
         assert status == 0, err
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
-    assert set(rows(tmp_path / "two")) == {(a, 0) for a in ("shared", "targeted", "untargeted")}
+    assert set(rows(tmp_path / "two")) == {(a, 0) for a in ("shared", "targeted", "oracle")}
 
 
 def test_what_cannot_be_run_is_told_in_the_report_and_the_rest_is_run(
@@ -154,7 +165,8 @@ def test_the_quick_study_runs_with_real_trainers(
 ) -> None:
     text = (Path(__file__).parents[2] / "studies" / "quick.toml").read_text()
     for large, small in (
-        ("cpu_seconds = 40", "cpu_seconds = 4"), ("test_tasks = 10", "test_tasks = 3"),
+        ("cpu_seconds = 40", "cpu_seconds = 4"), ("cpu_seconds = 5", "cpu_seconds = 2"),
+        ("test_tasks = 10", "test_tasks = 3"),
         ("validation_tasks = 20", "validation_tasks = 6"),
         ("message_limit = 30", "message_limit = 12"),
         ("tasks_per_step = 4", "tasks_per_step = 2"),
@@ -163,15 +175,20 @@ def test_the_quick_study_runs_with_real_trainers(
         assert large in text
         text = text.replace(large, small)
     (tmp_path / "study.toml").write_text(text)
-    folder, names = tmp_path / "study", ("sft", "targeted", "untargeted", "continued")
+    names = ("sft", "targeted", "generic", "warm-before", "imitated", "refreshed")
+    folder = tmp_path / "study"
     words = [word for name in names for word in ("--arm", name)]
     run = harness("study", "run", tmp_path / "study.toml", "--out", folder, *words)
     status, _, err = finish(run, timeout=900)
     assert status == 0, err
     found = rows(folder)
-    for arm in ("targeted", "untargeted"):
+    for arm in ("targeted", "generic"):
         assert found[arm, 0]["rollouts"] == {"since_sft": 8, "in_all": 8}
         assert [point["step"] for point in found[arm, 0]["curve"]] == [1]
         assert len(found[arm, 0]["outcomes"]) == len(found["sft", 0]["outcomes"]) == 3
     assert found["targeted", 0]["tasks"] == found["sft", 0]["tasks"]
-    assert found["continued", 0]["training"]["stopped_because"] == "cpu_seconds"
+    assert found["imitated", 0]["training"]["stopped_because"] == "cpu_seconds"
+    assert found["warm", 0]["warm_start"]["stopped_because"] == "cpu_seconds"
+    assert found["warm-before", 0]["checkpoint"] == "rl-1/warm"
+    assert found["refreshed", 0]["rollouts"] == {"since_sft": 8, "in_all": 8}
+    assert found["refreshed", 0]["checkpoint"] == "rl-2"

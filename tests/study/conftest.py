@@ -9,7 +9,7 @@ import pytest
 
 from harness.study.spec import read_study
 
-STUDY = Path(__file__).parents[2] / "studies" / "retail.toml"
+STUDY = Path(__file__).parents[2] / "studies" / "test-mix.toml"
 PATTERNS = {"wrong variant": 30, "missing step": 20, "repeated call": 12, "wrong order": 5}
 
 MadeUp = Callable[..., dict[str, Any]]
@@ -17,7 +17,7 @@ MadeUp = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def made_up() -> MadeUp:
-    """A results document of the retail study: success rates by arm, over these seeds and tasks."""
+    """A results document of a study of retail: success rates by arm, over these seeds and tasks."""
 
     def make(
         rates: Mapping[str, float], *, seeds: int = 5, tasks: int = 40, **study: Any

@@ -13,6 +13,7 @@ from harness.study.analysis import (
     curve_estimate,
     difference,
     estimate,
+    fall_difference,
     judge,
     pass_estimate,
     pattern_difference,
@@ -159,6 +160,9 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         ({"arm": "sft", "shows": "lowest", "among": ("untargeted", "continued")}, "not run"),
         ({"arm": "targeted", "shows": "patterns", "against": "untargeted"}, "confirmed"),
         ({"arm": "success-only", "shows": "patterns", "against": "sft"}, "refuted"),
+        ({"arm": "targeted", "shows": "falls", "against": "sft"}, "undecided"),
+        ({"arm": "targeted", "shows": "falls", "against": "sft", "at_least": 90}, "refuted"),
+        ({"arm": "continued", "shows": "falls", "against": "sft"}, "not run"),
     ],
 )
 def test_verdicts_follow_from_intervals(made_up: Any, fields: Any, verdict: Verdict) -> None:
@@ -180,6 +184,34 @@ def test_failures_of_patterns_are_counted_per_100_conversations() -> None:
     assert one.interval.value == pytest.approx(50 / 3)
     assert both.interval.value == pytest.approx(150 / 3)
     assert pattern_difference(found, "sft", "none", targeted) is None
+
+
+def failing(before: dict[str, Any], after: dict[str, Any], *, made_for: str = "p") -> Results:
+    """Two arms of three tasks with four trials, and their failures by pattern and task."""
+    document = by_hand({"sft": [["0000"] * 3], "a": [["0000"] * 3]})
+    document["rows"][0]["failures"], document["rows"][1]["failures"] = before, after
+    patterns = [{"id": id, "name": id, "tasks": int(id == made_for)} for id in ("p", "q")]
+    document["rows"].append({"seed": 0, "arm": "shared", "patterns": patterns})
+    return results(document)
+
+
+def test_the_share_of_failures_that_are_gone_is_held_against_that_of_the_others() -> None:
+    before = {"p": {"0": 4, "1": 4}, "q": {"0": 1, "2": 2}, "": {"1": 1}}
+    found = failing(before, {"p": {"1": 2}, "q": {"2": 1}, "r": {"0": 2}})
+    one = fall_difference(found, "a", "sft")
+    assert one
+    assert one.interval.value == pytest.approx(100 * ((1 - 2 / 8) - (1 - 3 / 4)))
+    assert (one.seeds, one.tasks) == (1, 3)
+
+
+def test_what_falls_everywhere_alike_is_confirmed_and_what_rises_refuted() -> None:
+    before = {"p": dict.fromkeys("012", 4), "q": dict.fromkeys("012", 4)}
+    kept, gone = {"q": before["q"], "p": {}}, {"p": before["p"], "q": {}}
+    wanted = {"arm": "a", "against": "sft", "shows": "falls"}
+    assert expected(failing(before, kept), **wanted).verdict == "confirmed"
+    assert expected(failing(before, gone), **wanted).verdict == "refuted"
+    none_of_others = failing({"p": before["p"]}, {"p": {}})
+    assert expected(none_of_others, **wanted).verdict == "not run"
 
 
 def test_weights_kept_on_the_way_have_an_estimate_of_their_own(made_up: Any) -> None:

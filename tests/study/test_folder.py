@@ -27,6 +27,12 @@ TABLE: dict[str, Any] = {
             "as_long_as": "longer",
             "budget": "sft.cpu_seconds",
         },
+        "imitated": {
+            "trains": "generic",
+            "as_long_as": "longer",
+            "budget": "sft.cpu_seconds",
+            "settings": {"trainer": "sft"},
+        },
     },
 }
 
@@ -92,7 +98,7 @@ def test_an_arm_that_makes_its_own_tasks_begins_with_the_patterns_and_no_task(
     folder: StudyFolder,
 ) -> None:
     shared = folder.open_run(Turn(seed=0, arm=SHARED))
-    for name in ("patterns.jsonl", "tasks.jsonl", "proofs.jsonl"):
+    for name in ("patterns.jsonl", "tasks.jsonl", "gates.jsonl"):
         shared.append(f"rounds/1/{name}", {})
     for station in ("discover 1", "inject 1"):
         shared.finish(station, 1.0)
@@ -101,7 +107,7 @@ def test_an_arm_that_makes_its_own_tasks_begins_with_the_patterns_and_no_task(
     assert own.is_done("discover 1")
     assert own.has("rounds/1/patterns.jsonl")
     assert not own.is_done("inject 1")
-    assert not any(own.has(f"rounds/1/{name}.jsonl") for name in ("tasks", "proofs"))
+    assert not any(own.has(f"rounds/1/{name}.jsonl") for name in ("tasks", "gates"))
     for kept in (shared, other):
         assert kept.is_done("inject 1")
         assert kept.has("rounds/1/tasks.jsonl")
@@ -124,6 +130,24 @@ def test_equal_time_is_all_that_the_other_arm_cost_beyond_sft(folder: StudyFolde
     spend(folder.open_run(Turn(seed=0, arm="longer")), "evaluate rl-1 on validation", 3)
     continued = folder.open_run(Turn(seed=0, arm="continued"))
     assert continued.config["options"]["sft"]["cpu_seconds"] == 30
+
+
+def test_an_arm_that_has_tasks_itself_has_the_time_of_training_alone(folder: StudyFolder) -> None:
+    spend(folder.open_run(Turn(seed=0, arm=SHARED)), "inject 1", 7)
+    spend(folder.open_run(Turn(seed=0, arm="targeted")), "train rl-1/warm", 5)
+    spend(folder.open_run(Turn(seed=0, arm="targeted")), "train rl-1", 20)
+    spend(folder.open_run(Turn(seed=0, arm="longer")), "evaluate rl-1 on validation", 3)
+    imitated = folder.open_run(Turn(seed=0, arm="imitated"))
+    assert imitated.config["options"]["sft"]["cpu_seconds"] == 25
+
+
+def test_rows_say_where_their_seed_begins(folder: StudyFolder) -> None:
+    shared, sft, other = (Turn(seed=s, arm=a) for s, a in ((0, SHARED), (0, "sft"), (1, "sft")))
+    folder.finish(shared, {"start": "weights"})
+    folder.finish(sft, {})
+    folder.finish(other, {})
+    assert folder.row(sft)["start"] == "weights"
+    assert "start" not in folder.row(other)
 
 
 def test_time_of_interrupted_tries_counts(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_an_arm_that_was_not_run_is_not_judged(made_up: Any) -> None:
 
 def test_the_budget_of_time_is_held_against_what_it_was_to_be(results: Results) -> None:
     said = section(made(results), "Where the time went")
-    assert "`continued` trained for 7 min 30 s of CPU time, 80% of what `targeted` cost" in said
+    assert "`continued` trained for 7 min 30 s of CPU time, 80% of what `targeted`'s" in said
 
 
 def test_voids_and_notes_are_told(made_up: Any) -> None:
@@ -111,6 +111,23 @@ def test_voids_and_notes_are_told(made_up: Any) -> None:
     text = made(parse_results(json.dumps(document), "made up"), notes="## Why\n\nBecause.\n")
     assert "- `targeted`, seed 0: no failure is the agent's" in text
     assert text.endswith("## Why\n\nBecause.\n")
+
+
+def test_notes_before_their_first_heading_open_the_page(results: Results) -> None:
+    text = made(results, notes="What it taught.\n\n## Why\n\nBecause.\n")
+    title, opening, *_ = text.split("\n\n")
+    assert (title[0], opening) == ("#", "What it taught.")
+    assert text.count("What it taught.") == 1
+    assert text.endswith("\n\n## Why\n\nBecause.\n")
+
+
+def test_patterns_are_told_for_the_arms_that_the_study_names_alone(made_up: Any) -> None:
+    document = made_up(RATES, seeds=2, pattern_arms=["sft", "continued", "three-rounds"])
+    text = made(parse_results(json.dumps(document), "made up"))
+    table = rows(section(text, "Error patterns"))
+    assert table[0][3:] == [
+        "sft", "continued", "three-rounds", "three-rounds − sft", "three-rounds − continued"
+    ]  # fmt: skip
 
 
 def test_all_plots_are_drawn_well_formed_and_in_black_and_white(results: Results) -> None:

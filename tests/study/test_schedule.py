@@ -14,11 +14,11 @@ from harness.study.spec import Turn, parse_study
 TABLE: dict[str, Any] = {
     "title": "t",
     "seeds": [0, 1],
-    "settings": {"preset": "quick", "domain": "weather"},
+    "settings": {"preset": "quick", "domain": "weather", "warm_start": False},
     "arms": {
         "sft": {},
         "targeted": {"trains": "targeted"},
-        "untargeted": {"trains": "untargeted"},
+        "generic": {"trains": "generic"},
         "continued": {
             "trains": "demonstrations",
             "as_long_as": "targeted",
@@ -26,7 +26,7 @@ TABLE: dict[str, Any] = {
         },
     },
 }
-ORDER = ["shared", "sft", "targeted", "untargeted", "continued"]
+ORDER = ["shared", "sft", "targeted", "generic", "continued"]
 
 
 class Laboratory:
@@ -104,7 +104,7 @@ def test_the_forecast_is_the_median_of_what_was_done(lab: Laboratory) -> None:
         lab.folder.finish(turn, {"seconds": {"a": seconds - 1, "b": 1.0}})
     found = forecast(lab.folder)
     assert found.seconds(Turn(seed=1, arm="targeted")) == 30
-    assert found.seconds(Turn(seed=1, arm="untargeted")) == 20
+    assert found.seconds(Turn(seed=1, arm="generic")) == 20
     assert found.total([Turn(seed=1, arm="shared"), Turn(seed=1, arm="sft")]) == 110
 
 
@@ -125,7 +125,7 @@ def test_a_turn_that_fails_lets_the_others_end_and_is_named(lab: Laboratory) -> 
     with pytest.raises(RunError, match="failed: sft, seed 0"):
         run_side_by_side(lab.folder, lab.turns, Clock(None), start, 2)
     assert lab.folder.is_done(Turn(seed=0, arm="targeted"))
-    assert not lab.folder.is_done(Turn(seed=0, arm="untargeted"))
+    assert not lab.folder.is_done(Turn(seed=0, arm="generic"))
 
 
 def test_side_by_side_also_keeps_to_the_time(lab: Laboratory) -> None:

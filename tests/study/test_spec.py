@@ -1,17 +1,22 @@
 """What a study file may say, and the order it is run in."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import ConfigError
-from harness.study.spec import SHARED, Study, Turn, parse_study
+from harness.study.spec import SHARED, Study, Turn, parse_study, read_study
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+COLD = {"warm_start": False}
 
 TABLE: dict[str, Any] = {
     "title": "t",
     "seeds": [0, 1],
-    "settings": {"preset": "quick", "domain": "weather", "rewards": {"length": 0.5}},
+    "settings": {"preset": "quick", "domain": "weather", "rewards": {"length": 0.5}, **COLD},
     "arms": {
         "sft": {},
         "targeted": {"trains": "targeted"},
@@ -66,7 +71,7 @@ def test_an_arm_changes_what_it_names_and_nothing_else() -> None:
     assert (own.rewards["length"], shared.rewards["length"]) == (0.0, 0.5)
     assert {**own.rewards, "length": 0.5} == shared.rewards
     assert own.seed == 1
-    assert not own.control
+    assert own.control == "none"
 
 
 def test_what_an_arm_has_no_use_for_is_left_out_of_its_settings() -> None:
@@ -94,14 +99,44 @@ def test_what_an_arm_has_no_use_for_is_left_out_of_its_settings() -> None:
         ({"arms": arms(shared={})}, "cannot be called 'shared'"),
         ({"arms": arms(last={"after": "plain", "group": "ablation"})}, "more seeds"),
         ({"arms": arms(rl={"trains": "targeted", "start": "base"})}, "starts from the SFT"),
-        ({"arms": arms(c={"trains": "untargeted", "settings": {"rounds": 2}})}, "no rounds"),
-        ({"arms": arms(c={"trains": "untargeted", "own_tasks": True})}, "own_tasks is for"),
+        ({"arms": arms(rl={"trains": "oracle", "start": "base"})}, "starts from the SFT"),
+        ({"arms": arms(c={"trains": "generic", "settings": {"rounds": 2}})}, "no rounds"),
+        ({"arms": arms(c={"trains": "generic", "own_tasks": True})}, "own_tasks is for"),
+        ({"arms": arms(c={"start": "warm", "after": "targeted"})}, "after one with a warm start"),
+        ({"arms": arms(c={"start": "warm"})}, "after one with a warm start"),
+        ({"pattern_arms": ["sft", "targetted"]}, "no arm 'targetted'"),
         ({"comparisons": [{"arm": "targetd", "against": "sft"}]}, "no arm 'targetd'"),
     ],
 )
 def test_a_study_that_cannot_be_run_says_where(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         study(**changes)
+
+
+def test_untargeted_tasks_are_told_what_they_are_called_now() -> None:
+    with pytest.raises(ConfigError, match=r"arms.control.*two successors") as error:
+        study(arms=arms(control={"trains": "untargeted"}))
+    assert all(name in error.value.hint for name in ('"generic"', '"oracle"'))
+
+
+def test_a_warm_start_runs_alone_and_what_it_left_can_be_evaluated_after_it() -> None:
+    warm = {"trains": "generic", "settings": {"warm_start": True}}
+    found = study(arms=arms(warm=warm, before={"start": "warm", "after": "warm"}))
+    assert found.config("warm", 0).warm_start
+    assert not found.config("before", 0).warm_start
+    assert found.is_timed(Turn(seed=0, arm="warm"))
+    assert not found.is_timed(Turn(seed=0, arm="before"))
+    assert Turn(seed=0, arm="warm") in found.needs(Turn(seed=0, arm="before"))
+
+
+def test_the_study_of_the_results_compares_what_it_expects() -> None:
+    found = read_study(STUDIES / "retail.toml")
+    compared = {(one.arm, one.against) for one in found.comparisons}
+    assert {(e.arm, e.against) for e in found.expectations} <= compared
+    least = [(e.arm, e.against, e.k, e.at_least) for e in found.expectations]
+    assert ("proofs", "sft", 4, 12) in least
+    assert {len(found.seeds_of(n)) for n, a in found.arms.items() if a.group == "main"} == {5}
+    assert {len(found.seeds_of(n)) for n, a in found.arms.items() if a.group != "main"} == {3}
 
 
 def test_an_unknown_seed_or_arm_is_named() -> None:

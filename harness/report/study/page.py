@@ -31,8 +31,9 @@ over tasks alone and says nothing about other seeds; with few seeds it is somewh
 Bold: the interval leaves out 0."""
 
 _RULES = """\
-A difference is *confirmed* if it reaches what was expected and its interval leaves out 0,
-*refuted* if the whole interval is below what was expected. That an arm is lowest, or fails
+A difference, of Pass^k or of the shares of failures that are gone, is *confirmed* if it reaches
+what was expected and its interval leaves out 0, *refuted* if the whole interval is below what was
+expected. That an arm is lowest, or fails
 less, is *confirmed* if the interval of its difference from each of the others is below 0,
 *refuted* if one is above. All else is *undecided*."""
 
@@ -52,8 +53,8 @@ the steps, in percent; mean over seeds (lowest to highest seed)."""
 
 _PATTERNS = """\
 Failures of the test tasks per 100 conversations. A failure belongs to the round-1 pattern of
-its seed that holds most failures of the same kind with the same tool. *tasks made*: over all
-seeds, for RL on targeted tasks."""
+its seed that holds most failures of the same kind with the same tool. *tasks made*: targeted ones
+of round 1, over all seeds."""
 
 _BEHAVIOUR = """\
 Per conversation on the test tasks, mean over seeds (lowest to highest seed). *Repeated*: with
@@ -70,10 +71,13 @@ rounds whose weights it does not go on from."""
 
 def page(results: Results, source: str, pictures: Mapping[str, str], notes: str = "") -> str:
     """The page. ``source`` is the file it is made from, ``pictures`` are paths by name of plot,
-    ``notes`` what people have to say, as it is.
+    ``notes`` what people have to say, as it is: what stands before its first heading opens the
+    page, the rest closes it.
     """
+    lead, heading, rest = f"\n{notes.strip()}".partition("\n## ")
     sections = [
         f"# {clean(results.study.title, 100)}",
+        lead.strip(),
         _opening(results, source),
         _expectations(results),
         _section("Pass^k", main_table(results), _published(results), pictures, "pass"),
@@ -87,7 +91,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Behaviour", behaviour_table(results), _BEHAVIOUR, pictures, ""),
         _section("Where the time went", effort_table(results), _effort(results), pictures, ""),
         _voids(results),
-        notes.strip(),
+        f"{heading}{rest}".strip(),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

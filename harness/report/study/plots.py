@@ -198,8 +198,10 @@ def pattern_plot(results: Results) -> str:
 
 
 def pattern_arms(results: Results) -> list[str]:
-    """The arms whose failures are shown side by side: SFT, and RL on either kind of tasks."""
-    return [arm for arm in ("sft", "untargeted", "targeted") if arm in results.arms]
+    """The arms whose failures are shown side by side: those that the study names and that are
+    there.
+    """
+    return [arm for arm in results.study.pattern_arms if arm in results.arms]
 
 
 def frequent_patterns(results: Results) -> list[tuple[str, dict[int, list[str]]]]:

@@ -124,12 +124,14 @@ def practice_table(results: Results) -> str:
 
 
 def pattern_table(results: Results) -> str:
-    """Failures per 100 conversations by pattern: each arm's, and how the targeted one differs."""
+    """Failures per 100 conversations by pattern: each arm's, and how the last differs from each of
+    the others.
+    """
     arms = pattern_arms(results)
-    if "targeted" not in arms:
+    if len(arms) < 2:
         return ""
-    others = [arm for arm in arms if arm != "targeted"]
-    head = ["pattern", "seeds", "tasks made", *arms, *(f"targeted − {a}" for a in others)]
+    *others, last = arms
+    head = ["pattern", "seeds", "tasks made", *arms, *(f"{last} − {a}" for a in others)]
     every = targeted_patterns(results, list(results.shared))
     rows = []
     none = {seed: [NONE] for seed in results.shared}
@@ -139,9 +141,7 @@ def pattern_table(results: Results) -> str:
             sum(p.tasks for p in results.shared[seed].patterns if p.id in ids) for seed in of_seed
         ]
         cells = [_cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
-        cells += [
-            _difference(pattern_difference(results, "targeted", arm, of_seed)) for arm in others
-        ]
+        cells += [_difference(pattern_difference(results, last, arm, of_seed)) for arm in others]
         rows.append([clean(name, 60), str(len(of_seed)), count(sum(made)), *cells])
     return table(head, rows)
 
@@ -209,12 +209,14 @@ def budgets(results: Results) -> list[str]:
         like = results.study.arms[arm].as_long_as
         seeds = results.seeds(arm, like) if like else []
         if seeds:
+            parts = ["training"] if results.study.arms[arm].has_tasks else PARTS[:2]
             had = fmean(_parts(by_seed[s].cpu)["training"] for s in seeds)
-            meant = fmean(_cost(results, like, s) for s in seeds)
+            meant = fmean(_cost(results, like, s, parts) for s in seeds)
             share_ = f"{100 * had / meant:.0f}%" if meant else UNKNOWN
+            of = "training cost" if len(parts) == 1 else "tasks and training cost beyond SFT"
             said.append(
-                f"`{arm}` trained for {duration(had)} of CPU time, {share_} of what `{like}` cost"
-                f" beyond SFT ({duration(meant)})."
+                f"`{arm}` trained for {duration(had)} of CPU time, {share_} of what `{like}`'s"
+                f" {of} ({duration(meant)})."
             )
     return said
 
@@ -273,14 +275,16 @@ def _spread(values: Sequence[float]) -> str:
     return f"{mean} ({number(min(values))} to {number(max(values))})"
 
 
-def _cost(results: Results, arm: str, seed: int) -> float:
-    """CPU seconds of making the arm's tasks and of training on them."""
+def _cost(results: Results, arm: str, seed: int, parts: Sequence[str]) -> float:
+    """CPU seconds that these parts of the arm took: of making tasks, with the shared ones."""
     chain = [arm]
     while after := results.study.arms[chain[-1]].after:
         chain.append(after)
     own = [_parts(results.arms[name][seed].cpu) for name in chain if seed in results.arms[name]]
-    made = _parts(results.shared[seed].cpu)["making tasks"] if seed in results.shared else 0.0
-    return made + sum(one["making tasks"] + one["training"] for one in own)
+    cost = sum(one[part] for one in own for part in parts)
+    if PARTS[0] in parts and seed in results.shared:
+        cost += _parts(results.shared[seed].cpu)[PARTS[0]]
+    return cost
 
 
 def _parts(cpu: Mapping[str, float]) -> dict[str, float]:
