@@ -1,7 +1,7 @@
 """Decide which candidate tasks may enter the pool: gates in order of cost, each with its yield.
 
 A gate looks at one candidate and objects or lets it pass; the first objection decides. What each
-gate measured is the proof that an admitted task carries. Gates that need conversations are in
+gate measured is kept as the record of an admitted task. Gates that need conversations are in
 ``harness.injection.rollout_gates``; the cheap ones in ``harness.injection.static_gates``.
 """
 
@@ -135,7 +135,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class GateRecord:
     """Why a task of the pool is in it: for each gate it passed, what was measured."""
 
     task_id: str

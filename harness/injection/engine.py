@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import RunError
-from harness.injection.admission import WITH_ROLLOUTS, GateLog, Proof, Verdict, pass_gates
+from harness.injection.admission import WITH_ROLLOUTS, GateLog, GateRecord, Verdict, pass_gates
 from harness.injection.candidates import NOT_MADE, Candidate, CandidateSource, InjectionContext
 from harness.injection.quotas import quotas
 from harness.injection.rollout_gates import TOO_EASY, TOO_HARD, Aim, doable, targeted
@@ -26,10 +26,10 @@ Members = Mapping[str, Sequence[tuple[Episode, Diagnosis]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injected:
-    """What was admitted, with its proofs, and for each pattern what it asked for and got."""
+    """What was admitted, with its gate records, and for each pattern what it asked for and got."""
 
     tasks: tuple[Task, ...]
-    proofs: tuple[Proof, ...]
+    records: tuple[GateRecord, ...]
     patterns: tuple[Mapping[str, Json], ...]
 
 
@@ -91,8 +91,9 @@ async def _inject(
     admitted = [candidate for source in sources for candidate in source.admitted]
     return Injected(
         tasks=tuple(candidate.task for candidate in admitted),
-        proofs=tuple(
-            Proof(task_id=candidate.task.id, gates=candidate.measured) for candidate in admitted
+        records=tuple(
+            GateRecord(task_id=candidate.task.id, gates=candidate.measured)
+            for candidate in admitted
         ),
         patterns=tuple(source.account() for source in sources),
     )
@@ -120,7 +121,7 @@ def _use_spare(sources: Sequence[CandidateSource], count: int) -> None:
 def _use_unproven(
     sources: Sequence[CandidateSource], count: int, context: InjectionContext
 ) -> None:
-    """Fill what is still missing with what may be too hard; its proof says that it is unproven."""
+    """Fill what is still missing with what may be too hard; its record says that it is unproven."""
     missing = count - sum(source.had for source in sources)
     piles = [(source, source.unproven) for source in sources]
     for source, candidate in _in_turn(piles, sum(len(pile) for _, pile in piles)):

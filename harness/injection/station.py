@@ -4,7 +4,7 @@ What is made is added to what the round has already; no task is ever taken away.
 written last: what an injection that was killed before has left beside it is dropped by the next.
 
 rounds/N/tasks.jsonl      the admitted tasks with their lineage (``Task.origin``)
-rounds/N/proofs.jsonl     for each of them, what each gate measured
+rounds/N/gates.jsonl      for each of them, what each gate measured
 rounds/N/refused.jsonl    every refused candidate: the gate, its reason, what it measured
 rounds/N/refused.json     how many were refused for each reason
 rounds/N/injections.json  for each injection: quotas and what became of them, the yield of each gate
@@ -20,7 +20,14 @@ from typing import Any
 
 from harness.assembly.components import Components
 from harness.errors import RunError
-from harness.injection.admission import CHEAP, GateLog, Options, Proof, Refusal, admission_options
+from harness.injection.admission import (
+    CHEAP,
+    GateLog,
+    GateRecord,
+    Options,
+    Refusal,
+    admission_options,
+)
 from harness.injection.candidates import InjectionContext
 from harness.injection.engine import Injected, Members, inject_tasks
 from harness.injection.pool import rounds_of, tasks_of_round
@@ -32,7 +39,7 @@ from harness.types import ErrorPattern, Json, Split, Task, stable_seed
 from harness.types.names import ArmName, EvaluationName, StationName
 
 MADE = (
-    "tasks.jsonl", "proofs.jsonl", "refused.jsonl", "refused.json", "injections.json",
+    "tasks.jsonl", "gates.jsonl", "refused.jsonl", "refused.json", "injections.json",
     "trials.jsonl",
 )  # fmt: skip
 """What of a round's folder is about its tasks."""
@@ -96,7 +103,7 @@ class _Written:
     """What the injections of a round have written, without what one that was killed has left."""
 
     tasks: Sequence[Task] = ()
-    proofs: Sequence[Proof] = ()
+    records: Sequence[GateRecord] = ()
     refused: Sequence[Refusal] = ()
     accounts: Sequence[Mapping[str, Any]] = ()
 
@@ -117,10 +124,10 @@ def _written(store: RunFolder, number: int) -> _Written:
     refused = store.read_values(f"{folder}/refused.jsonl", Refusal)
     if all("refused" in account for account in accounts):  # in older runs none is counted
         refused = refused[: sum(account["refused"] for account in accounts)]
-    proofs = store.read_values(f"{folder}/proofs.jsonl", Proof)
+    records = store.read_values(f"{folder}/gates.jsonl", GateRecord)
     return _Written(
         tasks=tasks,
-        proofs=[proof for proof in proofs if proof.task_id in ids],
+        records=[record for record in records if record.task_id in ids],
         refused=refused,
         accounts=accounts,
     )
@@ -226,7 +233,7 @@ def _keep(
     folder, log = f"rounds/{number}", context.log
     refused = [*before.refused, *log.refusals]
     store.write_values(f"{folder}/refused.jsonl", Refusal, refused)
-    store.write_values(f"{folder}/proofs.jsonl", Proof, [*before.proofs, *made.proofs])
+    store.write_values(f"{folder}/gates.jsonl", GateRecord, [*before.records, *made.records])
     reasons = Counter(refusal.reason for refusal in refused)
     store.write_json(f"{folder}/refused.json", dict(reasons.most_common()))
     if context.trial_runner is not None:

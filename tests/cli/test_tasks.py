@@ -12,12 +12,14 @@ from harness.injection.station import forget_tasks
 from harness.run_folder import RunFolder
 from tests.cli.conftest import Cli
 
+ALL_GATES = ["--option", "admission.off=[]"]
+
 
 @pytest.fixture
 def run(cli: Cli) -> Cli:
     """A run of an agent that errs now and then, with its error patterns."""
     words = ["--policy", "noisy:0.6", "--tasks", 30, "--trials", 1, "--split", "validation"]
-    assert cli("eval", *words, "--out", "run").status == 0
+    assert cli("eval", *words, *ALL_GATES, "--out", "run").status == 0
     assert cli("discover", "run").status == 0
     return cli
 
@@ -26,7 +28,7 @@ def book(cli: Cli, *words: object) -> Any:
     return cli("tasks", "run", *words, "--json").json
 
 
-def test_tasks_carry_their_scenario_gold_proofs_and_lineage(run: Cli) -> None:
+def test_tasks_carry_their_scenario_gold_gate_record_and_lineage(run: Cli) -> None:
     outcome = run("inject", "run", "--count", 6)
     assert outcome.status == 0
     found = book(run)
@@ -61,7 +63,7 @@ def test_one_pattern_can_be_asked_for_and_what_was_made_stays(run: Cli) -> None:
     assert [row["pattern"] for row in after[len(before) :]] == [pattern] * 3
     assert len({row["id"] for row in after}) == len(before) + 3
     assert {row["pattern"] for row in book(run, "--pattern", pattern)["tasks"]} == {pattern}
-    rows = [json.loads(line) for line in Path("run/rounds/1/proofs.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in Path("run/rounds/1/gates.jsonl").read_text().splitlines()]
     assert [row["task_id"] for row in rows] == [row["id"] for row in after]
 
 
@@ -97,7 +99,7 @@ def test_a_kill_before_the_mark_makes_nothing_twice(run: Cli) -> None:
 
 def test_a_kill_before_the_mark_does_not_seek_again_what_could_not_be_made(cli: Cli) -> None:
     words = ["--policy", "noop", "--tasks", 6, "--trials", 1, "--split", "validation"]
-    assert cli("eval", *words, "--out", "run").status == 0
+    assert cli("eval", *words, *ALL_GATES, "--out", "run").status == 0
     assert cli("discover", "run").status == 0
     assert cli("inject", "run", "--count", 2).status == 0
     before = kept()

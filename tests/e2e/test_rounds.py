@@ -9,7 +9,7 @@ import pytest
 
 from harness.assembly.components import Components
 from harness.assembly.config import load_config
-from harness.injection.admission import Proof
+from harness.injection.admission import GateRecord
 from harness.injection.pool import fingerprint, tasks_of_round
 from harness.llm.roles import open_registry
 from harness.loop import run_loop, stations
@@ -22,7 +22,7 @@ SIZES = {
     "targeted_tasks": 10, "held_out_demonstrations": 3, "easy_demonstrations": 0.0,
     "control": "none", "warm_start": False,
 }  # fmt: skip
-PROOFS = {"admission": {"rollouts_per_task": 8, "fill": True, "off": []}}
+WITH_GATES = {"admission": {"rollouts_per_task": 8, "fill": True, "off": []}}
 NAMES = {
     "domain": "weather", "policy": "pupil", "sft_trainer": "lessons", "trainer": "drill",
 }  # fmt: skip
@@ -46,7 +46,7 @@ class Run:
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder, self.ear = folder, Ear()
-        flags = {**NAMES, **SIZES, "options": PROOFS, **settings}
+        flags = {**NAMES, **SIZES, "options": WITH_GATES, **settings}
         config = load_config(preset="quick", flags=flags)
         self.store = RunFolder.create(folder, config.plain())
         self.parts = Components(config, open_registry(), (self.ear,))
@@ -98,6 +98,20 @@ def test_recent_pools_and_restarts_from_the_previous_round_are_what_they_say(sta
     assert list(run.trained("rl-2").record["tasks"]) == run.pool(2)
     assert run.trained("rl-2").parent == run.trained("rl-1").id
     assert run.trained("rl-2").record["from"] == pytest.approx(0.6)
+
+
+def test_later_rounds_read_the_rollouts_of_the_training_before_where_that_is_wanted(
+    start: Start,
+) -> None:
+    run = start(rounds=2, discover_from="rollouts", restart="previous")
+    read = [run.store.read_json(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
+    assert read == ["sft-validation", "rl-1-train"]
+    assert "rl-1-validation" not in run.store.evaluations()
+    failed = run.store.read_values("rounds/2/diagnoses.jsonl", Diagnosis)
+    assert failed
+    assert {diagnosis.task_id for diagnosis in failed} <= set(run.pool(1))
+    assert set(run.report["seconds"]) == set(stations(run.parts))
+    assert not run.again().heard("station_started")
 
 
 @pytest.mark.parametrize("restart", ["sft", "previous"])
@@ -184,7 +198,7 @@ def test_every_targeted_task_leads_back_to_the_failure_it_was_made_for(start: St
 
 
 def test_a_policy_that_no_longer_fails_ends_the_run_early_and_well(start: Start) -> None:
-    run = start(rounds=3, options={**PROOFS, "drill": {"gain": 1.0}})
+    run = start(rounds=3, options={**WITH_GATES, "drill": {"gain": 1.0}})
     assert [arm["name"] for arm in run.report["arms"]] == ["base", "sft", "rl-1"]
     assert run.report["arms"][-1]["pass"]["1"]["value"] == 100.0
     assert run.report["complete"] is True
@@ -240,7 +254,7 @@ def trace_lineage(store: RunFolder, number: int, evaluation: str) -> None:
     lacking = {row["pattern"] for row in account["patterns"] if not row["admitted"]}
     assert all(row["ended"] for row in account["patterns"] if row["pattern"] in lacking)
     assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns) - lacking
-    proofs = store.read_values(f"rounds/{number}/proofs.jsonl", Proof)
-    assert [proof.task_id for proof in proofs] == [task.id for task in tasks]
-    assert all(list(proof.gates) == account["gates"] for proof in proofs)
+    records = store.read_values(f"rounds/{number}/gates.jsonl", GateRecord)
+    assert [record.task_id for record in records] == [task.id for task in tasks]
+    assert all(list(record.gates) == account["gates"] for record in records)
     assert set(diagnoses) == set(failed)

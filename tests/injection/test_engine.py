@@ -188,7 +188,7 @@ def test_each_pattern_gets_its_quota() -> None:
     found, _ = made(Maker(a="fair", b="fair"), 10, shares={"a": 0.75, "b": 0.25}, cap=1.0)
     assert admitted(found) == {"a": 7, "b": 3}
     assert len({t.id for t in found.tasks}) == 10
-    assert [proof.task_id for proof in found.proofs] == [t.id for t in found.tasks]
+    assert [record.task_id for record in found.records] == [t.id for t in found.tasks]
 
 
 def test_what_cannot_be_injected_is_said_and_its_quota_goes_to_the_others() -> None:
@@ -240,7 +240,7 @@ def test_too_hard_tasks_are_refused_or_fill_up_as_unproven() -> None:
     assert [t.scenario.reason for t in found.tasks] == ["two fair"]
     found, _ = made(Maker(a=wishes), 3, played=True, shares=shares, fill=True)
     assert {t.scenario.reason for t in found.tasks} == set(wishes)
-    unproven = [proof.gates["targeted"].get("unproven") for proof in found.proofs]
+    unproven = [record.gates["targeted"].get("unproven") for record in found.records]
     assert unproven == [None, "too hard for the policy", "too hard for the policy"]
     assert found.patterns[0]["unproven"] == 2
 
