@@ -6,7 +6,8 @@ tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
 checkpoints/ARM/       checkpoint.json and the model folder; rollouts.jsonl, one line per
                        conversation of RL training (see ``harness.training.rollout_log``)
 proofs.jsonl           the teacher's conversations on tasks that were trained on
-evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; on test tasks also blame.json and
+evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; tasks.jsonl where its tasks are
+                       not those of tasks/SPLIT.jsonl; on test tasks also blame.json and
                        mistakes.jsonl: whose fault, what kind of mistake; of an imported one also
                        originals.jsonl, diagnoses.jsonl and about.json: what its file held
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
