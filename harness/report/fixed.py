@@ -27,6 +27,8 @@ _LONGEST, _LONGEST_RESULT = 240, 100
 _NAME_WIDTH = 20
 """Cells that a pattern's name has at least."""
 
+EARLIER_EXAMPLE = "Two conversations of one test task, before and after: see --html."
+
 NOTE = "failures per 100 conversations, [95% interval]"
 """What the numbers are."""
 
@@ -36,7 +38,9 @@ NO_EXAMPLE = (
 
 
 def fixed(report: Report) -> Iterator[RenderableType]:
-    """A part for each round whose policy was evaluated; one line where nothing is known."""
+    """A part for each round whose policy was evaluated; one line where nothing is known. Of two
+    conversations side by side there are those of the last round.
+    """
     for found in report.fixed:
         yield from heading(f"What round {found.round} fixed", "" if found.why_not else NOTE)
         if found.why_not:
@@ -52,8 +56,10 @@ def fixed(report: Report) -> Iterator[RenderableType]:
         yield Text()
         if found.example is None:
             yield Text(NO_EXAMPLE, "dim")
-        else:
+        elif found is report.fixed[-1]:
             yield from _example(found, found.example)
+        else:
+            yield Text(EARLIER_EXAMPLE, "dim")
 
 
 def rows(found: Fixed) -> Iterator[tuple[str, Failing]]:

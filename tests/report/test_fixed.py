@@ -114,6 +114,9 @@ def test_two_rounds_have_a_part_each(document: Document) -> None:
     text = Page(to_html(document)).text
     assert text.index("What round 1 fixed") < text.index("What round 2 fixed")
     assert "Gives up" in text
+    assert len(re.findall("Before and after", text)) == 2
+    assert printed(document).count("Before and after") == 1
+    assert printed(document).count("see --html") == 1
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])

@@ -21,7 +21,7 @@ Turn = dict[str, Any]
 def store(tmp_path: Path) -> RunFolder:
     """A run whose round 1 made tasks for "wrong" and "missing", and none for "slow"."""
     store = RunFolder.create(tmp_path / "run", {"domain": "weather", "seed": 3})
-    patterns = [pattern("wrong"), pattern("missing"), pattern("slow")]
+    patterns = [pattern("missing"), pattern("wrong"), pattern("slow")]
     store.write_values("rounds/1/patterns.jsonl", ErrorPattern, patterns)
     found = [diagnosis(f"v-{p.id}", "v", p.id) for p in patterns]
     store.write_values("rounds/1/diagnoses.jsonl", Diagnosis, found)
