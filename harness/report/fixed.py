@@ -29,6 +29,9 @@ _NAME_WIDTH = 20
 
 EARLIER_EXAMPLE = "Two conversations of one test task, before and after: see --html."
 
+SILENT = "(nothing)"
+"""Stands for the words of a turn without any."""
+
 NOTE = "failures per 100 conversations, [95% interval]"
 """What the numbers are."""
 
@@ -170,5 +173,5 @@ def _turn(turn: Turn, style: str) -> _Line:
     is_result = turn.role == "tool"
     who = Text.assemble(("▶ " if style else "  ", style), (speaker(turn), style or "dim"))
     own = "bold" if style else "red" if turn.is_error else "dim" if is_result else ""
-    words = " ".join([turn.content, *(f"→ {call}" for call in turn.calls)]).strip()
+    words = " ".join([turn.content, *(f"→ {call}" for call in turn.calls)]).strip() or SILENT
     return _Line(who, Text(clean(words, _LONGEST_RESULT if is_result else _LONGEST), own))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.report.arms import arm_label, short_label
 from harness.report.charts import arm_class
 from harness.report.figures import UNKNOWN, bounds, percent
-from harness.report.fixed import NO_EXAMPLE, NOTE, about, rows, speaker
+from harness.report.fixed import NO_EXAMPLE, NOTE, SILENT, about, rows, speaker
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Report
 from harness.report.model_fixed import Example, Fixed, Told, Turn
@@ -83,6 +83,6 @@ def _side(arm: str, verdict: str, style: str, told: Told, shared: int) -> Markup
 def _turn(turn: Turn, class_: str) -> Markup:
     calls = [tag("code", f"→ {call}") for call in turn.calls]
     kind = f"{class_} {'result' if turn.role == 'tool' else 'said'}"
-    words = [turn.content, " "] if turn.content else []
+    words = [turn.content, " "] if turn.content else [] if calls else [SILENT]
     error = [tag("i", "error: ")] if turn.is_error else []
     return tag("p", tag("small", speaker(turn)), " ", *error, *words, *calls, class_=kind)

@@ -164,8 +164,8 @@ def _messages(trajectory: Row) -> list[Row]:
     rows = [table(message) for message in _list(trajectory.get("messages"))]
     return [
         {
-            "role": str(row.get("role", "")),
-            "content": str(row.get("content", "")),
+            "role": str(row.get("role") or ""),
+            "content": str(row.get("content") or ""),
             "calls": [_call(table(call)) for call in _list(row.get("calls"))],
             "is_error": bool(row.get("is_error", False)),
         }

@@ -70,6 +70,12 @@ def test_a_conversation_that_ends_where_they_part_says_so(document: Document) ->
     assert "it ends here" in Page(to_html(document)).text
 
 
+def test_a_turn_without_words_is_shown_as_one(document: Document) -> None:
+    document["fixed"][0]["example"]["before"]["messages"][4]["content"] = ""
+    assert "▶ agent (nothing)" in plain(" ".join(lines(document)))
+    assert "(nothing)" in Page(to_html(document)).text
+
+
 def test_of_long_conversations_a_terminal_shows_where_they_part(document: Document) -> None:
     after = document["fixed"][0]["example"]["after"]
     more = [{"role": "user", "content": f"word {n}"} for n in range(40)]
