@@ -25,6 +25,9 @@ from harness.report.model import Report, Reward, Training, term_rows
 CURVES = ("reward", "success")
 """The metrics whose course is drawn for each arm trained on rewards."""
 
+_LABEL = 17
+"""Cells of the longest line of an arm's name."""
+
 _SPARK_WIDTH = 32
 _BAR_WIDTH = 30
 
@@ -60,7 +63,7 @@ def _term_table(rewards: Sequence[Reward]) -> Table:
     table.add_column(no_wrap=True, min_width=LABEL_WIDTH - 2)
     table.add_column("weight", justify="right", no_wrap=True)
     for reward in rewards:
-        table.add_column(Text(arm_label(reward.arm)), no_wrap=True)
+        table.add_column(Text(arm_label(reward.arm).replace(" control", "\ncontrol")), no_wrap=True)
     for row in term_rows(rewards):
         weights = " / ".join(weight(value) for value in row.weights)
         cells = [_course(t.first, t.last) if t else Text(UNKNOWN, "dim") for t in row.terms]
@@ -94,7 +97,7 @@ def _reward_curves(rewards: Sequence[Reward]) -> Iterator[RenderableType]:
 
 def _training(runs: Sequence[Training]) -> Table:
     table = plain_table()
-    table.add_column(no_wrap=True, min_width=LABEL_WIDTH - 2)
+    table.add_column(min_width=LABEL_WIDTH - 2, max_width=_LABEL)
     for name in ("steps", "tokens", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("loss", no_wrap=True)

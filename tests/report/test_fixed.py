@@ -131,6 +131,10 @@ def test_no_arm_makes_a_line_too_wide_or_tears_an_interval(document: Document, w
     document["arms"] += [arm(name, [45.3, 33.0, 27.7, 23.5]) for name in names]
     further = [{"against": name, "pass": arm(name, [4.5, 3.1])["pass"]} for name in names]
     document["arms"][2]["further_differences"] = further
+    trained = document["training"][0]
+    document["training"] += [{**trained, "arm": arm} for arm in ("rl-1/warm", "generic-1/warm")]
+    rewarded = document["rewards"][0]
+    document["rewards"] += [{**rewarded, "arm": arm} for arm in ("generic-1", "control-1")]
     text = printed(document, width)
     assert max(len(line) for line in text.splitlines()) <= width
     assert text.count("[37.5, 52.5]") == 4
