@@ -16,13 +16,23 @@ class Readings:
 
     ``gaps`` are log-probabilities minus the sampler's own, at a step's first update; ``kls``
     estimate the KL divergence from the initial weights, exp(d) - d - 1 where d is their
-    log-probability minus the policy's (Schulman, "Approximating KL divergence", 2020).
+    log-probability minus the policy's (Schulman, "Approximating KL divergence", 2020). ``proofs``
+    has the mean loss of a token (nats) for each proof in the step's updates, when it first came.
     """
 
     losses: list[float] = field(default_factory=list)
     gaps: list[Tensor] = field(default_factory=list)
     entropies: list[Tensor] = field(default_factory=list)
     kls: list[Tensor] = field(default_factory=list)
+    proofs: list[float] = field(default_factory=list)
+
+    def add(self, more: Readings) -> None:
+        """Add what was measured elsewhere."""
+        self.losses += more.losses
+        self.gaps += more.gaps
+        self.entropies += more.entropies
+        self.kls += more.kls
+        self.proofs += more.proofs
 
     def take(self) -> Mapping[str, float]:
         """Means since the last call and the largest gap; no entry where nothing was measured."""
@@ -34,7 +44,9 @@ class Readings:
             means["entropy"] = float(_joined(self.entropies).mean())
         if self.kls:
             means["kl"] = float(_joined(self.kls).mean())
-        for values in (self.losses, self.gaps, self.entropies, self.kls):
+        if self.proofs:
+            means |= {"proof_loss": fmean(self.proofs), "proofs": len(self.proofs)}
+        for values in (self.losses, self.gaps, self.entropies, self.kls, self.proofs):
             values.clear()
         return means
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from transformers import PreTrainedModel, PrinterCallback
+from transformers import PrinterCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from harness.training.advantages import term_advantages
+from harness.training.packed.cores import Cores
+from harness.training.packed.packing import packed
 from harness.types import Episode
 from harness_grpo.options import Options
+from harness_grpo.parts import Batch, Part, sampled, shares_of, some_rows, whole
 from harness_grpo.readings import Readings
 from harness_grpo.sampling import Sampler, reward
-
-Batch = dict[str, Tensor]
-"""Rollouts as tensors, one row each; ``num_items_in_batch`` alone has no rows."""
+from harness_grpo.scoring import can_run_head_alone, scores
 
 TOKEN_MEAN = ("dapo", "cispo")
 """Losses that average over the tokens of the whole batch; the others average over its rows."""
@@ -27,14 +30,6 @@ TOKEN_MEAN = ("dapo", "cispo")
 KL_STRIDE = 4
 """Where the KL divergence is only logged, one row in so many is scored under the initial weights.
 """
-
-HEAD_CHANGES = (
-    "final_logit_softcapping",
-    "logit_scale",
-    "logits_scaling",
-    "output_multiplier",
-    "lm_head_multiplier",
-)
 
 
 def total(episode: Sequence[Episode], **_: object) -> list[float | None]:
@@ -49,10 +44,20 @@ class ReinforcementTrainer(GRPOTrainer):
     update: they cost nothing, and do not dilute a mean over tokens. ``start`` (None: no KL) has the
     initial weights that the KL divergence is measured from, ``readings`` the values of each token,
     and ``trained_on`` the number of the step's rollouts in its updates.
+
+    With ``cores`` (which needs a model that can be packed) each core computes its share of the
+    parts on a thread of its own; with 0 one padded part follows another as in TRL.
     """
 
     def __init__(
-        self, model: Any, *, start: Any, sampler: Sampler, options: Options, **kwargs: Any
+        self,
+        model: Any,
+        *,
+        start: Any,
+        sampler: Sampler,
+        options: Options,
+        cores: int,
+        **kwargs: Any,
     ) -> None:
         super().__init__(model, reward_funcs=total, rollout_func=sampler, **kwargs)
         self.remove_callback(PrinterCallback)
@@ -61,12 +66,14 @@ class ReinforcementTrainer(GRPOTrainer):
         self._sampler = sampler
         self._options = options
         self._batch: Batch = {}
-        self._part: Batch = {}
         self._rows = 1
         self.trained_on = 0
-        self._head_alone = _can_run_head_alone(model)
+        self._cores = Cores(cores) if cores else None
+        self._head_alone = can_run_head_alone(model)
         if start is not None and not self._head_alone:
             add_fused_lm_head(start, temperature=self.temperature, cast_lm_head_to_fp32=False)
+        self._scored: tuple[Tensor, ...] = ()
+        self._trl = Lock()
         self.beta = options.beta
 
     def create_scheduler(
@@ -84,17 +91,77 @@ class ReinforcementTrainer(GRPOTrainer):
         model.train()
         if self._step % self._options.num_iterations == 0:
             self._batch = self._prepare_inputs(inputs)
-        loss = torch.zeros((), device=self.accelerator.device)
-        for part in _parts(self._batch, self._options.part_tokens):
-            rows = len(part["advantages"]) / self._rows
-            share = 1.0 if self.loss_type in TOKEN_MEAN else rows
-            with self.compute_loss_context_manager():
-                part_loss = self._compute_loss(model, part) * share
-            self.accelerator.backward(part_loss)
-            loss += part_loss.detach()
+        count = self._cores.count if self._cores else 0
+        shares = shares_of(self._batch, self._options.part_tokens, cores=count)
+        loss = self._set_gradient(model, shares)
+        for part in (part for share in shares for part in share):
+            self.readings.add(part.readings)
+            for name, values in part.metrics.items():
+                self._metrics["train"][name] += values
         self._step += 1
-        self.readings.losses.append(float(loss))
+        self.readings.losses.append(loss)
+        return torch.tensor(loss, device=self.accelerator.device)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._cores:
+            self._cores.close()
+
+    def _set_gradient(self, model: nn.Module, shares: Sequence[Sequence[Part]]) -> float:
+        """Give the weights the gradient of the parts' summed loss, and return that loss."""
+        if self._cores:
+            weights = [weight for weight in model.parameters() if weight.requires_grad]
+            with self._packed(model):
+                loss, gradient = self._cores.gradient(
+                    shares, lambda part: self._part_loss(model, part), weights
+                )
+            for weight, slope in zip(weights, gradient, strict=True):
+                weight.grad = slope
+            return loss
+        loss = 0.0
+        for part in (part for share in shares for part in share):
+            with self.compute_loss_context_manager():
+                part_loss = self._part_loss(model, part)
+            self.accelerator.backward(part_loss)
+            loss += float(part_loss)
         return loss
+
+    def _part_loss(self, model: nn.Module, part: Part) -> Tensor:
+        """What the part adds to the loss of the update."""
+        rows = part.rows
+        logprobs, entropies = self._scores(model, rows)
+        if self.beta:
+            rows = {**rows, "ref_per_token_logps": self._under_start(rows)}
+        self._read(part.readings, rows, logprobs.detach(), entropies)
+        loss = self._loss_of_trl(model, rows, (logprobs, entropies), part.metrics)
+        of_rows = len(rows["advantages"]) / self._rows
+        return loss * (1.0 if self.loss_type in TOKEN_MEAN else of_rows)
+
+    def _loss_of_trl(
+        self,
+        model: nn.Module,
+        rows: Batch,
+        scored: tuple[Tensor, Tensor],
+        metrics: dict[str, list[float]],
+    ) -> Tensor:
+        """TRL's loss of rows whose tokens are scored already; what it counts goes to ``metrics``.
+
+        Only one thread at a time: TRL counts in one place.
+        """
+        compute: Callable[..., Tensor] = super()._compute_loss
+        with self._trl:
+            before = self._metrics["train"]
+            self._scored, self._metrics["train"] = scored, metrics
+            try:
+                return compute(model, rows)
+            finally:
+                self._metrics["train"] = before
+
+    def _get_per_token_logps_and_entropies(
+        self, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor, None]:
+        """What TRL's loss asks for."""
+        return (*self._scored, None)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> Batch:
         self.beta = 0.0  # else TRL scores every row, kept or not, under a reference of its own
@@ -116,97 +183,49 @@ class ReinforcementTrainer(GRPOTrainer):
         self._rows = len(advantages.ravel())
         kept = batch["advantages"] != 0
         self.trained_on = int(kept.sum())
-        batch = {name: rows if rows.dim() == 0 else rows[kept] for name, rows in batch.items()}
-        batch["num_items_in_batch"] = batch["tool_mask"].mul(batch["completion_mask"]).sum()
+        batch = some_rows(batch, kept)
+        batch["num_items_in_batch"] = sampled(batch).sum()
         return batch
 
-    def _compute_loss(self, model: nn.Module, inputs: Batch) -> Tensor:
-        if self.beta:
-            inputs = {**inputs, "ref_per_token_logps": self._under_start(inputs)}
-        self._part = inputs
-        compute: Callable[..., Tensor] = super()._compute_loss
-        return compute(model, inputs)
-
-    def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Tensor, attention_mask: Tensor, width: int, **options: Any
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Log-probabilities and entropies (nats) of the last ``width`` tokens, where sampled."""
-        part = self._part
-        scored = _sampled(part)
+    def _scores(self, model: nn.Module, rows: Batch) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and entropies (nats) of the completions' sampled tokens."""
+        scored = sampled(rows)
         if self._head_alone:
-            logprobs, entropies = self._score(model, input_ids, scored)
-        else:
-            score: Callable[..., Any] = super()._get_per_token_logps_and_entropies
-            logprobs, entropies, _ = score(model, input_ids, attention_mask, width, **options)
-        found = logprobs.detach()
-        if self._step % self._options.num_iterations == 0:
-            self.readings.gaps.append((found - part["sampling_per_token_logps"])[scored])
-        self.readings.entropies.append(entropies.detach()[scored])
-        self._read_kl(found, scored)
-        return logprobs, entropies, None
+            ids, lengths = whole(rows)
+            packs, heat = self._cores is not None, self.temperature
+            return scores(model, ids, lengths, scored, temperature=heat, packs=packs)
+        score: Callable[..., Any] = super()._get_per_token_logps_and_entropies
+        ids = torch.cat([rows["prompt_ids"], rows["completion_ids"]], dim=1)
+        mask = torch.cat([rows["prompt_mask"], rows["completion_mask"]], dim=1)
+        trains = model is not self._start  # the start is asked for log-probabilities alone
+        logprobs, entropies, _ = score(
+            model, ids, mask, scored.shape[1], batch_size=len(ids), compute_entropy=trains
+        )
+        return logprobs, entropies.detach() if trains else torch.zeros_like(logprobs)
 
-    def _read_kl(self, logprobs: Tensor, scored: Tensor) -> None:
+    @torch.no_grad()
+    def _under_start(self, rows: Batch) -> Tensor:
+        """Log-probabilities (nats) of the rows' sampled tokens under the initial weights."""
+        return self._scores(self._start, rows)[0]
+
+    def _read(self, readings: Readings, rows: Batch, logprobs: Tensor, entropies: Tensor) -> None:
+        scored = sampled(rows)
+        if self._step % self._options.num_iterations == 0:
+            readings.gaps.append((logprobs - rows["sampling_per_token_logps"])[scored])
+        readings.entropies.append(entropies[scored])
         if self._start is None:
             return
         some = slice(None, None, 1 if self.beta else KL_STRIDE)
-        part = {name: rows if rows.dim() == 0 else rows[some] for name, rows in self._part.items()}
-        known = part["ref_per_token_logps"] if self.beta else self._under_start(part)
+        known = rows.get("ref_per_token_logps")
+        if known is None:
+            known = self._under_start(some_rows(rows, some))
         log_ratio = (known - logprobs[some])[scored[some]]
-        self.readings.kls.append(log_ratio.exp() - log_ratio - 1)
+        readings.kls.append(log_ratio.exp() - log_ratio - 1)
 
-    @torch.no_grad()
-    def _under_start(self, part: Batch) -> Tensor:
-        """Log-probabilities (nats) of the part's sampled tokens under the initial weights."""
-        ids = torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1)
-        scored = _sampled(part)
-        if self._head_alone:
-            return self._score(self._start, ids, scored)[0]
-        mask = torch.cat([part["prompt_mask"], part["completion_mask"]], dim=1)
-        score: Callable[..., Any] = super()._get_per_token_logps_and_entropies
-        found: Tensor = score(self._start, ids, mask, scored.shape[1], batch_size=len(ids))[0]
-        return found
-
-    def _score(self, model: Any, input_ids: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
-        # Rows are padded on the right alone: a causal model needs no mask to ignore that.
-        hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-        width = scored.shape[1]
-        head = model.get_output_embeddings()
-        logits = head(hidden[:, -width - 1 : -1][scored]).float() / self.temperature
-        logprobs = logits.log_softmax(-1)
-        chosen = input_ids[:, -width:][scored].unsqueeze(1)
-        entropies = -(logprobs.detach().exp() * logprobs.detach()).sum(-1)
-        return _spread(logprobs.gather(1, chosen).squeeze(1), scored), _spread(entropies, scored)
-
-
-def _can_run_head_alone(model: Any) -> bool:
-    """Whether logits are the head's plain output; on GPUs TRL has a kernel for that."""
-    plain = all(getattr(model.config, name, None) in (None, 1.0) for name in HEAD_CHANGES)
-    return plain and isinstance(model, PreTrainedModel) and model.device.type == "cpu"
-
-
-def _sampled(part: Batch) -> Tensor:
-    return part["completion_mask"].mul(part["tool_mask"]) > 0
-
-
-def _spread(values: Tensor, places: Tensor) -> Tensor:
-    return values.new_zeros(places.shape).masked_scatter(places, values)
-
-
-def _parts(batch: Batch, part_tokens: int) -> Iterator[Batch]:
-    """Parts of rows of similar length, without needless padding."""
-    lengths = batch["completion_mask"].sum(1)
-    parts: list[list[int]] = []
-    for row in lengths.argsort(descending=True).tolist():
-        if parts and int(lengths[parts[-1][0]]) * (len(parts[-1]) + 1) <= part_tokens:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    for rows in parts:
-        width = int(lengths[rows[0]])
-        yield {name: _cut(value, rows, width) for name, value in batch.items()}
-
-
-def _cut(value: Tensor, rows: list[int], width: int) -> Tensor:
-    if value.dim() == 0:
-        return value
-    return value[rows] if value.dim() == 1 else value[rows, :width]
+    @contextmanager
+    def _packed(self, model: nn.Module) -> Iterator[None]:
+        with ExitStack() as stack:
+            for one in (model, self._start):
+                if one is not None:
+                    stack.enter_context(packed(one))
+            yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import asdict
 
@@ -14,11 +15,13 @@ from trl.trainer.grpo_config import GRPOConfig
 from harness.errors import NothingToLearn
 from harness.protocols import TrainingJob
 from harness.training.model_guard import lent
+from harness.training.packed.packing import PROBE, can_pack
 from harness.training.snapshots import Snapshots
 from harness.types import Json, stable_id
 from harness_grpo.options import Options
 from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler
+from harness_grpo.scoring import can_run_head_alone
 from harness_grpo.watch import Watch
 
 LOWER = "part_tokens, then tasks_per_step or num_generations, in [options.grpo]"
@@ -39,19 +42,31 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
     sampler = Sampler(job, options)
     watch = Watch(job, options, sampler, snapshots)
     with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
+        packs = _packs(options, model)
         trainer = ReinforcementTrainer(
             model,
             start=_frozen(model) if options.beta or options.track_kl else None,
             sampler=sampler,
             options=options,
+            cores=threads if packs else 0,
             args=_arguments(options, job),
             train_dataset=Dataset.from_dict({"prompt": [""] * _groups(options)}),
             processing_class=job.policy.tokenizer,
         )
         watch.follow(trainer)
-        trainer.train()
+        with closing(trainer):
+            trainer.train()
     job.policy.weights_changed()
-    return {**watch.record(), "threads": threads}
+    return {**watch.record(), "packed": packs, "threads": threads}
+
+
+def _packs(options: Options, model: PreTrainedModel) -> bool:
+    """Whether rows are packed end to end, and each core of the CPU has its share of them."""
+    if options.bf16 or options.gradient_checkpointing or not can_run_head_alone(model):
+        return False
+    longest = getattr(model.config.get_text_config(), "max_position_embeddings", PROBE)
+    words = model.get_input_embeddings().weight.shape[0]
+    return can_pack(model, [place % words for place in range(min(PROBE, longest))])
 
 
 def _identity(options: Options, job: TrainingJob) -> str:

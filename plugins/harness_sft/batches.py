@@ -62,24 +62,6 @@ def token_rows(
             )
 
 
-def split_rows(rows: Sequence[Row], part_tokens: int, *, packed: bool = False) -> list[list[Row]]:
-    """Parts of rows of similar length, at most ``part_tokens`` each, or of one longer row.
-
-    Tokens count with padding, unless rows are to be ``packed`` end to end.
-    """
-    parts: list[list[Row]] = []
-    free = 0
-    for row in sorted(rows, key=_length, reverse=True):
-        cost = _length(row) if packed or not parts else _length(parts[-1][0])
-        if parts and cost <= free:
-            parts[-1].append(row)
-            free -= cost
-        else:
-            parts.append([row])
-            free = part_tokens - _length(row)
-    return parts
-
-
 def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
     """The rows of a packed part, padded with ``pad`` to few different lengths.
 
@@ -88,21 +70,10 @@ def rounded(rows: Sequence[Row], pad: int, *, longest: int) -> list[Row]:
     oneDNN compiles a kernel for each new shape of a matrix product, which takes about as long as a
     product of matrices as small as these.
     """
-    lengths = [min(longest, _length(row) + -_length(row) % _ROW_STEP) for row in rows]
-    filled = [_filled(row, n - _length(row), pad) for row, n in zip(rows, lengths, strict=True)]
-    missing = -sum(map(_length, filled)) % _PART_STEP
+    lengths = [min(longest, row_length(row) + -row_length(row) % _ROW_STEP) for row in rows]
+    filled = [_filled(row, n - row_length(row), pad) for row, n in zip(rows, lengths, strict=True)]
+    missing = -sum(map(row_length, filled)) % _PART_STEP
     return [*filled, _filled(_NO_ROW, missing, pad)] if missing else filled
-
-
-def deal_rows(rows: Sequence[Row], shares: int) -> list[list[Row]]:
-    """Shares of about equal tokens: longest rows first, each to the smallest share."""
-    dealt: list[list[Row]] = [[] for _ in range(shares)]
-    tokens = [0] * shares
-    for row in sorted(rows, key=_length, reverse=True):
-        least = tokens.index(min(tokens))
-        dealt[least].append(row)
-        tokens[least] += _length(row)
-    return dealt
 
 
 class Batches(IterableDataset[Sequence[Row]]):
@@ -170,5 +141,6 @@ def _filled(row: Row, count: int, pad: int) -> Row:
     }
 
 
-def _length(row: Row) -> int:
+def row_length(row: Row) -> int:
+    """Its tokens."""
     return len(row["input_ids"])

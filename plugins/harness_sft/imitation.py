@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +15,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PrinterCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
-from harness_sft.batches import IGNORED, Part, Row, deal_rows, rounded, split_rows
-from harness_sft.losses import LabelLoss
-from harness_sft.packing import label_logits
-
-Gradient = list[Tensor | None]
+from harness.training.packed.cores import Cores, deal, split
+from harness_sft.batches import IGNORED, Part, Row, rounded, row_length
+from harness_sft.losses import LabelLoss, label_logits
 
 
 class ImitationTrainer(SFTTrainer):
@@ -56,10 +53,7 @@ class ImitationTrainer(SFTTrainer):
         config = model.config.get_text_config()
         self._longest: int = getattr(config, "max_position_embeddings", 0) or sys.maxsize
         self._rate = rate
-        self._cores = cores
-        self._pool = ThreadPoolExecutor(
-            max(1, cores), initializer=torch.set_num_threads, initargs=(1,)
-        )
+        self._cores = Cores(cores) if cores else None
         if cores:
             torch.set_num_threads(1)
 
@@ -78,13 +72,13 @@ class ImitationTrainer(SFTTrainer):
     ) -> Tensor:
         """Set the gradient of one batch; returns its mean loss per label (nats)."""
         rows: Sequence[Row] = inputs["batch"].rows
-        dealt = deal_rows(rows, max(1, self._cores))
+        dealt = deal(rows, self._cores.count if self._cores else 1, length=row_length)
         shares = [self.parts(rows) for rows in dealt]
         parts = [part for share in shares for part in share]
         labels = _count_labels(parts)
         self.tokens += sum(len(row["input_ids"]) for row in rows)
         if self._cores:
-            self.last_loss = self._step_on_cores(shares, labels)
+            self.last_loss = self._step_on_cores(self._cores, shares, labels)
         else:
             step: Callable[..., Tensor] = super().training_step
             self.last_loss = sum((float(step(model, part, labels)) for part in parts), 0.0)
@@ -93,8 +87,9 @@ class ImitationTrainer(SFTTrainer):
     def parts(self, rows: Sequence[Row]) -> list[Part]:
         """The rows as tensors, in parts that pass through the model at once."""
         collate: Callable[[list[Row]], Part] = self.data_collator
-        parts = split_rows(rows, self._part_tokens, packed=self._cores > 0)
-        if self._cores:
+        packs = self._cores is not None
+        parts = split(rows, self._part_tokens, length=row_length, packed=packs)
+        if packs:
             parts = [rounded(part, self._pad, longest=self._longest) for part in parts]
         return [collate(part) for part in parts]
 
@@ -107,7 +102,7 @@ class ImitationTrainer(SFTTrainer):
         self._learner.train(False)
         if self._cores:
             loss_alone = torch.no_grad()(self._loss)  # each thread has a grad mode of its own
-            total = sum(map(float, self._pool.map(loss_alone, parts)), 0.0) / labels
+            total = sum(map(float, self._cores.map(loss_alone, parts)), 0.0) / labels
         else:
             loss: Callable[..., Tensor] = self.compute_loss
             ready = [self._prepare_inputs(part) for part in parts]
@@ -118,25 +113,15 @@ class ImitationTrainer(SFTTrainer):
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown()
+        if self._cores:
+            self._cores.close()
 
-    def _step_on_cores(self, shares: Sequence[Sequence[Part]], labels: int) -> float:
+    def _step_on_cores(self, cores: Cores, shares: Sequence[Sequence[Part]], labels: int) -> float:
         self._take_weights()
         self._learner.train()
-        weights = _trained(self._learner)
-
-        def run(share: Sequence[Part]) -> tuple[float, Gradient]:
-            total, gradient = 0.0, _nothing(weights)
-            for part in share:
-                loss = self._loss(part) / labels
-                total += float(loss)
-                gradient = _plus(gradient, torch.autograd.grad(loss, weights, allow_unused=True))
-            return total, gradient
-
-        total, gradient = 0.0, _nothing(weights)
-        for loss, slopes in self._pool.map(run, shares):
-            total += loss
-            gradient = _plus(gradient, slopes)
+        total, gradient = cores.gradient(
+            shares, lambda part: self._loss(part) / labels, _trained(self._learner)
+        )
         for weight, slope in zip(_trained(self._master), gradient, strict=True):
             weight.grad = slope
         return total
@@ -182,15 +167,5 @@ def _count_labels(parts: Sequence[Part]) -> int:
     return sum(int((part["labels"][:, 1:] != IGNORED).sum()) for part in parts)
 
 
-def _nothing(weights: Sequence[Tensor]) -> Gradient:
-    return [None] * len(weights)
-
-
 def _trained(model: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in model.parameters() if weight.requires_grad]
-
-
-def _plus(one: Gradient, other: Sequence[Tensor | None]) -> Gradient:
-    """The sum, in float32; overwrites the first."""
-    pairs = zip(one, other, strict=True)
-    return [a if b is None else b.float() if a is None else a.add_(b) for a, b in pairs]

@@ -1,16 +1,35 @@
-"""The loss of packed parts: cross-entropy over a few tokens at a time, with its gradient."""
+"""The loss of packed parts: cross-entropy at labels, a few at a time, with its gradient."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from harness_sft.batches import IGNORED
+from harness_sft.batches import IGNORED, Part
 
 PLACES = 64
 """Tokens whose logits are in float32 at once: with a small vocabulary they fit a core's cache."""
+_LABEL_STEP = 64
+
+
+def label_logits(model: nn.Module, part: Part) -> tuple[Tensor, Tensor]:
+    """Logits and labels of a packed part; the head runs only at labels, and at a few more tokens
+    with the label ``IGNORED``, so that their number is a multiple of ``_LABEL_STEP``.
+    """
+    labels = part["labels"][0, 1:]
+    scored = (labels != IGNORED).nonzero().squeeze(1)
+    missing = -len(scored) % _LABEL_STEP
+    scored = torch.cat([scored, (labels == IGNORED).nonzero().squeeze(1)[:missing]])
+    logits = model(
+        input_ids=part["input_ids"],
+        position_ids=part["position_ids"],
+        cu_seq_lens_q=part["cu_seq_lens_q"].tolist(),
+        logits_to_keep=scored,
+        use_cache=False,
+    ).logits[0]
+    return logits, labels[scored]
 
 
 class LabelLoss(torch.autograd.Function):

@@ -16,12 +16,12 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from harness.errors import NothingToLearn
 from harness.protocols import TrainingJob
 from harness.training.model_guard import lent
+from harness.training.packed.packing import can_pack, packed
 from harness.training.snapshots import Snapshots
 from harness.types import Json, stable_id
 from harness_sft.batches import Batches, Row, load, token_rows
 from harness_sft.imitation import ImitationTrainer, twin
 from harness_sft.options import Options
-from harness_sft.packing import can_pack, packed
 from harness_sft.watch import Watch
 
 LOWER = "part_tokens, then batch_size or max_length, in [options.sft]"

@@ -88,7 +88,11 @@ def without_times(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]
     return [{k: v for k, v in point.items() if "seconds" not in k} for point in curve]
 
 
-@pytest.mark.parametrize("options", [PLAIN, ALL_AT_ONCE], ids=["plain", "all at once"])
+@pytest.mark.parametrize(
+    "options",
+    [PLAIN, ALL_AT_ONCE, {"threads": 2, "part_tokens": 20}],
+    ids=["plain", "all at once", "two threads"],
+)
 def test_a_killed_grpo_run_goes_on_to_the_same_losses_and_weights(
     grpo: Run, tmp_path: Path, options: dict[str, Any]
 ) -> None:

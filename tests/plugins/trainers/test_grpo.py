@@ -20,6 +20,9 @@ from harness_grpo.trainer import GrpoTrainer
 Jobs = Callable[..., TrainingJob]
 NAN = float("nan")
 
+ENGINES = ("packed", "padded", "trl")
+"""Ways to compute an update: rows packed end to end, padded rows, and all by TRL."""
+
 
 def weights(model: torch.nn.Module) -> torch.Tensor:
     return torch.cat([weight.detach().flatten() for weight in model.parameters()]).clone()
@@ -99,23 +102,40 @@ def test_a_batch_in_many_parts_gives_the_update_of_the_whole(
     torch.testing.assert_close(*ends, atol=2e-6, rtol=0)
 
 
-def test_scoring_sampled_tokens_alone_gives_the_update_of_trl(
-    job: Jobs, world: Any, monkeypatch: pytest.MonkeyPatch
+def use(engine: str, patch: pytest.MonkeyPatch) -> None:
+    """Let updates be computed that way."""
+    if engine != "packed":
+        patch.setattr("harness_grpo.training.can_pack", lambda model, ids: False)
+    if engine == "trl":
+        patch.setattr("harness_grpo.reinforcement.can_run_head_alone", lambda model: False)
+
+
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "gspo", "dr_grpo", "cispo"])
+def test_packed_rows_on_two_threads_give_the_update_of_trl(
+    job: Jobs, world: Any, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
     ends = []
-    for alone in (True, False):
-        monkeypatch.setattr(
-            "harness_grpo.reinforcement._can_run_head_alone", lambda model, alone=alone: alone
-        )
+    for engine in ENGINES:
+        use(engine, monkeypatch)
         policy = world.policy()
         record = train(
-            job(policy=policy), max_steps=1, tasks_per_step=6, temperature=0.6, learning_rate=1e-4
+            job(policy=policy),
+            max_steps=1,
+            tasks_per_step=6,
+            temperature=0.6,
+            learning_rate=1e-4,
+            loss_type=loss,
+            threads=2,
+            part_tokens=40,
         )
+        assert record["packed"] == (engine == "packed")
         assert record["final"]["rollouts_trained_on"] > 0
         assert record["final"]["sampler_gap_max"] < 1e-3
-        ends.append((weights(policy.model), record["final"]["entropy"]))
-    torch.testing.assert_close(ends[0][0], ends[1][0], atol=2e-6, rtol=0)
-    assert ends[0][1] == pytest.approx(ends[1][1], abs=1e-4)
+        ends.append((weights(policy.model), record["final"]))
+    for others_weights, others in ends[1:]:
+        torch.testing.assert_close(ends[0][0], others_weights, atol=2e-6, rtol=0)
+        for name in ("entropy", "loss", "grad_norm"):
+            assert ends[0][1][name] == pytest.approx(others[name], abs=1e-4)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
@@ -219,17 +239,16 @@ def test_scoring_under_the_start_agrees_with_trl(
     job: Jobs, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for alone in (True, False):
-        monkeypatch.setattr(
-            "harness_grpo.reinforcement._can_run_head_alone", lambda model, alone=alone: alone
-        )
+    for engine in ENGINES:
+        use(engine, monkeypatch)
         policy = world.policy()
         record = train(
             job(policy=policy), max_steps=2, temperature=0.6, beta=1.0, learning_rate=1e-3
         )
         found.append((weights(policy.model), record["final"]["kl"]))
-    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-5, rtol=0)
-    assert found[0][1] == pytest.approx(found[1][1], rel=1e-3)
+    for others_weights, kl in found[1:]:
+        torch.testing.assert_close(found[0][0], others_weights, atol=1e-5, rtol=0)
+        assert found[0][1] == pytest.approx(kl, rel=1e-3)
 
 
 def test_rewards_without_spread_change_nothing(job: Jobs, policy: Any) -> None:

@@ -16,9 +16,9 @@ from transformers import Gemma2Config, Gemma2ForCausalLM
 from harness.errors import ConfigError, NothingToLearn
 from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
-from harness_sft.batches import Batches, Row, deal_rows, load, rounded, split_rows, token_rows
+from harness.training.packed.packing import can_pack
+from harness_sft.batches import Batches, Row, load, rounded, token_rows
 from harness_sft.options import Options
-from harness_sft.packing import can_pack
 from harness_sft.schedule import Plateau, Schedule
 from harness_sft.trainer import SftTrainer
 
@@ -49,23 +49,6 @@ def test_a_conversation_is_cut_and_dropped_when_nothing_the_policy_said_is_left(
     assert list(token_rows([world.echo("c", 3)], policy, world.domain, 3)) == []
 
 
-def test_parts_hold_all_rows_and_stay_within_their_tokens(policy: Any, world: Any) -> None:
-    rows = list(token_rows(islice(world.endless_echoes(), 40), policy, world.domain, 100))
-    parts = split_rows(rows, 24)
-    assert sorted(id(row) for part in parts for row in part) == sorted(map(id, rows))
-    assert all(len(part) * max(len(r["input_ids"]) for r in part) <= 24 for part in parts)
-
-
-def test_packed_parts_count_no_padding() -> None:
-    rows = [{"input_ids": [0] * length, "labels": []} for length in (10, 6, 6, 5, 4)]
-    packed, padded = (
-        [[len(row["input_ids"]) for row in part] for part in split_rows(rows, 16, packed=packs)]
-        for packs in (True, False)
-    )
-    assert packed == [[10, 6], [6, 5, 4]]
-    assert padded == [[10], [6, 6], [5, 4]]
-
-
 def test_packed_parts_are_filled_up_to_few_lengths_without_a_label_more() -> None:
     rows = [{"input_ids": [7] * n, "labels": [-100, *[7] * (n - 1)]} for n in (70, 33, 32)]
     filled = rounded(rows, 0, longest=80)
@@ -76,15 +59,6 @@ def test_packed_parts_are_filled_up_to_few_lengths_without_a_label_more() -> Non
     assert sum(label != -100 for row in filled for label in row["labels"]) == 69 + 32 + 31
     assert all(token == 0 for row in filled for token in row["input_ids"] if token != 7)
     assert rounded(filled, 0, longest=80) == filled
-
-
-def test_cores_get_shares_of_about_equal_tokens(policy: Any, world: Any) -> None:
-    rows = list(token_rows(islice(world.endless_echoes(), 8), policy, world.domain, 100))
-    shares = deal_rows(rows, 2)
-    assert sorted(id(row) for share in shares for row in share) == sorted(map(id, rows))
-    one, other = (sum(len(row["input_ids"]) for row in share) for share in shares)
-    assert abs(one - other) <= min(len(row["input_ids"]) for row in rows)
-    assert deal_rows(rows[:1], 2) == [[rows[0]], []]
 
 
 def numbered(count: int) -> Iterator[Row]:

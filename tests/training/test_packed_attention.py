@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from harness_sft.attention import BLOCK, PackedAttention
+from harness.training.packed.attention import BLOCK, PackedAttention
 
 HEADS, WIDTH = 2, 8
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
 from transformers import AttentionInterface, PreTrainedConfig, PreTrainedModel
 
-from harness_sft.attention import PackedAttention
+from harness.training.packed.attention import PackedAttention
 
 ATTENTION = "harness_packed"
 PROBE = 256
-_LABEL_STEP = 64
+"""Tokens that a model is tried with."""
 
 
 def packed_attention(
@@ -45,24 +44,6 @@ def packed_attention(
 
 
 AttentionInterface.register(ATTENTION, packed_attention)
-
-
-def label_logits(model: nn.Module, part: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and labels of a packed part; the head runs only at labels, and at a few more tokens
-    with the label -100, so that their number is a multiple of ``_LABEL_STEP``.
-    """
-    labels = part["labels"][0, 1:]
-    scored = (labels != -100).nonzero().squeeze(1)
-    missing = -len(scored) % _LABEL_STEP
-    scored = torch.cat([scored, (labels == -100).nonzero().squeeze(1)[:missing]])
-    logits = model(
-        input_ids=part["input_ids"],
-        position_ids=part["position_ids"],
-        cu_seq_lens_q=part["cu_seq_lens_q"].tolist(),
-        logits_to_keep=scored,
-        use_cache=False,
-    ).logits[0]
-    return logits, labels[scored]
 
 
 @contextmanager

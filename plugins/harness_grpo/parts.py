@@ -1,0 +1,65 @@
+"""Turn the rows of a step's batch into parts that pass through the model at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from harness.training.packed.cores import deal, split
+from harness_grpo.readings import Readings
+
+Batch = dict[str, Tensor]
+"""Rollouts as tensors, one row each; what has no dimension is the same for all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows, and what is read and counted while their loss is computed.
+
+    It is kept with them, for parts may be computed at once and in any order.
+    """
+
+    rows: Batch
+    readings: Readings = field(default_factory=Readings)
+    metrics: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+
+def shares_of(batch: Batch, part_tokens: int, *, cores: int) -> list[list[Part]]:
+    """The rows in parts of similar length, of at most ``part_tokens`` tokens or one longer row.
+
+    A share of packed parts for each of the ``cores``; with 0 one share of padded parts.
+    """
+    lengths = [1 + int(count) for count in batch["completion_mask"].sum(1)]
+    dealt = deal(range(len(lengths)), max(1, cores), length=lengths.__getitem__)
+    return [
+        [
+            Part(rows=_cut(batch, rows, width=lengths[rows[0]] - 1))
+            for rows in split(share, part_tokens, length=lengths.__getitem__, packed=cores > 0)
+        ]
+        for share in dealt
+    ]
+
+
+def some_rows(batch: Batch, rows: slice | Tensor | list[int]) -> Batch:
+    """The batch with those rows alone."""
+    return {name: value if value.dim() == 0 else value[rows] for name, value in batch.items()}
+
+
+def sampled(rows: Batch) -> Tensor:
+    """(rows, width): whether each token of a completion is the policy's own."""
+    return rows["completion_mask"].mul(rows["tool_mask"]) > 0
+
+
+def whole(rows: Batch) -> tuple[Tensor, Tensor]:
+    """Ids of whole conversations, (rows, 1 + width), padded on the right, and their lengths."""
+    ids = torch.cat([rows["prompt_ids"], rows["completion_ids"]], dim=1)
+    return ids, rows["prompt_mask"].sum(1) + rows["completion_mask"].sum(1)
+
+
+def _cut(batch: Batch, rows: list[int], width: int) -> Batch:
+    """Those rows, without what is padding in all of them."""
+    kept = some_rows(batch, rows)
+    return {name: value[:, :width] if value.dim() > 1 else value for name, value in kept.items()}
