@@ -32,9 +32,8 @@ def arm_label(name: str) -> str:
 def short_label(name: str) -> str:
     """The same in a word, where the round is plain: "SFT", "generic", "imitation"."""
     kind = kind_of(name)
-    if kind == "warm":
-        return "imitation"
-    return kind if kind in NOTES else arm_label(name)
+    words = {"warm": "imitation", UNTARGETED: "control", "generic": kind, "oracle": kind}
+    return words.get(kind) or arm_label(name)
 
 
 def control_notes(names: Iterable[str]) -> dict[str, str]:

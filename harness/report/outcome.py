@@ -18,8 +18,8 @@ from harness.types import Interval
 _SCALE = 51
 """Cells of the scale from 0 to 100: two points each."""
 
-_LABEL = 14
-"""Cells of the longest line of an arm's name where there is room."""
+_LABEL = 13
+"""Cells of the longest line of an arm's name."""
 
 _STRICT = "  strict"
 """The row of Pass^k with every fault counted as a failure."""
@@ -87,7 +87,7 @@ def _narrow(arms: Sequence[Arm]) -> Table:
 
 def _columns(ks: Sequence[int], *last: str, gap: int = 2) -> Table:
     table = plain_table(gap=gap)
-    table.add_column(min_width=LABEL_WIDTH - gap, max_width=LABEL_WIDTH if gap < 2 else _LABEL)
+    table.add_column(min_width=LABEL_WIDTH - gap, max_width=_LABEL)
     for k in ks:
         table.add_column(f"Pass^{k}", no_wrap=True)
     for name in last:

@@ -138,6 +138,8 @@ def test_no_arm_makes_a_line_too_wide_or_tears_an_interval(document: Document, w
     text = printed(document, width)
     assert max(len(line) for line in text.splitlines()) <= width
     assert text.count("[37.5, 52.5]") == 4
+    for words in ("  − SFT ", "  − imitation ", "  − oracle ", "  − control "):
+        assert words in text
     assert "…" not in text
 
 
