@@ -100,7 +100,8 @@ class Study:
     """All that is fixed before the first run.
 
     ``settings`` are as in a file for ``harness loop --config``. ``curve_trials``: trials of each
-    test task with the weights that ``keep_every`` keeps. ``pattern_arms``: whose failures are shown
+    test task with the weights that ``keep_every`` keeps. ``plotted``: the arms in the plots of
+    Pass^k and of training (none named: all main arms). ``pattern_arms``: whose failures are shown
     pattern by pattern, the last arm's compared with each of the others'. ``published`` are Pass^k
     of others, by name, to be shown beside. ``resamples`` and ``bootstrap_seed`` decide the
     intervals.
@@ -112,6 +113,7 @@ class Study:
     arms: dict[str, Arm]
     comparisons: tuple[Comparison, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    plotted: tuple[str, ...] = ()
     pattern_arms: tuple[str, ...] = ()
     published: dict[str, tuple[float, ...]] = field(default_factory=dict)
     published_from: str = ""
@@ -206,7 +208,7 @@ def parse_study(table: Mapping[str, object], where: str) -> Study:
         _check_arm(study, name, arm, where)
     named = [n for e in study.expectations for n in (e.arm, e.against, *e.among)]
     named += [n for c in study.comparisons for n in (c.arm, c.against)]
-    named += study.pattern_arms
+    named += [*study.plotted, *study.pattern_arms]
     _known("arm", [name for name in named if name], list(study.arms))
     return study
 

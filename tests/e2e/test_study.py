@@ -44,6 +44,12 @@ settings = { keep_every = 1 }
 trains = "generic"
 [arms.oracle]
 trains = "oracle"
+[arms.warm]
+trains = "targeted"
+settings = { warm_start = true }
+[arms.warm-before]
+start = "warm"
+after = "warm"
 [arms.union]
 trains = "targeted"
 after = "targeted"
@@ -98,16 +104,21 @@ def test_a_study_killed_halfway_goes_on_to_the_same_results(
     begun = finished(killed)
     status, _, err = finish(harness("study", "run", file, "--out", killed))
     assert status == 0, err
-    assert err.count("— ") == 15 - begun
+    assert err.count("— ") == 19 - begun
     assert rows(killed) == rows(whole)
     found = rows(whole)
-    assert len(found) == 15
+    assert len(found) == 19
     targeted, union = found["targeted", 0], found["union", 0]
     assert [point["step"] for point in targeted["curve"]] == [1]
     assert union["checkpoint"] == "rl-2"
     for kind in ("generic", "oracle"):
         assert found[kind, 0]["checkpoint"] == f"{kind}-1"
         assert found[kind, 0]["rollouts"]["in_all"] == targeted["rollouts"]["in_all"]
+    warm, before = found["warm", 0], found["warm-before", 0]
+    assert (warm["checkpoint"], before["checkpoint"]) == ("rl-1", "rl-1/warm")
+    assert warm["warm_start"] == before["training"]
+    assert warm["rollouts"]["since_sft"] == targeted["rollouts"]["since_sft"]
+    assert before["rollouts"]["since_sft"] == 0
     assert {row["start"] for (_, seed), row in found.items() if seed == 0} == {union["start"]}
     assert union["rollouts"]["since_sft"] == sum(union["pool"].values())
     assert union["rollouts"]["in_all"] > union["rollouts"]["since_sft"]

@@ -121,6 +121,17 @@ def test_notes_before_their_first_heading_open_the_page(results: Results) -> Non
     assert text.endswith("\n\n## Why\n\nBecause.\n")
 
 
+def test_plots_have_the_arms_that_the_study_names_or_else_the_main_ones(made_up: Any) -> None:
+    for named, shown in (([], {"continued", "targeted"}), (["sft", "targeted"], {"targeted"})):
+        found = parse_results(json.dumps(made_up(RATES, seeds=1, plotted=named)), "made up")
+        drawn = plots(found)
+        for arm in ("continued", "targeted", "success-only"):
+            label = found.label(arm)
+            said = label if len(label) <= 38 else arm
+            for picture in ("pass", "training"):
+                assert (said in drawn[picture]) == (arm in shown), (arm, picture)
+
+
 def test_patterns_are_told_for_the_arms_that_the_study_names_alone(made_up: Any) -> None:
     document = made_up(RATES, seeds=2, pattern_arms=["sft", "continued", "three-rounds"])
     text = made(parse_results(json.dumps(document), "made up"))

@@ -55,8 +55,8 @@ def plots(results: Results) -> dict[str, str]:
 
 
 def pass_plot(results: Results) -> str:
-    """Pass^k over k, a series for each main arm."""
-    arms = [name for name in results.arms if results.study.arms[name].group == "main"]
+    """Pass^k over k, a series for each plotted arm."""
+    arms = plotted(results)
     found = {arm: {k: pass_estimate(results, arm, k) for k in KS} for arm in arms}
     known = [one.interval for by_k in found.values() for one in by_k.values() if one]
     if not known:
@@ -147,13 +147,12 @@ def learning(results: Results, arm: str) -> list[Learnt]:
 
 
 def training_plot(results: Results) -> str:
-    """Reward and success of the rollouts trained on by step, means over seeds; main arms, as other
-    rewards are no measure of theirs.
+    """Reward and success of the rollouts trained on by step, means over seeds; of plotted arms, as
+    other rewards are no measure of theirs.
     """
     arms = {
-        arm: [r.training.curve for r in by.values() if r.training.curve]
-        for arm, by in results.arms.items()
-        if results.study.arms[arm].group == "main"
+        arm: [r.training.curve for r in results.arms[arm].values() if r.training.curve]
+        for arm in plotted(results)
     }
     arms = {arm: curves for arm, curves in arms.items() if curves}
     if not arms:
@@ -195,6 +194,15 @@ def pattern_plot(results: Results) -> str:
         return ""
     title = "Failures per 100 conversations on the test tasks by pattern, with 95% intervals"
     return _rows(title, rows, [_named(results, arm) for arm in arms], names=NAMES - 40)
+
+
+def plotted(results: Results) -> list[str]:
+    """The arms that the study names for its plots and that are there: all main ones, if it names
+    none.
+    """
+    arms = results.study.arms
+    wanted = results.study.plotted or [name for name in arms if arms[name].group == "main"]
+    return [name for name in wanted if name in results.arms]
 
 
 def pattern_arms(results: Results) -> list[str]:
