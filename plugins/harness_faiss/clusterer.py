@@ -11,6 +11,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Lt
+from numpy.typing import NDArray
 
 from harness.assembly.config import PositiveInt, read_options
 from harness.errors import NothingToLearn
@@ -169,11 +170,24 @@ class _Field:
             least=max(self.options.min_size, self.options.min_share * self.total),
             threads=self.options.threads,
         )
+        self.near = self._near()
         self.grouping = self._group()
 
     def _group(self) -> Grouping:
-        found = group(self.vectors, self.weights, self.rule, seed=self.seed)
-        labels = found.labels.copy()
+        """Noise first: what is like no other has no say in how many groups there are."""
+        found = group(self.vectors[self.near], self.weights[self.near], self.rule, seed=self.seed)
+        labels = np.full(len(self.looks), NOISE)
+        labels[self.near] = found.labels
+        sizes = np.bincount(
+            labels[labels != NOISE], self.weights[labels != NOISE], len(found.centres)
+        )
+        kept = np.flatnonzero(sizes >= min(self.rule.least, sizes.max()))
+        number = np.full(len(found.centres) + 1, NOISE)
+        number[kept] = np.arange(len(kept))
+        return Grouping(labels=number[labels], centres=found.centres[kept], merit=found.merit)
+
+    def _near(self) -> NDArray[np.bool_]:
+        """Which looks have others within reach; all of them where none has."""
         with faiss_threads(self.options.threads):
             close = crowded(
                 self.vectors,
@@ -182,16 +196,8 @@ class _Field:
                 least=min(self.options.min_size, self.total),
                 seed=self.seed,
             )
-        alone = ~close | self.strange
-        if not alone.all():
-            labels[alone] = NOISE
-        sizes = np.bincount(
-            labels[labels != NOISE], self.weights[labels != NOISE], len(found.centres)
-        )
-        kept = np.flatnonzero(sizes >= min(self.rule.least, sizes.max()))
-        number = np.full(len(found.centres) + 1, NOISE)
-        number[kept] = np.arange(len(kept))
-        return Grouping(labels=number[labels], centres=found.centres[kept], merit=found.merit)
+        near = close & ~self.strange
+        return near if near.any() else np.ones(len(near), dtype=bool)
 
     def merit(self) -> float:
         """The silhouette times the share of the failures in patterns: 0 for a single pattern."""
@@ -221,7 +227,13 @@ class _Field:
 
     def _quality(self, noise: int) -> dict[str, Json]:
         index = (
-            stability(self.vectors, self.weights, self.grouping, self.rule, seed=self.seed)
+            stability(
+                self.vectors[self.near],
+                self.weights[self.near],
+                replace(self.grouping, labels=self.grouping.labels[self.near]),
+                self.rule,
+                seed=self.seed,
+            )
             if self.options.stability
             else []
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from harness.errors import ConfigError
 from harness.protocols import Settings
 from harness.types import Diagnosis, ErrorPattern, Json, Survey
-from harness_faiss import neighbours, vectors
+from harness_faiss import grouping, neighbours, vectors
 from harness_faiss.choice import Chooser
 from harness_faiss.clusterer import FaissClusterer, Options, faiss_clusterer
 from harness_faiss.embedding import LexicalEmbedding, find_embedding
@@ -60,6 +61,46 @@ def test_failures_like_no_other_are_noise_and_in_no_pattern() -> None:
     assert len(patterns) == 4
     assert not {m for p in patterns for m in p.members} & set(survey.noise)
     assert survey.quality["noise"] == pytest.approx(8 / 208, abs=1e-4)
+
+
+SAID = {
+    "wrong_variant": "{tool} was made for variant {value}; the task wanted another.",
+    "wrong_item": "{tool} was made for item {value}; the task wanted another.",
+    "wrong_order": "{tool} was made for order {value}; the task wanted another.",
+    "wrong_address": "{tool} was made for address {value}; the task wanted another.",
+    "should_have_acted": "The agent refused; the task wanted {tool}({value}).",
+    "should_have_refused": "{tool}({value}) was made, but that order had been delivered.",
+    "gave_up": "{tool}({value}) was never made: the talk ended before it.",
+    "missing_step": "{tool}({value}) was never made: the agent went on without it.",
+    "repeated_call": "{tool}({value}) was made 3 times or more.",
+}
+TOOLS = ("cancel_order", "return_items", "exchange_items", "modify_items", "modify_address")
+
+
+def from_templates(count: int) -> list[Diagnosis]:
+    """As rules explain failures: kinds share words of their names, of tools and of values."""
+    rng = random.Random(1)
+    streets = [f"{tree} {way}" for tree in ("Elm", "Oak", "Hill") for way in ("Street", "Lane")]
+    towns = ("Miami", "Dallas", "Chicago", "Columbus")
+    found = []
+    for number, kind in zip(range(count), cycle(SAID)):
+        tool = rng.choice(TOOLS)
+        address = f"{rng.choice(streets)}, {rng.choice(towns)}"
+        value = rng.choice(["ordered by mistake", "no longer needed", "#W1", address])
+        found.append(diagnosis(number, kind, SAID[kind].format(tool=tool, value=value), tool))
+    return found
+
+
+def test_strays_change_no_pattern_where_explanations_outnumber_the_seeds_of_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(grouping, "SEEDS", 24)
+    told = from_templates(495)
+    alone, _ = clustered(told, min_share=0.01, stability=False)
+    beside, survey = clustered([*told, *strays(40)], min_share=0.01, stability=False)
+    assert {p.name for p in alone} == {kind.replace("_", " ") for kind in SAID}
+    assert [p.members for p in beside] == [p.members for p in alone]
+    assert len(survey.noise) == 40
 
 
 def test_quality_is_told_in_numbers_with_embedding_version_and_seed() -> None:
