@@ -31,7 +31,7 @@ from harness.types import (
     stable_seed,
 )
 
-VERSION = "template-6"
+VERSION = "template-7"
 """Of the way candidates are made, for their lineage."""
 
 LEVELS = ("plain", "alone", "as it failed", "longer")
@@ -46,7 +46,7 @@ MIXED = ("alone", "as it failed")
 """The levels that candidates begin at in turn where they are to be "mixed"."""
 
 IN_VAIN = 60
-"""Tasks of a generator in a row without the wanted feature that show that it does not make it."""
+"""Tasks of a generator in a row without what is wanted that show that it does not make it."""
 
 WOVEN_IN_VAIN = 10
 """Tasks in a row into which a feature cannot be woven that show that it cannot be."""
@@ -169,13 +169,19 @@ class _Stream:
         """``others``: features that would invite other mistakes than the pattern's."""
         self.domain, self.feature, self.seed = domain, feature, seed
         named = {feature.name for feature in domain.features}
-        # One that is itself a kind of request would bring a second one along with the failed kind.
-        asked = {r.kind for task in domain.tasks("train") for r in task.scenario.requests}
-        self.kinds = set() if feature in asked else named
+        train = [(task.tags, task.scenario.requests) for task in domain.tasks("train")]
+        asked = {request.kind for _, requests in train for request in requests}
+        outcomes = {r[0].outcome for tags, r in train if feature in tags and len(r) == 1}
+        # The failed kind beside a feature that is itself a kind of request, or says how one ends,
+        # would bring a second request along: in what is refused, the kind is looked for afterwards.
+        self.endings = set() if "done" in outcomes else outcomes
+        self.kinds = set() if feature in asked or self.endings else named
         self.without = tuple(name for name in others if name not in (feature, *asked))
         self.weaves = feature in domain.twists
         self.numbers = count()
         self.generators: dict[str, Iterator[Task]] = {}
+        self.passed_over: dict[str, list[Task]] = {}
+        self.rare: set[tuple[str, str]] = set()
         self.said: set[str] = set()
         self.impossible: dict[str, ConfigError] = {}
 
@@ -199,7 +205,8 @@ class _Stream:
         return task, level
 
     def _made_after(self, parent: Member, length: int, plain: bool, number: int) -> Task | None:
-        request = failed_request(parent)
+        ended = self._ended(parent[0].task)
+        request = ended[0] if ended else failed_request(parent)
         kind = request.kind if request is not None and request.kind in self.kinds else ""
         recipe = Recipe(
             requests=length,
@@ -211,6 +218,8 @@ class _Stream:
         if number % 2 == 0 and (woven := self._woven(base, number)) is not None:
             return woven
         try:
+            if ended:
+                return self._ending_alike(recipe, ended[0].kind)
             return self._generated(recipe, kind)
         except (ConfigError, CannotInject):
             # What the records hold for no task as they are, they may hold with more of them.
@@ -218,6 +227,29 @@ class _Stream:
                 if (woven := self._woven(base, number)) is not None:
                     return woven
             raise
+
+    def _ended(self, task: Task) -> list[Request]:
+        """The requests that end as those with the feature do; none where it does not say how."""
+        return [r for r in task.scenario.requests if r.outcome in self.endings]
+
+    def _ending_alike(self, recipe: Recipe, kind: str) -> Task | None:
+        """A task in which a request of the kind ends so; one of another kind where that is rare.
+
+        Tasks of other kinds are kept: for failures of theirs, and for where this kind is rare.
+        """
+        key = stable_id(recipe)
+        left = self.passed_over.setdefault(key, [])
+        for place, task in enumerate(left):
+            if any(request.kind == kind for request in self._ended(task)):
+                return left.pop(place)
+        draws = IN_VAIN if (key, kind) not in self.rare else 0 if left else 1
+        for _ in range(draws):
+            made = self._generated(recipe, "")
+            if made is None or any(request.kind == kind for request in self._ended(made)):
+                return made or (left.pop(0) if left else None)
+            left.append(made)
+        self.rare.add((key, kind))
+        return left.pop(0)
 
     def _woven(self, base: Recipe, number: int) -> Task | None:
         """A task that can be done, with the feature woven in; None if this one cannot have it."""

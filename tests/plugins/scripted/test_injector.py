@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -102,6 +103,48 @@ def test_what_was_asked_for_is_no_feature_where_another_explains_the_failures(pl
     assert asked(changed) == {"change_of_mind"}
     assert asked([*changed, *failed("modify_address")]) == {"change_of_mind", "modify_address"}
     assert asked([*changed, *failed("modify_address", count=1)]) == {"change_of_mind"}
+
+
+def _refused(play: Play, count: int) -> Members:
+    tasks = RetailDomain().generate(3, Recipe(required=("refuse_status",), requests=1))
+    return failures(play, list(islice(tasks, count)), "should_have_refused", "cancel_pending_order")
+
+
+def test_what_must_be_refused_is_of_the_kind_that_was_failed_and_alone(play: Play) -> None:
+    members = _refused(play, 6)
+    failed = {e.trajectory.id: e.task.scenario.requests[0].kind for e, _ in members}
+    assert len(set(failed.values())) > 2
+    made = inject(pattern(should_have_refused=6), members, RetailDomain(), level="plain")
+    for task in made:
+        (request,) = task.scenario.requests
+        assert task.origin is not None
+        assert request.outcome == "refused"
+        assert request.kind == failed[task.origin.trajectory_id]
+
+
+def test_where_the_failed_kind_is_never_refused_others_are_and_the_search_ends(play: Play) -> None:
+    drawn = 0
+
+    class Counting(RetailDomain):
+        def generate(self, seed: int, recipe: Recipe) -> Iterator[Task]:
+            nonlocal drawn
+            for task in super().generate(seed, recipe):
+                drawn += 1
+                yield task
+
+    members = [
+        (replace(episode, task=_asking_for("telling the future", episode.task)), diagnosis)
+        for episode, diagnosis in _refused(play, 1)
+    ]
+    made = inject(pattern(should_have_refused=1), members, Counting(), level="alone")
+    assert len(made) == 24
+    assert all("refuse_status" in task.tags for task in made)
+    assert drawn < 200
+
+
+def _asking_for(kind: str, task: Task) -> Task:
+    asked = tuple(replace(request, kind=kind) for request in task.scenario.requests)
+    return replace(task, scenario=replace(task.scenario, requests=asked))
 
 
 def test_lineage_is_complete(members: Members, weather: Domain) -> None:
