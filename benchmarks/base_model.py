@@ -49,7 +49,7 @@ def main() -> None:
         options |= {"learning_rate": rate} if rate else {}
         options |= {"batch_size": size} if size else {}
         row = measure(parts, base, options, seed=seed, tasks=given.tasks)
-        print(json.dumps(row) if given.json else show(row), flush=True)
+        print(json.dumps(row, allow_nan=False) if given.json else show(row), flush=True)
 
 
 def measure(

@@ -1,7 +1,8 @@
 """Measure error discovery on planted faults: is the right party blamed, is each kind a pattern?
 
-    python benchmarks/discovery.py --seed 1 [--failures 5000] [--json]
+    python benchmarks/discovery.py --seeds 1 2 3 [--failures 5000] [--json]
 
+Of several seeds the mean and the worst are told, figure by figure.
 Blame is by rules alone. ``blame_precision`` and ``blame_recall`` are those of the party with the
 lowest. ``v_measure`` and ``purity`` are of the default clusterer on what the rules blame the agent
 for, and on strays: failures that are like no other, which must end as noise. Noise counts as one
@@ -11,17 +12,18 @@ more group, strays as one more kind.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import string
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
+from typing import Any
 
 from explanations import reworded
+from over_seeds import Worst, add_seed_options, as_json, seeds_of, spread
 from planted_faults import Planted, agents_run, planted_corpus
 from sklearn.metrics import homogeneity_completeness_v_measure
 
@@ -58,16 +60,31 @@ class Case:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, required=True)
+    add_seed_options(parser)
     parser.add_argument("--failures", type=int, default=5000)
     parser.add_argument("--domain", default="retail")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = measure(args.domain, seed=args.seed, size=args.failures)
+    runs = [measure(args.domain, seed=seed, size=args.failures) for seed in seeds_of(args)]
     if args.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        sys.stdout.write(as_json(runs[0] if len(runs) == 1 else over_seeds(runs)) + "\n")
         return
-    print_tables(found)
+    for found in runs:
+        print_tables(found)
+    if len(runs) > 1:
+        print_spreads(over_seeds(runs))
+
+
+def over_seeds(runs: Sequence[Row]) -> Row:
+    """The runs, and mean and worst of each figure over their seeds."""
+    return {
+        "seeds": [run["seed"] for run in runs],
+        "over_seeds": {
+            name: asdict(spread({_seed(run): figure(run) for run in runs}, worst))
+            for name, (figure, worst) in FIGURES.items()
+        },
+        "runs": list(runs),
+    }
 
 
 def measure(domain_name: str, *, seed: int, size: int) -> Row:
@@ -99,6 +116,33 @@ def measure(domain_name: str, *, seed: int, size: int) -> Row:
         "patterns": list(contrast),
         "rounds": rounds_table(domain, seed),
     }
+
+
+def _seed(run: Row) -> int:
+    return int(str(run["seed"]))
+
+
+def _at(*path: str | int) -> Callable[[Row], float]:
+    """The number at a place in a run."""
+
+    def figure(run: Row) -> float:
+        found: Any = run
+        for step in path:
+            found = found[step]
+        return float(found)
+
+    return figure
+
+
+FIGURES: Mapping[str, tuple[Callable[[Row], float], Worst]] = {
+    "blame_precision": (_at("blame_precision"), "least"),
+    "blame_recall": (_at("blame_recall"), "least"),
+    "v_measure": (_at("v_measure"), "least"),
+    "purity": (_at("purity"), "least"),
+    "strays_in_patterns": (_at("clusterings", 0, "strays_in_patterns"), "most"),
+    "mass_keeping_its_id": (_at("rounds", "same_policy", "mass_keeping_its_id"), "least"),
+}
+"""What is told over seeds: where it stands in a run, and which end is bad."""
 
 
 def diagnoses_of(domain: Domain, episodes: Sequence[Episode]) -> list[Diagnosis]:
@@ -328,9 +372,18 @@ def print_tables(found: Mapping[str, Json]) -> None:
             assert isinstance(row, dict)
             table.add_row(*(str(row[column]) for column in shown))
         console.print(table)
-    console.print_json(json.dumps(found["rounds"]))
+    console.print_json(as_json(found["rounds"]))
     for key in ("blame_precision", "blame_recall", "v_measure", "purity", "failures"):
         console.print(f"{key:16} {found[key]}")
+
+
+def print_spreads(found: Row) -> None:
+    """Mean and worst seed of each figure."""
+    spreads: Any = found["over_seeds"]
+    sys.stdout.write(f"over the seeds {found['seeds']}\n")
+    for name, row in spreads.items():
+        worst = f"worst {row['worst']:.4f} (seed {row['worst_seed']})"
+        sys.stdout.write(f"{name:20} mean {row['mean']:.4f}   {worst}\n")
 
 
 _SHOWN = {

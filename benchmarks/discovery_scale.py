@@ -72,7 +72,7 @@ def main() -> None:
         "peak_mb": round(_peak_mb()),
     }
     if args.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        sys.stdout.write(json.dumps(found, indent=2, allow_nan=False) + "\n")
         return
     for name, value in found.items():
         print(f"{name:24} {value}")

@@ -1,25 +1,26 @@
 """Do injected tasks provoke the weakness they were made for? Agents of known weakness tell.
 
-``python benchmarks/injection.py --seed N`` prints the matrix weakness x pattern, the yield and the
-speed of the gates, what became of planted leaks, and how varied the tasks are; ``--markdown`` puts
-it into docs/injection.md.
+``python benchmarks/injection.py --seeds N N N`` prints mean and worst seed of each weakness, the
+matrix weakness x pattern, the yield and the speed of the gates, what became of planted leaks, and
+how varied the tasks are; ``--markdown`` puts it into docs/injection.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
-from math import comb, prod
+from math import prod
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from variety import Variety, measure
+from injection_report import Column, Report, hits, markdown, with_ratios
+from over_seeds import add_seed_options, as_json, seeds_of
+from variety import measure
 from weak_agents import WEAKNESSES, WeakAgent
 
 from harness.discovery.diagnose import diagnose
@@ -51,44 +52,6 @@ DOMAIN = RetailDomain()
 SETTING = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
 EXECUTOR = asyncio_executor(Settings())
 Members = Sequence[tuple[Episode, Diagnosis]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """Tasks injected for one weakness, and how often agents fail on them.
-
-    ``rates``, ``usual`` and ``alike`` are failure rates by weakness in [0, 1]: on these tasks, on
-    untargeted ones with as many requests, and on requests of the same kinds in untargeted tasks.
-    """
-
-    weakness: str
-    tasks: int
-    rates: Mapping[str, float]
-    usual: Mapping[str, float]
-    alike: Mapping[str, float]
-
-    def ratio(self, weakness: str) -> float:
-        """How many times as often the agent fails here; inf if it never does elsewhere."""
-        rate, usual = self.rates[weakness], self.usual[weakness]
-        return rate / usual if usual else (float("inf") if rate else 1.0)
-
-    def rises(self, weakness: str) -> bool:
-        """Whether the agent fails at least twice as often as elsewhere, and not by chance."""
-        return self._doubles(weakness, self.usual[weakness])
-
-    def rises_for_its_kinds(self, weakness: str) -> bool:
-        """Whether it does so even beside untargeted requests of the same kinds."""
-        return self._doubles(weakness, self.alike[weakness])
-
-    def _doubles(self, weakness: str, usual: float) -> bool:
-        """Chance: a binomial tail of at least 1% with a rate of half a percent or more."""
-        rate, floor = self.rates[weakness], max(usual, 0.005)
-        failures = round(rate * self.tasks)
-        chance = sum(
-            comb(self.tasks, n) * floor**n * (1 - floor) ** (self.tasks - n)
-            for n in range(failures, self.tasks + 1)
-        )
-        return rate >= 2 * usual and chance < 0.01
 
 
 def failed(policy: Policy, tasks: Sequence[Task], seed: int) -> dict[str, bool]:
@@ -173,32 +136,6 @@ def _of_kinds(
 # --- all of it ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """``ratios``: of each weak agent's failure rate on its own tasks to that on untargeted ones.
-    ``others``: the greatest such ratio of another agent on these tasks, with its name.
-
-    ``seconds`` (by the clock) and ``cpu_seconds`` are for ``candidates`` to become ``admitted``
-    tasks; ``solved`` of them a reference agent does on a fresh world. ``leaks`` counts planted
-    leaks by kind, ``leaks_admitted`` those let in.
-    """
-
-    seed: int
-    ratios: Mapping[str, float]
-    others: Mapping[str, tuple[str, float]]
-    columns: Sequence[Column]
-    admitted: int
-    candidates: int
-    seconds: float
-    cpu_seconds: float
-    solved: int
-    yields: Sequence[Mapping[str, object]]
-    leaks: Mapping[str, int]
-    leaks_admitted: int
-    leaks_admitted_by_kind: Mapping[str, int]
-    variety: Variety
-
-
 def run(
     seed: int, *, tasks: int, untargeted: int, many: int, leaks: int, level: str = "plain"
 ) -> Report:
@@ -217,10 +154,8 @@ def run(
     solved = len(pool) - sum(failed(oracle(Settings()), pool, seed).values())
     planted = planted_leaks(DOMAIN, pool, seed, leaks)
     let_in = {kind: _let_in(found, pool) for kind, found in planted.items()}
-    return Report(
+    report = Report(
         seed=seed,
-        ratios={c.weakness: round(c.ratio(c.weakness), 2) for c in columns},
-        others={c.weakness: _greatest_other(c) for c in columns},
         columns=columns,
         admitted=len(pool),
         candidates=log.seen["made"],
@@ -233,6 +168,7 @@ def run(
         leaks_admitted_by_kind=let_in,
         variety=measure(pool),
     )
+    return with_ratios(report)
 
 
 def _many(
@@ -273,13 +209,6 @@ def _let_in(candidates: Sequence[Task], pool: Sequence[Task]) -> int:
     return sum(pass_gates(shop.gates, task, GateLog()) is not None for task in candidates)
 
 
-def _greatest_other(found: Column) -> tuple[str, float]:
-    """The other agent whose failures rise most on these tasks, of those that have enough."""
-    others = {name: found.ratio(name) for name in WEAKNESSES if name != found.weakness}
-    name = max(others, key=lambda name: others[name])
-    return name, round(others[name], 2)
-
-
 # --- output --------------------------------------------------------------------------------------
 
 
@@ -287,78 +216,10 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def markdown(report: Report, command: str) -> str:
-    """Tables for the document."""
-    names = list(WEAKNESSES)
-    lines = [
-        f"Made by `{command} --markdown`.",
-        "",
-        "Failure rates in percent; in brackets on untargeted tasks with as many requests.",
-        "",
-        "| tasks for | tasks | its own agent | times | greatest rise of another agent |",
-        "|---|---|---|---|---|",
-    ]
-    for c in report.columns:
-        other, rise = report.others[c.weakness]
-        own = f"{100 * c.rates[c.weakness]:.0f} ({100 * c.usual[c.weakness]:.1f})"
-        more = f"{other}: {rise:.1f}x, {100 * c.rates[other]:.0f} ({100 * c.usual[other]:.1f})"
-        row = (c.weakness, str(c.tasks), own, f"{report.ratios[c.weakness]:.1f}", more)
-        lines.append(f"| {' | '.join(row).replace('_', ' ')} |")
-    lines += [
-        "",
-        "The matrix: how many times as often an agent (row) fails on tasks for a weakness (column) "
-        "as on untargeted ones of the same length; the columns in the order of the rows.",
-        "",
-        f"| agent | {' | '.join(str(n) for n in range(1, len(names) + 1))} |",
-        f"|---|{'---|' * len(names)}",
-    ]
-    for number, agent in enumerate(names, start=1):
-        cells = [f"{c.ratio(agent):.1f}" for c in report.columns]
-        cells[number - 1] = f"**{cells[number - 1]}**"
-        lines.append(f"| {number} {agent.replace('_', ' ')} | {' | '.join(cells)} |")
-    lines += ["", *_rest(report)]
-    return "\n".join(lines)
-
-
-def _rest(report: Report) -> list[str]:
-    v = report.variety
-    leaks = ", ".join(
-        f"{kind.replace('_', ' ')} {n - report.leaks_admitted_by_kind[kind]} of {n}"
-        for kind, n in report.leaks.items()
-    )
-    pairs = [(c, agent) for c in report.columns for agent in WEAKNESSES if agent != c.weakness]
-    risen = [(c, agent) for c, agent in pairs if c.rises(agent)]
-    beyond = [(c, agent) for c, agent in risen if c.rises_for_its_kinds(agent)]
-    gates = ", ".join(f"{row['gate']} {row['passed']}/{row['seen']}" for row in report.yields)
-    return [
-        f"Off the diagonal {len(risen)} of the {len(pairs)} cells are 2 or more, and not by chance "
-        f"(binomial tail below 1%): {_listed(risen)}. Beside untargeted requests of the same kinds "
-        f"{len(beyond)} are: {_listed(beyond)}.",
-        "",
-        f"{report.admitted} tasks for all patterns together were admitted of {report.candidates} "
-        f"candidates in {report.seconds} s by the clock ({report.cpu_seconds} CPU-seconds); "
-        f"{report.solved} of them a reference agent solves. Passed by gate: {gates}.",
-        "",
-        f"Planted leaks refused: {leaks}.",
-        "",
-        f"Variety of these tasks: {v.templates} opening templates, the most frequent makes "
-        f"{100 * v.top_template:.1f}% of them; {v.openings} different openings; distinct n-grams "
-        f"(1, 2, 3): {', '.join(f'{x:.3f}' for x in v.distinct)} (official tasks, the same number "
-        f"of words: {', '.join(f'{x:.3f}' for x in v.official_distinct)}). The total variation "
-        f"distance of the gold's shapes from the official retail tasks is {v.shape_distance:.2f} "
-        f"(untargeted tasks: {v.untargeted_shape_distance:.2f}).",
-    ]
-
-
-def _listed(cells: Sequence[tuple[Column, str]]) -> str:
-    named = (f"{agent} on tasks for {c.weakness}" for c, agent in cells)
-    return ", ".join(named).replace("_", " ") or "none"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
+    add_seed_options(parser, default=0)
     parser.add_argument("--tasks", type=int, default=60, help="injected tasks per weakness")
     parser.add_argument("--untargeted", type=int, default=400, help="untargeted tasks")
     parser.add_argument("--many", type=int, default=1000, help="tasks for yield and speed")
@@ -369,25 +230,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--markdown", action="store_true", help="also write docs/injection.md")
     options = parser.parse_args(arguments)
     try:
-        report = run(
-            options.seed,
-            tasks=options.tasks,
-            untargeted=options.untargeted,
-            many=options.many,
-            leaks=options.leaks,
-            level=options.level,
-        )
+        reports = [_reported(seed, options) for seed in seeds_of(options)]
     except HarnessError as error:
         sys.exit(f"{error}\n{error.hint}")
-    sizes = f"--tasks {options.tasks} --untargeted {options.untargeted} --leaks {options.leaks}"
-    if options.level != "plain":
-        sizes += f' --level "{options.level}"'
-    text = markdown(report, f"python benchmarks/injection.py --seed {options.seed} {sizes}")
-    print(json.dumps(asdict(report), indent=2) if options.json else text)
+    text = markdown(reports, _command(options))
+    print(as_json(plain(reports)) if options.json else text)
     if options.markdown:
         before, start, rest = DOCUMENT.read_text(encoding="utf-8").partition(START)
         _, end, after = rest.partition(END)
         DOCUMENT.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _reported(seed: int, options: argparse.Namespace) -> Report:
+    return run(
+        seed,
+        tasks=options.tasks,
+        untargeted=options.untargeted,
+        many=options.many,
+        leaks=options.leaks,
+        level=options.level,
+    )
+
+
+def _command(options: argparse.Namespace) -> str:
+    seeds = seeds_of(options)
+    given = f"--seeds {' '.join(map(str, seeds))}" if len(seeds) > 1 else f"--seed {seeds[0]}"
+    sizes = ("tasks", "untargeted", "many", "leaks")
+    given += "".join(f" --{name} {getattr(options, name)}" for name in sizes)
+    level = "" if options.level == "plain" else f' --level "{options.level}"'
+    return f"python benchmarks/injection.py {given}{level}"
+
+
+def plain(reports: Sequence[Report]) -> dict[str, Any]:
+    """One report as it is; several with ``over_seeds``: mean and worst ratio of each weakness."""
+    if len(reports) == 1:
+        return asdict(reports[0])
+    return {
+        "seeds": [report.seed for report in reports],
+        "over_seeds": {name: asdict(hit) for name, hit in hits(reports).items()},
+        "runs": [asdict(report) for report in reports],
+    }
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def main() -> None:
         "sft": bench.sft(),
         "grpo": bench.grpo(),
     }
-    print(json.dumps(figures, indent=2) if arguments.json else shown(figures))
+    print(json.dumps(figures, indent=2, allow_nan=False) if arguments.json else shown(figures))
 
 
 class Bench:

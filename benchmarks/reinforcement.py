@@ -55,7 +55,7 @@ def main() -> None:
     more = dict(_option(text) for text in given.set)
     before = outcomes_on(parts, _policy(parts, given.model), "validation", given.tasks)
     row = {"start": given.model, **passes(before)}
-    print(json.dumps(row) if given.json else show(row), flush=True)
+    print(json.dumps(row, allow_nan=False) if given.json else show(row), flush=True)
     grid = product(given.learning_rates, given.groups, given.steps, given.seeds)
     for rate, groups, steps, seed in grid:
         tasks, size = map(int, groups.split("x"))
@@ -70,7 +70,7 @@ def main() -> None:
         row = {"learning_rate": rate, "groups": groups, "seed": seed, **more}
         row |= _train(parts, policy, options, seed=seed, pool=given.pool)
         row |= _gain(before, outcomes_on(parts, policy, "validation", given.tasks))
-        print(json.dumps(row) if given.json else show(row), flush=True)
+        print(json.dumps(row, allow_nan=False) if given.json else show(row), flush=True)
 
 
 def _train(

@@ -59,7 +59,7 @@ def main() -> None:
             del recording
             figures["tau2 results file"] = measured(registry, file)
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures, indent=2, allow_nan=False))
         return
     for name, found in figures.items():
         print(name)
@@ -107,7 +107,9 @@ def measured(registry: Registry, path: Path) -> dict[str, Json]:
     read = time.process_time()
     domain = open_domain(registry, source.recording.domain, source.options)
     graded = regrade_all(source.recording, domain)
-    rows = [json.dumps(row(one, data_version=domain.data_version)) for one in graded]
+    rows = [
+        json.dumps(row(one, data_version=domain.data_version), allow_nan=False) for one in graded
+    ]
     done = time.process_time()
     assert all(one.gradeable and one.success == one.recorded for one in graded)
     messages = sum(len(one.episode.trajectory.messages) for one in graded)

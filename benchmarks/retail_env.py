@@ -308,7 +308,7 @@ def main() -> None:
     options = parser.parse_args()
     found = measure(options.episodes, options.repeats)
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found, indent=2, allow_nan=False))
         return
     console = Console()
     console.print(table(found))

@@ -50,7 +50,7 @@ def main() -> None:
         "ablation": ablation(registry, arguments.rollouts),
     }
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures, indent=2, allow_nan=False))
         return
     for name, figure in figures.items():
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in figure.items()))

@@ -78,7 +78,7 @@ def main() -> None:
         ratio = figures["inspect_cpu_ms_per_conversation"] / figures["cpu_ms_per_conversation"]
         figures["cpu_ratio"] = round(ratio, 2)
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures, indent=2, allow_nan=False))
         return
     for name, value in figures.items():
         print(f"{name:32} {value}")

@@ -51,7 +51,7 @@ def main() -> None:
         "lag_p99_ms": percentile(lag.waits, 0.99),
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    json.dump(figures, sys.stdout)
+    json.dump(figures, sys.stdout, allow_nan=False)
 
 
 def have(spec: dict[str, Any], conversations: int, lag: Lag) -> EvalLog:

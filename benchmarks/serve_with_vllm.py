@@ -65,7 +65,7 @@ def main() -> None:
             **compared(url, ours, has_codec=(arguments.folder / "codec.json").is_file()),
         }
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures, indent=2, allow_nan=False))
         return
     for name, value in figures.items():
         print(f"{name:16} {value}")

@@ -172,7 +172,11 @@ def _run(options: argparse.Namespace) -> None:
     test = generated_tasks("test", options.tasks, options.seed)
     rows = compare(official, train, test)
     if options.json:
-        print(json.dumps([{**asdict(row), "verdict": row.verdict} for row in rows], indent=2))
+        print(
+            json.dumps(
+                [{**asdict(row), "verdict": row.verdict} for row in rows], indent=2, allow_nan=False
+            )
+        )
     else:
         _print(rows)
     if options.markdown:
