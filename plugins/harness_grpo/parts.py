@@ -15,6 +15,10 @@ Batch = dict[str, Tensor]
 """Rollouts as tensors, one row each; what has no dimension is the same for all rows."""
 
 
+Metrics = defaultdict[str, list[float]]
+"""What TRL counts, by its names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Some rows, and what is read and counted while their loss is computed.
@@ -24,7 +28,7 @@ class Part:
 
     rows: Batch
     readings: Readings = field(default_factory=Readings)
-    metrics: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    metrics: Metrics = field(default_factory=lambda: defaultdict(list))
 
 
 def shares_of(batch: Batch, part_tokens: int, *, cores: int) -> list[list[Part]]:
@@ -61,5 +65,5 @@ def whole(rows: Batch) -> tuple[Tensor, Tensor]:
 
 def _cut(batch: Batch, rows: list[int], width: int) -> Batch:
     """Those rows, without what is padding in all of them."""
-    kept = some_rows(batch, rows)
-    return {name: value[:, :width] if value.dim() > 1 else value for name, value in kept.items()}
+    narrow = {name: value[:, :width] if value.dim() > 1 else value for name, value in batch.items()}
+    return some_rows(narrow, rows)

@@ -18,17 +18,25 @@ from harness.training.advantages import term_advantages
 from harness.training.packed.cores import Cores
 from harness.training.packed.packing import packed
 from harness.types import Episode
-from harness_grpo.options import Options
-from harness_grpo.parts import Batch, Part, sampled, shares_of, some_rows, whole
+from harness_grpo.options import Options, ProofLoss
+from harness_grpo.parts import Batch, Metrics, Part, sampled, shares_of, some_rows, whole
+from harness_grpo.proof_losses import (
+    TOKEN_MEAN,
+    WEIGHT,
+    Lesson,
+    as_rows,
+    join_proofs,
+    lessons,
+    token_losses,
+)
+from harness_grpo.proofs import Proof
 from harness_grpo.readings import Readings
 from harness_grpo.sampling import Sampler, reward
 from harness_grpo.scoring import can_run_head_alone, scores
 
-TOKEN_MEAN = ("dapo", "cispo")
-"""Losses that average over the tokens of the whole batch; the others average over its rows."""
-
-KL_STRIDE = 4
-"""Where the KL divergence is only logged, one row in so many is scored under the initial weights.
+KL_STRIDE = 8
+"""Where the KL divergence is only logged, one row in so many is scored under the initial weights:
+a row costs there a third of what it costs in an update.
 """
 
 
@@ -41,7 +49,10 @@ class ReinforcementTrainer(GRPOTrainer):
     """GRPOTrainer that makes each update from parts of at most ``part_tokens`` tokens.
 
     Ratios are to the sampler's own probabilities. Rollouts with advantage 0 are left out of the
-    update: they cost nothing, and do not dilute a mean over tokens. ``start`` (None: no KL) has the
+    update: they cost nothing, and do not dilute a mean over tokens. Proofs that join a group are
+    rows beside them, with a loss of their own (``harness_grpo.proof_losses``).
+
+    ``start`` (None: no KL) has the
     initial weights that the KL divergence is measured from, ``readings`` the values of each token,
     and ``trained_on`` the number of the step's rollouts in its updates.
 
@@ -66,13 +77,15 @@ class ReinforcementTrainer(GRPOTrainer):
         self._sampler = sampler
         self._options = options
         self._batch: Batch = {}
+        self._lessons: Sequence[Lesson] = ()
+        self._proof_loss: ProofLoss = options.proof_loss
         self._rows = 1
         self.trained_on = 0
         self._cores = Cores(cores) if cores else None
         self._head_alone = can_run_head_alone(model)
         if start is not None and not self._head_alone:
             add_fused_lm_head(start, temperature=self.temperature, cast_lm_head_to_fp32=False)
-        self._scored: tuple[Tensor, ...] = ()
+        self._scored: tuple[Tensor, Tensor] | None = None
         self._trl = Lock()
         self.beta = options.beta
 
@@ -91,21 +104,49 @@ class ReinforcementTrainer(GRPOTrainer):
         model.train()
         if self._step % self._options.num_iterations == 0:
             self._batch = self._prepare_inputs(inputs)
-        count = self._cores.count if self._cores else 0
-        shares = shares_of(self._batch, self._options.part_tokens, cores=count)
-        loss = self._set_gradient(model, shares)
-        for part in (part for share in shares for part in share):
-            self.readings.add(part.readings)
-            for name, values in part.metrics.items():
-                self._metrics["train"][name] += values
+        # The core with the longest rollout is not the one with the longest proof.
+        proofs = reversed(self._shares_of(self._lessons))
+        pairs = zip(self._shares(self._batch), proofs, strict=True)
+        loss = self._update([[*own, *proofs] for own, proofs in pairs])
         self._step += 1
         self.readings.losses.append(loss)
         return torch.tensor(loss, device=self.accelerator.device)
+
+    def imitate(self, batch: Sequence[Lesson]) -> float:
+        """Set the gradient of cross-entropy on the proofs alone; returns that loss (nats)."""
+        usual, self._proof_loss = self._proof_loss, "cross_entropy"
+        loss = self._update(self._shares_of(batch))
+        self._proof_loss = usual
+        return loss
+
+    def update_now(self) -> None:
+        """Make an update from the gradient there is, which is no step of the run's."""
+        assert self.optimizer is not None
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self._options.max_grad_norm)
+        self.optimizer.step()
+        self.model.zero_grad()
 
     def close(self) -> None:
         """Stop the threads."""
         if self._cores:
             self._cores.close()
+
+    def _shares(self, batch: Batch) -> list[list[Part]]:
+        count = self._cores.count if self._cores else 0
+        return shares_of(batch, self._options.part_tokens, cores=count)
+
+    def _shares_of(self, batch: Sequence[Lesson]) -> list[list[Part]]:
+        device = self.accelerator.device
+        return self._shares({name: value.to(device) for name, value in as_rows(batch).items()})
+
+    def _update(self, shares: Sequence[Sequence[Part]]) -> float:
+        """Set the gradient of the parts' summed loss, and keep what was read; returns that loss."""
+        loss = self._set_gradient(self.model, shares)
+        for part in (part for share in shares for part in share):
+            self.readings.add(part.readings)
+            for name, values in part.metrics.items():
+                self._metrics["train"][name] += values
+        return loss
 
     def _set_gradient(self, model: nn.Module, shares: Sequence[Sequence[Part]]) -> float:
         """Give the weights the gradient of the parts' summed loss, and return that loss."""
@@ -130,6 +171,8 @@ class ReinforcementTrainer(GRPOTrainer):
         """What the part adds to the loss of the update."""
         rows = part.rows
         logprobs, entropies = self._scores(model, rows)
+        if WEIGHT in rows:
+            return self._loss_of_proofs(part, logprobs)
         if self.beta:
             rows = {**rows, "ref_per_token_logps": self._under_start(rows)}
         self._read(part.readings, rows, logprobs.detach(), entropies)
@@ -137,12 +180,20 @@ class ReinforcementTrainer(GRPOTrainer):
         of_rows = len(rows["advantages"]) / self._rows
         return loss * (1.0 if self.loss_type in TOKEN_MEAN else of_rows)
 
+    def _loss_of_proofs(self, part: Part, logprobs: Tensor) -> Tensor:
+        learnt = sampled(part.rows)
+        if self._step % self._options.num_iterations == 0:
+            nats = -logprobs.detach().where(learnt, 0.0).sum(1) / learnt.sum(1)
+            part.readings.proofs += nats.tolist()
+        losses = token_losses(logprobs, self._proof_loss).where(learnt, 0.0)
+        return (losses.sum(1) * part.rows[WEIGHT]).sum()
+
     def _loss_of_trl(
         self,
         model: nn.Module,
         rows: Batch,
         scored: tuple[Tensor, Tensor],
-        metrics: dict[str, list[float]],
+        metrics: Metrics,
     ) -> Tensor:
         """TRL's loss of rows whose tokens are scored already; what it counts goes to ``metrics``.
 
@@ -161,6 +212,7 @@ class ReinforcementTrainer(GRPOTrainer):
         self, *_: object, **__: object
     ) -> tuple[Tensor, Tensor, None]:
         """What TRL's loss asks for."""
+        assert self._scored is not None
         return (*self._scored, None)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> Batch:
@@ -176,6 +228,12 @@ class ReinforcementTrainer(GRPOTrainer):
             scale=options.scale_rewards,
             offset=options.scale_offset,
         )
+        advantages, proofs = join_proofs(
+            self._sampler.rewards(),
+            advantages,
+            self._sampler.joined,
+            contrast=options.proof_contrast,
+        )
         batch["advantages"] = torch.from_numpy(advantages.ravel()).to(
             batch["completion_ids"].device
         )
@@ -184,8 +242,28 @@ class ReinforcementTrainer(GRPOTrainer):
         kept = batch["advantages"] != 0
         self.trained_on = int(kept.sum())
         batch = some_rows(batch, kept)
-        batch["num_items_in_batch"] = sampled(batch).sum()
+        places = torch.arange(self.trained_on, device=kept.device)
+        batch["kl_is_read"] = places % (1 if self.beta else KL_STRIDE) == 0
+        own = sampled(batch).sum()
+        batch["num_items_in_batch"] = own + self._take_lessons(proofs, int(own))
         return batch
+
+    def _take_lessons(self, proofs: Sequence[tuple[Proof, float]], own_tokens: int) -> int:
+        """Take the proofs into the step's updates; returns how many tokens the mean has more."""
+        options = self._options
+        made = lessons(
+            proofs,
+            mean=options.proof_mean,
+            weight=options.proof_weight,
+            loss_type=options.loss_type,
+            own_tokens=own_tokens,
+            own_rows=self._rows,
+            groups=self._rows // options.num_generations,
+            length=options.max_completion_length,
+        )
+        self._lessons = made.rows
+        self._rows += made.more_rows
+        return made.more_tokens
 
     def _scores(self, model: nn.Module, rows: Batch) -> tuple[Tensor, Tensor]:
         """Log-probabilities and entropies (nats) of the completions' sampled tokens."""
@@ -213,17 +291,17 @@ class ReinforcementTrainer(GRPOTrainer):
         if self._step % self._options.num_iterations == 0:
             readings.gaps.append((logprobs - rows["sampling_per_token_logps"])[scored])
         readings.entropies.append(entropies[scored])
-        if self._start is None:
+        measured = rows["kl_is_read"]
+        if self._start is None or not measured.any():
             return
-        some = slice(None, None, 1 if self.beta else KL_STRIDE)
         known = rows.get("ref_per_token_logps")
         if known is None:
-            known = self._under_start(some_rows(rows, some))
-        log_ratio = (known - logprobs[some])[scored[some]]
+            known = self._under_start(some_rows(rows, measured))
+        log_ratio = (known - logprobs[measured])[scored[measured]]
         readings.kls.append(log_ratio.exp() - log_ratio - 1)
 
     @contextmanager
-    def _packed(self, model: nn.Module) -> Iterator[None]:
+    def _packed(self, model: Any) -> Iterator[None]:
         with ExitStack() as stack:
             for one in (model, self._start):
                 if one is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -40,6 +41,8 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
     model = job.policy.model
     snapshots = Snapshots(job.folder, _identity(options, job))
     sampler = Sampler(job, options)
+    if not snapshots.step:
+        sampler.unsolved.complain()
     watch = Watch(job, options, sampler, snapshots)
     with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
         packs = _packs(options, model)
@@ -65,13 +68,15 @@ def _packs(options: Options, model: PreTrainedModel) -> bool:
     if options.bf16 or options.gradient_checkpointing or not can_run_head_alone(model):
         return False
     longest = getattr(model.config.get_text_config(), "max_position_embeddings", PROBE)
-    words = model.get_input_embeddings().weight.shape[0]
+    embeddings: Any = model.get_input_embeddings()
+    words = len(embeddings.weight)
     return can_pack(model, [place % words for place in range(min(PROBE, longest))])
 
 
 def _identity(options: Options, job: TrainingJob) -> str:
     tasks = [task.id for task in job.tasks]
-    return stable_id("grpo", asdict(options), job.seed, job.policy.checkpoint.id, tasks)
+    proofs = {task_id: job.proofs[task_id].trajectory.id for task_id in sorted(job.proofs)}
+    return stable_id("grpo", asdict(options), job.seed, job.policy.checkpoint.id, tasks, proofs)
 
 
 def _frozen(model: PreTrainedModel) -> PreTrainedModel:
