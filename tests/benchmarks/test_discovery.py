@@ -19,7 +19,7 @@ def test_planted_faults_are_blamed_on_those_who_made_them_and_become_patterns() 
     done = subprocess.run(
         [*script, "--failures", "600"], capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
+    found = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert set(found) >= KEYS
     assert found["failures"] >= 600
     assert len([kind for kind in found["kinds"] if kind.startswith("agent: ")]) >= 12

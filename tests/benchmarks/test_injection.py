@@ -24,9 +24,11 @@ def test_a_small_measurement_has_the_documented_keys_and_admits_no_leak() -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert len(report["ratios"]) >= 10
-    assert sum(ratio >= 2 for ratio in report["ratios"].values()) >= 10
+    assert sum(ratio is None or ratio >= 2 for ratio in report["ratios"].values()) >= 10
+    undefined = {name for name, ratio in report["ratios"].items() if ratio is None}
+    assert {f"ratios.{name}" for name in undefined} <= set(report["no_ratio"])
     assert report["admitted"] == report["solved"] == 30
     assert report["seconds"] > 0
     assert report["leaks_admitted"] == 0
