@@ -9,6 +9,12 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from harness.training.advantages import Aggregation, Scale
 
+ProofLoss = Literal["luffy", "cross_entropy", "chord"]
+"""How the loss of a proof's token depends on its probability."""
+
+ProofMean = Literal["tokens", "groups"]
+"""Whether proofs count by their tokens, as own rollouts do, or each as a whole group."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -37,6 +43,16 @@ class Options:
     the initial weights; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only
     normalises "dr_grpo".
 
+    ``unsolved``: what becomes of a task where all rollouts of a group fail, by its proof, the
+    teacher's own successful conversation: nothing ("skip"); it joins the group ("proof"); proofs
+    are collected, and at ``buffer_size`` of them the step is followed by an epoch of imitation in
+    batches of ``buffer_batch_size`` ("buffer"); later steps have, as a share of at most
+    ``prefix_share`` of their groups, rollouts that start with the shortest part of the proof that
+    sometimes leads to success ("prefix"). A task without a usable proof is skipped.
+    ``proof_loss``, ``proof_mean``, ``proof_weight``: the loss of joined proofs, see
+    ``harness_grpo.proof_losses``; ``proof_contrast``: the failed rollouts that a proof joins learn
+    from the difference, too.
+
     ``part_tokens``: tokens that pass through the model at once. ``threads``: None for as many as
     torch uses. ``bf16``: None for bfloat16 on a GPU that supports it.
     """
@@ -62,6 +78,14 @@ class Options:
     beta: NonNegativeFloat = 0.0
     track_kl: bool = True
     max_completion_length: PositiveInt = 2048
+    unsolved: Literal["skip", "proof", "buffer", "prefix"] = "skip"
+    proof_loss: ProofLoss = "luffy"
+    proof_mean: ProofMean = "tokens"
+    proof_weight: PositiveFloat = 1.0
+    proof_contrast: bool = True
+    buffer_size: PositiveInt = 24
+    buffer_batch_size: PositiveInt = 8
+    prefix_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     guard: bool = True
     gaming: Literal["off", "warn", "stop"] = "warn"
     save_steps: PositiveInt = 5
@@ -69,3 +93,7 @@ class Options:
     threads: PositiveInt | None = None
     bf16: bool | None = None
     gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unsolved == "prefix" and self.prefix_share * self.tasks_per_step < 1:
+            raise ValueError("prefix_share of tasks_per_step is less than one group")

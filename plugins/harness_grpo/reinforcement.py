@@ -107,7 +107,7 @@ class ReinforcementTrainer(GRPOTrainer):
         # The core with the longest rollout is not the one with the longest proof.
         proofs = reversed(self._shares_of(self._lessons))
         pairs = zip(self._shares(self._batch), proofs, strict=True)
-        loss = self._update([[*own, *proofs] for own, proofs in pairs])
+        loss = self._update(model, [[*own, *proofs] for own, proofs in pairs])
         self._step += 1
         self.readings.losses.append(loss)
         return torch.tensor(loss, device=self.accelerator.device)
@@ -115,16 +115,17 @@ class ReinforcementTrainer(GRPOTrainer):
     def imitate(self, batch: Sequence[Lesson]) -> float:
         """Set the gradient of cross-entropy on the proofs alone; returns that loss (nats)."""
         usual, self._proof_loss = self._proof_loss, "cross_entropy"
-        loss = self._update(self._shares_of(batch))
+        loss = self._update(self.model, self._shares_of(batch))
         self._proof_loss = usual
         return loss
 
     def update_now(self) -> None:
         """Make an update from the gradient there is, which is no step of the run's."""
         assert self.optimizer is not None
-        self.accelerator.clip_grad_norm_(self.model.parameters(), self._options.max_grad_norm)
+        model: Any = self.model
+        self.accelerator.clip_grad_norm_(model.parameters(), self._options.max_grad_norm)
         self.optimizer.step()
-        self.model.zero_grad()
+        model.zero_grad()
 
     def close(self) -> None:
         """Stop the threads."""
@@ -139,9 +140,9 @@ class ReinforcementTrainer(GRPOTrainer):
         device = self.accelerator.device
         return self._shares({name: value.to(device) for name, value in as_rows(batch).items()})
 
-    def _update(self, shares: Sequence[Sequence[Part]]) -> float:
+    def _update(self, model: Any, shares: Sequence[Sequence[Part]]) -> float:
         """Set the gradient of the parts' summed loss, and keep what was read; returns that loss."""
-        loss = self._set_gradient(self.model, shares)
+        loss = self._set_gradient(model, shares)
         for part in (part for share in shares for part in share):
             self.readings.add(part.readings)
             for name, values in part.metrics.items():

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from harness.protocols import TrainingJob
 from harness.types import Episode, Task, TokenTrace, stable_seed
 from harness_grpo.curriculum import Curriculum
+from harness_grpo.guided import GuidedPolicy, Prefix
 from harness_grpo.options import Options
-
-Group = Sequence[Episode]
-"""Rollouts of one task."""
+from harness_grpo.proofs import Group, Proof
+from harness_grpo.unsolved import Unsolved
 
 NO_SPREAD = 1e-6
 
@@ -40,14 +40,18 @@ def has_spread(group: Group) -> bool:
 class Sampler:
     """Samples the groups of a step: TRL's ``rollout_func``. Keeps the last step's rollouts.
 
-    ``episodes``: those to train on, one for each prompt. ``groups``: all that were sampled,
-    including those that were replaced for lack of spread. TRL's prompts only say how many rollouts
-    are wanted.
+    ``episodes``: those to train on, one for each prompt. ``groups``: all that were sampled without
+    guidance, including those that were replaced for lack of spread; ``guided``: those that began
+    with turns of a proof. ``joined``: the proofs that join a group to train on, by its number.
+    TRL's prompts only say how many rollouts are wanted.
     """
 
     def __init__(self, job: TrainingJob, options: Options) -> None:
         self.episodes: Sequence[Episode] = ()
         self.groups: list[Group] = []
+        self.guided: list[Group] = []
+        self.joined: dict[int, Proof] = {}
+        self.unsolved = Unsolved(job, options)
         self.seconds = 0.0
         self.rollouts = 0
         self.tokens = 0
@@ -61,13 +65,18 @@ class Sampler:
         policy.weights_changed()
         policy.set_temperature(self._options.temperature)
         policy.model.eval()
-        self.groups = []
-        kept = self._play(len(prompts) // size)
+        self.groups, self.guided = [], []
+        wanted = len(prompts) // size
+        kept = self._play(wanted, self.unsolved.guided(wanted))
         for _ in range(self._options.resamples):
-            flat = [place for place, group in enumerate(kept) if not has_spread(group)]
+            flat = [
+                n for n, group in enumerate(kept) if not (has_spread(group) or self._proof(group))
+            ]
             for place, group in zip(flat, self._play(len(flat)), strict=True):
                 kept[place] = group
         policy.model.train()
+        found = {place: self._proof(group) for place, group in enumerate(kept)}
+        self.joined = {place: proof for place, proof in found.items() if proof}
         self.episodes = [episode for group in kept for episode in group]
         self.seconds = time.monotonic() - started
         return token_columns(self.episodes)
@@ -85,37 +94,73 @@ class Sampler:
                 values[row] = terms if self._job.weights else [total]
         return values, weights
 
+    def rewards(self) -> NDArray[np.float64]:
+        """The rewards of the episodes to train on, (groups, rollouts), NaN where not to be."""
+        totals = [np.nan if (total := reward(e)) is None else total for e in self.episodes]
+        return np.array(totals).reshape(-1, self._options.num_generations)
+
     def state(self) -> dict[str, Any]:
         """The counters that a resumed run starts from."""
         known = {"rollouts": self.rollouts, "tokens": self.tokens}
-        return {**known, "curriculum": self._curriculum.state()}
+        heard = {"curriculum": self._curriculum.state(), "unsolved": self.unsolved.state()}
+        return {**known, **heard}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.rollouts, self.tokens = state["rollouts"], state["tokens"]
         self._curriculum.restore(state["curriculum"])
+        self.unsolved.restore(state["unsolved"])
 
-    def _play(self, count: int) -> list[Group]:
+    def _play(self, count: int, prefixes: Sequence[Prefix] = ()) -> list[Group]:
+        """So many groups, the first of them from the prefixes, the others without guidance."""
         if not count:
             return []
-        first, size = self._curriculum.drawn, self._options.num_generations
-        tasks = self._curriculum.draw(count)
+        size, alone = self._options.num_generations, count - len(prefixes)
+        guided_from, first = self.unsolved.prefixes.drawn - len(prefixes), self._curriculum.drawn
+        tasks = self._curriculum.draw(alone)
+        guided = [prefix.proof.task for prefix in prefixes]
         jobs = [
-            (task, trial, self._seed(place, task, trial))
-            for place, task in enumerate(tasks, start=first)
-            for trial in range(size)
+            *self._jobs("guided", guided, guided_from, first_trial=size),
+            *self._jobs("grpo", tasks, first, first_trial=0),
         ]
-        episodes = self._job.rollouts(self._job.policy, jobs)
+        policy = GuidedPolicy(self._job.policy, prefixes, first_trial=size)
+        episodes = self._job.rollouts(policy if prefixes else self._job.policy, jobs)
         groups = [episodes[place * size : (place + 1) * size] for place in range(count)]
+        self.rollouts += len(episodes)
+        self.tokens += sum(len(e.tokens.ids) for e in episodes if e.tokens is not None)
+        self._hear_guided(prefixes, groups[: len(prefixes)], policy.differing)
+        self._hear(tasks, groups[len(prefixes) :])
+        return groups
+
+    def _jobs(
+        self, name: str, tasks: Sequence[Task], first: int, *, first_trial: int
+    ) -> list[tuple[Task, int, int]]:
+        """(Task, trial, seed) for each rollout; ``first``: how many groups of that name were."""
+        trials = range(first_trial, first_trial + self._options.num_generations)
+        return [
+            (task, trial, stable_seed(name, self._job.seed, str(place), task.id, trial))
+            for place, task in enumerate(tasks, start=first)
+            for trial in trials
+        ]
+
+    def _hear(self, tasks: Sequence[Task], groups: Sequence[Group]) -> None:
+        self.groups += groups
         for task, group in zip(tasks, groups, strict=True):
             judged = [episode for episode in group if is_trainable(episode)]
             self._curriculum.hear(task, sum(e.score.success for e in judged), len(judged))
-        self.groups += groups
-        self.rollouts += len(episodes)
-        self.tokens += sum(len(e.tokens.ids) for e in episodes if e.tokens is not None)
-        return groups
+            self.unsolved.hear(task, judged)
 
-    def _seed(self, place: int, task: Task, trial: int) -> int:
-        return stable_seed("grpo", self._job.seed, str(place), task.id, trial)
+    def _hear_guided(
+        self, prefixes: Sequence[Prefix], groups: Sequence[Group], differing: set[str]
+    ) -> None:
+        self.guided += groups
+        for prefix, group in zip(prefixes, groups, strict=True):
+            judged = [episode for episode in group if is_trainable(episode)]
+            self.unsolved.hear_guided(prefix, judged, differing)
+
+    def _proof(self, group: Group) -> Proof | None:
+        """The proof that joins the group."""
+        judged = [episode for episode in group if is_trainable(episode)]
+        return self.unsolved.joining(group[0].task, judged) if judged else None
 
 
 def token_columns(episodes: Sequence[Episode]) -> dict[str, list[Any]]:

@@ -26,13 +26,19 @@ class GrpoTrainer:
     def __init__(self, options: Options) -> None:
         self.options = options
 
+    @property
+    def uses_proofs(self) -> bool:
+        """Whether it is worth making ``TrainingJob.proofs``."""
+        return self.options.unsolved != "skip"
+
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
         """Train in place on the model's device; resumes from a snapshot in the folder.
 
         The record has ``steps``, ``seconds``, ``rollouts``, ``tokens`` (of all conversations),
         ``stopped_because`` (max_steps, seconds, collapse, gaming or "loss not finite"),
         ``threads``, and ``curve``, the last point of which is ``final``. A point has the means of
-        its step: see docs/training.md.
+        its step: see docs/training.md. Where proofs are used ``proofs`` counts the tasks with a
+        usable one, and those without by the reason.
 
         Raises ``NothingToLearn`` without tasks, ``OutOfMemory``, and ``RunError`` for a snapshot
         that cannot be read or written.

@@ -15,6 +15,8 @@ from harness.training.snapshots import GoodWeights, Snapshots
 from harness.types import Episode, Json
 from harness_grpo.collapse import FIRST, has_collapsed, rate_and_error
 from harness_grpo.options import Options
+from harness_grpo.proof_losses import imitation
+from harness_grpo.proofs import Group, Proof
 from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler, has_spread, is_trainable
 from harness_grpo.signs import Step, gaming, read_step
@@ -43,6 +45,7 @@ class Watch(TrainerCallback):
         self._curve: list[Point] = []
         self._steps: list[Step] = []
         self._signs: dict[str, str] = {}
+        self._imitation_updates = 0
         self._step_started = time.monotonic()
         self._stopped_because = "max_steps"
 
@@ -81,6 +84,19 @@ class Watch(TrainerCallback):
         if not control.should_training_stop and not self._weights.survive_update():
             self._stop(control, NOT_FINITE)
 
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """After the updates of a step: an epoch on the collected proofs, if they are enough."""
+        self._imitation_updates = 0
+        if self._stopped_because == NOT_FINITE or not self._begins_step(state.global_step):
+            return
+        for batch in self._sampler.unsolved.epoch():
+            if not self._imitate(batch):
+                self._stop(control, NOT_FINITE)
+                return
+            self._imitation_updates += 1
+
     def on_log(
         self,
         args: TrainingArguments,
@@ -107,6 +123,17 @@ class Watch(TrainerCallback):
         elif self._is_to_be_kept(len(self._curve)):
             self._snapshots.save(self._trainer, self._state())
 
+    def _imitate(self, batch: Sequence[Proof]) -> bool:
+        """One update, with the optimizer that all have; False if it came to nothing finite.
+
+        It is none of the trainer's steps: neither their number nor the schedule changes.
+        """
+        loss = self._trainer.imitate(imitation(batch))
+        if not self._weights.allow_update(loss):
+            return False
+        self._trainer.update_now()
+        return self._weights.survive_update()
+
     def _is_to_be_kept(self, step: int) -> bool:
         """Not after the last step: a run that resumed from there would make one more."""
         return step % self._options.save_steps == 0 and step < self._options.max_steps
@@ -123,17 +150,20 @@ class Watch(TrainerCallback):
             "final": curve[-1] if curve else None,
             "stopped_because": self._stopped_because,
             "signs": dict(self._signs),
+            **self._record_of_proofs(),
         }
 
     def _point(self, logs: Mapping[str, Any]) -> Point:
         sampler = self._sampler
-        groups = [[one for one in group if is_trainable(one)] for group in sampler.groups]
+        groups = _trainable(sampler.groups)
         readings = self._trainer.readings.take()
-        self._steps.append(read_step(groups, self._job.domain, readings.get("entropy")))
+        known = readings.get("entropy"), readings.get("proof_loss")
+        self._steps.append(read_step(groups, self._job.domain, *known))
         judged = [episode for group in groups for episode in group]
         rates = [fmean(one.score.success for one in group) for group in groups if group]
         success, error = rate_and_error(rates)
-        played = sum(map(len, sampler.groups))
+        guided = [episode for group in _trainable(sampler.guided) for episode in group]
+        played = sum(map(len, [*sampler.groups, *sampler.guided]))
         clipped = logs.get("clip_ratio/region_mean", logs.get("cispo_clip_ratio"))
         seconds = time.monotonic() - self._step_started
         return {
@@ -142,17 +172,34 @@ class Watch(TrainerCallback):
             "success": success,
             "success_error": error,
             **_term_means(judged),
-            "faults": played - len(judged),
+            "faults": played - len(judged) - len(guided),
             "rollouts": played,
             "rollouts_trained_on": self._trainer.trained_on,
             "groups_without_spread": fmean(not has_spread(group) for group in sampler.groups),
             **{f"behaviour/{k}": self._steps[-1][k][0] for k in BEHAVIOUR if k in self._steps[-1]},
             **readings,
+            **self._proofs_used(readings, guided),
             "clipped": clipped or 0.0,
             "grad_norm": float(logs.get("grad_norm") or 0.0),
             "seconds_sampling": sampler.seconds,
             "seconds_training": seconds - sampler.seconds,
         }
+
+    def _proofs_used(self, readings: Mapping[str, float], guided: Sequence[Episode]) -> Point:
+        """How the step used proofs."""
+        mode = self._options.unsolved
+        if mode == "skip":
+            return {}
+        used = len(self._sampler.guided) if mode == "prefix" else readings.get("proofs", 0)
+        point = {"proofs": used, "imitation_updates": self._imitation_updates}
+        if guided:
+            point["guided_success"] = fmean(one.score.success for one in guided)
+        return point
+
+    def _record_of_proofs(self) -> dict[str, Json]:
+        if self._options.unsolved == "skip":
+            return {}
+        return {"proofs": dict(self._sampler.unsolved.proofs.counts())}
 
     def _is_gamed(self) -> bool:
         """Whether to stop for a sign of reward hacking; warns about each new one at once."""
@@ -192,6 +239,10 @@ class Watch(TrainerCallback):
     def _stop(self, control: TrainerControl, why: str) -> None:
         self._stopped_because = why
         control.should_training_stop = True
+
+
+def _trainable(groups: Sequence[Group]) -> list[list[Episode]]:
+    return [[one for one in group if is_trainable(one)] for group in groups]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -78,7 +78,7 @@ class LetterPolicy:
         self.tokenizer = letter_tokenizer()
         self.temperature = 1.0
         self.changes = 0
-        self._seen: dict[str, list[int]] = {}
+        self._seen: dict[str, tuple[list[int], int]] = {}
 
     def ids(self, message: Message) -> tuple[list[int], list[int]]:
         said = self.tokenizer.encode(message.content)
@@ -98,9 +98,10 @@ class LetterPolicy:
     async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
         if "fault" in conversation.task.tags and seed % 2:
             raise RolloutFault("agent_fault", "the sampler broke down")
-        context, _ = self.ids(conversation.messages[-1])
-        ids = self._seen.setdefault(conversation.id, [])
-        ids += context
+        ids, known = self._seen.get(conversation.id, ([], 1))
+        heard = [self.ids(message) for message in conversation.messages[known:]]
+        context = [number for asked, said in heard for number in (*asked, *said)]
+        ids = [*ids, *context]
         generator = torch.Generator().manual_seed(seed)
         sampled, logprobs = [], []
         while len(sampled) < 3 and (not sampled or sampled[-1] != WORDS.index("<end>")):
@@ -109,6 +110,7 @@ class LetterPolicy:
             sampled.append(chosen)
             logprobs.append(float(logits.log_softmax(-1)[chosen]))
             ids.append(chosen)
+        self._seen[conversation.id] = ids, len(conversation.messages) + 1
         return AgentTurn(
             message=Message(role="assistant", content=self.tokenizer.decode(sampled)),
             tokens=TurnTokens(context=context, sampled=sampled, logprobs=logprobs),

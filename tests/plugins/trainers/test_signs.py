@@ -145,3 +145,59 @@ def test_nobody_need_look(job: Callable[..., TrainingJob]) -> None:
     warnings: list[str] = []
     record = train(gamed(job, warnings), gaming="off")
     assert (record["signs"], warnings) == ({}, [])
+
+
+def shown(steps: list[Step], losses: Sequence[float]) -> list[Step]:
+    """The steps of a run that is shown proofs, with the loss of their tokens (nats)."""
+    rng = Random(len(steps))
+    return [
+        {**step, "proof_loss": (loss * rng.gauss(1, 0.1), 0.0)}
+        for step, loss in zip(steps, losses, strict=True)
+    ]
+
+
+FALLING = [2.0 - n * 0.06 for n in range(STEPS)]
+
+
+def test_a_policy_that_copies_proofs_and_never_succeeds_is_seen() -> None:
+    rng, seen = Random(4), 0
+    for _ in range(50):
+        steps = shown([played(rng, RATES, success=0.0) for _ in range(STEPS)], FALLING)
+        found = {sign.name: sign.evidence for sign in gaming(steps)}
+        seen += "fell from 1." in found.get("copies", "") and "0% to 0%" in found["copies"]
+    assert seen == 50
+
+
+def test_a_policy_that_copies_proofs_and_stays_where_it_was_is_mostly_seen() -> None:
+    rng = Random(5)
+    runs = [shown([played(rng, RATES) for _ in range(STEPS)], FALLING) for _ in range(100)]
+    assert sum("copies" in ever(steps) for steps in runs) >= 50
+
+
+def test_a_policy_that_learns_from_proofs_hardly_ever_warns() -> None:
+    rng = Random(6)
+    runs = [
+        shown(
+            [played(rng, RATES, success=0.15 + n / 80, reward=0.3 + n / 70) for n in range(STEPS)],
+            FALLING,
+        )
+        for _ in range(200)
+    ]
+    assert sum(bool(ever(steps)) for steps in runs) <= 0.1 * len(runs)
+
+
+def test_proofs_that_get_no_likelier_are_not_copied() -> None:
+    rng = Random(7)
+    runs = [shown([played(rng, RATES) for _ in range(STEPS)], [1.5] * STEPS) for _ in range(200)]
+    assert sum("copies" in ever(steps) for steps in runs) <= 0.02 * len(runs)
+
+
+def test_steps_without_proofs_between_those_with_some_do_no_harm() -> None:
+    rng = Random(8)
+    steps = shown([played(rng, RATES, success=0.0) for _ in range(STEPS)], FALLING)
+    rare = [
+        step if n % 4 == 3 else {k: v for k, v in step.items() if k != "proof_loss"}
+        for n, step in enumerate(steps)
+    ]
+    assert "copies" in {sign.name for sign in gaming(rare)}
+    assert gaming([{} for _ in range(STEPS)]) == []

@@ -1,0 +1,165 @@
+"""Turn the teacher's conversations on the tasks into proofs that the policy can be trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.protocols import Conversation, Domain, TrainingJob
+from harness.types import Episode, Message, Task, TokenTrace, Trajectory
+
+Group = Sequence[Episode]
+"""Rollouts of one task."""
+
+WHY = {
+    "missing": "have none",
+    "too_long": "have one longer than the model's context",
+    "too_short": "have one with nothing to learn from",
+}
+"""Why a task has no usable proof, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A teacher's conversation on a task, with the tokens that the policy would have written.
+
+    ``trace`` ends with the last token of the agent's. ``longest_prefix`` is how many of the agent's
+    turns may be played for it: all before the one with the last call that changes records, or all
+    but the last turn where there is no such call.
+    """
+
+    task: Task
+    reward: float
+    trace: TokenTrace
+    messages: tuple[Message, ...]
+    longest_prefix: int
+
+
+class Proofs:
+    """The usable proofs by task id, and how many tasks have none, by the reasons in ``WHY``."""
+
+    def __init__(self, proofs: Sequence[Proof] = (), lacking: Mapping[str, int] | None = None):
+        self._of_task = {proof.task.id: proof for proof in proofs}
+        self._lacking = dict(lacking or {})
+        self._differing: list[str] = []
+
+    def of(self, task_id: str) -> Proof | None:
+        """The task's proof; None if it has none that can be used."""
+        return self._of_task.get(task_id)
+
+    def drop(self, task_id: str) -> None:
+        """Do without a proof whose turns cannot be played again."""
+        if self._of_task.pop(task_id, None) is not None:
+            self._differing.append(task_id)
+
+    def counts(self) -> dict[str, int]:
+        """Numbers of tasks: "usable", "differs", and one for each reason in ``WHY``."""
+        lacking = {reason: self._lacking.get(reason, 0) for reason in WHY}
+        return {"usable": len(self._of_task), **lacking, "differs": len(self._differing)}
+
+    def complaint(self) -> str:
+        """What to tell the user about the tasks without a usable proof; "" if all have one."""
+        reasons = [f"{self._lacking[k]} {said}" for k, said in WHY.items() if self._lacking.get(k)]
+        if not reasons:
+            return ""
+        lost = sum(self._lacking.values())
+        return (
+            f"{lost} of {lost + len(self._of_task)} tasks have no usable proof "
+            f"({', '.join(reasons)}); groups that wholly fail on them are skipped"
+        )
+
+    def state(self) -> list[str]:
+        """The ids of tasks whose proofs were dropped, to resume from."""
+        return list(self._differing)
+
+    def restore(self, state: Sequence[str]) -> None:
+        for task_id in state:
+            self.drop(task_id)
+
+
+def read_proofs(job: TrainingJob, *, prefixes: bool = False) -> Proofs:
+    """The job's proofs as the policy would write them; with ``prefixes``, those that have one."""
+    proofs: list[Proof] = []
+    lacking: Counter[str] = Counter()
+    for task in job.tasks:
+        found = _proof(job, task, prefixes=prefixes)
+        if isinstance(found, Proof):
+            proofs.append(found)
+        else:
+            lacking[found] += 1
+    return Proofs(proofs, lacking)
+
+
+def wholly_failed(group: Group) -> bool:
+    """Whether rollouts that can be trained on are there, and none of them succeeded."""
+    return bool(group) and not any(episode.score.success for episode in group)
+
+
+def longest_prefix(trajectory: Trajectory, domain: Domain) -> int:
+    """How many of the agent's turns, the greeting not among them, a prefix may have."""
+    writes = {tool.name for tool in domain.tools if tool.kind == "write"}
+    turns = agent_turns(trajectory.messages)
+    last = [n for n, turn in enumerate(turns) if any(call.name in writes for call in turn.calls)]
+    return last[-1] if last else max(0, len(turns) - 1)
+
+
+def agent_turns(messages: Sequence[Message]) -> list[Message]:
+    """What the agent said and called after its fixed greeting, which opens a conversation."""
+    return [message for message in messages[1:] if message.role == "assistant"]
+
+
+def context_limit(model: Any) -> int | None:
+    """How many tokens the model can read at once; None if its configuration does not say."""
+    config = model.config
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    limit = getattr(text, "max_position_embeddings", None)
+    return limit or None
+
+
+def _proof(job: TrainingJob, task: Task, *, prefixes: bool) -> Proof | str:
+    """The task's proof, or why it cannot be used: a key of ``WHY``."""
+    episode = job.proofs.get(task.id)
+    if episode is None or not episode.score.success:
+        return "missing"
+    trace = _up_to_the_last_word(job.policy.encode(_finished(episode, job.domain)))
+    prefix = longest_prefix(episode.trajectory, job.domain)
+    if trace is None or (prefixes and not prefix):
+        return "too_short"
+    limit = context_limit(job.policy.model)
+    if limit is not None and len(trace.ids) > limit:
+        return "too_long"
+    return Proof(
+        task=task,
+        reward=episode.score.total,
+        trace=trace,
+        messages=tuple(replace(message, opaque=None) for message in episode.trajectory.messages),
+        longest_prefix=prefix,
+    )
+
+
+def _finished(episode: Episode, domain: Domain) -> Conversation:
+    trajectory = episode.trajectory
+    return Conversation(
+        id=f"proof of {episode.task.id}",
+        domain=domain,
+        task=episode.task,
+        messages=trajectory.messages,
+        trial=trajectory.trial,
+    )
+
+
+def _up_to_the_last_word(trace: TokenTrace) -> TokenTrace | None:
+    """The trace up to the last sampled token. None without one; the first id has no probability."""
+    sampled = np.flatnonzero(trace.sampled[1:])
+    if not len(sampled):
+        return None
+    end = int(sampled[-1]) + 2
+    return TokenTrace(
+        ids=trace.ids[:end].copy(),
+        sampled=trace.sampled[:end].copy(),
+        logprobs=trace.logprobs[:end].copy(),
+    )

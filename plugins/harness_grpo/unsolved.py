@@ -1,0 +1,90 @@
+"""Turn groups that wholly failed, which teach nothing by themselves, into a use of their proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.protocols import TrainingJob
+from harness.types import Task
+from harness_grpo.buffer import Buffer
+from harness_grpo.guided import Prefix, Prefixes
+from harness_grpo.options import Options
+from harness_grpo.proofs import Group, Proof, Proofs, read_proofs, wholly_failed
+
+
+class Unsolved:
+    """What becomes of groups that wholly failed, by the option ``unsolved``.
+
+    All is done by what own rollouts without guidance came to. Groups are told without the rollouts
+    that must not be trained on.
+    """
+
+    def __init__(self, job: TrainingJob, options: Options) -> None:
+        self._mode = options.unsolved
+        self._warn = job.warn
+        self._share = options.prefix_share
+        skips = self._mode == "skip"
+        self.proofs = Proofs() if skips else read_proofs(job, prefixes=self._mode == "prefix")
+        self.prefixes = Prefixes(self.proofs)
+        self._buffer = Buffer(
+            self.proofs,
+            size=options.buffer_size,
+            batch_size=options.buffer_batch_size,
+            seed=job.seed,
+        )
+
+    def complain(self) -> None:
+        """Tell the user of tasks without a usable proof."""
+        if said := self.proofs.complaint():
+            self._warn(said)
+
+    def hear(self, task: Task, group: Group) -> None:
+        """Record a group without guidance."""
+        if not group:
+            return
+        failed = wholly_failed(group)
+        if self._mode == "buffer" and failed:
+            self._buffer.add(task.id)
+        elif self._mode == "prefix":
+            self.prefixes.failed(task.id) if failed else self.prefixes.succeeded(task.id)
+
+    def hear_guided(self, prefix: Prefix, group: Group, differing: set[str]) -> None:
+        """Record a guided group; ``differing`` has its task if the proof went otherwise."""
+        task_id = prefix.proof.task.id
+        if task_id not in differing:
+            self.prefixes.hear(task_id, sum(one.score.success for one in group), len(group))
+            return
+        self.prefixes.drop(task_id)
+        if self.proofs.counts()["differs"] == 1:
+            self._warn(
+                f"the proof of task {task_id} goes otherwise when its turns are played again (the "
+                "user or a tool answers differently): such tasks get no guided rollouts"
+            )
+
+    def joining(self, task: Task, group: Group) -> Proof | None:
+        """The proof that joins the group; None if none does."""
+        if self._mode == "proof" and wholly_failed(group):
+            return self.proofs.of(task.id)
+        return None
+
+    def guided(self, groups: int) -> list[Prefix]:
+        """The prefixes of the guided groups among so many groups."""
+        return self.prefixes.draw(int(groups * self._share)) if self._mode == "prefix" else []
+
+    def epoch(self) -> list[list[Proof]]:
+        """Batches of proofs to imitate now; [] unless the buffer is full."""
+        return self._buffer.take()
+
+    def state(self) -> dict[str, Any]:
+        """All that was heard so far, to resume from."""
+        return {
+            "proofs": self.proofs.state(),
+            "buffer": self._buffer.state(),
+            "prefixes": self.prefixes.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.proofs.restore(state["proofs"])
+        self._buffer.restore(state["buffer"])
+        self.prefixes.restore(state["prefixes"])
