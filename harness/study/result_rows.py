@@ -205,7 +205,7 @@ def _training(store: RunFolder, checkpoint: str) -> Row:
     record = store.read_checkpoint(checkpoint).record
     kept = (
         "steps", "rollouts", "tokens", "seconds", "cpu_seconds", "threads", "loss", "held_out_loss",
-        "stopped_because",
+        "stopped_because", "proofs",
     )  # fmt: skip
     curve = [point for point in _list(record.get("curve")) if isinstance(point, Mapping)]
     played = accumulate(_number(point.get("rollouts")) for point in curve)
