@@ -14,7 +14,6 @@ from harness.training.demonstrations import demonstrations, over_again, train_ta
 from harness.types import Episode, Task, stable_seed
 from harness.types.names import ControlKind
 
-
 ALL_SEEN = 32
 """So many tasks in a row that were seen before may mean that there are no others."""
 

@@ -21,9 +21,9 @@ class TrainingRollout:
 
     ``step`` counts from 1; ``group`` numbers the step's groups of rollouts of one task. ``terms``
     are the values of the reward terms by name, in [-1, 1], and ``total`` their weighted sum.
-    ``uncounted`` says why it was not trained on, such as the fault that ended it ("": it was).
-    ``trajectory`` and its ``grade`` are None unless the run keeps the text too
-    (``keep_trajectories``, or rounds that read it).
+    ``guided``: some of its turns were not the policy's own. ``uncounted`` says why it was not
+    trained on, such as the fault that ended it ("": it was). ``trajectory`` and its ``grade`` are
+    None unless the run keeps the text too (``keep_trajectories``, or rounds that read it).
     """
 
     step: int
@@ -36,6 +36,7 @@ class TrainingRollout:
     total: float
     terms: Mapping[str, float]
     behaviour: Behaviour
+    guided: bool = False
     uncounted: str = ""
     trajectory: Trajectory | None = None
     grade: Grade | None = None
@@ -47,8 +48,8 @@ def rollouts_file(arm: str) -> str:
 
 
 def read_rollouts(store: RunFolder, arm: str) -> list[TrainingRollout]:
-    """The rollouts an arm was trained on; [] if it had none."""
-    return store.read_values(rollouts_file(arm), TrainingRollout)
+    """The policy's own rollouts that an arm was trained on; [] if it had none."""
+    return [row for row in _all_rows(store, arm) if not row.guided]
 
 
 @dataclass
@@ -61,11 +62,13 @@ class RolloutLog:
     parts: Components
     store: RunFolder
     arm: str
-    _groups: list[Sequence[Episode]] = field(default_factory=list)
+    _groups: list[tuple[Sequence[Episode], bool]] = field(default_factory=list)
     _begun: bool = False
 
-    def run(self, policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
-        """Episodes for (task, trial, seed) jobs, in order, token traces included."""
+    def run(
+        self, policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+    ) -> list[Episode]:
+        """Episodes as ``RunRollouts``."""
         # One task, one user: what differs within a group is the policy's doing.
         listed = [
             RolloutJob(task=task, trial=trial, seed=seed, user_seed=stable_seed("user", task.id))
@@ -73,7 +76,8 @@ class RolloutLog:
         ]
         parts = self.parts
         episodes = run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
-        self._groups += _groups(episodes)
+        self._groups += [(group, True) for group in _groups(episodes[:guided])]
+        self._groups += [(group, False) for group in _groups(episodes[guided:])]
         return episodes
 
     def finish(self, step: int) -> None:
@@ -82,18 +86,18 @@ class RolloutLog:
             return
         name = rollouts_file(self.arm)
         if not self._begun:
-            before = [row for row in read_rollouts(self.store, self.arm) if row.step < step]
+            before = [row for row in _all_rows(self.store, self.arm) if row.step < step]
             self.store.write_values(name, TrainingRollout, before)
             self._begun = True
         rows = [
-            self._row(step, number, episode)
-            for number, group in enumerate(self._groups)
+            self._row(step, number, episode, guided=guided)
+            for number, (group, guided) in enumerate(self._groups)
             for episode in group
         ]
         self._groups = []
         self.store.append_values(name, TrainingRollout, rows)
 
-    def _row(self, step: int, group: int, episode: Episode) -> TrainingRollout:
+    def _row(self, step: int, group: int, episode: Episode, *, guided: bool) -> TrainingRollout:
         trajectory, score, config = episode.trajectory, episode.score, self.parts.config
         with_text = config.keep_trajectories or config.discover_from == "rollouts"
         return TrainingRollout(
@@ -107,10 +111,15 @@ class RolloutLog:
             total=score.total,
             terms={term.name: term.value for term in score.terms},
             behaviour=behaviour(trajectory, self.parts.domain),
+            guided=guided,
             uncounted=episode.uncounted,
             trajectory=trajectory if with_text else None,
             grade=episode.grade if with_text else None,
         )
+
+
+def _all_rows(store: RunFolder, arm: str) -> list[TrainingRollout]:
+    return store.read_values(rollouts_file(arm), TrainingRollout)
 
 
 def _groups(episodes: Sequence[Episode]) -> list[Sequence[Episode]]:

@@ -15,6 +15,9 @@ NEWS = 0.2
 """The weight of the latest guided group in the share that new searches start with."""
 
 
+DIFFERS = "the proof's turns were answered differently"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:
     """The first ``turns`` of the agent's turns in a proof."""
@@ -28,8 +31,8 @@ class GuidedPolicy:
 
     A conversation is guided if there is a prefix for its task and its trial is ``first_trial`` or a
     later one; any other is the policy's alone. What is played has no tokens of its own: the policy
-    meets it as context, and nothing of it is trained on. ``differing`` are the tasks where user or
-    tools did not answer as in the proof: their conversations end in a fault.
+    meets it as context, and nothing of it is trained on. Where user or tools do not answer as in
+    the proof, the conversation ends in the fault ``DIFFERS``.
 
     Adapted from Qu et al., "POPE" (arXiv:2601.18779), and Zhang et al., "BREAD" (arXiv:2506.17211),
     where a prefix is text of one answer; here it is turns of a conversation.
@@ -37,7 +40,6 @@ class GuidedPolicy:
 
     def __init__(self, policy: Policy, prefixes: Sequence[Prefix], *, first_trial: int) -> None:
         self.id = policy.id
-        self.differing: set[str] = set()
         self._policy = policy
         self._prefixes = {prefix.proof.task.id: prefix for prefix in prefixes}
         self._first_trial = first_trial
@@ -49,8 +51,7 @@ class GuidedPolicy:
         if known is None or conversation.trial < self._first_trial or spoken > known.turns:
             return await self._policy.act(conversation, seed=seed)
         if not same_messages(messages, known.proof.messages[: len(messages)]):
-            self.differing.add(conversation.task.id)
-            raise RolloutFault("agent_fault", "the proof's turns were answered differently")
+            raise RolloutFault("agent_fault", DIFFERS)
         if spoken == known.turns:
             return await self._policy.act(conversation, seed=seed)
         return AgentTurn(message=known.proof.messages[len(messages)])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.protocols import TrainingJob
 from harness.types import Episode, Task, TokenTrace, stable_seed
 from harness_grpo.curriculum import Curriculum
-from harness_grpo.guided import GuidedPolicy, Prefix
+from harness_grpo.guided import DIFFERS, GuidedPolicy, Prefix
 from harness_grpo.options import Options
 from harness_grpo.proofs import Group, Proof
 from harness_grpo.unsolved import Unsolved
@@ -122,12 +122,15 @@ class Sampler:
             *self._jobs("guided", guided, guided_from, first_trial=size),
             *self._jobs("grpo", tasks, first, first_trial=0),
         ]
-        policy = GuidedPolicy(self._job.policy, prefixes, first_trial=size)
-        episodes = self._job.rollouts(policy if prefixes else self._job.policy, jobs)
+        if prefixes:
+            policy = GuidedPolicy(self._job.policy, prefixes, first_trial=size)
+            episodes = self._job.rollouts(policy, jobs, guided=len(prefixes) * size)
+        else:
+            episodes = self._job.rollouts(self._job.policy, jobs)
         groups = [episodes[place * size : (place + 1) * size] for place in range(count)]
         self.rollouts += len(episodes)
         self.tokens += sum(len(e.tokens.ids) for e in episodes if e.tokens is not None)
-        self._hear_guided(prefixes, groups[: len(prefixes)], policy.differing)
+        self._hear_guided(prefixes, groups[: len(prefixes)])
         self._hear(tasks, groups[len(prefixes) :])
         return groups
 
@@ -149,13 +152,12 @@ class Sampler:
             self._curriculum.hear(task, sum(e.score.success for e in judged), len(judged))
             self.unsolved.hear(task, judged)
 
-    def _hear_guided(
-        self, prefixes: Sequence[Prefix], groups: Sequence[Group], differing: set[str]
-    ) -> None:
+    def _hear_guided(self, prefixes: Sequence[Prefix], groups: Sequence[Group]) -> None:
         self.guided += groups
         for prefix, group in zip(prefixes, groups, strict=True):
             judged = [episode for episode in group if is_trainable(episode)]
-            self.unsolved.hear_guided(prefix, judged, differing)
+            differs = any(episode.trajectory.fault == DIFFERS for episode in group)
+            self.unsolved.hear_guided(prefix, judged, differs=differs)
 
     def _proof(self, group: Group) -> Proof | None:
         """The proof that joins the group."""

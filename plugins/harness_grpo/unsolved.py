@@ -49,10 +49,10 @@ class Unsolved:
         elif self._mode == "prefix":
             self.prefixes.failed(task.id) if failed else self.prefixes.succeeded(task.id)
 
-    def hear_guided(self, prefix: Prefix, group: Group, differing: set[str]) -> None:
-        """Record a guided group; ``differing`` has its task if the proof went otherwise."""
+    def hear_guided(self, prefix: Prefix, group: Group, *, differs: bool) -> None:
+        """Record a guided group; ``differs``: its proof went otherwise."""
         task_id = prefix.proof.task.id
-        if task_id not in differing:
+        if not differs:
             self.prefixes.hear(task_id, sum(one.score.success for one in group), len(group))
             return
         self.prefixes.drop(task_id)

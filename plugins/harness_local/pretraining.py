@@ -184,7 +184,9 @@ def _business_of(task: Task) -> Domain:
     return _business(int(str(task.world["business"])))
 
 
-def _no_rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
+def _no_rollouts(
+    policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+) -> Sequence[Episode]:
     raise AssertionError("SFT needs no rollouts")
 
 

@@ -53,6 +53,21 @@ def test_a_step_that_is_made_again_replaces_what_was_there(tmp_path: Path) -> No
     assert read_rollouts(store, "rl-1") == whole
 
 
+def test_guided_rollouts_are_on_disk_but_not_among_the_policys_own(tmp_path: Path) -> None:
+    parts, store = begun(tmp_path / "run")
+    policy, tasks = parts.named_policy("expert"), parts.domain.tasks("train")[:2]
+    for log in (RolloutLog(parts, store, "rl-1"), RolloutLog(parts, store, "rl-1")):
+        for step in (1, 2):  # the second time as by a training that was killed after its first step
+            jobs = [(task, trial, 1) for task in tasks for trial in range(2)]
+            assert len(log.run(policy, jobs, guided=2)) == 4
+            log.finish(step)
+    rows = store.read_values("checkpoints/rl-1/rollouts.jsonl", TrainingRollout)
+    assert [row.guided for row in rows] == [True, True, False, False] * 2
+    own = read_rollouts(store, "rl-1")
+    assert [row.task_id for row in own] == [tasks[1].id] * 4
+    assert own == [row for row in rows if not row.guided]
+
+
 def test_the_words_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     parts, store = begun(tmp_path / "run", keep_trajectories=True)
     steps(RolloutLog(parts, store, "rl-1"), parts.named_policy("noop"), 1)

@@ -90,7 +90,9 @@ def _empty_job(policy: TrainablePolicy, domain: Domain, folder: Path) -> Trainin
         domain=domain, user=AgreeableUser(patience=1), limits=RolloutLimits(message_limit=6)
     )
 
-    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> list[Episode]:
+    def rollouts(
+        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+    ) -> list[Episode]:
         return asyncio.run(_played(policy, setup, jobs))
 
     return TrainingJob(

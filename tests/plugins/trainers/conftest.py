@@ -247,7 +247,9 @@ def job(policy: LetterPolicy, tmp_path: Path) -> Callable[..., TrainingJob]:
         terms=(WeightedTerm(name="share_of_b", weight=2.0, term=share_of_b),),
     )
 
-    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
+    def rollouts(
+        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+    ) -> Sequence[Episode]:
         wanted = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
         return run_rollouts(wanted, policy, setup, OneByOne(), keep_tokens=True)
 

@@ -217,7 +217,7 @@ def test_a_loss_that_is_not_finite_ends_grpo_with_the_last_good_weights(
     honest = job().rollouts
     steps: list[Weights] = []
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         steps.append({name: w.clone() for name, w in policy.model.state_dict().items()})
         episodes = honest(policy, jobs)
         if len(steps) < 3:

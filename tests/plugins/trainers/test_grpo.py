@@ -42,7 +42,7 @@ def train(job: TrainingJob, **options: Any) -> dict[str, Any]:
 def rescored(job: TrainingJob, score: Callable[[int], Score]) -> Any:
     """The job's rollouts, scored by the number of the rollout in its step."""
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         episodes = job.rollouts(policy, jobs)
         return [replace(one, score=score(number)) for number, one in enumerate(episodes)]
 
@@ -78,7 +78,7 @@ def test_narrow_weights_are_wide_while_they_are_trained(job: Jobs, policy: Any) 
     before, seen = weights(policy.model), set()
     training = job()
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         seen.add(policy.model.dtype)
         return list(training.rollouts(policy, jobs))
 
@@ -149,7 +149,7 @@ def test_the_trainer_finds_the_log_probabilities_of_the_sampler(
 def test_log_probabilities_that_are_not_the_samplers_are_seen(job: Jobs) -> None:
     honest = job()
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         return [
             replace(one, tokens=replace(one.tokens, logprobs=one.tokens.logprobs - 0.5))
             for one in honest.rollouts(policy, jobs)
@@ -168,7 +168,7 @@ def test_the_samplers_own_log_probabilities_are_within_the_clip(job: Jobs, loss:
 def test_groups_without_spread_are_replaced_by_other_tasks(job: Jobs) -> None:
     honest, played = job(), []
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         """Of the first two groups, the second has no spread."""
         played.append(jobs)
         return [
@@ -268,7 +268,7 @@ def test_an_episode_that_ended_in_a_fault_is_not_trained_on(
     def score(number: int) -> Score:
         return Score(success=True, terms=(same,), total=1.0)
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         return [
             one if one.trajectory.is_fault else replace(one, score=score(0))
             for one in faulty.rollouts(policy, jobs)
@@ -284,7 +284,7 @@ def test_a_step_of_faults_alone_passes_without_harm(job: Jobs, policy: Any) -> N
     before = weights(policy.model)
     honest = job()
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         return [
             replace(
                 one,
@@ -305,7 +305,7 @@ def test_a_collapse_ends_the_run_and_brings_the_best_weights_back(job: Jobs, pol
     seen: list[torch.Tensor] = []
     honest = job()
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         seen.append(weights(policy.model))
         good = len(seen) <= 4
         return [
@@ -328,7 +328,7 @@ def test_a_group_plays_one_task_with_seeds_of_its_own(job: Jobs) -> None:
     played: list[Any] = []
     honest = job()
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> Sequence[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> Sequence[Episode]:
         played.append(jobs)
         return honest.rollouts(policy, jobs)
 

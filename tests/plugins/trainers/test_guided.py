@@ -10,7 +10,7 @@ import pytest
 
 from harness.protocols import TrainingJob
 from harness.types import Episode, Message, Task, Tool, ToolCall
-from harness_grpo.guided import GuidedPolicy, Prefix, Prefixes, same_messages
+from harness_grpo.guided import DIFFERS, GuidedPolicy, Prefix, Prefixes, same_messages
 from harness_grpo.proofs import Proofs, longest_prefix, read_proofs
 
 Jobs = Callable[..., TrainingJob]
@@ -131,7 +131,7 @@ def play(job: TrainingJob, episode: Episode, turns: int, trials: Sequence[int]) 
 
 def test_the_first_turns_are_the_proofs_and_are_not_trained_on(job: Jobs, world: Any) -> None:
     proof = proven(world, "a", "g g", "h")
-    policy, (alone, guided) = play(job(), proof, 1, [3, 4])
+    _, (alone, guided) = play(job(), proof, 1, [3, 4])
     said = [[m.content for m in e.trajectory.messages if m.role == "assistant"] for e in
             (alone, guided)]  # fmt: skip
     assert said[0][1] != "g g"
@@ -142,7 +142,7 @@ def test_the_first_turns_are_the_proofs_and_are_not_trained_on(job: Jobs, world:
     assert guided.tokens.ids[: len(context)].tolist() == context
     assert not guided.tokens.sampled[: len(context)].any()
     assert guided.tokens.sampled[len(context) :].all()
-    assert (guided.uncounted, policy.differing) == ("", set())
+    assert guided.uncounted == ""
     assert guided.trajectory.policy == job().policy.id
 
 
@@ -151,9 +151,9 @@ def test_a_proof_that_is_answered_differently_costs_its_conversation(job: Jobs, 
     messages = list(proof.trajectory.messages)
     messages[3] = replace(messages[3], content="b")
     other = replace(proof, trajectory=replace(proof.trajectory, messages=tuple(messages)))
-    policy, (alone, guided) = play(job(), other, 1, [0, 4])
+    _, (alone, guided) = play(job(), other, 1, [0, 4])
     assert (alone.uncounted, guided.uncounted) == ("", "agent_fault")
-    assert policy.differing == {"task-a"}
+    assert guided.trajectory.fault == DIFFERS
 
 
 def test_messages_are_the_same_whatever_the_ids_of_their_calls() -> None:

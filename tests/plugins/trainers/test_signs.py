@@ -108,7 +108,7 @@ def gamed(job: Callable[..., TrainingJob], warnings: list[str]) -> TrainingJob:
     """A job whose reward goes up from the fifth step on, while nothing succeeds."""
     honest, steps = job(), []
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         steps.append(1)
         paid = 1.0 if len(steps) > 4 else 0.0
         return [

@@ -57,7 +57,7 @@ def proofs(world: Any, letters: str = "abcdefgh") -> dict[str, Episode]:
 def judged(job: TrainingJob, success: Callable[[Episode], bool]) -> TrainingJob:
     """The job's rollouts, of which these succeed; the reward is success and nothing else."""
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         return [
             replace(one, score=Score(success=(good := success(one)), total=float(good)))
             for one in job.rollouts(policy, jobs)
@@ -283,7 +283,7 @@ def test_what_the_proof_says_in_a_guided_rollout_is_not_trained_on(
     seen: list[Episode] = []
     made = judged(job(policy=world.policy(), proofs=proofs(world)), never)
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         seen.extend(found := list(made.rollouts(policy, jobs)))
         return found
 
@@ -377,7 +377,7 @@ def test_the_guard_is_not_fooled_by_guided_rollouts(job: Jobs, world: Any) -> No
     steps: list[int] = []
     made = job(policy=world.policy(), proofs=proofs(world))
 
-    def rollouts(policy: Any, jobs: Sequence[Any]) -> list[Episode]:
+    def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         steps.append(1)
         return [
             replace(one, score=Score(success=(good := one.trajectory.trial >= 4 or
