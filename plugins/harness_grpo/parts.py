@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from harness.training.packed.cores import deal, split
+from harness.training.packed.cores import split
 from harness_grpo.readings import Readings
 
 Batch = dict[str, Tensor]
 """Rollouts as tensors, one row each; what has no dimension is the same for all rows."""
 
+
+FAIR = 2048
+"""Tokens of a part: with more, a core would be done long before another; it would be no faster."""
 
 Metrics = defaultdict[str, list[float]]
 """What TRL counts, by its names."""
@@ -31,20 +34,15 @@ class Part:
     metrics: Metrics = field(default_factory=lambda: defaultdict(list))
 
 
-def shares_of(batch: Batch, part_tokens: int, *, cores: int) -> list[list[Part]]:
+def parts_of(batch: Batch, part_tokens: int, *, packs: bool) -> list[Part]:
     """The rows in parts of similar length, of at most ``part_tokens`` tokens or one longer row.
 
-    A share of packed parts for each of the ``cores``; with 0 one share of padded parts.
+    Where rows are packed padding does not count, and parts have at most ``FAIR`` tokens.
     """
     lengths = [1 + int(count) for count in batch["completion_mask"].sum(1)]
-    dealt = deal(range(len(lengths)), max(1, cores), length=lengths.__getitem__)
-    return [
-        [
-            Part(rows=_cut(batch, rows, width=lengths[rows[0]] - 1))
-            for rows in split(share, part_tokens, length=lengths.__getitem__, packed=cores > 0)
-        ]
-        for share in dealt
-    ]
+    most = min(FAIR, part_tokens) if packs else part_tokens
+    dealt = split(range(len(lengths)), most, length=lengths.__getitem__, packed=packs)
+    return [Part(rows=_cut(batch, rows, width=lengths[rows[0]] - 1)) for rows in dealt]
 
 
 def some_rows(batch: Batch, rows: slice | Tensor | list[int]) -> Batch:

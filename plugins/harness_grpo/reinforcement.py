@@ -19,7 +19,7 @@ from harness.training.packed.cores import Cores
 from harness.training.packed.packing import packed
 from harness.types import Episode
 from harness_grpo.options import Options, ProofLoss
-from harness_grpo.parts import Batch, Metrics, Part, sampled, shares_of, some_rows, whole
+from harness_grpo.parts import Batch, Metrics, Part, parts_of, sampled, some_rows, whole
 from harness_grpo.proof_losses import (
     TOKEN_MEAN,
     WEIGHT,
@@ -56,8 +56,8 @@ class ReinforcementTrainer(GRPOTrainer):
     initial weights that the KL divergence is measured from, ``readings`` the values of each token,
     and ``trained_on`` the number of the step's rollouts in its updates.
 
-    With ``cores`` (which needs a model that can be packed) each core computes its share of the
-    parts on a thread of its own; with 0 one padded part follows another as in TRL.
+    With ``cores`` (which needs a model that can be packed) each core computes parts on a thread of
+    its own; with 0 one padded part follows another as in TRL.
     """
 
     def __init__(
@@ -104,10 +104,8 @@ class ReinforcementTrainer(GRPOTrainer):
         model.train()
         if self._step % self._options.num_iterations == 0:
             self._batch = self._prepare_inputs(inputs)
-        # The core with the longest rollout is not the one with the longest proof.
-        proofs = reversed(self._shares_of(self._lessons))
-        pairs = zip(self._shares(self._batch), proofs, strict=True)
-        loss = self._update(model, [[*own, *proofs] for own, proofs in pairs])
+        parts = [*self._parts(self._batch), *self._parts_of(self._lessons)]
+        loss = self._update(model, parts)
         self._step += 1
         self.readings.losses.append(loss)
         return torch.tensor(loss, device=self.accelerator.device)
@@ -115,7 +113,7 @@ class ReinforcementTrainer(GRPOTrainer):
     def imitate(self, batch: Sequence[Lesson]) -> float:
         """Set the gradient of cross-entropy on the proofs alone; returns that loss (nats)."""
         usual, self._proof_loss = self._proof_loss, "cross_entropy"
-        loss = self._update(self.model, self._shares_of(batch))
+        loss = self._update(self.model, self._parts_of(batch))
         self._proof_loss = usual
         return loss
 
@@ -132,36 +130,35 @@ class ReinforcementTrainer(GRPOTrainer):
         if self._cores:
             self._cores.close()
 
-    def _shares(self, batch: Batch) -> list[list[Part]]:
-        count = self._cores.count if self._cores else 0
-        return shares_of(batch, self._options.part_tokens, cores=count)
+    def _parts(self, batch: Batch) -> list[Part]:
+        return parts_of(batch, self._options.part_tokens, packs=self._cores is not None)
 
-    def _shares_of(self, batch: Sequence[Lesson]) -> list[list[Part]]:
+    def _parts_of(self, batch: Sequence[Lesson]) -> list[Part]:
         device = self.accelerator.device
-        return self._shares({name: value.to(device) for name, value in as_rows(batch).items()})
+        return self._parts({name: value.to(device) for name, value in as_rows(batch).items()})
 
-    def _update(self, model: Any, shares: Sequence[Sequence[Part]]) -> float:
+    def _update(self, model: Any, parts: Sequence[Part]) -> float:
         """Set the gradient of the parts' summed loss, and keep what was read; returns that loss."""
-        loss = self._set_gradient(model, shares)
-        for part in (part for share in shares for part in share):
+        loss = self._set_gradient(model, parts)
+        for part in parts:
             self.readings.add(part.readings)
             for name, values in part.metrics.items():
                 self._metrics["train"][name] += values
         return loss
 
-    def _set_gradient(self, model: nn.Module, shares: Sequence[Sequence[Part]]) -> float:
+    def _set_gradient(self, model: nn.Module, parts: Sequence[Part]) -> float:
         """Give the weights the gradient of the parts' summed loss, and return that loss."""
         if self._cores:
             weights = [weight for weight in model.parameters() if weight.requires_grad]
             with self._packed(model):
                 loss, gradient = self._cores.gradient(
-                    shares, lambda part: self._part_loss(model, part), weights
+                    parts, lambda part: self._part_loss(model, part), weights
                 )
             for weight, slope in zip(weights, gradient, strict=True):
                 weight.grad = slope
             return loss
         loss = 0.0
-        for part in (part for share in shares for part in share):
+        for part in parts:
             with self.compute_loss_context_manager():
                 part_loss = self._part_loss(model, part)
             self.accelerator.backward(part_loss)

@@ -78,7 +78,7 @@ class ImitationTrainer(SFTTrainer):
         labels = _count_labels(parts)
         self.tokens += sum(len(row["input_ids"]) for row in rows)
         if self._cores:
-            self.last_loss = self._step_on_cores(self._cores, shares, labels)
+            self.last_loss = self._step_on_cores(self._cores, parts, labels)
         else:
             step: Callable[..., Tensor] = super().training_step
             self.last_loss = sum((float(step(model, part, labels)) for part in parts), 0.0)
@@ -116,11 +116,11 @@ class ImitationTrainer(SFTTrainer):
         if self._cores:
             self._cores.close()
 
-    def _step_on_cores(self, cores: Cores, shares: Sequence[Sequence[Part]], labels: int) -> float:
+    def _step_on_cores(self, cores: Cores, parts: Sequence[Part], labels: int) -> float:
         self._take_weights()
         self._learner.train()
         total, gradient = cores.gradient(
-            shares, lambda part: self._loss(part) / labels, _trained(self._learner)
+            parts, lambda part: self._loss(part) / labels, _trained(self._learner)
         )
         for weight, slope in zip(_trained(self._master), gradient, strict=True):
             weight.grad = slope

@@ -41,8 +41,7 @@ def test_the_gradient_is_that_of_the_summed_loss(count: int) -> None:
     used, unused = (torch.ones(3, requires_grad=True) for _ in range(2))
     parts = [torch.arange(3) * float(number) for number in range(5)]
     cores = Cores(count)
-    shares = deal(parts, count, length=len)
-    loss, (slope, nothing) = cores.gradient(shares, lambda part: part @ used, [used, unused])
+    loss, (slope, nothing) = cores.gradient(parts, lambda part: part @ used, [used, unused])
     cores.close()
     assert loss == 30
     assert slope is not None
@@ -51,7 +50,7 @@ def test_the_gradient_is_that_of_the_summed_loss(count: int) -> None:
     assert used.grad is None
 
 
-def test_a_gradient_does_not_depend_on_which_share_ends_first() -> None:
+def test_a_gradient_does_not_depend_on_which_part_ends_first() -> None:
     weight = torch.ones(1, requires_grad=True)
     found = []
     for late in (0, 1):
@@ -66,7 +65,7 @@ def test_a_gradient_does_not_depend_on_which_share_ends_first() -> None:
             return weight.sum() * factor
 
         cores = Cores(2)
-        found.append(cores.gradient([[(0, 1e8)], [(1, 1.0 / 3)]], loss, [weight]))
+        found.append(cores.gradient([(0, 1e8), (1, 1.0 / 3), (2, -1e8)], loss, [weight]))
         cores.close()
     assert found[0] == found[1]
 
@@ -77,7 +76,7 @@ def test_what_a_part_raises_is_raised() -> None:
 
     cores = Cores(2)
     with pytest.raises(MemoryError, match="part 1"):
-        cores.gradient([[1], []], fail, [])
+        cores.gradient([1], fail, [])
     cores.close()
 
 

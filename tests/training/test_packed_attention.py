@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from harness.training.packed.attention import BLOCK, PackedAttention
+from harness.training.packed.attention import BLOCK, SHORT_BLOCK, PackedAttention
 
 HEADS, WIDTH = 2, 8
 
 
 @pytest.mark.parametrize(
-    "lengths", [[1], [5, 3], [BLOCK], [BLOCK + 1, 2], [2 * BLOCK + 7, 1, BLOCK]]
+    "lengths", [[1], [5, 3], [SHORT_BLOCK], [SHORT_BLOCK + 1, 2], [2 * BLOCK + 7, 1, BLOCK]]
 )
 def test_reading_and_its_slopes_are_those_of_each_conversation_alone(lengths: list[int]) -> None:
     maker = torch.Generator().manual_seed(0)

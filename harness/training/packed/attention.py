@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK = 192
-"""Queries multiplied with the keys before them in one product; more waste half on later keys."""
+BLOCK, SHORT_BLOCK = 192, 64
+"""Queries multiplied with the keys before them in one product, in 16 bits and in 32: more waste
+half on later keys, with fewer the products are too small.
+"""
 
 Place = tuple[int, int, int]
 """Where a conversation starts, and the start and end of a block of its queries."""
@@ -30,16 +32,17 @@ class PackedAttention(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, offsets: Sequence[int]
     ) -> Tensor:
         read = torch.empty_like(query)
-        future = torch.full((BLOCK, BLOCK), float("-inf"), dtype=query.dtype, device=query.device)
+        block = BLOCK if query.itemsize < torch.float32.itemsize else SHORT_BLOCK
+        future = torch.full((block, block), float("-inf"), dtype=query.dtype, device=query.device)
         future.triu_(1)
         weights: list[Tensor] = []
-        for begin, start, stop in _places(offsets):
+        for begin, start, stop in _places(offsets, block):
             scores = torch.bmm(query[:, start:stop], key[:, begin:stop].transpose(1, 2))
             size = stop - start
             scores[:, :, start - begin :] += future[:size, :size]
             weights.append(scores.softmax(-1))
             read[:, start:stop] = torch.bmm(weights[-1], value[:, begin:stop])
-        ctx.offsets = offsets
+        ctx.offsets, ctx.block = offsets, block
         ctx.save_for_backward(query, key, value, read, *weights)
         return read
 
@@ -53,7 +56,9 @@ class PackedAttention(torch.autograd.Function):
         average = (slope * read).sum(-1, keepdim=True)
         slope_less = torch.cat([slope, -average], -1)
         value_one = torch.cat([value, torch.ones_like(average)], -1)
-        for (begin, start, stop), weight in zip(_places(ctx.offsets), weights, strict=True):
+        for (begin, start, stop), weight in zip(
+            _places(ctx.offsets, ctx.block), weights, strict=True
+        ):
             of_value[:, begin:stop].baddbmm_(weight.transpose(1, 2), slope[:, start:stop])
             of_scores = torch.bmm(
                 slope_less[:, start:stop], value_one[:, begin:stop].transpose(1, 2)
@@ -64,7 +69,7 @@ class PackedAttention(torch.autograd.Function):
         return of_query, of_key, of_value, None
 
 
-def _places(offsets: Sequence[int]) -> Iterator[Place]:
+def _places(offsets: Sequence[int], block: int) -> Iterator[Place]:
     for begin, end in pairwise(offsets):
-        for start in range(begin, end, BLOCK):
-            yield begin, start, min(start + BLOCK, end)
+        for start in range(begin, end, block):
+            yield begin, start, min(start + block, end)

@@ -49,11 +49,11 @@ def split(
 
 
 class Cores:
-    """``count`` threads for models on the CPU, each with its share of the parts of a batch.
+    """``count`` threads for models on the CPU; each takes the next part of a batch when it is free.
 
     For models as small as ours that is faster than threads inside each operation. Sums are made in
-    the order of shares and parts, whichever thread ends first, so that equal batches give equal
-    gradients to the last bit.
+    the order of the parts, whichever ends first, so that equal parts give equal gradients to the
+    last bit, on any number of threads.
     """
 
     def __init__(self, count: int) -> None:
@@ -69,25 +69,19 @@ class Cores:
             return list(self._pool.map(function, parts))
 
     def gradient(
-        self,
-        shares: Sequence[Sequence[T]],
-        loss: Callable[[T], Tensor],
-        weights: Sequence[Tensor],
+        self, parts: Sequence[T], loss: Callable[[T], Tensor], weights: Sequence[Tensor]
     ) -> tuple[float, Gradient]:
         """The sum of all parts' losses, and its gradient in float32."""
 
-        def run(share: Sequence[T]) -> tuple[float, Gradient]:
-            total, gradient = 0.0, _nothing(weights)
-            for part in share:
-                lost = loss(part)
-                total += float(lost.detach())
-                gradient = _plus(gradient, torch.autograd.grad(lost, weights, allow_unused=True))
-            return total, gradient
+        def run(part: T) -> tuple[float, Sequence[Tensor | None]]:
+            lost = loss(part)
+            return float(lost.detach()), torch.autograd.grad(lost, weights, allow_unused=True)
 
         total, gradient = 0.0, _nothing(weights)
-        for lost, slopes in self.map(run, shares):
-            total += lost
-            gradient = _plus(gradient, slopes)
+        with _one_thread():
+            for lost, slopes in self._pool.map(run, parts):
+                total += lost
+                gradient = _plus(gradient, slopes)
         return total, gradient
 
     def close(self) -> None:
