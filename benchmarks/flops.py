@@ -12,6 +12,7 @@ import torch
 from harness.assembly.components import Components
 from harness.protocols import Conversation
 from harness.training.demonstrations import demonstrations
+from harness.types import TokenTrace
 from harness_local.policy import LocalPolicy
 
 GEMM = 1024
@@ -36,22 +37,35 @@ def gemm_flops() -> dict[str, float]:
     return found
 
 
-def flops_per_token(policy: LocalPolicy, parts: Components) -> float:
-    """Operations of forward and backward for a token of a demonstration: those of its matrix
-    products alone, attention to earlier tokens included, the head where there is a label.
+class Work:
+    """Floating-point operations of the policy's model: those of its matrix products alone,
+    attention to earlier tokens included, the head where a token is the policy's own.
     """
-    config = policy.model.config
-    embedding: Any = policy.model.get_input_embeddings().weight
-    matrices = [w for w in policy.model.parameters() if w.ndim == 2 and w is not embedding]
-    weights = sum(matrix.numel() for matrix in matrices)
+
+    def __init__(self, policy: LocalPolicy) -> None:
+        config = policy.model.config
+        embedding: Any = policy.model.get_input_embeddings().weight
+        matrices = [w for w in policy.model.parameters() if w.ndim == 2 and w is not embedding]
+        self._weights = sum(matrix.numel() for matrix in matrices)
+        self._head: int = embedding.numel()
+        self._attention: int = config.num_hidden_layers * config.hidden_size
+
+    def forward(self, trace: TokenTrace) -> int:
+        """Those of one pass over a conversation; a backward pass takes twice as many."""
+        length, sampled = len(trace.ids), int(trace.sampled.sum())
+        attention = 2 * self._attention * length * (length + 1)
+        return 2 * self._weights * length + 2 * self._head * sampled + attention
+
+
+def flops_per_token(policy: LocalPolicy, parts: Components) -> float:
+    """Operations of forward and backward for a token of a demonstration."""
     shown = demonstrations(parts.teacher, parts.setup, parts.executor, seed=2)
+    work = Work(policy)
     tokens, forward = 0, 0
     for episode in islice(shown, 64):
         messages = episode.trajectory.messages
         talk = Conversation(id="", domain=parts.domain, task=episode.task, messages=messages)
         trace = policy.encode(talk)
-        length, labels = len(trace.ids), int(trace.sampled.sum())
-        attention = 2 * config.num_hidden_layers * config.hidden_size * length * (length + 1)
-        tokens += length
-        forward += 2 * weights * length + 2 * embedding.numel() * labels + attention
+        tokens += len(trace.ids)
+        forward += work.forward(trace)
     return 3 * forward / tokens

@@ -1,10 +1,10 @@
 """Turn the tiny policy at work into speeds: rollouts, a GRPO step, imitation, beside their limits.
 
-    python benchmarks/policy.py [--quick] [--json] [--base FOLDER] [--repeats R]
+    python benchmarks/policy.py [--quick] [--step-alone] [--json] [--base FOLDER] [--repeats R]
 
 A policy is made for the retail domain and taught for a while: that measures imitation;
-all else is measured with what it has become. Times are CPU times on one core, but where two cores
-are compared with one.
+all else is measured with what it has become. Times are CPU times on one core, but those of a GRPO
+step and where two cores are compared with one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 from time import perf_counter, process_time
@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from flops import flops_per_token, gemm_flops
+from grpo_step import CROWD, measure_step
 from plain_generate import plain_policy
 from policy_table import table
 from rich.console import Console
@@ -46,8 +47,8 @@ from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits, Sampler
 
 TEMPERATURE = 1.0
-CROWD, FEW = 64, 8
-"""Conversations open at once: as usual, and where another batch is to give the same turns."""
+FEW = 8
+"""Conversations open at once where another batch is to give the same turns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Amounts:
     tasks: int = 12
     group: int = 8
     repeats: int = 2
+    rollouts: bool = True
     processes: bool = True
 
 
@@ -79,13 +81,22 @@ def measure(base: str, amounts: Amounts) -> dict[str, Any]:
             "torch": torch.__version__,
             "cores": os.cpu_count(),
             "load": round(os.getloadavg()[0], 1),
+            "rollouts": amounts.tasks * amounts.group,
             **measure_imitation(parts, policy, Path(folder), amounts),
         }
         torch.set_num_threads(1)
-        found |= measure_rollouts(parts, policy, amounts)
-        if amounts.processes:
+        if amounts.rollouts:
+            found |= measure_rollouts(parts, policy, amounts)
+        if amounts.rollouts and amounts.processes:
             found |= measure_cores(parts, policy, amounts)
-        return found | measure_step(parts, policy, Path(folder), amounts)
+        return found | measure_step(
+            parts,
+            policy,
+            Path(folder),
+            tasks=train_tasks(parts, 2 * amounts.tasks),
+            group=amounts.group,
+            repeats=amounts.repeats,
+        )
 
 
 def tiny(parts: Components, base: str, folder: Path) -> LocalPolicy:
@@ -151,7 +162,6 @@ def measure_rollouts(parts: Components, policy: LocalPolicy, amounts: Amounts) -
             seconds, plain_episodes = play(parts, plain, jobs)
             theirs.append(len(jobs) / seconds)
     return {
-        "rollouts": len(jobs),
         "rollouts_per_s": median(ours),
         "plain_rollouts_per_s": median(theirs),
         "rollouts_ratio": median(o / t for o, t in zip(ours, theirs, strict=True)),
@@ -203,54 +213,6 @@ def other_batches(
         for one, other in zip(crowd, few, strict=True)
     )
     return {"other_batch_differs": differ, "other_batch_tokens": tokens_per_rollout(few)["sampled"]}
-
-
-def measure_step(
-    parts: Components, policy: LocalPolicy, folder: Path, amounts: Amounts
-) -> dict[str, float]:
-    """CPU seconds of a GRPO step on one core: sampling, learning, and all else."""
-    from accelerate import Accelerator
-
-    from harness_grpo.reinforcement import ReinforcementTrainer
-
-    watch, steps = Stopwatch(), amounts.repeats + 1
-    marks: list[dict[str, float]] = []
-
-    def rollouts(policy: Policy, jobs: Sequence[tuple[Task, int, int]]) -> Sequence[Episode]:
-        listed = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
-        with watch.counting("sampling"):
-            return play(parts, policy, listed)[1]
-
-    def progress(step: int, steps: int, metrics: Mapping[str, float]) -> None:
-        marks.append({"step": process_time(), **watch.seconds})
-
-    options = {
-        "max_steps": steps,
-        "tasks_per_step": amounts.tasks,
-        "num_generations": amounts.group,
-    }
-    trainer = parts.registry.make("trainer", "grpo", Settings(options={**options, "threads": 1}))
-    with watch.watching(
-        ("learning", ReinforcementTrainer, "_compute_loss"),
-        ("learning", Accelerator, "backward"),
-        ("learning", torch.optim.AdamW, "step"),
-    ):
-        tasks = train_tasks(parts, amounts.tasks * steps)
-        job = training_job(parts, policy, folder, tasks=tasks)
-        trainer.train(replace(job, rollouts=rollouts, progress=progress))
-    pairs = list(pairwise(marks))
-    mean = {
-        name: fmean(after.get(name, 0.0) - before.get(name, 0.0) for before, after in pairs)
-        for name in ("step", "sampling", "learning")
-    }
-    bookkeeping = mean["step"] - mean["sampling"] - mean["learning"]
-    return {
-        "grpo_step_s": mean["step"],
-        "grpo_sampling_s": mean["sampling"],
-        "grpo_learning_s": mean["learning"],
-        "grpo_bookkeeping_s": bookkeeping,
-        "bookkeeping_share": bookkeeping / mean["step"],
-    }
 
 
 # --- what it takes --------------------------------------------------------------------------------
@@ -338,14 +300,17 @@ def main() -> None:
     parser.add_argument("--sft-seconds", type=float, help="how long it is taught")
     parser.add_argument("--repeats", type=int, help="how often rollouts are played")
     parser.add_argument("--quick", action="store_true", help="a look at whether it runs")
+    parser.add_argument(
+        "--step-alone", action="store_true", help="measure imitation and the GRPO step alone"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    amounts = QUICK if options.quick else Amounts()
+    amounts = replace(QUICK if options.quick else Amounts(), rollouts=not options.step_alone)
     given = {"sft_seconds": options.sft_seconds, "repeats": options.repeats}
     amounts = replace(amounts, **{name: value for name, value in given.items() if value})
     found = measure(options.base, amounts)
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found, indent=2, allow_nan=False))
     else:
         Console().print(table(found))
 

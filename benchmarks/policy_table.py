@@ -10,6 +10,7 @@ from rich.table import Table
 BARS: Mapping[str, tuple[str, float]] = {
     "rollouts_ratio": (">=", 3),
     "rollouts_per_s": (">=", 20),
+    "grpo_step_s": ("<=", 7),
     "bookkeeping_share": ("<", 0.15),
     "sft_gemm_share": (">=", 0.35),
 }
@@ -18,7 +19,9 @@ BARS: Mapping[str, tuple[str, float]] = {
 
 def table(found: Mapping[str, Any]) -> Table:
     """The figures, and what is to be reached."""
-    shown = Table(title=f"{found['parameters']:,} parameters, {found['cores']} cores")
+    shown = Table(
+        title=f"{found['parameters']:,} parameters, {found['cores']} cores, {found['cpu']['name']}"
+    )
     for column in ("", "measured", "wanted"):
         shown.add_column(column, justify="right" if column else "left")
 
@@ -31,15 +34,20 @@ def table(found: Mapping[str, Any]) -> Table:
     row("rollouts in a CPU second", "rollouts_per_s")
     row("  with model.generate", "plain_rollouts_per_s")
     row("  how many times as many", "rollouts_ratio")
-    for name, spent in found["time_shares"].items():
+    for name, spent in found.get("time_shares", {}).items():
         shown.add_row(f"  time in: {name}", share(spent))
     row(f"  other turns in another batch, of {found['rollouts']}", "other_batch_differs", str)
     row("two processes, times one", "two_processes_ratio", "{:.2f}".format)
     row("two threads, times one", "two_threads_ratio", "{:.2f}".format)
-    row(f"GRPO step of {found['rollouts']} rollouts, CPU seconds", "grpo_step_s")
+    row(f"GRPO step of {found['rollouts']} rollouts, seconds on two cores", "grpo_step_s")
     row("  sampling", "grpo_sampling_s")
     row("  forward, backward, update", "grpo_learning_s")
     row("  share of all else", "bookkeeping_share", share)
+    row("  CPU seconds", "grpo_cpu_s")
+    row("  limit by a float32 matrix product", "grpo_limit_s")
+    row("  share of that limit", "grpo_limit_share", share)
+    row("  with padded rows in one process", "grpo_plain_step_s")
+    row("    forward, backward, update", "grpo_plain_learning_s")
     row("imitation, tokens a second", "sft_tokens_per_s", "{:,.0f}".format)
     row("  in a CPU second", "sft_tokens_per_cpu_s", "{:,.0f}".format)
     row("  GFLOPS in a CPU second", "sft_gflops_per_cpu_s")

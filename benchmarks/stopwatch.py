@@ -1,23 +1,27 @@
-"""Turn calls of named functions into the CPU seconds that were spent in them."""
+"""Turn calls of named functions into the seconds that were spent in them."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from time import process_time
 from typing import Any
 
 Seconds = defaultdict[str, float]
-"""CPU seconds by name; time in a function that another one on the watch calls counts once."""
+"""Seconds by name; time in a function that another one on the watch calls counts once."""
 
 
 class Stopwatch:
-    """Counts CPU seconds in ``seconds`` while functions are on the watch."""
+    """Counts seconds in ``seconds`` while functions are on the watch.
 
-    def __init__(self) -> None:
+    ``clock``: None for CPU seconds of this process.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or process_time
         self.seconds: Seconds = defaultdict(float)
         self._running = ""
 
@@ -29,9 +33,7 @@ class Stopwatch:
         """
         with ExitStack() as stack:
             for name, owner, attribute in functions:
-                stack.enter_context(
-                    _replaced(owner, attribute, self._timed(name, owner, attribute))
-                )
+                stack.enter_context(replaced(owner, attribute, self._timed(name, owner, attribute)))
             yield
 
     @contextmanager
@@ -40,11 +42,11 @@ class Stopwatch:
         if self._running:
             yield
             return
-        self._running, started = name, process_time()
+        self._running, started = name, self._clock()
         try:
             yield
         finally:
-            self.seconds[name] += process_time() - started
+            self.seconds[name] += self._clock() - started
             self._running = ""
 
     def _timed(self, name: str, owner: object, attribute: str) -> Any:
@@ -67,7 +69,8 @@ class Stopwatch:
 
 
 @contextmanager
-def _replaced(owner: object, attribute: str, value: object) -> Iterator[None]:
+def replaced(owner: object, attribute: str, value: object) -> Iterator[None]:
+    """Let the attribute have that value meanwhile."""
     own = vars(owner).get(attribute)
     setattr(owner, attribute, value)
     try:

@@ -18,8 +18,14 @@ from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SPEEDS = {"rollouts_per_s", "plain_rollouts_per_s", "rollouts_ratio", "grpo_step_s"}
-SHARES = {"bookkeeping_share", "sft_gemm_share", "sft_float32_gemm_share"}
+SPEEDS = {
+    "rollouts_per_s",
+    "plain_rollouts_per_s",
+    "rollouts_ratio",
+    "grpo_step_s",
+    "grpo_plain_step_s",
+}
+SHARES = {"bookkeeping_share", "grpo_limit_share", "sft_gemm_share", "sft_float32_gemm_share"}
 
 
 @pytest.mark.slow
@@ -38,6 +44,7 @@ def test_every_figure_is_there_and_the_parts_make_up_the_whole() -> None:
     assert min(found["time_shares"].values()) >= 0
     parts = ("grpo_sampling_s", "grpo_learning_s", "grpo_bookkeeping_s")
     assert sum(found[name] for name in parts) == pytest.approx(found["grpo_step_s"])
+    assert set(found["cpu"]) == {"name", "avx512_bf16", "amx"}
 
 
 def test_the_peer_says_what_the_engine_says_where_chance_has_no_part(
