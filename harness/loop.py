@@ -74,7 +74,10 @@ def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
 def run_round(parts: Components, store: RunFolder, number: int) -> None:
     """One round with what it is measured by. Raises as ``learn_round``."""
     learn_round(parts, store, number)
-    evaluate_arm(parts, store, ArmName.targeted(number), "test")
+    arm = ArmName.targeted(number)
+    if store.has_checkpoint(arm.warm):
+        evaluate_arm(parts, store, arm.warm, "test")
+    evaluate_arm(parts, store, arm, "test")
     for kind in parts.config.controls:
         train_control(parts, store, number, kind)
         evaluate_arm(parts, store, ArmName.control(kind, number), "test")
@@ -105,9 +108,13 @@ def stations(parts: Components) -> list[StationName]:
             names.append(StationName.evaluate(ArmName.studied(number), "validation"))
         names += [StationName.discover(number), StationName.inject(number)]
         controls = [ArmName.control(kind, number) for kind in parts.config.controls]
-        for arm in (ArmName.targeted(number), *controls):
-            names += [StationName.train(arm.warm)] if starts_warm(parts) else []
-            names += [StationName.train(arm), StationName.evaluate(arm, "test")]
+        targeted = ArmName.targeted(number)
+        for arm in (targeted, *controls):
+            warm = [StationName.train(arm.warm)] if starts_warm(parts) else []
+            names += [*warm, StationName.train(arm)]
+            if warm and arm == targeted:
+                names.append(StationName.evaluate(arm.warm, "test"))
+            names.append(StationName.evaluate(arm, "test"))
     return names
 
 

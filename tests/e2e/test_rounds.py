@@ -147,6 +147,8 @@ def test_a_warm_start_imitates_the_pool_before_training_on_it(start: Start) -> N
     }  # fmt: skip
     assert set(run.report["seconds"]) == set(stations(run.parts))
     assert not run.again().heard("train_step")
+    arms = [arm["name"] for arm in run.report["arms"]]
+    assert arms[:5] == ["base", "sft", "rl-1/warm", "rl-1", "generic-1"]
 
 
 def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
