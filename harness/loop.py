@@ -79,8 +79,12 @@ def run_round(parts: Components, store: RunFolder, number: int) -> None:
         evaluate_arm(parts, store, arm.warm, "test")
     evaluate_arm(parts, store, arm, "test")
     for kind in parts.config.controls:
-        train_control(parts, store, number, kind)
-        evaluate_arm(parts, store, ArmName.control(kind, number), "test")
+        try:
+            train_control(parts, store, number, kind)
+        except NothingToLearn as lacking:
+            parts.notify("warning", message=f"round {number} has no {kind} control: {lacking}")
+        else:
+            evaluate_arm(parts, store, ArmName.control(kind, number), "test")
 
 
 def learn_round(parts: Components, store: RunFolder, number: int) -> None:
@@ -316,6 +320,7 @@ def _train_round(
         with _station(parts, store, station, unit="steps", again=again) as work:
             if work:
                 tasks = find()
+                store.reopen(StationName.train(arm))  # what it left is from other weights
                 store.reopen(station)
                 warm_start(parts, store, arm, start, tasks, f"{len(tasks)} {kind} tasks")
         start = arm.warm if store.has_checkpoint(arm.warm) else start

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 
 from harness.assembly.components import Components
-from harness.errors import plugin_boundary
+from harness.errors import RunError, plugin_boundary
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Domain, RolloutJob
 from harness.run_folder import RunFolder
@@ -16,24 +15,33 @@ from harness.types import Episode, Task, stable_seed
 
 
 def proofs_of(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> dict[str, Episode]:
-    """The proofs of the tasks by id, in their order. Each task is tried once in a run: what the
-    teacher said is kept in the run folder, its failures too.
+    """The proofs of the tasks by id, in their order.
 
-    The user is the one that training rollouts on the task meet. A task has no proof if the teacher
-    fails, or if its calls do not give the same results again in a fresh world. What has none is
-    reported as one warning. After ``IN_VAIN`` failures and no success the teacher is not asked on.
+    The user is the one that training rollouts on the task meet. Each task is tried once in a run:
+    what the teacher said is kept in the run folder, its failures too, and only what ended in a
+    fault is tried again the next time. A task has no proof if the teacher fails, or if its calls do
+    not give the same results again in a fresh world; ``warn_of_lacking`` tells the user. After
+    ``IN_VAIN`` failures and no success the teacher is not asked on.
+
+    Raises ``RunError`` if all that was tried ended in faults.
     """
+    had = _tried(parts, store, tasks)
+    if had and all(episode.uncounted for episode in had.values()):
+        first = next(iter(had.values())).trajectory
+        raise RunError(
+            f"all {len(had)} conversations of the teacher {parts.teacher.id!r} ended in a fault, "
+            f"the first: {first.fault or first.ended}",
+            hint="Mend that, then --resume the run.",
+        )
+    objections = {task.id: _objection(had.get(task.id), parts) for task in tasks}
+    return {task.id: had[task.id] for task in tasks if not objections[task.id]}
+
+
+def warn_of_lacking(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> None:
+    """One warning of how many of the tasks have no proof, and why; none if all have."""
     had = {episode.task.id: episode for episode in store.read_proofs(tasks)}
-    for episode in _played(parts, store, [task for task in tasks if task.id not in had], had):
-        had[episode.task.id] = episode
-    proofs: dict[str, Episode] = {}
-    lacking: Counter[str] = Counter()
-    for task in tasks:
-        reason = _objection(had.get(task.id), parts)
-        if reason:
-            lacking[reason] += 1
-        else:
-            proofs[task.id] = had[task.id]
+    reasons = (_objection(had.get(task.id), parts) for task in tasks)
+    lacking = Counter(reason for reason in reasons if reason)
     if lacking:
         why = "; ".join(f"{reason} ({count})" for reason, count in lacking.most_common())
         parts.notify(
@@ -41,20 +49,19 @@ def proofs_of(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> dic
             message=f"{lacking.total()} of {len(tasks)} tasks have no proof of the teacher "
             f"{parts.teacher.id!r}: {why}",
         )
-    return proofs
 
 
-def _played(
-    parts: Components, store: RunFolder, tasks: Sequence[Task], had: dict[str, Episode]
-) -> Iterator[Episode]:
-    """The teacher's conversations on the tasks, each on disk as it ends."""
+def _tried(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> Mapping[str, Episode]:
+    """The teacher's conversations on the tasks by id; the missing ones are had, each on disk as it
+    ends.
+    """
     setup = parts.setup_with("policy", parts.config.teacher)
-    solved = any(episode.score.success for episode in had.values())
-    failed = len(had)
-    left = iter(tasks)
-    while chunk := list(islice(left, CHUNK)):
-        if failed >= IN_VAIN and not solved:
-            return
+    kept = {e.task.id: e for e in store.read_proofs(tasks) if not e.uncounted}
+    had: dict[str, Episode] = {}
+    for start in range(0, len(tasks), CHUNK):
+        if len(had) >= IN_VAIN and not any(e.score.success for e in had.values()):
+            break
+        chunk = tasks[start : start + CHUNK]
         jobs = [
             RolloutJob(
                 task=task,
@@ -63,17 +70,18 @@ def _played(
                 user_seed=stable_seed("user", task.id),
             )
             for task in chunk
+            if task.id not in kept
         ]
-        for episode in run_rollouts(
+        played = run_rollouts(
             jobs,
             parts.teacher,
             setup,
             parts.executor,
             finished=lambda _, episode: store.append_proof(episode),
-        ):
-            solved = solved or episode.score.success
-            failed += not episode.score.success
-            yield episode
+        )
+        fresh = {episode.task.id: episode for episode in played}
+        had |= {task.id: kept.get(task.id) or fresh[task.id] for task in chunk}
+    return had
 
 
 def _objection(episode: Episode | None, parts: Components) -> str:
@@ -91,10 +99,15 @@ def _objection(episode: Episode | None, parts: Components) -> str:
 def replays(episode: Episode, domain: Domain) -> bool:
     """Whether the calls of the conversation give the recorded results in a fresh world."""
     world = domain.open(episode.task)
-    recorded = iter([m for m in episode.trajectory.messages if m.role == "tool"])
-    for message in episode.trajectory.messages:
+    of_user = {tool.name for tool in domain.user_tools}
+    messages = episode.trajectory.messages
+    recorded = iter([message for message in messages if message.role == "tool"])
+    for message in messages:
         for call in message.calls:
-            result, known = world.call(call), next(recorded, None)
+            known = next(recorded, None)
+            if message.role == "user" and call.name not in of_user:
+                continue  # never reached the world
+            result = world.call(call)
             if known is None or (result.content, result.is_error) != (
                 known.content,
                 known.is_error,

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness import loop
 from harness.assembly.components import Components
 from harness.assembly.config import load_config
+from harness.errors import NothingToLearn
 from harness.injection.admission import GateRecord
 from harness.injection.pool import fingerprint, tasks_of_round
 from harness.llm.roles import open_registry
@@ -16,6 +18,7 @@ from harness.loop import run_loop, stations
 from harness.protocols import Event
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, ErrorPattern
+from harness.types.names import ArmName, StationName
 
 SIZES = {
     "validation_tasks": 30, "validation_trials": 1, "test_tasks": 12, "test_trials": 2,
@@ -149,6 +152,77 @@ def test_a_warm_start_imitates_the_pool_before_training_on_it(start: Start) -> N
     assert not run.again().heard("train_step")
     arms = [arm["name"] for arm in run.report["arms"]]
     assert arms[:5] == ["base", "sft", "rl-1/warm", "rl-1", "generic-1"]
+
+
+@pytest.mark.parametrize(
+    ("at", "left"),
+    [
+        ("rl-1/warm", []),
+        ("rl-1", ["rl-1/warm"]),
+        ("generic-1/warm", ["rl-1/warm", "rl-1"]),
+        ("generic-1", ["rl-1/warm", "rl-1", "generic-1/warm"]),
+    ],
+)
+def test_a_round_that_was_killed_in_a_training_comes_to_the_same(
+    start: Start, monkeypatch: pytest.MonkeyPatch, at: str, left: list[str]
+) -> None:
+    whole = start("whole", control="generic", warm_start=True)
+    arms = ["rl-1/warm", "rl-1", "generic-1/warm", "generic-1"]
+    write = RunFolder.write_checkpoint
+
+    def killed(store: RunFolder, arm: str, checkpoint: Any) -> None:
+        if arm == at:
+            raise KeyboardInterrupt
+        write(store, arm, checkpoint)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            start("cut", control="generic", warm_start=True)
+    store = RunFolder.open(whole.folder.with_name("cut"))
+    assert [arm for arm in arms if store.has_checkpoint(arm)] == left
+    run_loop(Components(whole.parts.config, open_registry(), ()), store)
+    for arm in arms:
+        mended, expected = store.read_checkpoint(arm), whole.trained(arm)
+        assert (mended.id, mended.parent, mended.record) == (
+            expected.id,
+            expected.parent,
+            expected.record,
+        )
+
+
+def test_training_again_from_a_new_warm_start_leaves_nothing_of_the_old_one(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(warm_start=True)
+    arm = ArmName.targeted(1)
+
+    def killed(*told: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "warm_start", killed)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(run.parts, run.store, 1, again=True)
+    assert not run.store.is_done(StationName.train(arm.warm))
+    assert not run.store.is_done(StationName.train(arm))
+
+
+def test_a_control_that_cannot_be_made_costs_only_itself(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = loop.control_tasks
+
+    def tasks(parts: Components, kind: Any, count: int) -> Any:
+        if kind == "generic":
+            raise NothingToLearn("no such task", hint="")
+        return made(parts, kind, count)
+
+    monkeypatch.setattr(loop, "control_tasks", tasks)
+    run = start(rounds=2, control="both")
+    arms = [arm["name"] for arm in run.report["arms"]]
+    assert arms == ["base", "sft", "rl-1", "oracle-1", "rl-2", "oracle-2"]
+    said = [told["message"] for told in run.ear.heard("warning")]
+    assert "round 1 has no generic control: no such task" in said
 
 
 def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(

@@ -9,13 +9,13 @@ import pytest
 
 from harness.assembly.components import Components
 from harness.assembly.config import load_config
-from harness.errors import NothingToLearn
+from harness.errors import NothingToLearn, RolloutFault, RunError
 from harness.evaluation.rollout import run_rollouts
 from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Policy, RolloutJob
 from harness.run_folder import PROOFS, RunFolder
 from harness.training import proofs as module
-from harness.training.proofs import proofs_of
+from harness.training.proofs import proofs_of, warn_of_lacking
 from harness.training.station import train_on_tasks, warm_start
 from harness.types import Checkpoint, Episode, stable_seed
 from harness.types.names import ArmName
@@ -28,9 +28,12 @@ class Teacher:
     def __init__(self, expert: Policy, fails_on: Sequence[str] = ()) -> None:
         self.id, self.expert, self.fails_on = "teacher", expert, fails_on
         self.asked: set[str] = set()
+        self.down_on: Sequence[str] = ()
 
     async def act(self, conversation: Conversation, *, seed: int) -> Any:
         self.asked.add(conversation.task.id)
+        if conversation.task.id in self.down_on:
+            raise RolloutFault("infrastructure_fault", "'teacher' is down")
         turn = await self.expert.act(conversation, seed=seed)
         if conversation.task.id in self.fails_on:
             return type(turn)(
@@ -92,12 +95,13 @@ def test_the_user_of_a_proof_is_that_of_rollouts_on_the_task(school: School) -> 
     job = RolloutJob(task=task, trial=3, seed=77, user_seed=stable_seed("user", task.id))
     [episode] = run_rollouts([job], school.teacher, school.parts.setup, school.parts.executor)
     said = [m.content for m in school.proofs()[task.id].trajectory.messages if m.role == "user"]
-    assert [m.content for m in episode.trajectory.messages if m.role == "user"][:1] == said[:1]
+    assert [m.content for m in episode.trajectory.messages if m.role == "user"] == said
 
 
 def test_tasks_that_the_teacher_fails_are_counted_in_one_warning(tmp_path: Path) -> None:
     school = School(tmp_path / "run", fails=3)
     assert [*school.proofs()] == [task.id for task in school.tasks[3:]]
+    warn_of_lacking(school.parts, school.store, school.tasks)
     [said] = school.ear.warnings
     assert "3 of 6 tasks have no proof of the teacher 'teacher': it failed (3)" in said
     school.teacher.asked.clear()
@@ -113,7 +117,25 @@ def test_a_proof_that_does_not_replay_is_none(school: School) -> None:
     result["content"] = "something else"
     file.write_text("".join(json.dumps(row) + "\n" for row in (first, *others)))
     assert first["trajectory"]["task_id"] not in school.proofs()
+    warn_of_lacking(school.parts, school.store, school.tasks)
     assert "its calls have other results in a replay (1)" in school.ear.warnings[-1]
+
+
+def test_what_ended_in_a_fault_is_tried_again_the_next_time(school: School) -> None:
+    school.teacher.down_on = [task.id for task in school.tasks[:2]]
+    assert [*school.proofs()] == [task.id for task in school.tasks[2:]]
+    school.teacher.down_on = []
+    school.teacher.asked.clear()
+    assert [*school.proofs()] == [task.id for task in school.tasks]
+    assert school.teacher.asked == {task.id for task in school.tasks[:2]}
+
+
+def test_a_teacher_that_is_down_ends_the_run_and_not_the_warm_start(school: School) -> None:
+    school.teacher.down_on = [task.id for task in school.tasks]
+    with pytest.raises(RunError, match=r"all 6 conversations of the teacher .* 'teacher' is down"):
+        school.proofs()
+    school.teacher.down_on = []
+    assert len(school.proofs()) == 6
 
 
 def test_a_teacher_that_solves_nothing_is_not_asked_on(
@@ -124,6 +146,7 @@ def test_a_teacher_that_solves_nothing_is_not_asked_on(
     school = School(tmp_path / "run", fails=6)
     assert school.proofs() == {}
     assert len(school.teacher.asked) == 4
+    warn_of_lacking(school.parts, school.store, school.tasks)
     assert "it failed (4); not asked on, since it solved none (2)" in school.ear.warnings[0]
 
 
