@@ -231,8 +231,12 @@ class RunFolder:
         return self._episodes(f"evals/{evaluation}/{EPISODES}", tasks)
 
     def evaluations(self) -> list[str]:
-        """The names of the evaluations that have conversations, sorted."""
-        return sorted(path.parent.name for path in self.folder.glob(f"evals/*/{EPISODES}"))
+        """The names of the evaluations that have conversations, sorted; without those of weights
+        kept on the way to an arm.
+        """
+        folder = self.folder / "evals"
+        paths = [*folder.glob(f"*/{EPISODES}"), *folder.glob(f"*/warm-*/{EPISODES}")]
+        return sorted(path.parent.relative_to(folder).as_posix() for path in paths)
 
     def append_proof(self, episode: Episode) -> None:
         """Keep a conversation of the teacher on a task to train on, whatever became of it."""

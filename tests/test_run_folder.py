@@ -161,6 +161,14 @@ def test_only_evaluations_with_conversations_are_listed(store: RunFolder) -> Non
     assert store.evaluations() == ["base-test", "sft-test"]
 
 
+def test_a_warm_start_has_an_evaluation_and_weights_kept_on_the_way_have_none(
+    store: RunFolder,
+) -> None:
+    for name in ("rl-1/warm-test", "rl-1-test", "rl-1/step-5-test"):
+        store.append_episode(name, episode(task("a")))
+    assert store.evaluations() == ["rl-1-test", "rl-1/warm-test"]
+
+
 def test_a_damaged_line_in_the_middle_is_named(store: RunFolder) -> None:
     (store.folder / "rows.jsonl").write_text('{"n": 1}\nnot json\n{"n": 3}\n')
     with pytest.raises(RunError, match="line 2: not JSON"):

@@ -113,6 +113,19 @@ class Components:
                 if self.registry.speaks(kind, name):
                     self.calls.chat(SPEAKING[kind], name)
 
+    def check_practice(self) -> None:
+        """Raises ``ConfigError`` if rounds are to read rollouts of a trainer that makes none."""
+        config = self.config
+        if config.rounds == 1 or config.discover_from != "rollouts":
+            return
+        if self.trainer(config.trainer).needs == "demonstrations":
+            raise ConfigError(
+                f'discover_from = "rollouts": the trainer {config.trainer!r} makes no rollouts '
+                "that rounds after the first could read",
+                hint='Set discover_from = "validation", or a trainer that makes rollouts, such as '
+                "`--trainer grpo`.",
+            )
+
     def check(self, *, training: bool) -> None:
         """Make every product but the policies, so that bad options are errors before anything runs.
 
@@ -126,6 +139,7 @@ class Components:
             self.judge, self.clusterer, self.namer, self.injector  # noqa: B018
             self.trainer(self.config.sft_trainer)
             self.trainer(self.config.trainer)
+            self.check_practice()
             if self.config.warm_start:
                 self.warm_trainer()
 

@@ -87,6 +87,8 @@ def open_run(
         _count_calls(parts, store)
         if given and keep:
             parts.check_chat(given)
+            if given.keys() & {"rounds", "trainer", "discover_from"}:
+                parts.check_practice()
             store.change(given)
         with _at_work(parts, store):
             yield parts

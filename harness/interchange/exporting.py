@@ -37,7 +37,7 @@ def export_run(
     options = options or {}
     refuse_unused(options, [format])
     written = read_tables(config).get(format, {}) if config else {}
-    path = out or _exports(store) / f"{format}-{name}.json"
+    path = out or _exports(store) / f"{format}-{name.replace('/', '-')}.json"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         write_recording(registry, recording, format, path, {**written, **options.get(format, {})})

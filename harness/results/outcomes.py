@@ -17,12 +17,8 @@ from harness.types.names import ArmName, EvaluationName
 
 
 def evaluations_on(store: RunFolder, split: Split) -> dict[ArmName, EvaluationName]:
-    """The evaluations on a split by arm, in the order in which arms are made; those of weights kept
-    on the way to an arm are left out.
-    """
-    folder = store.folder / "evals"
-    paths = [*folder.glob("*"), *folder.glob(f"*/warm-{split}")]
-    names = [EvaluationName(path.relative_to(folder).as_posix()) for path in paths]
+    """The run's evaluations on a split by arm, in the order in which arms are made."""
+    names = map(EvaluationName, store.evaluations())
     found = {name.arm: name for name in names if name.on_split == split}
     return {arm: found[arm] for arm in sorted(found, key=arm_order)}
 

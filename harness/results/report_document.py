@@ -24,7 +24,7 @@ from harness.results.outcomes import (
     quarantined,
     table,
 )
-from harness.run_folder import RunFolder
+from harness.run_folder import EPISODES, PROOFS, RunFolder
 from harness.types import NOT_GRADEABLE, Json, Split, Task, Usage
 from harness.types.names import ArmName, StationName
 
@@ -225,9 +225,10 @@ def _trained(store: RunFolder) -> list[str]:
 
 
 def _cost(store: RunFolder) -> float:
+    """US dollars for the conversations of all evaluations and for the teacher's proofs."""
     total = 0.0
-    for path in (store.folder / "evals").glob("*/episodes.jsonl"):
-        for row in store.read_rows(str(path.relative_to(store.folder))):
+    for name in [*(f"evals/{name}/{EPISODES}" for name in store.evaluations()), PROOFS]:
+        for row in store.read_rows(name):
             for usage in table(table(row["trajectory"]).get("usage")).values():
                 cost = table(usage).get("cost_usd", Usage().cost_usd)
                 total += cost if isinstance(cost, int | float) else 0.0

@@ -6,11 +6,12 @@ import pytest
 
 from harness.assembly.components import Components
 from harness.assembly.config import LoopConfig, load_config
-from harness.assembly.opening import Needs, begin_run, open_run
+from harness.assembly.opening import Needs, begin_run, checked, open_run
 from harness.assembly.registry import Registry
 from harness.errors import ConfigError, RunError, UnknownName
 from harness.llm.roles import open_registry
 from harness.run_folder import RunFolder
+from harness.types import Json
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,38 @@ def test_a_setting_that_is_refused_is_not_saved(
     assert store.config == before
     with open_run(store, registry):
         pass
+
+
+def test_rounds_do_not_read_rollouts_of_a_trainer_that_makes_none(registry: Registry) -> None:
+    flags = {"domain": "retail", "discover_from": "rollouts", "trainer": "sft", "rounds": 2}
+    needs = Needs(splits=())
+    with pytest.raises(ConfigError, match="the trainer 'sft' makes no rollouts") as caught:
+        checked(load_config(preset="quick", flags=flags), needs, registry)
+    assert "validation" in str(caught.value.hint)
+    for fits in ({"trainer": "grpo"}, {"discover_from": "validation"}, {"rounds": 1}):
+        checked(load_config(preset="quick", flags={**flags, **fits}), needs, registry)
+
+
+@pytest.mark.parametrize(
+    ("has", "changes"),
+    [
+        ({"trainer": "sft", "rounds": 1}, {"rounds": 2}),
+        ({"trainer": "grpo", "rounds": 2}, {"trainer": "sft"}),
+    ],
+)
+def test_a_trainer_without_rollouts_to_read_is_not_saved(
+    registry: Registry, tmp_path: Path, has: dict[str, Json], changes: dict[str, Json]
+) -> None:
+    flags = {"domain": "retail", "discover_from": "rollouts", **has}
+    config = load_config(preset="quick", flags=flags)
+    store = RunFolder.create(tmp_path / "run", config.plain())
+    before = store.config
+    with (
+        pytest.raises(ConfigError, match="makes no rollouts"),
+        open_run(store, registry, changes),
+    ):
+        pass
+    assert store.config == before
 
 
 def test_a_setting_that_is_not_to_be_kept_is_of_this_opening_alone(

@@ -11,6 +11,7 @@ from harness.assembly.config import load_config, parse_config
 from harness.assembly.registry import Offer, Registry
 from harness.errors import FormatError, PluginFailed, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION
+from harness.interchange.exporting import export_run
 from harness.interchange.files import read_source, write_recording
 from harness.interchange.replay import Regraded, regrade_all
 from harness.interchange.runs import (
@@ -151,6 +152,16 @@ def test_an_evaluation_is_chosen_by_name_unless_it_is_the_only_one(
     empty = RunFolder.create(tmp_path / "empty", load_config().plain())
     with pytest.raises(RunError, match="has no evaluation yet"):
         recorded_run(registry, empty)
+
+
+def test_the_evaluation_of_a_warm_start_is_exported_to_a_file_beside_the_others(
+    registry: Registry, own_run: RunFolder
+) -> None:
+    base = own_run.read_episodes("base-test", recorded_run(registry, own_run, "base-test").tasks)
+    own_run.write_episodes("rl-1/warm-test", base)
+    path = export_run(registry, own_run, "plain", evaluation="rl-1/warm-test", warn=print)
+    assert path == own_run.folder / "exports" / "plain-rl-1-warm-test.json"
+    assert len(read_source(registry, path).recording.episodes) == 3
 
 
 def test_an_evaluation_without_conversations_is_not_exported(

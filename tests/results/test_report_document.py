@@ -185,6 +185,16 @@ def test_costs_of_all_roles_and_evaluations_add_up(store: RunFolder) -> None:
     assert report(store)["cost_usd"] == 2.25
 
 
+def test_costs_of_warm_starts_and_of_proofs_are_costs_too(store: RunFolder) -> None:
+    had(store, "rl-1/warm-test", [("a", True)])
+    assert report(store)["cost_usd"] == 0.75
+    usage = {"agent": {"cost_usd": 1.0}, "user": {"cost_usd": 0.5}}
+    for success in (True, False):
+        row = {"trajectory": {"usage": usage}, "score": {"success": success}}
+        store.append("proofs.jsonl", row)
+    assert report(store)["cost_usd"] == 3.75
+
+
 def test_reward_terms_show_where_they_began_and_ended(tmp_path: Path) -> None:
     weights = {"task_success": 1.0, "length": 0.0}
     store = RunFolder.create(tmp_path / "run", {"domain": "weather", "rewards": weights})
