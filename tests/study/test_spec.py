@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.assembly.config import LoopConfig
 from harness.errors import ConfigError
 from harness.study.spec import SHARED, Study, Turn, parse_study, read_study
 
@@ -134,9 +135,31 @@ def test_the_study_of_the_results_compares_what_it_expects() -> None:
     compared = {(one.arm, one.against) for one in found.comparisons}
     assert {(e.arm, e.against) for e in found.expectations} <= compared
     least = [(e.arm, e.against, e.k, e.at_least) for e in found.expectations]
-    assert ("proofs", "sft", 4, 12) in least
+    for arm, control in (("proofs", "generic-proofs"), ("warm", "warm-generic")):
+        assert {(arm, "sft", 1, 12), (arm, "sft", 4, 12), (arm, control, 1, 12)} <= set(least)
     assert {len(found.seeds_of(n)) for n, a in found.arms.items() if a.group == "main"} == {5}
     assert {len(found.seeds_of(n)) for n, a in found.arms.items() if a.group != "main"} == {3}
+
+
+@pytest.mark.parametrize(
+    ("arm", "like", "rounds"), [("refreshed", "proofs", 4), ("warm-large", "warm", 1)]
+)
+def test_an_arm_of_the_study_has_as_many_rollouts_and_as_often_of_a_task_as_what_it_is_held_to(
+    arm: str, like: str, rounds: int
+) -> None:
+    found = read_study(STUDIES / "retail.toml")
+    config, other = found.config(arm, 0), found.config(like, 0)
+    assert (config.rounds, other.rounds) == (rounds, 1)
+    assert config.pool == "recent" or rounds == 1
+    assert rounds * groups(config) == groups(other)
+    assert groups(config) / config.targeted_tasks == groups(other) / other.targeted_tasks
+
+
+def groups(config: LoopConfig) -> int:
+    """Of one round's GRPO, each of as many rollouts of one task."""
+    options = config.options["grpo"]
+    assert options["num_generations"] == 8
+    return int(options["max_steps"]) * int(options["tasks_per_step"])
 
 
 def test_an_unknown_seed_or_arm_is_named() -> None:
