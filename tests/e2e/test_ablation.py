@@ -22,8 +22,7 @@ validation_tasks = 30
 validation_trials = 1
 targeted_tasks = 10
 held_out_demonstrations = 3
-[options.admission]
-rollouts_per_task = 8
+control = "none"
 """
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ Harness = Callable[..., subprocess.Popen[str]]
 Finish = Callable[..., tuple[int, str, str]]
 Rows = Callable[[Path], list[dict[str, Any]]]
 
+ARMS = ["base", "sft", "rl-1/warm", "rl-1", "generic-1"]
 SETTINGS = """
 domain = "weather"
 observers = ["tally"]
@@ -64,23 +66,24 @@ def test_a_strangers_domain_runs_through_the_whole_loop(
     assert (status, err) == (0, "")
     report = json.loads(out)
     assert (report["run"], report["domain"], report["complete"]) == ("run", "weather", True)
-    assert [arm["name"] for arm in report["arms"]] == ["base", "sft", "rl-1"]
-    assert [arm["faults"] for arm in report["arms"]] == [0, 0, 0]
+    assert [arm["name"] for arm in report["arms"]] == ARMS
+    assert [arm["faults"] for arm in report["arms"]] == [0] * len(ARMS)
     assert json.loads((finished / "config.json").read_text())["observers"] == ["tally"]
 
 
 @pytest.mark.slow
-def test_sft_and_grpo_change_the_weights(finished: Path) -> None:
+def test_sft_warm_start_and_grpo_change_the_weights(finished: Path) -> None:
     from safetensors.numpy import load_file
 
     weights = {
         arm: load_file(model_of(finished, arm) / "model.safetensors")
-        for arm in ("base", "sft", "rl-1")
+        for arm in ("base", "sft", "rl-1/warm", "rl-1")
     }
     record = json.loads((finished / "checkpoints/rl-1/checkpoint.json").read_text())["record"]
     # Where all rollouts of each group earn the same, there is nothing to learn.
     learned = any(point["rollouts_trained_on"] for point in record["curve"])
-    for before, after, changes in (("base", "sft", True), ("sft", "rl-1", learned)):
+    changed = [True, True, learned]
+    for (before, after), changes in zip(pairwise(weights), changed, strict=True):
         one, other = weights[before], weights[after]
         assert one.keys() == other.keys()
         assert any((one[name] != other[name]).any() for name in other) == changes
@@ -150,7 +153,7 @@ def test_an_interrupted_loop_is_finished_by_resume_without_repeating_stations(
     assert status == 0, err
     report = json.loads(out)
     assert report["complete"] is True
-    assert [arm["name"] for arm in report["arms"]] == ["base", "sft", "rl-1"]
+    assert [arm["name"] for arm in report["arms"]] == ARMS
     stations = [row["station"] for row in rows(moved / "timings.jsonl")]
     assert stations[: len(before)] == before
     assert len(set(stations)) == len(stations)

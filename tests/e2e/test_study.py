@@ -32,8 +32,6 @@ targeted_tasks = 10
 held_out_demonstrations = 3
 easy_demonstrations = 0.0
 warm_start = false
-[settings.options.admission]
-rollouts_per_task = 8
 [arms.base]
 start = "base"
 [arms.sft]
