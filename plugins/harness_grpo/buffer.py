@@ -11,7 +11,8 @@ from harness_grpo.proofs import Proof, Proofs
 
 
 class Buffer:
-    """Collects the tasks whose groups wholly failed, each once at a time, until there are ``size``.
+    """Collects the tasks whose groups wholly failed, each once at a time, until there are ``size``,
+    or as many as have a usable proof.
 
     Ma et al., "ReLIFT" (arXiv:2506.07527): reinforcement, and now and then an epoch of imitation on
     the hardest questions met since.
@@ -32,7 +33,8 @@ class Buffer:
 
     def take(self) -> list[list[Proof]]:
         """An epoch in shuffled batches, after which the buffer is empty; [] if it is not full."""
-        if len(self._ids) < self._size:
+        full = min(self._size, self._proofs.counts()["usable"])
+        if not self._ids or len(self._ids) < full:
             return []
         random = Random(stable_seed("buffer", self._seed, self._epochs))
         shuffled = random.sample(self._ids, len(self._ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from harness.errors import RolloutFault
@@ -64,35 +64,49 @@ class GuidedPolicy:
 class _Search:
     """The search for one task's prefix: ``turns`` is the length to try next.
 
-    ``failed``: the longest known to fail always; ``solved``: the shortest above it known to succeed
-    always, or one more than there may be.
+    ``failed``: the longest known to fail always; ``mixed``: the shortest above it known to succeed
+    at times, 0 if none; ``solved``: the shortest above it known to succeed always, or one more than
+    there may be.
     """
 
     longest: int
     turns: int = 1
     failed: int = 0
     solved: int = 0
+    mixed: int = 0
 
     def __post_init__(self) -> None:
         self.solved = self.solved or self.longest + 1
 
     def hear(self, successes: int, tries: int) -> None:
-        """Grow if all tries failed, shrink if all succeeded; bounds that contradict are dropped."""
+        """Grow if all tries failed and shrink if all succeeded; else try one turn less, unless that
+        is known to fail. Bounds that contradict are dropped.
+        """
         if not successes:
             self._grow()
         elif successes == tries:
             self._shrink()
+        else:
+            self.mixed = self.turns
+            if self.failed >= self.turns:
+                self.failed = 0
+            self.turns = max(self.failed + 1, self.turns - 1)
 
     def _grow(self) -> None:
         self.failed = self.turns
         if self.solved <= self.turns:
             self.solved = self.longest + 1
-        unknown = self.solved > self.longest
-        wanted = 2 * self.turns if unknown else (self.failed + self.solved) // 2
+        if self.mixed <= self.turns:
+            self.mixed = 0
+        above = self.mixed or self.solved
+        unknown = above > self.longest
+        wanted = 2 * self.turns if unknown else (self.failed + above) // 2
         self.turns = min(max(wanted, self.turns + 1), self.longest)
 
     def _shrink(self) -> None:
         self.solved = self.turns
+        if self.mixed >= self.turns:
+            self.mixed = 0
         if self.failed >= self.turns - 1:
             self.failed = max(0, self.turns - 2)
         self.turns = (self.failed + self.solved) // 2
@@ -153,7 +167,7 @@ class Prefixes:
 
     def state(self) -> dict[str, Any]:
         """All searches so far, to resume from."""
-        waiting = {k: (s.longest, s.turns, s.failed, s.solved) for k, s in self._waiting.items()}
+        waiting = {task_id: astuple(search) for task_id, search in self._waiting.items()}
         return {"drawn": self.drawn, "start": self._start, "waiting": waiting}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ class Options:
 
     ``unsolved``: what becomes of a task where all rollouts of a group fail, by its proof, the
     teacher's own successful conversation: nothing ("skip"); it joins the group ("proof"); proofs
-    are collected, and at ``buffer_size`` of them the step is followed by an epoch of imitation in
+    are collected, and at ``buffer_size`` of them (or all usable) an epoch of imitation follows, in
     batches of ``buffer_batch_size`` ("buffer"); later steps have, as a share of at most
     ``prefix_share`` of their groups, rollouts that start with the shortest part of the proof that
     sometimes leads to success ("prefix"). A task without a usable proof is skipped.

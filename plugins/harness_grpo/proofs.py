@@ -15,12 +15,13 @@ from harness.types import Episode, Message, Task, TokenTrace, Trajectory
 Group = Sequence[Episode]
 """Rollouts of one task."""
 
-WHY = {
-    "missing": "have none",
-    "too_long": "have one longer than the model's context",
-    "too_short": "have one with nothing to learn from",
+UNUSABLE = {
+    "too_long": "longer than the model's context",
+    "too_short": "with nothing to learn from",
 }
-"""Why a task has no usable proof, in words."""
+"""Why a proof cannot be used, in words."""
+
+_LACKING = ("missing", *UNUSABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Proof:
 
 
 class Proofs:
-    """The usable proofs by task id, and how many tasks have none, by the reasons in ``WHY``."""
+    """The usable proofs by task id, and numbers of tasks without: "missing", or by ``UNUSABLE``."""
 
     def __init__(self, proofs: Sequence[Proof] = (), lacking: Mapping[str, int] | None = None):
         self._of_task = {proof.task.id: proof for proof in proofs}
@@ -57,19 +58,25 @@ class Proofs:
             self._differing.append(task_id)
 
     def counts(self) -> dict[str, int]:
-        """Numbers of tasks: "usable", "differs", and one for each reason in ``WHY``."""
-        lacking = {reason: self._lacking.get(reason, 0) for reason in WHY}
+        """Numbers of tasks: "usable", "differs", "missing" and the keys of ``UNUSABLE``."""
+        lacking = {reason: self._lacking.get(reason, 0) for reason in _LACKING}
         return {"usable": len(self._of_task), **lacking, "differs": len(self._differing)}
 
     def complaint(self) -> str:
-        """What to tell the user about the tasks without a usable proof; "" if all have one."""
-        reasons = [f"{self._lacking[k]} {said}" for k, said in WHY.items() if self._lacking.get(k)]
+        """What to tell the user about proofs that cannot be used, or that there are none that can;
+        "" if there is nothing. Whoever made the proofs has told of the missing ones.
+        """
+        unusable = {why: count for why in UNUSABLE if (count := self._lacking.get(why, 0))}
+        reasons = ", ".join(f"{count} {UNUSABLE[why]}" for why, count in unusable.items())
+        if self._lacking and not self._of_task:
+            why = f" ({reasons})" if reasons else ""
+            return f'no task has a proof that can be used{why}: all is as with `unsolved = "skip"`'
         if not reasons:
             return ""
-        lost = sum(self._lacking.values())
         return (
-            f"{lost} of {lost + len(self._of_task)} tasks have no usable proof "
-            f"({', '.join(reasons)}); groups that wholly fail on them are skipped"
+            f"{sum(unusable.values())} of {len(self._of_task) + sum(self._lacking.values())} tasks "
+            f"have a proof that cannot be used ({reasons}); groups that wholly fail on them are "
+            "skipped"
         )
 
     def state(self) -> list[str]:
@@ -121,7 +128,7 @@ def context_limit(model: Any) -> int | None:
 
 
 def _proof(job: TrainingJob, task: Task, *, prefixes: bool) -> Proof | str:
-    """The task's proof, or why it cannot be used: a key of ``WHY``."""
+    """The task's proof, or why there is none: "missing" or a key of ``UNUSABLE``."""
     episode = job.proofs.get(task.id)
     if episode is None or not episode.score.success:
         return "missing"

@@ -35,7 +35,7 @@ class Unsolved:
         )
 
     def complain(self) -> None:
-        """Tell the user of tasks without a usable proof."""
+        """Tell the user of proofs that cannot be used, or that there are none that can."""
         if said := self.proofs.complaint():
             self._warn(said)
 

@@ -43,7 +43,7 @@ def test_the_shortest_prefix_that_sometimes_succeeds_is_found(
     job: Jobs, world: Any, longest: int, enough: int
 ) -> None:
     prefixes, tried = searching(longest, job, world), []
-    for _ in range(8):
+    for _ in range(9):
         (prefix,) = prefixes.draw(3)
         tried.append(prefix.turns)
         successes = 0 if prefix.turns < enough else 4 if prefix.turns == enough else 8
@@ -51,6 +51,43 @@ def test_the_shortest_prefix_that_sometimes_succeeds_is_found(
     assert tried[0] == 1
     assert max(tried) <= longest
     assert tried[-2:] == [enough, enough]
+
+
+@pytest.mark.parametrize(("start", "enough"), [(n, k) for n in range(1, 13) for k in range(1, 13)])
+def test_a_search_that_starts_long_ends_at_the_shortest_prefix_that_sometimes_succeeds(
+    job: Jobs, world: Any, start: int, enough: int
+) -> None:
+    made = job(tasks=[world.task("a")], proofs={"task-a": proven(world, "a", *["c"] * 13)})
+    prefixes = Prefixes(read_proofs(made, prefixes=True))
+    prefixes.restore({"drawn": 0, "start": start / 12, "waiting": {}})
+    prefixes.failed("task-a")
+    assert prefixes.turns() == {"task-a": start}
+    tried = []
+    for _ in range(16):
+        (prefix,) = prefixes.draw(1)
+        tried.append(prefix.turns)
+        prefixes.hear("task-a", 3 if prefix.turns >= enough else 0, 8)
+    assert tried[-3:] == [enough] * 3
+
+
+def test_a_probe_that_fails_costs_one_group(job: Jobs, world: Any) -> None:
+    prefixes, tried = searching(12, job, world), []
+    for _ in range(7):
+        (prefix,) = prefixes.draw(1)
+        tried.append(prefix.turns)
+        prefixes.hear("task-a", 3 if prefix.turns >= 8 else 0, 8)
+    assert tried == [1, 2, 4, 8, 7, 8, 8]
+
+
+def test_a_longest_prefix_that_failed_is_left_once_it_sometimes_succeeds(
+    job: Jobs, world: Any
+) -> None:
+    prefixes, tried = searching(6, job, world), []
+    for enough in (7, 7, 7, 7, 7, 5, 5, 5, 5, 5):
+        (prefix,) = prefixes.draw(1)
+        tried.append(prefix.turns)
+        prefixes.hear("task-a", 3 if prefix.turns >= enough else 0, 8)
+    assert tried == [1, 2, 4, 6, 6, 6, 5, 4, 5, 5]
 
 
 def test_a_prefix_shrinks_with_a_policy_that_learns_until_it_needs_none(
@@ -214,7 +251,7 @@ def test_proofs_that_cannot_be_used_are_counted_by_the_reason(job: Jobs, world: 
     assert found.of("task-a") is not None
     assert found.of("task-d") is None
     said = found.complaint()
-    assert said.startswith("4 of 5 tasks have no usable proof (2 have none, 1 ")
+    assert said.startswith("2 of 5 tasks have a proof that cannot be used (1 longer than ")
     assert "skipped" in said
 
 
@@ -239,3 +276,22 @@ def test_a_proof_of_one_turn_has_no_prefix(job: Jobs, world: Any) -> None:
 def test_nobody_is_told_of_proofs_that_are_all_there(job: Jobs, world: Any) -> None:
     made = job(tasks=[world.task("a")], proofs={"task-a": proven(world, "a", "a")})
     assert read_proofs(made).complaint() == ""
+
+
+def test_tasks_that_the_core_has_said_to_have_no_proof_are_not_told_of_again(
+    job: Jobs, world: Any
+) -> None:
+    tasks = [world.task(letter) for letter in "ab"]
+    found, counts = read(job(tasks=tasks, proofs={"task-a": proven(world, "a", "a")}))
+    assert counts == {"usable": 1, "missing": 1}
+    assert found.complaint() == ""
+
+
+def test_that_there_is_no_usable_proof_at_all_is_said_with_the_reasons_the_core_has_not(
+    job: Jobs, world: Any
+) -> None:
+    tasks = [world.task(letter) for letter in "ab"]
+    none = read_proofs(job(tasks=tasks)).complaint()
+    assert none == 'no task has a proof that can be used: all is as with `unsolved = "skip"`'
+    short = job(tasks=tasks, proofs={"task-a": proven(world, "a", "a")})
+    assert "(1 with nothing to learn from)" in read_proofs(short, prefixes=True).complaint()

@@ -16,8 +16,10 @@ from harness.errors import ConfigError
 from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
 from harness.types import Episode, Message, Score
+from harness_grpo.buffer import Buffer
 from harness_grpo.options import Options
 from harness_grpo.proof_losses import token_losses
+from harness_grpo.proofs import Proof, read_proofs
 from harness_grpo.trainer import GrpoTrainer
 
 Jobs = Callable[..., TrainingJob]
@@ -245,9 +247,32 @@ def test_a_full_buffer_is_imitated_once_and_steps_are_not_miscounted(job: Jobs, 
 
 
 def test_a_task_is_in_the_buffer_once_at_a_time(job: Jobs, world: Any) -> None:
-    made = judged(job(policy=world.policy(), tasks=[world.task("a")], proofs=proofs(world)), never)
-    record = train(made, max_steps=3, unsolved="buffer", buffer_size=2)
-    assert [point["imitation_updates"] for point in record["curve"]] == [0, 0, 0]
+    made = job(proofs=proofs(world))
+    buffer = Buffer(read_proofs(made), size=2, batch_size=8, seed=0)
+    buffer.add("task-a")
+    buffer.add("task-a")
+    assert buffer.take() == []
+    buffer.add("task-b")
+    assert [[proof.task.id[-1] for proof in sorted_by_task(batch)] for batch in buffer.take()] == [
+        ["a", "b"]
+    ]
+    buffer.add("task-a")
+    assert buffer.take() == []
+
+
+def sorted_by_task(batch: Sequence[Proof]) -> list[Proof]:
+    return sorted(batch, key=lambda proof: proof.task.id)
+
+
+@pytest.mark.parametrize(("letters", "updates"), [("ab", [1, 1, 1]), ("", [0, 0, 0])])
+def test_a_buffer_is_full_with_all_proofs_there_are(
+    job: Jobs, world: Any, letters: str, updates: list[int]
+) -> None:
+    tasks = [world.task(letter) for letter in "ab"]
+    known = {"tasks": tasks, "proofs": proofs(world, letters)}
+    made = judged(job(policy=world.policy(), **known), never)
+    record = train(made, max_steps=3, unsolved="buffer", buffer_size=24)
+    assert [point["imitation_updates"] for point in record["curve"]] == updates
 
 
 def test_the_schedule_does_not_hear_of_updates_from_the_buffer(job: Jobs, world: Any) -> None:
@@ -333,7 +358,7 @@ def test_without_proofs_failed_groups_are_skipped_and_that_is_said_once(
     assert ends[0][1] == ends[1][1]
     assert record["proofs"]["missing"] == 8
     assert len(warnings) == 1
-    assert "8 of 8 tasks have no usable proof" in warnings[0]
+    assert "no task has a proof that can be used" in warnings[0]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -346,7 +371,9 @@ def test_a_killed_run_goes_on_to_the_same_weights_with_proofs(
 
     def run(folder: str, **changes: Any) -> Any:
         policy, warnings = world.policy(), []
-        known = {"proofs": proofs(world, "abcdefg"), "warn": warnings.append}
+        policy.model.config.max_position_embeddings = 60
+        too_long = {"task-h": proven(world, "h", "b " * 60, "b")}
+        known = {"proofs": proofs(world, "abcdefg") | too_long, "warn": warnings.append}
         made = judged(job(policy=policy, folder=tmp_path / folder, **known, **changes), said_b)
         record = train(
             made, max_steps=7, tasks_per_step=3, unsolved=mode, save_steps=2, num_iterations=2,
