@@ -12,17 +12,19 @@ from torch.utils.data import DataLoader, IterableDataset
 from harness.errors import HarnessError, NothingToLearn
 from harness.protocols import Conversation, Domain, TrainablePolicy
 from harness.runtime.processes import end_with_parent
-from harness.types import Episode
+from harness.types import Episode, stable_id
 
 T = TypeVar("T")
 
 Row = dict[str, list[int]]
-"""``input_ids`` and ``labels`` of one conversation; a label is -100 where nothing is learnt."""
+"""``input_ids`` and ``labels`` of one conversation; a label is -100 where nothing is learnt. One
+that lost words of the agent when it was cut has the key ``CUT``, too."""
 
 Part = dict[str, Any]
 """What a collator makes of some rows: tensors for one forward pass."""
 
 IGNORED = -100
+CUT = "cut"
 
 _IN_VAIN = 100
 _AHEAD = 4
@@ -52,7 +54,8 @@ def token_rows(
         ids, sampled = trace.ids[:max_length], trace.sampled[:max_length]
         if sampled[1:].any():
             labels = np.where(sampled, ids, IGNORED)
-            yield {"input_ids": ids.tolist(), "labels": labels.tolist()}
+            row = {"input_ids": ids.tolist(), "labels": labels.tolist()}
+            yield {**row, CUT: []} if trace.sampled[max_length:].any() else row
         in_vain = 0 if sampled[1:].any() else in_vain + 1
         if in_vain == _IN_VAIN:
             raise NothingToLearn(
@@ -115,6 +118,13 @@ def load(batches: Batches, *, ahead: bool) -> Iterator[Sequence[Row]]:
         if isinstance(found, BaseException):
             raise found
         yield found
+
+
+def note_cut(batches: Iterable[Sequence[Row]], cut: set[str]) -> Iterator[Sequence[Row]]:
+    """The batches as they are; ``cut`` gets an id of each row that lost words of the agent."""
+    for rows in batches:
+        cut.update(stable_id("row", row["input_ids"]) for row in rows if CUT in row)
+        yield rows
 
 
 class _Told(IterableDataset[Sequence[Row] | HarnessError]):

@@ -19,7 +19,7 @@ from harness.training.model_guard import lent
 from harness.training.packed.packing import can_pack, packed
 from harness.training.snapshots import Snapshots
 from harness.types import Json, stable_id
-from harness_sft.batches import Batches, Row, load, token_rows
+from harness_sft.batches import Batches, Row, load, note_cut, token_rows
 from harness_sft.imitation import ImitationTrainer, twin
 from harness_sft.options import Options
 from harness_sft.watch import Watch
@@ -55,6 +55,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         batches = Batches(first, rows, size=options.batch_size)
         batches.skip(snapshots.step)
         watch = Watch(job, options, held_out, snapshots)
+        cut: set[str] = set()
         trainer = ImitationTrainer(
             model=model,
             learner=learner,
@@ -62,7 +63,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
             train_dataset=Dataset.from_list(first[:1]),
             processing_class=job.policy.tokenizer,
             data_collator=collate,
-            batches=load(batches, ahead=cores > 1 and may_fork),
+            batches=note_cut(load(batches, ahead=cores > 1 and may_fork), cut),
             part_tokens=options.part_tokens,
             pad=pad,
             rate=watch.schedule.factor,
@@ -72,6 +73,12 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         with closing(trainer), packed(learner) if packs else nullcontext():
             trainer.train()
     job.policy.weights_changed()
+    if cut:
+        job.warn(
+            f"{len(cut)} conversations trained on are longer than max_length = "
+            f"{options.max_length} tokens: what the agent says after that was not learnt. Raise "
+            "max_length in [options.sft]"
+        )
     return {**watch.record(), "packed": packs, "threads": threads, "bf16": bf16}
 
 

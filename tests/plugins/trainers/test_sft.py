@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from dataclasses import replace
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,31 @@ def test_training_is_the_same_with_batches_made_ahead(job: Jobs, policy: Any, wo
         trainer.train(job(demonstrations=world.endless_echoes()))
         found.append(weights(policy.model))
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("shares_memory", [True, False])
+@pytest.mark.parametrize(("max_length", "cut"), [(7, 0), (6, 1), (5, 2)])
+def test_conversations_that_are_cut_are_told_of_once_each_counted_once(
+    job: Jobs, world: Any, shares_memory: bool, max_length: int, cut: int
+) -> None:
+    warnings: list[str] = []
+    echoes = [world.echo(letter, times) for letter, times in (("a", 1), ("b", 2), ("c", 3))]
+    options = Options(max_steps=4, batch_size=2, bf16=False, threads=2, max_length=max_length)
+    trainer = SftTrainer(options, shares_memory=lambda: shares_memory)
+    trainer.train(job(demonstrations=cycle(echoes), warn=warnings.append))
+    assert [said.partition(" ")[0] for said in warnings] == ([str(cut)] if cut else [])
+    assert all(f"max_length = {max_length}" in said for said in warnings)
+
+
+def test_a_conversation_that_loses_no_turn_of_the_agent_is_not_told_of(
+    job: Jobs, world: Any
+) -> None:
+    echo, warnings = world.echo("a", 1), []
+    messages = (*echo.trajectory.messages, echo.trajectory.messages[1])
+    thanked = replace(echo, trajectory=replace(echo.trajectory, messages=messages))
+    training = job(demonstrations=cycle([thanked]), warn=warnings.append)
+    train(training, max_steps=1, max_length=6)
+    assert warnings == []
 
 
 def test_the_policy_learns_what_the_demonstrations_do(job: Jobs, policy: Any, world: Any) -> None:
