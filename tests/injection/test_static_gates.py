@@ -1,4 +1,4 @@
-"""The gates without conversations: each objects to what it is there for, and leaves what it measured."""
+"""The gates without conversations: each objects to what it is for, and says what it measured."""
 
 from __future__ import annotations
 
