@@ -242,6 +242,15 @@ class RunFolder:
         """Keep a conversation of the teacher on a task to train on, whatever became of it."""
         self.append(PROOFS, _episode_row(episode))
 
+    def order_proofs(self, tasks: Sequence[Task]) -> None:
+        """Put the teacher's conversations on these tasks in their order, the latest on each, after
+        those on other tasks: they were kept as they ended.
+        """
+        places = {task.id: place for place, task in enumerate(tasks)}
+        rows = {row.trajectory.task_id: row for row in self.read_values(PROOFS, _Row)}
+        ordered = sorted(rows.values(), key=lambda row: places.get(row.trajectory.task_id, -1))
+        self.write_values(PROOFS, _Row, ordered)
+
     def read_proofs(self, tasks: Sequence[Task]) -> list[Episode]:
         """The teacher's conversations on these tasks."""
         return self._episodes(PROOFS, tasks)

@@ -177,7 +177,6 @@ def test_the_quick_study_runs_with_real_trainers(
         ("cpu_seconds = 40", "cpu_seconds = 4"), ("cpu_seconds = 5", "cpu_seconds = 2"),
         ("test_tasks = 10", "test_tasks = 3"),
         ("validation_tasks = 20", "validation_tasks = 6"),
-        ("message_limit = 30", "message_limit = 12"),
         ("tasks_per_step = 4", "tasks_per_step = 2"),
         ("num_generations = 4", "num_generations = 2"),
     ):  # fmt: skip

@@ -22,9 +22,12 @@ held_out_demonstrations = 2
 message_limit = 12
 
 [options.sft]
-seconds = 1e9   # a budget of time would make the weights depend on the machine
+cpu_seconds = 1e9   # a budget of time would make the weights depend on the machine
 max_steps = 2
 batch_size = 2
+
+[options.warm_start]
+cpu_seconds = 1e9
 
 [options.grpo]
 max_steps = 1

@@ -89,6 +89,18 @@ def test_a_killed_run_asks_the_teacher_only_on_what_is_missing(school: School) -
     assert len(school.teacher.asked) == 2
 
 
+def test_proofs_are_on_disk_in_the_order_of_the_tasks_whichever_ended_first(school: School) -> None:
+    school.proofs()
+    file = school.folder / PROOFS
+    whole = file.read_text()
+    lines = whole.splitlines(keepends=True)
+    ids = [json.loads(line)["trajectory"]["task_id"] for line in lines]
+    assert ids == [task.id for task in school.tasks]
+    file.write_text("".join([lines[4], lines[1], lines[0]]))
+    school.proofs()
+    assert file.read_text() == whole
+
+
 def test_the_user_of_a_proof_is_that_of_rollouts_on_the_task(school: School) -> None:
     """Whoever replays the agent's turns then hears the same replies."""
     task = school.tasks[0]
