@@ -225,9 +225,7 @@ class RunFolder:
         self.write_rows(f"evals/{evaluation}/{EPISODES}", map(_episode_row, episodes))
 
     def read_episodes(self, evaluation: str, tasks: Sequence[Task]) -> list[Episode]:
-        """The episodes of an evaluation; those of tasks not given are left out. Token traces are
-        not kept.
-        """
+        """The episodes of an evaluation on these tasks. Token traces are not kept."""
         return self._episodes(f"evals/{evaluation}/{EPISODES}", tasks)
 
     def evaluations(self) -> list[str]:
@@ -243,16 +241,13 @@ class RunFolder:
         self.append(PROOFS, _episode_row(episode))
 
     def order_proofs(self, tasks: Sequence[Task]) -> None:
-        """Put the teacher's conversations on these tasks in their order, the latest on each, after
-        those on other tasks: they were kept as they ended.
-        """
+        """Put the latest conversation on each of these tasks in their order, after all others."""
         places = {task.id: place for place, task in enumerate(tasks)}
         rows = {row.trajectory.task_id: row for row in self.read_values(PROOFS, _Row)}
-        ordered = sorted(rows.values(), key=lambda row: places.get(row.trajectory.task_id, -1))
-        self.write_values(PROOFS, _Row, ordered)
+        ordered = sorted(rows, key=lambda task_id: places.get(task_id, -1))
+        self.write_values(PROOFS, _Row, [rows[task_id] for task_id in ordered])
 
     def read_proofs(self, tasks: Sequence[Task]) -> list[Episode]:
-        """The teacher's conversations on these tasks."""
         return self._episodes(PROOFS, tasks)
 
     def _episodes(self, name: str, tasks: Sequence[Task]) -> list[Episode]:
