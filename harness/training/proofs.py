@@ -14,14 +14,16 @@ from harness.training.demonstrations import CHUNK, IN_VAIN
 from harness.types import Episode, Task, stable_seed
 
 
-def proofs_of(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> dict[str, Episode]:
+def proofs_of(
+    parts: Components, store: RunFolder, tasks: Sequence[Task], *, warn: bool = True
+) -> dict[str, Episode]:
     """The proofs of the tasks by id, in their order.
 
     The user is the one that training rollouts on the task meet. Each task is tried once in a run:
     what the teacher said is kept in the run folder, its failures too, and only what ended in a
     fault is tried again the next time. A task has no proof if the teacher fails, or if its calls do
-    not give the same results again in a fresh world; ``warn_of_lacking`` tells the user. After
-    ``IN_VAIN`` failures and no success the teacher is not asked on.
+    not give the same results again in a fresh world: with ``warn`` one warning says how many have
+    none, and why. After ``IN_VAIN`` failures and no success the teacher is not asked on.
 
     Raises ``RunError`` if all that was tried ended in faults.
     """
@@ -34,21 +36,15 @@ def proofs_of(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> dic
             hint="Mend that, then --resume the run.",
         )
     objections = {task.id: _objection(had.get(task.id), parts) for task in tasks}
-    return {task.id: had[task.id] for task in tasks if not objections[task.id]}
-
-
-def warn_of_lacking(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> None:
-    """One warning of how many of the tasks have no proof, and why; none if all have."""
-    had = {episode.task.id: episode for episode in store.read_proofs(tasks)}
-    reasons = (_objection(had.get(task.id), parts) for task in tasks)
-    lacking = Counter(reason for reason in reasons if reason)
-    if lacking:
+    lacking = Counter(reason for reason in objections.values() if reason)
+    if warn and lacking:
         why = "; ".join(f"{reason} ({count})" for reason, count in lacking.most_common())
         parts.notify(
             "warning",
             message=f"{lacking.total()} of {len(tasks)} tasks have no proof of the teacher "
             f"{parts.teacher.id!r}: {why}",
         )
+    return {task.id: had[task.id] for task in tasks if not objections[task.id]}
 
 
 def _tried(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> Mapping[str, Episode]:

@@ -10,7 +10,7 @@ from harness.errors import NothingToLearn, core_code, core_items, plugin_boundar
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
 from harness.training.curricula import held_out, shown, shown_beside
-from harness.training.proofs import proofs_of, warn_of_lacking
+from harness.training.proofs import proofs_of
 from harness.training.rollout_log import RolloutLog
 from harness.types import Checkpoint, Episode, Json, Task, stable_id, stable_seed
 from harness.types.names import ArmName, StationName
@@ -50,9 +50,8 @@ def train_on_tasks(
     trainer = parts.trainer(config.trainer)
     imitates = trainer.needs == "demonstrations"
     wanted = imitates or getattr(trainer, "uses_proofs", False)
-    proofs = proofs_of(parts, store, tasks) if wanted else {}
-    if wanted and not starts_warm(parts):  # else it was said by the warm start
-        warn_of_lacking(parts, store, tasks)
+    # What has no proof was said by the warm start, if there was one.
+    proofs = proofs_of(parts, store, tasks, warn=not starts_warm(parts)) if wanted else {}
     if imitates and not proofs:
         raise NothingToLearn(
             f"the teacher {parts.teacher.id!r} solved none of {len(tasks)} tasks to imitate",
@@ -90,7 +89,6 @@ def warm_start(
     ``arm.warm``. Without any proof there is nothing to imitate, and no checkpoint.
     """
     proofs = [*proofs_of(parts, store, tasks).values()]
-    warn_of_lacking(parts, store, tasks)
     if not proofs:
         parts.notify("warning", message=f"{arm} has no warm start: no task has a proof")
         return

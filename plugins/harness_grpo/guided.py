@@ -14,7 +14,6 @@ from harness_grpo.proofs import Proof, Proofs, agent_turns
 NEWS = 0.2
 """The weight of the latest guided group in the share that new searches start with."""
 
-
 DIFFERS = "the proof's turns were answered differently"
 
 

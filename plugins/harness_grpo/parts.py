@@ -14,7 +14,6 @@ from harness_grpo.readings import Readings
 Batch = dict[str, Tensor]
 """Rollouts as tensors, one row each; what has no dimension is the same for all rows."""
 
-
 FAIR = 2048
 """Tokens of a part: with more, a core would be done long before another; it would be no faster."""
 

@@ -52,9 +52,9 @@ class ReinforcementTrainer(GRPOTrainer):
     update: they cost nothing, and do not dilute a mean over tokens. Proofs that join a group are
     rows beside them, with a loss of their own (``harness_grpo.proof_losses``).
 
-    ``start`` (None: no KL) has the
-    initial weights that the KL divergence is measured from, ``readings`` the values of each token,
-    and ``trained_on`` the number of the step's rollouts in its updates.
+    ``start`` (None: no KL) has the initial weights that the KL divergence is measured from,
+    ``readings`` the values of each token, and ``trained_on`` the number of the step's rollouts in
+    its updates.
 
     With ``cores`` (which needs a model that can be packed) each core computes parts on a thread of
     its own; with 0 one padded part follows another as in TRL.

@@ -15,7 +15,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Policy, RolloutJob
 from harness.run_folder import PROOFS, RunFolder
 from harness.training import proofs as module
-from harness.training.proofs import proofs_of, warn_of_lacking
+from harness.training.proofs import proofs_of
 from harness.training.station import train_on_tasks, warm_start
 from harness.types import Checkpoint, Episode, stable_seed
 from harness.types.names import ArmName
@@ -113,7 +113,6 @@ def test_the_user_of_a_proof_is_that_of_rollouts_on_the_task(school: School) -> 
 def test_tasks_that_the_teacher_fails_are_counted_in_one_warning(tmp_path: Path) -> None:
     school = School(tmp_path / "run", fails=3)
     assert [*school.proofs()] == [task.id for task in school.tasks[3:]]
-    warn_of_lacking(school.parts, school.store, school.tasks)
     [said] = school.ear.warnings
     assert "3 of 6 tasks have no proof of the teacher 'teacher': it failed (3)" in said
     school.teacher.asked.clear()
@@ -129,7 +128,6 @@ def test_a_proof_that_does_not_replay_is_none(school: School) -> None:
     result["content"] = "something else"
     file.write_text("".join(json.dumps(row) + "\n" for row in (first, *others)))
     assert first["trajectory"]["task_id"] not in school.proofs()
-    warn_of_lacking(school.parts, school.store, school.tasks)
     assert "its calls have other results in a replay (1)" in school.ear.warnings[-1]
 
 
@@ -158,7 +156,6 @@ def test_a_teacher_that_solves_nothing_is_not_asked_on(
     school = School(tmp_path / "run", fails=6)
     assert school.proofs() == {}
     assert len(school.teacher.asked) == 4
-    warn_of_lacking(school.parts, school.store, school.tasks)
     assert "it failed (4); not asked on, since it solved none (2)" in school.ear.warnings[0]
 
 
