@@ -198,5 +198,7 @@ def test_the_quick_study_runs_with_real_trainers(
     assert found["imitated", 0]["training"]["stopped_because"] == "cpu_seconds"
     assert found["warm", 0]["warm_start"]["stopped_because"] == "cpu_seconds"
     assert found["warm-before", 0]["checkpoint"] == "rl-1/warm"
-    assert found["refreshed", 0]["rollouts"] == {"since_sft": 8, "in_all": 8}
-    assert found["refreshed", 0]["checkpoint"] == "rl-2"
+    # The second round is made of failures in the four rollouts of the first; there may be none.
+    rounds = int(found["refreshed", 0]["checkpoint"].removeprefix("rl-"))
+    assert rounds in (1, 2)
+    assert found["refreshed", 0]["rollouts"] == {"since_sft": 4 * rounds, "in_all": 4 * rounds}
