@@ -2,7 +2,8 @@
 were torn.
 
 A line may be torn: cut off before its newline, by a process that died while it wrote. What was
-*synced* survives a power cut, what was not only the end of the process.
+*synced* survives a power cut, what was not only the end of the process. Nothing is written through
+a link: see ``harness.runtime.inside``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from harness.runtime.inside import opened
+
+
+def read(path: Path) -> bytes:
+    """What an ordinary file holds; a link is followed. Raises ``OSError``."""
+    with opened(Path(os.path.realpath(path)), os.O_RDONLY) as file:
+        return file.read()
+
 
 def append(path: Path, text: str, *, sync: bool) -> int:
     """How many bytes of a torn last line were cut off before the text was added."""
-    with path.open("a+b") as file:
+    with opened(path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as file:
         cut = _cut_torn_line(file)
         file.write(text.encode())
         if sync:
@@ -40,8 +49,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     the new one, and is synced when the block ends; if it raises, ``path`` stays as it was.
     """
     scratch = path.with_name(path.name + ".part")
+    scratch.unlink(missing_ok=True)  # of a process that was killed
     try:
-        with scratch.open("wb") as file:
+        with opened(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -53,7 +63,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def cut_torn_line(path: Path) -> int:
     """How many bytes of a torn last line were cut off."""
-    with path.open("r+b") as file:
+    with opened(path, os.O_RDWR) as file:
         return _cut_torn_line(file)
 
 
@@ -66,8 +76,8 @@ def make_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete the file, synced, if there is one."""
-    if path.exists():
+    """Delete the file, synced, if there is one; of a link, the link."""
+    if os.path.lexists(path):
         path.unlink()
         _sync_names(path.parent)
 
@@ -77,14 +87,10 @@ def sync(path: Path) -> None:
     for one in (*path.rglob("*"), path):
         if one.is_dir():
             _sync_names(one)
-        else:
-            _sync_content(one)
+        elif one.is_file() and not one.is_symlink():
+            with opened(one, os.O_RDONLY) as file:
+                os.fsync(file.fileno())
     _sync_names(path.parent)
-
-
-def _sync_content(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _sync_names(folder: Path) -> None:

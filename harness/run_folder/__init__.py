@@ -1,0 +1,28 @@
+"""The run folder: the only reader and writer of it. What is complete is marked, so that a resumed
+run skips it.
+
+config.json            the resolved settings
+tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
+checkpoints/ARM/       checkpoint.json and the model folder; rollouts.jsonl, one line per
+                       conversation of RL training (see ``harness.training.rollout_log``)
+proofs.jsonl           the teacher's conversations on tasks that were trained on
+evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; tasks.jsonl where its tasks are
+                       not those of tasks/SPLIT.jsonl; on test tasks also blame.json and
+                       mistakes.jsonl: whose fault, what kind of mistake; of an imported one also
+                       originals.jsonl, diagnoses.jsonl and about.json: what its file held
+rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
+                       ``harness.injection.station`` writes
+vetoes.jsonl           which targeted tasks are kept out of training
+data_version.json      the version of the domain's data that the evaluations are on
+calls.json             calls to chat models by role: tokens, cost, retries, faults
+timings.jsonl          seconds per station, kept apart from what the seeds decide
+report.json            what `harness report` renders
+
+``store`` knows what a run consists of, ``disk`` how values become files. A folder may come from
+somebody else: no name in it and no link leads out of it.
+"""
+
+from harness.run_folder.disk import FolderFiles, disk_errors
+from harness.run_folder.store import CONFIG, EPISODES, LOCK, PROOFS, RunFolder
+
+__all__ = ["CONFIG", "EPISODES", "LOCK", "PROOFS", "FolderFiles", "RunFolder", "disk_errors"]

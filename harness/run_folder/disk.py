@@ -1,0 +1,224 @@
+"""A folder whose files are replaced as a whole or grow by lines: values in, values out.
+
+A whole file, and what ``append_values`` adds, is on disk when the call returns: it survives a power
+cut. Lines of ``append`` are only written: they survive the end of the process and are on disk once
+``sync`` was called. A line torn by a crash is cut off, with a warning, by the next process that
+appends to its file or, holding the folder, reads it. No name leads out of the folder: see
+``harness.runtime.inside``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import RunError
+from harness.runtime import files
+from harness.runtime.inside import LeadsOutside, place
+from harness.runtime.json_lines import lines_of, value_of
+from harness.types import Json
+
+T = TypeVar("T")
+
+
+class FolderFiles:
+    """The files of one folder, by their names in it. ``warn`` is called for damage that was found
+    and repaired. ``held``: this process alone writes there.
+
+    Every write raises ``RunError`` when the disk is full or the folder cannot be written, and every
+    call for a name that leads out of the folder.
+    """
+
+    def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
+        self.folder = folder
+        self.warn = warn
+        self.held = False
+        self._unsynced: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        """Where the file of that name is, there or not: for what others write or read."""
+        with _places():
+            return place(self.folder, name)
+
+    def has(self, name: str) -> bool:
+        return self.path(name).exists()
+
+    def remove(self, name: str) -> None:
+        """Delete the file, if there is one."""
+        path = self.path(name)
+        with disk_errors(path):
+            files.remove(path)
+        self._unsynced.discard(name)
+
+    def sync(self) -> None:
+        """Have all lines that were appended on disk."""
+        for name in sorted(self._unsynced):
+            with self._writing(name) as path:
+                files.sync(path)
+        self._unsynced.clear()
+
+    # --- whole files ------------------------------------------------------------------------------
+
+    def write_json(self, name: str, value: object) -> None:
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        try:
+            return json.loads(self.read_text(name))
+        except ValueError as error:
+            raise _damaged(self.folder / name, error) from None
+
+    def read_text(self, name: str) -> str:
+        path = self.path(name)
+        try:
+            with _places():
+                return files.read(path).decode()
+        except FileNotFoundError:
+            raise RunError(
+                f"{path} is missing", hint="Run the earlier stations, or --resume the run."
+            ) from None
+        except ValueError as error:
+            raise _damaged(path, error) from None
+
+    def write_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
+        """Frozen dataclasses, one JSON line each."""
+        self.write_text(name, lines_of(shape, values))
+
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, object]]) -> None:
+        """JSON objects, one line each."""
+        self.write_text(name, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def write_text(self, name: str, text: str) -> None:
+        with self._writing(name) as path:
+            files.replace(path, text)
+        self._unsynced.discard(name)
+
+    # --- files that grow by lines -----------------------------------------------------------------
+
+    def append(self, name: str, row: Mapping[str, object]) -> None:
+        """One JSON line at the end of a file, on disk once ``sync`` was called."""
+        self._append_text(name, json.dumps(row) + "\n", sync=False)
+
+    def append_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
+        """Frozen dataclasses as lines at the end of a file, on disk when this returns."""
+        if values:
+            self._append_text(name, lines_of(shape, values), sync=True)
+
+    def read_values(self, name: str, shape: type[T]) -> list[T]:
+        """What ``write_values`` wrote; [] if there is no such file. Raises ``RunError`` naming the
+        line that does not fit.
+        """
+        return [
+            self.parsed(shape, f"{name}, line {number}", line)
+            for number, line in enumerate(self._lines(name), start=1)
+        ]
+
+    def read_rows(self, name: str) -> list[dict[str, Json]]:
+        """The JSON lines of a file; [] if there is none. A torn last line is left out with a
+        warning, and cut off if this process holds the folder: else it may be a line being written.
+        """
+        rows: list[dict[str, Json]] = []
+        for number, line in enumerate(self._lines(name), start=1):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                raise RunError(
+                    f"{self.folder / name}, line {number}: not JSON",
+                    hint="Delete that line; the run repeats the lost part with --resume.",
+                ) from None
+        return rows
+
+    def parsed(self, shape: type[T], where: str, text: str) -> T:
+        """The value in the text. Raises ``RunError``, naming ``where``, if it does not fit."""
+        from pydantic import ValidationError
+
+        try:
+            return value_of(shape, text)
+        except json.JSONDecodeError:
+            raise RunError(
+                f"{self.folder / where}: not JSON",
+                hint="Delete that line; the run repeats the lost part with --resume.",
+            ) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RunError(
+                f"{self.folder / where} does not fit this version: {first['loc']}: {first['msg']}",
+                hint="Start a new run, or use the version that made this one.",
+            ) from None
+
+    def _lines(self, name: str) -> list[str]:
+        path = self.path(name)
+        if not path.exists():
+            return []
+        with _places():
+            whole, _, torn = files.read(path).rpartition(b"\n")
+        kept = whole.decode(errors="replace")
+        if torn:
+            self._warn_of_torn_line(path, len(torn))
+            if self.held:
+                with self._writing(name):
+                    files.cut_torn_line(path)
+        return kept.split("\n") if kept else []
+
+    def _append_text(self, name: str, text: str, *, sync: bool) -> None:
+        with self._writing(name) as path:
+            cut = files.append(path, text, sync=sync)
+        if not sync:
+            self._unsynced.add(name)
+        if cut:
+            self._warn_of_torn_line(path, cut)
+
+    def _warn_of_torn_line(self, path: Path, size: int) -> None:
+        self.warn(f"{path}: dropped an incomplete last line ({size} bytes)")
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        path = self.path(name)
+        with disk_errors(path):
+            files.make_folder(path.parent)
+            yield path
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into a ``RunError`` that says what to do; nothing written is lost.
+
+    Every ``OSError`` within is taken for one of the disk: do nothing there but write.
+    """
+    try:
+        with _places():
+            yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunError(
+                f"no space left on the disk while writing {path}",
+                hint="Free some space, then continue with --resume; finished work is kept.",
+            ) from error
+        raise RunError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="Choose another --out, or fix the permissions and --resume.",
+        ) from error
+
+
+def _damaged(path: Path, error: ValueError) -> RunError:
+    return RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.")
+
+
+def leads_outside(path: Path, what: str) -> RunError:
+    """What a reader is told of a name or a link that leads out of a folder."""
+    return RunError(
+        f"{path} is left alone: {what}",
+        hint="A folder of yours: put the file itself there. A folder of others: do not trust it.",
+    )
+
+
+@contextmanager
+def _places() -> Iterator[None]:
+    try:
+        yield
+    except LeadsOutside as error:
+        raise leads_outside(error.path, error.what) from None
