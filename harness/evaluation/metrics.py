@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,21 @@ class PassTable:
     faults: int
     pass_: Mapping[int, Interval]
     counted: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFloor:
+    """How much repeated trials of one policy differ, though nothing was changed.
+
+    ``tasks`` have two or more trials that count, and in ``unsteady`` of them these do not all end
+    alike. ``difference``: in ``CONFIDENCE`` percent of cases the Pass^1 of two runs of ``trials``
+    trials per task (a mean) on these tasks differ by no more, in percentage points.
+    """
+
+    tasks: int
+    unsteady: int
+    trials: float
+    difference: float
 
 
 def outcomes(episodes: Iterable[Episode]) -> list[Outcome]:
@@ -121,12 +137,36 @@ def paired_difference(
     difficulty of tasks cancels out. Only tasks with k fault-free trials in both are compared; None
     if there is none.
     """
-    values, baseline = _task_values(_tally(arm), k), _task_values(_tally(reference), k)
-    common = sorted(values.keys() & baseline.keys())
-    if not common:
+    differences = _differences(arm, reference, k)
+    if not differences:
         return None
-    differences = np.asarray([values[task_id] - baseline[task_id] for task_id in common])
-    return _interval(differences, -100, seed, resamples)
+    return _interval(np.asarray(differences), -100, seed, resamples)
+
+
+def compared_tasks(arm: Iterable[Outcome], reference: Iterable[Outcome], k: int = 1) -> int:
+    """How many tasks have k fault-free trials in both: those of ``paired_difference``."""
+    return len(_differences(arm, reference, k))
+
+
+def noise_floor(results: Iterable[Outcome], *, runs: int = 1) -> NoiseFloor | None:
+    """The noise floor of one policy from its repeated trials, which may come from several ``runs``;
+    None where no task has two trials that count.
+
+    The variance of a task's Pass^1 is its unbiased estimate s(n - s) / (n (n - 1)) for s successes
+    in n trials, divided by the trials of one run. The tasks are the same in both runs, so that only
+    this variance, and not that between tasks, makes two runs differ.
+    """
+    repeated = [(s, n) for s, n in _tally(results).values() if n > 1]
+    if not repeated:
+        return None
+    variances = [s * (n - s) / (n * (n - 1)) / (n / runs) for s, n in repeated]
+    deviation = sqrt(2 * sum(variances)) / len(repeated)
+    return NoiseFloor(
+        tasks=len(repeated),
+        unsteady=sum(0 < s < n for s, n in repeated),
+        trials=sum(n for _, n in repeated) / len(repeated) / runs,
+        difference=100 * NormalDist().inv_cdf(0.5 + CONFIDENCE / 200) * deviation,
+    )
 
 
 def mean_interval(
@@ -181,6 +221,14 @@ def _task_values(tally: Mapping[str, tuple[int, int]], k: int) -> dict[str, floa
         for task_id, (successes, trials) in tally.items()
         if trials >= k
     }
+
+
+def _differences(arm: Iterable[Outcome], reference: Iterable[Outcome], k: int) -> list[float]:
+    """Of each task that both have k fault-free trials of, in the order of their ids."""
+    values, baseline = _task_values(_tally(arm), k), _task_values(_tally(reference), k)
+    return [
+        values[task_id] - baseline[task_id] for task_id in sorted(values.keys() & baseline.keys())
+    ]
 
 
 def _interval(values: NDArray[np.float64], least: float, seed: int, resamples: int) -> Interval:

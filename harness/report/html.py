@@ -96,7 +96,8 @@ def _arms(arms: Sequence[Arm]) -> Markup:
             ]
         )
         if arm.strict:
-            strict = [_value(arm.strict.get(k)) for k in ks]
+            tasks = arm.uneven(arm.pass_counted_tasks)
+            strict = [together(_value(arm.strict.get(k)), _of_tasks(tasks, k)) for k in ks]
             rows.append([tag("i", "strict"), *strict, *[""] * (3 if undecided else 2)])
     header = ["", *(f"Pass^{k}" for k in ks), "tasks × trials", "faults"]
     made = table([*header, *(["not gradeable"] if undecided else [])], rows)
@@ -115,9 +116,19 @@ def _named(arm: Arm) -> Markup:
 
 
 def _passed(arm: Arm, k: int) -> Markup:
-    found = [compared.passes.get(k) for compared in arm.compared]
-    changes = [change(difference) if difference else tag("small", UNKNOWN) for difference in found]
-    return together(_value(arm.passes.get(k)), *(together(tag("br"), words) for words in changes))
+    lines = [together(_value(arm.passes.get(k)), _of_tasks(arm.uneven(arm.tasks_by_k), k))]
+    for compared in arm.compared:
+        found = compared.passes.get(k)
+        words = change(found) if found else tag("small", UNKNOWN)
+        lines += [tag("br"), words, _of_tasks(arm.uneven(compared.tasks_by_k), k)]
+    return together(*lines)
+
+
+def _of_tasks(tasks: Mapping[int, int], k: int) -> Markup:
+    """How many tasks a value is of, where that is to be said."""
+    if not tasks:
+        return together()
+    return together(" ", tag("small", f"{tasks.get(k, 0)} tasks"))
 
 
 def _value(found: Interval | None) -> Markup:

@@ -31,6 +31,9 @@ Counts = Annotated[
 Passes = Annotated[Mapping[int, Interval], Field(validation_alias="pass")]
 """Pass^k in percent, or differences of it in points, by k."""
 
+TaskCounts = Annotated[Mapping[int, int], Field(validation_alias="pass_tasks")]
+"""How many tasks each Pass^k is of, by k: those with k trials that count."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
@@ -38,6 +41,7 @@ class Differences:
 
     against: str = ""
     passes: Passes = field(default_factory=dict)
+    tasks_by_k: TaskCounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ class Arm:
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
 
-    ``pass_counted`` counts every fault as a failure: it is shown as ``strict``.
+    ``pass_counted`` counts every fault as a failure: it is shown as ``strict``, and is of
+    ``pass_counted_tasks``.
     ``further_differences`` are those from other arms than the usual one.
     """
 
@@ -55,12 +60,14 @@ class Arm:
     tasks: int = 0
     trials: int = 0
     passes: Passes = field(default_factory=dict)
+    tasks_by_k: TaskCounts = field(default_factory=dict)
     faults: int = 0
     fault_kinds: Counts = field(default_factory=dict)
     not_gradeable: int = 0
     differences: Differences = Differences()
     further_differences: tuple[Differences, ...] = ()
     pass_counted: Mapping[int, Interval] = field(default_factory=dict)
+    pass_counted_tasks: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -79,6 +86,10 @@ class Arm:
     def strict(self) -> Mapping[int, Interval]:
         """``pass_counted`` where it can differ from ``passes``: {} without faults."""
         return self.pass_counted if self.faults else {}
+
+    def uneven(self, tasks_by_k: Mapping[int, int]) -> Mapping[int, int]:
+        """The numbers of tasks by k, {} where each is that of all tasks and need not be shown."""
+        return tasks_by_k if any(n != self.tasks for n in tasks_by_k.values()) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from rich.console import RenderableType
@@ -15,6 +15,9 @@ from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, p
 from harness.report.model import Arm, Differences, Report
 from harness.types import Interval
 
+_Cell = Callable[[Interval | None, bool], Text]
+"""Draws a value with its interval; True for a difference."""
+
 _SCALE = 51
 """Cells of the scale from 0 to 100: two points each."""
 
@@ -23,6 +26,9 @@ _LABEL = 13
 
 _STRICT = "  strict"
 """The row of Pass^k with every fault counted as a failure."""
+
+_TASKS = "  of tasks"
+"""The row of how many tasks each Pass^k above it is of, where that is not all tasks for each k."""
 
 _TICKS = (0, 20, 40, 60, 80, 100)
 
@@ -57,32 +63,38 @@ def _table(arms: Sequence[Arm]) -> RenderableType:
 
 
 def _wide(arms: Sequence[Arm]) -> Table:
-    ks = _ks(arms)
-    table = _columns(ks, "tasks", "faults")
+    table = _columns(_ks(arms), "tasks", "faults")
     for arm in arms:
-        cells = [_beside(arm.passes.get(k)) for k in ks]
-        table.add_row(Text(arm.label, "bold"), *cells, Text(arm.size), _fault_count(arm))
-        if arm.strict:
-            table.add_row(Text(_STRICT, "dim"), *(_beside(arm.strict.get(k)) for k in ks))
-        for compared in arm.compared:
-            differences = [_beside(compared.passes.get(k), difference=True) for k in ks]
-            table.add_row(_against(compared), *differences)
+        _add_rows(table, arm, _ks(arms), _beside, [Text(arm.size), _fault_count(arm)])
     return table
 
 
 def _narrow(arms: Sequence[Arm]) -> Table:
-    ks = _ks(arms)
-    table = _columns(ks, "tasks", gap=1)
+    table = _columns(_ks(arms), "tasks", gap=1)
     for arm in arms:
-        cells = [_stacked(arm.passes.get(k)) for k in ks]
         faults = Text("faults ", "dim") + _fault_count(arm)
-        table.add_row(Text(arm.label, "bold"), *cells, Text("\n").join([Text(arm.size), faults]))
-        if arm.strict:
-            table.add_row(Text(_STRICT, "dim"), *(_stacked(arm.strict.get(k)) for k in ks))
-        for compared in arm.compared:
-            differences = [_stacked(compared.passes.get(k), difference=True) for k in ks]
-            table.add_row(_against(compared), *differences)
+        size = Text("\n").join([Text(arm.size), faults])
+        _add_rows(table, arm, _ks(arms), _stacked, [size])
     return table
+
+
+def _add_rows(
+    table: Table, arm: Arm, ks: Sequence[int], cell: _Cell, last: Sequence[RenderableType]
+) -> None:
+    """The arm's Pass^k, the strict one and the differences, each with its numbers of tasks."""
+    table.add_row(Text(arm.label, "bold"), *(cell(arm.passes.get(k), False) for k in ks), *last)
+    _add_tasks(table, arm.uneven(arm.tasks_by_k), ks)
+    if arm.strict:
+        table.add_row(Text(_STRICT, "dim"), *(cell(arm.strict.get(k), False) for k in ks))
+        _add_tasks(table, arm.uneven(arm.pass_counted_tasks), ks)
+    for compared in arm.compared:
+        table.add_row(_against(compared), *(cell(compared.passes.get(k), True) for k in ks))
+        _add_tasks(table, arm.uneven(compared.tasks_by_k), ks)
+
+
+def _add_tasks(table: Table, tasks: Mapping[int, int], ks: Sequence[int]) -> None:
+    if tasks:
+        table.add_row(Text(_TASKS, "dim"), *(Text(str(tasks.get(k, 0)), "dim") for k in ks))
 
 
 def _columns(ks: Sequence[int], *last: str, gap: int = 2) -> Table:
@@ -104,14 +116,14 @@ def _against(compared: Differences) -> Text:
     return Text(f"  − {short_label(against)}" if against else "  change", "dim")
 
 
-def _beside(interval: Interval | None, *, difference: bool = False) -> Text:
+def _beside(interval: Interval | None, difference: bool) -> Text:
     if interval is None:
         return Text(UNKNOWN, "dim")
     value = _value(interval, difference)
     return Text.assemble(value, " " * (5 - len(value) if len(value) < 5 else 1), _bounds(interval))
 
 
-def _stacked(interval: Interval | None, *, difference: bool = False) -> Text:
+def _stacked(interval: Interval | None, difference: bool) -> Text:
     if interval is None:
         return Text(UNKNOWN, "dim")
     return Text("\n").join([_value(interval, difference), _bounds(interval)])

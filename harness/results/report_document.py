@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from harness.discovery.attribution import blame_of
 from harness.discovery.quarantine import counted, leave_out
-from harness.evaluation.metrics import Outcome, PassTable, paired_difference, pass_table
+from harness.evaluation.metrics import (
+    Outcome,
+    PassTable,
+    compared_tasks,
+    paired_difference,
+    pass_table,
+)
 from harness.results.arms import arm_order, is_control, round_of
 from harness.results.fixed import fixed_rows
 from harness.results.history import (
@@ -118,6 +124,7 @@ def _difference(rows: Sequence[Outcome], others: Sequence[Outcome], against: str
     return {
         "against": against,
         "pass": _differences(rows, others),
+        "pass_tasks": {str(k): compared_tasks(rows, others, k) for k in _ks(rows, others)},
         "pass_counted": _differences(_counted(rows), _counted(others)),
     }
 
@@ -133,7 +140,9 @@ def _arm(arm: str, split: str, rows: Sequence[Outcome], seconds: float) -> Repor
         "tasks": passed.tasks,
         "trials": _trials(rows),
         "pass": {str(k): interval_row(interval) for k, interval in passed.pass_.items()},
+        "pass_tasks": {str(k): tasks for k, tasks in passed.counted.items()},
         "pass_counted": {str(k): interval_row(interval) for k, interval in strict.pass_.items()},
+        "pass_counted_tasks": {str(k): tasks for k, tasks in strict.counted.items()},
         "faults": passed.faults - not_gradeable,
         "fault_kinds": dict(kinds),
         "not_gradeable": not_gradeable,
@@ -146,12 +155,15 @@ def _counted(rows: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _differences(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> Report:
-    trials = min(_trials(rows), _trials(reference))
     return {
         str(k): interval_row(interval)
-        for k in range(1, min(4, trials) + 1)
+        for k in _ks(rows, reference)
         if (interval := paired_difference(rows, reference, k)) is not None
     }
+
+
+def _ks(rows: Sequence[Outcome], reference: Sequence[Outcome]) -> range:
+    return range(1, min(4, _trials(rows), _trials(reference)) + 1)
 
 
 def _trials(rows: Sequence[Outcome]) -> int:

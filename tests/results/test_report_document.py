@@ -80,7 +80,7 @@ def test_a_targeted_arm_is_compared_with_all_of_its_round(store: RunFolder) -> N
     further = arms["rl-1"]["further_differences"]
     assert [row["against"] for row in further] == ["generic-1", "oracle-1", "rl-1/warm"]
     assert {row["pass"]["1"]["value"] for row in further} == {50.0}
-    assert all(set(row) == {"against", "pass", "pass_counted"} for row in further)
+    assert all(set(row) == {"against", "pass", "pass_tasks", "pass_counted"} for row in further)
     for other in ("rl-1/warm", "generic-1", "oracle-1"):
         assert arms[other]["differences"]["against"] == "sft"
         assert "further_differences" not in arms[other]
