@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
-from harness.assembly.config import nearest
-from harness.errors import ConfigError
+from harness_taskkit.switches import ToolSwitches, with_switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compat:
+class Compat(ToolSwitches):
     """How the shop behaves where tau2 and its intention part: a switch that is on is tau2's way.
 
     ``item_details`` is the exception: it tells versions of tau2 apart. docs/retail.md compares
@@ -23,18 +22,6 @@ class Compat:
 
     empty_items: bool = False
     """A call about no items at all succeeds and changes the order's status. Off: refused."""
-
-    untyped_arguments: bool = False
-    """Arguments of any type reach the tools, which fail in Python's and pydantic's words or take a
-    text for a list. Off: what the tool's schema does not allow is refused and named."""
-
-    reserved_arguments: bool = False
-    """Arguments called self, tool_name or requestor break tau2's own calls. Off: they are unknown
-    to the tool like any other."""
-
-    python_arithmetic: bool = False
-    """``calculate`` takes all Python that can be written with digits, operators and parentheses;
-    only what would practically never finish is refused. Off: plain, bounded arithmetic."""
 
     unrounded_amounts: bool = False
     """The price difference of modified items is checked and booked with the noise of floating
@@ -52,9 +39,6 @@ class Compat:
 
     same_item_exchange: bool = False
     """A delivered item can be exchanged for itself. Off: refused."""
-
-    silent_transfer: bool = False
-    """A transfer to a human leaves no trace in the state. Off: it counts as a change."""
 
     item_details: bool = True
     """There is a tool ``get_item_details``: in tau2 1.0, not before."""
@@ -82,11 +66,4 @@ TAU2 = Compat(
 
 def switched(compat: Compat, switches: Mapping[str, bool]) -> Compat:
     """``compat`` with these switches set. ``ConfigError`` names the nearest for an unknown one."""
-    known = [field.name for field in fields(Compat)]
-    for name in switches:
-        if name not in known:
-            raise ConfigError(
-                f"there is no switch {name!r} among the retail tools",
-                hint=nearest(name, known) or f"Known switches: {', '.join(known)}.",
-            )
-    return replace(compat, **switches)
+    return with_switches(compat, switches, "retail")

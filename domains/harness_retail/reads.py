@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from harness_retail.records import Order, User
 from harness_retail.state import Overlay
-from harness_taskkit.arithmetic import evaluate, evaluate_as_python
 from harness_taskkit.state import ToolError
-
-
-def calculate(shop: Overlay, expression: str) -> str:
-    as_python = shop.compat.python_arithmetic
-    return evaluate_as_python(expression) if as_python else evaluate(expression)
+from harness_taskkit.toolbox import calculate as calculate
+from harness_taskkit.toolbox import transfer_to_human_agents as transfer_to_human_agents
 
 
 def find_user_id_by_email(shop: Overlay, email: str) -> str:
@@ -51,8 +47,3 @@ def get_item_details(shop: Overlay, item_id: str) -> str:
 
 def list_all_product_types(shop: Overlay) -> str:
     return shop.database.product_ids
-
-
-def transfer_to_human_agents(shop: Overlay, summary: str) -> str:
-    shop.transferred = not shop.compat.silent_transfer
-    return "Transfer successful"

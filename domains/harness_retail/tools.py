@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from harness.types import Changes, Json, Tool, ToolCall, ToolKind
+from harness.types import Json, Tool, ToolCall, ToolKind
 from harness_retail import reads, writes
 from harness_retail.compat import FIXED, Compat
 from harness_retail.state import Database, Overlay
-from harness_taskkit.arguments import check_arguments, check_caller
-from harness_taskkit.state import AnsweringWorld, ToolError
+from harness_taskkit.state import ToolError
+from harness_taskkit.toolbox import Argument, Toolbox, ToolboxWorld, make_tool
 
 _STRING: dict[str, Json] = {"type": "string"}
 _STRINGS: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
@@ -42,33 +43,22 @@ _ITEMS = ("order_id", "item_ids", "new_item_ids", "payment_method_id")
 
 
 def _tool(
-    name: str,
-    kind: ToolKind,
-    arguments: Sequence[str],
-    description: str,
-    *,
-    nouns: Mapping[str, str] | None = None,
-    followup: str = "",
-    closes: str = "",
+    name: str, kind: ToolKind, arguments: Sequence[str], description: str, **about: Any
 ) -> Tool:
-    properties: dict[str, Json] = {
-        argument: {
-            **(_STRINGS if argument.endswith("_ids") else _STRING),
-            "description": _ARGUMENTS[argument][1],
-        }
-        for argument in arguments
-    }
-    return Tool(
-        name=name,
-        description=description,
-        parameters={"type": "object", "properties": properties, "required": list(arguments)},
-        kind=kind,
-        nouns={argument: _ARGUMENTS[argument][0] for argument in arguments} | dict(nouns or {}),
-        followup=followup,
+    described = {name: Argument(*_ARGUMENTS[name], _schema(name)) for name in arguments}
+    return make_tool(
+        name,
+        kind,
+        described,
+        description,
         identifies=name.startswith("find_user_id"),
         private=kind == "write" or name in ("get_user_details", "get_order_details"),
-        closes=closes,
+        **about,
     )
+
+
+def _schema(argument: str) -> Mapping[str, Json]:
+    return _STRINGS if argument.endswith("_ids") else _STRING
 
 
 TOOLS: tuple[Tool, ...] = (
@@ -171,52 +161,30 @@ TOOLS: tuple[Tool, ...] = (
 ARGUMENT_NAMES: Mapping[str, tuple[str, ...]] = {tool.name: tuple(tool.nouns) for tool in TOOLS}
 """The arguments of each tool in order; all are required."""
 
-_TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in TOOLS}
-_FUNCTIONS: Mapping[str, Callable[..., object]] = {
-    tool.name: getattr(writes if tool.kind == "write" else reads, tool.name) for tool in TOOLS
-}
-
-_REFUSALS = (
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-    LookupError,
-    SyntaxError,
-    MemoryError,
-    RecursionError,
+_TOOLBOX = Toolbox(
+    "RetailTools",
+    {tool.name: tool for tool in TOOLS},
+    {tool.name: getattr(writes if tool.kind == "write" else reads, tool.name) for tool in TOOLS},
 )
-"""What is raised on unfit calls: ``ToolError``, and Python's own words where nothing checks types
-beforehand."""
 
 
-class RetailWorld(AnsweringWorld):
+class RetailWorld(ToolboxWorld):
     """One conversation's view of a shop."""
 
-    __slots__ = ("_shop",)
-    refusals = _REFUSALS
+    __slots__ = ()
+    toolbox = _TOOLBOX
 
     def __init__(self, database: Database, compat: Compat = FIXED) -> None:
-        self._shop = Overlay(database, compat)
+        super().__init__(Overlay(database, compat))
 
-    def records(self) -> dict[str, dict[str, Json]]:
-        """The whole state as it is now, to be read only: all records by kind and id."""
-        return self._shop.records()
+    def offers(self, tool: Tool) -> bool:
+        compat: Compat = self._overlay.compat
+        return compat.item_details or tool.name != "get_item_details"
 
-    def changes(self) -> Changes:
-        """All that differs from the start, sorted by path."""
-        return self._shop.changes()
-
-    def carry_out(self, call: ToolCall) -> object:
-        compat = self._shop.compat
-        check_caller(call, compat.reserved_arguments)
-        tool = _TOOLS.get(call.name)
-        if tool is None or (tool.name == "get_item_details" and not compat.item_details):
-            raise ToolError(f"Tool '{call.name}' not found.")
-        check_arguments(tool, call.arguments, "RetailTools", not compat.untyped_arguments)
+    def check(self, call: ToolCall) -> None:
+        compat: Compat = self._overlay.compat
         if not compat.empty_items and call.arguments.get("item_ids", True) in ([], "", {}):
             raise ToolError("item_ids is empty: name the items, one id for each piece")
-        return _FUNCTIONS[tool.name](self._shop, **call.arguments)
 
 
 def offered_tools(compat: Compat) -> tuple[Tool, ...]:

@@ -13,6 +13,8 @@ from harness_taskkit.state import ToolError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+Schema = Mapping[str, Json]
+
 _KINDS: Mapping[type, str] = {
     str: "a string",
     bool: "a boolean",
@@ -46,7 +48,7 @@ def check_arguments(tool: Tool, arguments: Mapping[str, Json], kit: str, typed: 
         _check_names(f"{kit}.{tool.name}()", tool, arguments)
     if typed:
         for name, value in arguments.items():
-            _check_type(name, value, properties[name]["type"])
+            _check_type(name, value, properties[name])
 
 
 def check_as_pydantic(address: Address) -> None:
@@ -84,16 +86,32 @@ def _series(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])}, and {words[-1]}"
 
 
-def _check_type(name: str, value: Json, wanted: Json) -> None:
-    if wanted == "string":
-        if not isinstance(value, str):
-            raise ToolError(f"{name} should be a string, found {_KINDS[type(value)]}")
+def _check_type(name: str, value: Json, schema: Schema) -> None:
+    wanted = schema["type"]
+    if wanted == "array":
+        _check_list(name, value, cast("Schema", schema["items"]))
         return
+    if type(value) is not {"string": str, "integer": int}[str(wanted)]:
+        article = "an" if wanted == "integer" else "a"
+        raise ToolError(f"{name} should be {article} {wanted}, found {_KINDS[type(value)]}")
+    allowed = cast("list[str] | None", schema.get("enum"))
+    if allowed is not None and value not in allowed:
+        raise ToolError(f"{name} should be one of {', '.join(allowed)}; found {value!r}")
+
+
+def _check_list(name: str, value: Json, schema: Schema) -> None:
+    kind, wanted = (str, "strings") if schema["type"] == "string" else (dict, "objects")
     if not isinstance(value, list):
-        raise ToolError(f"{name} should be a list of strings, found {_KINDS[type(value)]}")
+        raise ToolError(f"{name} should be a list of {wanted}, found {_KINDS[type(value)]}")
+    properties = cast("Mapping[str, Schema]", schema.get("properties", {}))
     for part in value:
-        if not isinstance(part, str):
-            raise ToolError(f"{name} should be a list of strings, found {_KINDS[type(part)]} in it")
+        if not isinstance(part, kind):
+            found = _KINDS[type(part)]
+            raise ToolError(f"{name} should be a list of {wanted}, found {found} in it")
+        for field, field_schema in properties.items():
+            if field not in part:
+                raise ToolError(f"each of {name} needs {', '.join(properties)}; found no {field}")
+            _check_type(f"{field} in {name}", part[field], field_schema)
 
 
 @cache

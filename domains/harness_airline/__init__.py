@@ -1,0 +1,13 @@
+"""Customer support of an airline, after τ²-bench airline: book, change, cancel, compensate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.hookspecs import Factory, hookimpl
+from harness.protocols import Domain
+
+
+@hookimpl
+def harness_domains() -> Mapping[str, Factory[Domain]]:
+    return {}

