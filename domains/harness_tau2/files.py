@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from harness.errors import FormatError
+from harness.runtime.inside import opened
 from harness.types import Json
 
 HEAD_BYTES = 8192
@@ -42,8 +43,10 @@ def read_json(path: Path) -> Json:
 def write_json(value: Json, path: Path) -> None:
     """Write the value, indented: the file is there whole or not at all."""
     scratch = path.with_name(path.name + ".part")
+    scratch.unlink(missing_ok=True)
     try:
-        scratch.write_bytes(to_json(value, indent=2) + b"\n")
+        with opened(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+            file.write(to_json(value, indent=2) + b"\n")
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from harness.interchange.runs import Options, chosen_evaluation, recorded_run
 from harness.run_folder import RunFolder
 from harness.types import Recording, Task
 
+EXPORTS = "exports"
+
 
 def export_run(
     registry: Registry,
@@ -37,7 +39,7 @@ def export_run(
     options = options or {}
     refuse_unused(options, [format])
     written = read_tables(config).get(format, {}) if config else {}
-    path = out or _exports(store) / f"{format}-{name.replace('/', '-')}.json"
+    path = out or store.path(f"{EXPORTS}/{format}-{name.replace('/', '-')}.json")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         write_recording(registry, recording, format, path, {**written, **options.get(format, {})})
@@ -54,12 +56,8 @@ def export_tasks(
     out: Path | None = None,
 ) -> Path:
     """The file (default: in the run's exports/) that targeted tasks were written to."""
-    path = out or _exports(store) / f"{format}.json"
+    path = out or store.path(f"{EXPORTS}/{format}.json")
     domain = parse_config(store.config).domain
     recording = Recording(domain=domain, tasks=tuple(tasks), episodes=())
     write_recording(registry, recording, format, path)
     return path
-
-
-def _exports(store: RunFolder) -> Path:
-    return store.folder / "exports"

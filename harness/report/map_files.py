@@ -22,11 +22,12 @@ def draw_rounds(store: RunFolder) -> list[Path]:
 def draw_round(store: RunFolder, number: int, copy: Path | None = None) -> Path:
     """The file of the map of a round's failures: in the run folder, and ``copy`` if given."""
     drawn = map_svg(failure_map(store, number), f"Round {number}: the agent's failures")
-    path = store.folder / f"rounds/{number}" / MAP
-    for file in (path, copy):
-        if file is not None:
-            write_text(file, drawn)
-    return copy or path
+    name = f"rounds/{number}/{MAP}"
+    store.write_text(name, drawn)
+    if copy is None:
+        return store.path(name)
+    write_text(copy, drawn)
+    return copy
 
 
 def write_comparison(found: Comparison, folder: Path, file: Path | None = None) -> Path:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from harness.errors import RunError
 from harness.runtime import files
-from harness.runtime.inside import LeadsOutside, place
+from harness.runtime.inside import LeadsOutside, links_out, place
 from harness.runtime.json_lines import lines_of, value_of
 from harness.types import Json
 
@@ -43,6 +43,13 @@ class FolderFiles:
         """Where the file of that name is, there or not: for what others write or read."""
         with _places():
             return place(self.folder, name)
+
+    def refuse_links_out(self) -> None:
+        """Raise ``RunError`` if a link in the folder leaves it, at any depth: others copy what is
+        in it, load models from it, and save some there.
+        """
+        for link in links_out(self.folder):
+            raise _leads_outside(link, "it is a link that leaves the folder")
 
     def has(self, name: str) -> bool:
         return self.path(name).exists()
@@ -208,7 +215,7 @@ def _damaged(path: Path, error: ValueError) -> RunError:
     return RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.")
 
 
-def leads_outside(path: Path, what: str) -> RunError:
+def _leads_outside(path: Path, what: str) -> RunError:
     """What a reader is told of a name or a link that leads out of a folder."""
     return RunError(
         f"{path} is left alone: {what}",
@@ -221,4 +228,4 @@ def _places() -> Iterator[None]:
     try:
         yield
     except LeadsOutside as error:
-        raise leads_outside(error.path, error.what) from None
+        raise _leads_outside(error.path, error.what) from None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import RunError
-from harness.run_folder.disk import FolderFiles, disk_errors, leads_outside
+from harness.run_folder.disk import FolderFiles, disk_errors
 from harness.runtime import files
-from harness.runtime.inside import LeadsOutside, links_out, opened, place
+from harness.runtime.inside import LeadsOutside, opened, place
 from harness.runtime.json_lines import adapter
 from harness.types import Checkpoint, Episode, Grade, Json, Score, Task, Trajectory
 
@@ -50,9 +50,9 @@ class RunFolder(FolderFiles):
                 f"{folder} is not a run folder: it {found}",
                 hint="Give the folder that `harness loop --out` or `harness eval --out` made.",
             )
-        for link in links_out(folder):
-            raise leads_outside(link, "it is a link that leaves the run folder")
-        return cls(folder, warn)
+        store = cls(folder, warn)
+        store.refuse_links_out()
+        return store
 
     @property
     def config(self) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig
 from harness.errors import RunError
-from harness.run_folder import RunFolder, disk_errors
+from harness.run_folder import FolderFiles, RunFolder
 from harness.study.arms import branch
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
@@ -35,7 +35,7 @@ class StudyFolder:
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder = folder
         self.study = study
-        self._files = RunFolder(folder)
+        self._files = FolderFiles(folder)
 
     @classmethod
     def begin(cls, folder: Path, study: Study) -> StudyFolder:
@@ -58,14 +58,15 @@ class StudyFolder:
 
     @classmethod
     def open(cls, folder: Path) -> StudyFolder:
-        """An existing study folder. Raises ``RunError`` if it is none."""
+        """An existing study folder. Raises ``RunError`` if it is none, or if a link leaves it."""
         if not (folder / PLAN).is_file():
             raise RunError(
                 f"{folder} is not a study folder: it has no {PLAN}",
                 hint="Give the folder that `harness study run --out` made.",
             )
-        table = RunFolder(folder).read_json(PLAN)
-        return cls(folder, parse_study(table, str(folder / PLAN)))
+        files = FolderFiles(folder)
+        files.refuse_links_out()
+        return cls(folder, parse_study(files.read_json(PLAN), str(folder / PLAN)))
 
     def is_done(self, turn: Turn) -> bool:
         return self._files.has(_row(turn))
@@ -86,11 +87,11 @@ class StudyFolder:
         return self.folder / "runs" / str(turn.seed) / turn.arm
 
     def log(self, turn: Turn) -> Path:
-        """Where a turn in a process of its own says what it does."""
-        path = self.folder / "logs" / str(turn.seed) / f"{turn.arm}.log"
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        """The file in which a turn in a process of its own says what it does, made if need be."""
+        name = f"logs/{turn.seed}/{turn.arm}.log"
+        if not self._files.has(name):
+            self._files.write_text(name, "")
+        return self._files.path(name)
 
     def open_run(self, turn: Turn) -> RunFolder:
         """The turn's run folder, made if there is none yet. What it needs must be done."""
@@ -134,12 +135,8 @@ class StudyFolder:
         """Write all rows there are into one file."""
         turns = [turn for turn in self.study.turns() if self.is_done(turn)]
         text = packed(self.study.plain(), (self.row(turn) for turn in turns))
-        path = self.folder / RESULTS
-        with disk_errors(path):
-            part = path.with_name(path.name + ".part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        return path
+        self._files.write_text(RESULTS, text)
+        return self._files.path(RESULTS)
 
 
 def results_file(source: Path) -> Path:
