@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from harness.errors import ConfigError
 from harness.protocols.chat_model import ChatReply, ChatRequest
-from harness.runtime.cache_folder import FOLDER_VARIABLE, cache_folder
+from harness.runtime.cache_folder import FOLDER_VARIABLE, cache_folder, own_file
 from harness.types.messages import Message, Tool
 
 Mode = Literal["read", "write"]
@@ -42,7 +42,7 @@ class Cache:
         self.mode = mode
         self._pending: dict[str, asyncio.Event] = {}
         with _using(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            own_file(file)
             self._database = _open(file)
 
     def close(self) -> None:

@@ -1,40 +1,87 @@
-"""Turn text that may hold a secret into text that does not."""
+"""Turn what may hold a secret into what does not."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+from urllib.parse import quote
 
-from harness.types import Json
+T = TypeVar("T")
 
 MASK = "[redacted]"
 SHORTEST = 8
-"""A shorter value is no key, and masking it would spoil ordinary words."""
+"""A shorter value is no key, and masking it would spoil ordinary words. So many characters of a
+key's beginning, at the end of a text that was cut there, are masked too.
+"""
 
-NAMES = re.compile(r"(_API_KEY|_AUTH_TOKEN|_ACCESS_TOKEN|_API_TOKEN|_SECRET)$")
+NAMES = re.compile(
+    r"(KEY|TOKEN|SECRET|PASS(WORD|WD|PHRASE)?|PWD|CREDENTIAL|(^|_)(PAT|AUTH|DSN))S?(_?(ID|[0-9]+))?$"
+    r"|SECRET",
+    re.IGNORECASE,
+)
+"""Variables of the environment that hold secrets, by what their names end in or hold."""
+
+ORDINARY = re.compile(r"(^|_)(OLD)?PWD$", re.IGNORECASE)
+"""The shell's folders are named like passwords."""
+
+_IN_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@", re.IGNORECASE)
 
 
 class Redactor:
-    """Masks the keys that were in the environment when it was made."""
+    """Masks the secrets that were in the environment when it was made: the values of variables
+    named like secrets, without the white space around them, each line of one that has several, and
+    passwords in addresses; also as JSON and addresses write them.
+    """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = os.environ if environment is None else environment
-        values = {v for name, v in found.items() if NAMES.search(name) and len(v) >= SHORTEST}
+        values = {secret for name, value in found.items() for secret in _secrets(name, value)}
+        # The longest first: one may be the beginning of another.
         self._secrets = sorted(values, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
+        for secret in self._secrets:
+            if cut := _cut_off(secret, text):
+                return text[:-cut] + MASK
         return text
 
-    def json(self, value: Json) -> Json:
-        """The value with every string in it masked, keys of tables included."""
+    def value(self, value: T) -> T:
+        """The value with every text in it masked: in lists, tables and dataclasses."""
+        masked: Any = self._masked(value) if self._secrets else value
+        return masked
+
+    def _masked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, list):
-            return [self.json(item) for item in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.json(item) for key, item in value.items()}
+        if isinstance(value, Mapping):
+            return {self._masked(key): self._masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._masked, value))
+        if is_dataclass(value) and not isinstance(value, type):
+            parts = {field.name: getattr(value, field.name) for field in fields(value)}
+            return replace(value, **{name: self._masked(part) for name, part in parts.items()})
         return value
+
+
+def _secrets(name: str, value: str) -> Iterator[str]:
+    found = [match[1] for match in _IN_ADDRESS.finditer(value)]
+    if NAMES.search(name) and not ORDINARY.search(name):
+        found += [value.strip(), *map(str.strip, value.splitlines())]
+    for secret in found:
+        if len(secret) >= SHORTEST:
+            yield from {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+
+
+def _cut_off(secret: str, text: str) -> int:
+    """How many characters of the secret's beginning the text ends in; 0 if too few to tell."""
+    begins = text.find(secret[:SHORTEST], max(0, len(text) - len(secret) + 1))
+    while begins >= 0 and not secret.startswith(text[begins:]):
+        begins = text.find(secret[:SHORTEST], begins + 1)
+    return len(text) - begins if begins >= 0 else 0

@@ -176,7 +176,8 @@ class RoleClient:
     async def _complete(self, request: ChatRequest) -> ChatReply:
         try:
             async with asyncio.timeout(self.shared.options.call_seconds) as limit:
-                return await self._speaker.complete(request)
+                # All of it, and before anything else sees it.
+                return self.shared.redactor.value(await self._speaker.complete(request))
         except Exception as error:  # a stranger's chat model may raise anything
             told = self._told(error, timed_out=limit.expired() and isinstance(error, TimeoutError))
         raise told  # here, where the original is no context of it
@@ -204,28 +205,18 @@ class RoleClient:
         return told
 
     def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
-        """The answer without any secret, its calls with ids. Raises ``ChatFailure`` where it says
-        nothing.
-        """
+        """The answer, its calls with ids. Raises ``ChatFailure`` where it says nothing."""
         message = reply.message
         if reply.stop_reason == "refusal":
             raise ChatFailure("refusal", "the model or the provider refused to answer")
         if not message.content.strip() and not message.calls:
             raise ChatFailure("empty_reply", f"an empty answer, ended by {reply.stop_reason!r}")
-        redactor = self.shared.redactor
         calls = tuple(
-            replace(
-                call,
-                id=call.id or f"call_{len(request.messages)}_{number}",
-                arguments={k: redactor.json(v) for k, v in call.arguments.items()},
-            )
+            replace(call, id=call.id or f"call_{len(request.messages)}_{number}")
             for number, call in enumerate(message.calls)
         )
-        opaque = message.opaque
-        if opaque is not None:
-            opaque = replace(opaque, value=redactor.json(opaque.value), by=self._name)
-        content = redactor.text(message.content)
-        return replace(reply, message=replace(message, content=content, calls=calls, opaque=opaque))
+        opaque = message.opaque and replace(message.opaque, by=self._name)
+        return replace(reply, message=replace(message, calls=calls, opaque=opaque))
 
     def _verdict(self, failure: ChatFailure, tries: int) -> Exception:
         who = f"{self._name} as {self.role}"

@@ -8,6 +8,17 @@ from pathlib import Path
 FOLDER_VARIABLE = "HARNESS_CACHE_DIR"
 
 
+def own_file(file: Path) -> None:
+    """Make the file, empty, unless it is there, and have nobody but its owner read it, nor what
+    SQLite keeps beside it. Raises ``OSError``.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for one in (file, *file.parent.glob(f"{file.name}-*")):
+        if one.stat().st_uid == os.getuid():
+            one.chmod(0o600)
+
+
 def cache_folder() -> Path:
     """``$HARNESS_CACHE_DIR``, else ``errata-harness`` in ``$XDG_CACHE_HOME`` or ``~/.cache``: one
     folder for all runs of a user, so that a new run finds what an earlier one left.
