@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import TypeAlias
 
 from harness.assembly.config import read_options
 from harness.protocols import Domain, Settings
-from harness.types import Task, Tool, ToolCall
-from harness_retail.compat import FIXED, TAU2
-from harness_retail.official_shop import Shop, official_database
+from harness.types import ToolCall
+from harness_retail.compat import FIXED, TAU2, Compat
+from harness_retail.official_shop import official_database
 from harness_retail.state import Database
-from harness_retail.tools import TOOLS, RetailWorld
+from harness_retail.tools import TOOLS, RetailWorld, offered_tools
 from harness_tau2.data import OfficialData, official_data
 from harness_tau2.domain import Options, Tau2Domain
+from harness_tau2.engine import Engine
 from harness_tau2.requests import About, Telling, texts
-from harness_tau2.schemas import official_tools
-from harness_tau2.starting import starting_records
-from harness_tau2.tasks import official_task
 from harness_tau2.wire import Object
 
 NAME = "tau2-retail"
 
-_KIT = "tau2.domains.retail.tools:RetailTools"
+Shop: TypeAlias = Engine[Database, Compat]
+
 _NEWER_TOOL = "get_item_details"
 _REASONS = ("no longer needed", "ordered by mistake")
 _WRITES = frozenset(tool.name for tool in TOOLS if tool.kind == "write")
@@ -55,41 +55,21 @@ class Tau2Retail(Tau2Domain):
     """The official shop, its policy and its tool schemas; our tools carry the calls out."""
 
     name = NAME
+    kit = "tau2.domains.retail.tools:RetailTools"
 
     def __init__(self, data: OfficialData, options: Options) -> None:
-        super().__init__(data, options)
         is_newer = any(map(_is_newer, data.tasks.values()))
         compat = replace(TAU2 if options.compat == "tau2" else FIXED, item_details=is_newer)
-        self.shop = Shop(database=official_database(data.folder), compat=compat)
-        self._newer = replace(self.shop, compat=replace(compat, item_details=True))
-        self._own_tools = [tool for tool in TOOLS if is_newer or tool.name != _NEWER_TOOL]
-
-    @cached_property
-    def tools(self) -> Sequence[Tool]:  # type: ignore[override]
-        """The official schemas, in the official order; imported when first looked at."""
-        return official_tools(_KIT, self._own_tools)
+        shop = Engine(official_database(data.folder), compat, RetailWorld)
+        super().__init__(data, options, shop, offered_tools(compat))
+        self._newer = shop.behaving(replace(compat, item_details=True))
 
     @cached_property
     def telling(self) -> Telling:  # type: ignore[override]
-        return telling(self.shop)
+        return telling(self.engine)
 
-    def open(self, task: Task) -> RetailWorld:
-        """The world of a task of any version, with the tools that version has.
-
-        Raises ``ConfigError`` for an initial state that the shop cannot hold.
-        """
-        official = official_task(task)
-        if official is None:
-            return self.shop.open()
-        shop = self._newer if _is_newer(official) else self.shop
-        return (_started(shop, official) if official.get("initial_state") else shop).open()
-
-
-def _started(shop: Shop, official: Object) -> Shop:
-    """The shop after what the task says happened before the conversation."""
-    records = shop.open().records()
-    started = starting_records(official, records, lambda held: shop.holding(held).open())
-    return shop.holding(started)
+    def engine_of(self, official: Object) -> Shop:
+        return self._newer if _is_newer(official) else self.engine
 
 
 def telling(shop: Shop) -> Telling:

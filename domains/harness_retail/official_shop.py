@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -11,38 +10,14 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from harness.types import Json, Task
-from harness_retail.compat import Compat
 from harness_retail.database import shop_of
 from harness_retail.records import Order, Product, User
 from harness_retail.solve import caller, look_ups
 from harness_retail.state import Database
-from harness_retail.tools import RetailWorld
 from harness_tau2.data import read_database
 
 NAME = "tau2/retail"
 """The database's name, as tasks refer to it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """A retail database and the way its tools behave."""
-
-    database: Database
-    compat: Compat
-
-    def open(self) -> RetailWorld:
-        """A fresh world of one conversation."""
-        return RetailWorld(self.database, self.compat)
-
-    def holding(self, records: Mapping[str, object]) -> Shop:
-        """The shop with these records, by kind and id, in place of its own."""
-        database = replace(
-            self.database,
-            products=cast("Mapping[str, Product]", records["products"]),
-            users=cast("Mapping[str, User]", records["users"]),
-            orders=cast("Mapping[str, Order]", records["orders"]),
-        )
-        return replace(self, database=database)
 
 
 @cache

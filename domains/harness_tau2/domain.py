@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from harness.errors import ConfigError
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.protocols import World
-from harness.types import Grade, Json, Split, Task, ToolCall, Trajectory, stable_id
+from harness.types import Grade, Json, Split, Task, Tool, ToolCall, Trajectory, stable_id
 from harness_tau2.criteria import Criteria, grade_officially, read_criteria
 from harness_tau2.data import OfficialData, has_package
+from harness_tau2.engine import Engine
 from harness_tau2.requests import BY_NAME, TRANSFER, Telling, failing_writes
+from harness_tau2.schemas import official_tools
+from harness_tau2.starting import Recorded
 from harness_tau2.tasks import official_task, problems, task_from_official
 from harness_tau2.wire import Misfit, Object
 
@@ -29,18 +33,50 @@ class Options:
 
 
 class Tau2Domain(DomainDefaults):
-    """Official tasks on our engine. A subclass brings ``name`` and ``tools``, and opens worlds."""
+    """Official tasks on an engine of ours. A subclass brings ``name`` and ``kit``.
 
+    ``kit``: module and class of the official tools, such as "tau2.domains.x.tools:XTools".
+    ``own_tools``: ours, with the names of the official ones.
+    """
+
+    kit: str
     telling: Telling = BY_NAME
 
-    def __init__(self, data: OfficialData, options: Options) -> None:
+    def __init__(
+        self,
+        data: OfficialData,
+        options: Options,
+        engine: Engine[Any, Any],
+        own_tools: Sequence[Tool],
+    ) -> None:
         self.data = data
+        self.engine = engine
+        self._own_tools = own_tools
         self.policy = data.policy
         self.user_guidelines = data.guidelines
         self.data_version = ", ".join([data.data_version, *_notes(options)])
         self._ids = split_ids(data, options.split)
         self._tasks: dict[Split, tuple[Task, ...]] = {}
         self._criteria: dict[str, tuple[Object, Criteria | None]] = {}
+
+    @cached_property
+    def tools(self) -> Sequence[Tool]:  # type: ignore[override]
+        """The official schemas, in the official order; imported when first looked at."""
+        return official_tools(self.kit, self._own_tools)
+
+    def engine_of(self, official: Object) -> Engine[Any, Any]:
+        """What official tasks of this vintage are played on."""
+        return self.engine
+
+    def open(self, task: Task) -> Recorded:
+        """The world of a task of any version, with the tools that version has.
+
+        Raises ``ConfigError`` for an initial state that the database cannot hold.
+        """
+        official = official_task(task)
+        if official is None:
+            return self.engine.open()
+        return self.engine_of(official).started(official).open()
 
     def task(self, raw: Object, split: Split) -> Task:
         """Our task for an official one. Raises ``Misfit``."""

@@ -13,8 +13,8 @@ from harness.types import Task
 from harness.types.messages import Message
 from harness_retail.compat import TAU2
 from harness_retail.official import telling
-from harness_retail.official_shop import Shop
-from harness_retail.tools import TOOLS
+from harness_retail.tools import TOOLS, RetailWorld
+from harness_tau2.engine import Engine
 from harness_tau2.tasks import official_task, problems, task_from_official
 from harness_tau2.wire import Misfit
 from tests.domains.tau2.shelf import (
@@ -29,7 +29,7 @@ from tests.domains.tau2.shelf import (
 )
 
 NAMES = [tool.name for tool in TOOLS]
-OPENED = Shop(database=SHOP, compat=TAU2)
+OPENED = Engine(SHOP, TAU2, RetailWorld)
 
 
 def made(raw: dict[str, Any]) -> Task:
