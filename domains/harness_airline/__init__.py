@@ -10,4 +10,6 @@ from harness.protocols import Domain
 
 @hookimpl
 def harness_domains() -> Mapping[str, Factory[Domain]]:
-    return {}
+    from harness_airline.official import tau2_airline
+
+    return {"tau2-airline": tau2_airline}

@@ -102,10 +102,14 @@ def failing_writes(
 
 
 def texts(value: Json) -> list[str]:
-    """All different texts in a value, in order."""
+    """All different texts in a value, in order; an object, and a number, is one text."""
     if isinstance(value, list):
         return list(dict.fromkeys(text for part in value for text in texts(part)))
-    return [value] if isinstance(value, str) else []
+    if isinstance(value, dict):
+        return [", ".join(text for part in value.values() for text in texts(part))]
+    if isinstance(value, int | float):
+        return [str(value)]
+    return [value] if value is not None else []
 
 
 def _plain(kind: str, says: str, outcome: Literal["done", "refused", "transferred"]) -> Request:

@@ -1,0 +1,77 @@
+"""The official airline database as one that our tools run on, and our records as official ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from harness.types import Json
+from harness_airline.records import Flight, Reservation, User
+from harness_airline.state import Airline
+from harness_tau2.data import read_database
+
+NAME = "tau2/airline"
+"""The database's name, as tasks refer to it."""
+
+NOW = "2024-05-15T15:00:00"
+"""The time at which all official conversations take place."""
+
+AIRPORTS = {
+    "SFO": "San Francisco",
+    "JFK": "New York",
+    "LAX": "Los Angeles",
+    "ORD": "Chicago",
+    "DFW": "Dallas",
+    "DEN": "Denver",
+    "SEA": "Seattle",
+    "ATL": "Atlanta",
+    "MIA": "Miami",
+    "BOS": "Boston",
+    "PHX": "Phoenix",
+    "IAH": "Houston",
+    "LAS": "Las Vegas",
+    "MCO": "Orlando",
+    "EWR": "Newark",
+    "CLT": "Charlotte",
+    "MSP": "Minneapolis",
+    "DTW": "Detroit",
+    "PHL": "Philadelphia",
+    "LGA": "LaGuardia",
+}
+"""Where the official airline flies to; its database does not say."""
+
+
+@cache
+def official_database(folder: Path) -> Airline:
+    """The airline of the official data: ``folder`` has ``domains/airline/db.json`` in it.
+
+    Records have the fields of the official model, in its order, with null where a reservation has
+    no status. Read once per folder. Raises ``ConfigError`` if the file is missing or is no airline
+    database.
+    """
+    return read_database(folder, "airline", _database)
+
+
+def records_about(airline: Airline, user_id: str) -> Mapping[str, Json]:
+    """A user with all reservations, and all flights, by kind and id, in official form."""
+    user = airline.users[user_id]
+    reservations = {key: airline.reservations[key] for key in user["reservations"]}
+    found = {"flights": airline.flights, "users": {user_id: user}, "reservations": reservations}
+    return cast("dict[str, Json]", found)
+
+
+def _database(raw: Any) -> Airline:
+    reservations = {key: {"status": None, **held} for key, held in raw["reservations"].items()}
+    return Airline(
+        name=NAME,
+        split="test",
+        now=NOW,
+        airports=AIRPORTS,
+        flights=TypeAdapter(dict[str, Flight]).validate_python(raw["flights"]),
+        users=TypeAdapter(dict[str, User]).validate_python(raw["users"]),
+        reservations=TypeAdapter(dict[str, Reservation]).validate_python(reservations),
+    )
