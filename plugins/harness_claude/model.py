@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import ChatFailure
 from harness.llm.providers import Provider, alternating, body, kept, reply, restored
+from harness.llm.redirects import one_origin
 from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Message, Usage
 
@@ -22,9 +23,12 @@ STOPS = {"end_turn": "end", "stop_sequence": "end", "tool_use": "tools", "max_to
 
 
 def connect(key: str, base_url: str) -> AsyncAnthropic:
-    from anthropic import AsyncAnthropic
+    from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-    return AsyncAnthropic(api_key=key, base_url=base_url or None, max_retries=0, timeout=3600)
+    client = DefaultAsyncHttpxClient(event_hooks=one_origin())
+    return AsyncAnthropic(
+        api_key=key, base_url=base_url or None, max_retries=0, timeout=3600, http_client=client
+    )
 
 
 async def ask(client: AsyncAnthropic, request: ChatRequest) -> Response:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import ChatFailure
 from harness.llm.headers import duration
 from harness.llm.providers import Provider, alternating, kept, reply, restored
+from harness.llm.redirects import one_origin
 from harness.llm.sdk_errors import failure_of
 from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Message, Usage
@@ -29,7 +30,11 @@ MALFORMED = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"}
 def connect(key: str, base_url: str) -> Client:
     from google.genai import Client, types
 
-    options = types.HttpOptions(base_url=base_url or None, timeout=3_600_000)
+    options = types.HttpOptions(
+        base_url=base_url or None,
+        timeout=3_600_000,
+        async_client_args={"event_hooks": one_origin()},
+    )
     return Client(api_key=key, vertexai=False, http_options=options)
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from harness.llm.providers import Provider, body, reply
+from harness.llm.redirects import one_origin
 from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.types import Json, Message, Opaque, Usage
 
@@ -23,9 +24,12 @@ STOPS = {"stop": "end", "tool_calls": "tools", "length": "length", "content_filt
 
 
 def connect(key: str, base_url: str) -> AsyncOpenAI:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-    return AsyncOpenAI(api_key=key, base_url=base_url or None, max_retries=0, timeout=3600)
+    client = DefaultAsyncHttpxClient(event_hooks=one_origin())
+    return AsyncOpenAI(
+        api_key=key, base_url=base_url or None, max_retries=0, timeout=3600, http_client=client
+    )
 
 
 async def ask(client: AsyncOpenAI, request: ChatRequest) -> Response:
