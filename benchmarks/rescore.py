@@ -26,8 +26,9 @@ from harness.assembly.registry import Registry
 from harness.errors import MissingExtra
 from harness.evaluation.rollout import run_rollouts
 from harness.interchange.files import read_source, write_recording
-from harness.interchange.replay import regrade_all, row
+from harness.interchange.replay import regrade_all
 from harness.interchange.runs import open_domain, recorded_run
+from harness.interchange.tally import row
 from harness.llm.roles import open_registry
 from harness.protocols import RolloutJob
 from harness.run_folder import RunFolder

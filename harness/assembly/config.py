@@ -205,9 +205,20 @@ def read_tables(file: Path) -> dict[str, dict[str, Json]]:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """A hint that names the nearest known word, or "" if none is near."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
+    """A hint that names the nearest known word, or "" if none is near.
+
+    What follows the name of a family ("tau2-") must be near in itself: no member of it is another
+    one misspelled.
+    """
+    near = difflib.get_close_matches(word, known, n=max(1, len(known)))
+    found = next((one for one in near if _differ_by_spelling(word, one)), "")
+    return f"Did you mean {found!r}?" if found else ""
+
+
+def _differ_by_spelling(word: str, known: str) -> bool:
+    family, _, own = word.partition("-")
+    other = known.removeprefix(f"{family}-")
+    return other == known or bool(difflib.get_close_matches(own, [other]))
 
 
 def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:

@@ -4,13 +4,12 @@ named.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, overload
 
-from harness.assembly.config import LoopConfig
+from harness.assembly.config import LoopConfig, nearest
 from harness.assembly.entry_points import PluginInfo, discover
 from harness.errors import ConfigError, NameClash, UnknownName, plugin_boundary
 from harness.hookspecs import Factory
@@ -199,13 +198,9 @@ class Registry:
     def _unknown(self, kind: str, name: str) -> UnknownName:
         spoken = self.offers["chat model"] if kind in SPEAKING else ()
         known = sorted({*self.offers[kind], *spoken})
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         broken = [row.name for row in self.plugins if row.error]
-        hint = (
-            f"Did you mean {near[0]!r}?"
-            if near
-            else "Run `harness plugins` to see what is installed."
-        )
+        hint = near or "Run `harness plugins` to see what is installed."
         if broken and not near:
             hint += f" These plugins failed to load: {', '.join(broken)}."
         listed = ", ".join(known) or "none installed"

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,7 @@ from harness.cli.running import draw, emit, warn
 if TYPE_CHECKING:
     from harness.types import Json
 
+Compared = Literal["writes", "all"]
 FORMAT = "Format name; `harness plugins` lists them."
 Format = Annotated[str, typer.Option("--format", help=FORMAT)]
 Evaluation = Annotated[
@@ -79,6 +80,19 @@ def rescore(
     domain: Annotated[str, typer.Option(help="Domain; default: the recording's.")] = "",
     format: Format = "",
     evaluation: Evaluation = "",
+    compared: Annotated[
+        Compared,
+        typer.Option(
+            help="Recorded answers that must come out the same: of writes, or of all calls."
+        ),
+    ] = "writes",
+    repeat: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE|RUN",
+            help="Another run of the same model, for the noise floor; repeatable.",
+        ),
+    ] = None,
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -91,15 +105,18 @@ def rescore(
     from harness.report import tally_table
 
     tables = options.option_tables(option)
-    found = rescore(
-        open_registry(), source,
-        domain=domain, format=format, evaluation=evaluation, options=tables, warn=warn,
+    found, *repeats = (
+        rescore(
+            open_registry(), one, domain=domain, format=format, evaluation=evaluation,
+            options=tables, compared=compared, warn=warn,
+        )
+        for one in (source, *(repeat or ()))
     )  # fmt: skip
     for index, row in enumerate(found.rows()):
         sys.stdout.write(json.dumps(row) if as_json else _line(index, row))
         sys.stdout.write("\n")
     sys.stdout.flush()
-    draw(tally_table(found.counts()), to_stderr=as_json)
+    draw(tally_table(found.counts(repeats)), to_stderr=as_json)
     found.refuse_if_none_graded()
 
 

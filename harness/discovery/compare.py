@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.assembly.components import Components
+from harness.discovery.diagnose import explicable
 from harness.discovery.drift import Landscape, Shift, compare
 from harness.discovery.quarantine import quarantine
 from harness.discovery.station import Discovery, landscape, survey_patterns
@@ -61,7 +62,7 @@ def _tagged(number: int, side: Side) -> Side:
 def _trials(side: Side) -> dict[str, int]:
     excluded = quarantine(side.diagnoses)
     trials: dict[str, int] = {}
-    for episode in side.episodes:
+    for episode in explicable(side.episodes):
         counts = not episode.uncounted and episode.trajectory.id not in excluded
         trials[episode.task.id] = trials.get(episode.task.id, 0) + counts
     return trials

@@ -12,6 +12,7 @@ from math import sqrt
 from statistics import NormalDist
 
 from harness.errors import RolloutFault, plugin_boundary
+from harness.evaluation.foreign_calls import episode_without_foreign_calls, tool_names
 from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import CONFIDENCE
 from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, SignReader
@@ -43,16 +44,19 @@ def read_signs(
 ) -> Signs | None:
     """What each conversation shows, failed or not; None if the judge cannot say.
 
-    A conversation on which the judge raises ``RolloutFault`` is left out.
+    A conversation on which the judge raises ``RolloutFault`` is left out. The judge does not see
+    calls of tools that the domain does not have.
     """
     if not isinstance(judge, SignReader):
         return None
     reader: SignReader = judge
+    known = tool_names(domain)
 
     async def one(episode: Episode) -> Collection[str] | None:
+        seen, _ = episode_without_foreign_calls(episode, known)
         try:
             with plugin_boundary(plugins.judge, f"signs of {episode.trajectory.id}", faults=True):
-                return await reader.signs(episode, domain)
+                return await reader.signs(seen, domain)
         except RolloutFault:
             return None
 

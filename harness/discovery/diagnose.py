@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.errors import RolloutFault, RunError, plugin_boundary
+from harness.evaluation.foreign_calls import episode_without_foreign_calls, tool_names
 from harness.evaluation.in_order import in_order
 from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, ReviewedJudge
 from harness.types import Diagnosis, Episode, Json
 
 
 def failures(episodes: Sequence[Episode]) -> list[Episode]:
-    """The episodes that failed through no fault of the machinery, and whose grade is complete."""
-    return [e for e in episodes if not e.score.success and not e.uncounted]
+    """The episodes that failed through no fault of the machinery, whose grade is complete, and
+    whose recording does not contradict itself.
+    """
+    return [e for e in explicable(episodes) if not e.score.success and not e.uncounted]
+
+
+def explicable(episodes: Sequence[Episode]) -> list[Episode]:
+    """The episodes whose verdict is one on their task: a cause of it can be looked for."""
+    return [episode for episode in episodes if not episode.grade.contradicted]
 
 
 def diagnose(
@@ -45,16 +54,21 @@ def read_failures(
     plugins: PluginNames = NO_PLUGINS,
 ) -> tuple[list[Diagnosis], list[str]]:
     """The diagnoses of the failures, in their order, and the judge's faults in words: it raises
-    ``RolloutFault`` where it has no usable verdict.
+    ``RolloutFault`` where it has no usable verdict. The judge does not see calls of tools that the
+    domain does not have.
     """
+    known = tool_names(domain)
 
     async def one(episode: Episode) -> Diagnosis | str:
+        seen, turns = episode_without_foreign_calls(episode, known)
         try:
             doing = f"diagnosis of {episode.trajectory.id}"
             with plugin_boundary(plugins.judge, doing, faults=True):
-                return await judge.diagnose(episode, domain)
+                found = await judge.diagnose(seen, domain)
         except RolloutFault as fault:
             return str(fault)
+        in_view = 0 <= found.turn < len(turns)
+        return replace(found, turn=turns[found.turn]) if in_view else found
 
     answers = in_order(executor, one, failed, plugin=plugins.executor)
     diagnoses = [answer for answer in answers if isinstance(answer, Diagnosis)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.assembly.components import Components
 from harness.discovery.contrast import Thresholds, contrasted, read_signs, split
-from harness.discovery.diagnose import account, diagnose, failures
+from harness.discovery.diagnose import account, diagnose, explicable, failures
 from harness.discovery.drift import NONE, Landscape
 from harness.discovery.families import with_families
 from harness.discovery.naming import name_patterns
@@ -44,6 +44,9 @@ def discover_patterns(
     Raises ``NothingToLearn`` if no failure is the agent's, or no pattern can be a cause.
     """
     failed = failures(episodes)
+    if left_out := len(episodes) - len(explicable(episodes)):
+        lost = f"{left_out} of {len(episodes)} conversations are left out"
+        parts.notify("warning", message=f"{lost}: their recording contradicts itself")
     diagnoses = diagnose(failed, parts.judge, parts.domain, parts.executor, parts.plugins)
     if len(diagnoses) < len(failed):
         lost = f"{len(failed) - len(diagnoses)} of {len(failed)} failures"
@@ -193,7 +196,7 @@ def _contrast(
 ) -> tuple[list[ErrorPattern], Json]:
     own = {d.trajectory_id: d for d in diagnoses if d.blame == "agent"}
     failed = [e for e in episodes if e.trajectory.id in own]
-    succeeded = [e for e in episodes if e.score.success and not e.uncounted]
+    succeeded = [e for e in explicable(episodes) if e.score.success and not e.uncounted]
     signs = read_signs(
         [*failed, *succeeded], parts.judge, parts.domain, parts.executor, parts.plugins
     )
@@ -224,5 +227,7 @@ def _counted(episodes: Sequence[Episode], diagnoses: Sequence[Diagnosis]) -> Cou
     """Conversations by task, without faults and without what is in quarantine."""
     excluded = quarantine(diagnoses)
     return Counter(
-        e.task.id for e in episodes if not e.uncounted and e.trajectory.id not in excluded
+        episode.task.id
+        for episode in explicable(episodes)
+        if not episode.uncounted and episode.trajectory.id not in excluded
     )

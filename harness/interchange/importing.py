@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from harness.assembly.opening import cut_short, new_folder, problems
 from harness.assembly.registry import Registry
 from harness.errors import HarnessError
 from harness.interchange.files import read_source
-from harness.interchange.replay import Regraded, regrade_all, tally
-from harness.interchange.runs import Options, Source, imported_config, keep, open_domain
+from harness.interchange.replay import Regraded, regrade_all
+from harness.interchange.runs import Options, Source, imported_config, keep, open_recorded_domain
+from harness.interchange.tally import doubts, tally
+from harness.results.outcomes import table
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
 from harness.types import Json
@@ -30,7 +32,8 @@ def import_file(
     """A new run folder (default: in runs/) with a recording's conversations as its evaluation, and
     what it holds.
 
-    Where a conversation does not replay, its recorded grade is kept and ``warn`` is called.
+    Where a conversation is not graded again, its recorded grade is kept and ``warn`` is called. The
+    ``pass_1`` of what it holds is that of the run's report, of all verdicts, new and kept.
     """
     options = options or {}
     source = read_source(registry, file, format=format, options=options)
@@ -39,12 +42,22 @@ def import_file(
     graded, data_version = _graded(registry, source, kept, warn)
     store = RunFolder.create(out or new_folder(config.domain), config.plain())
     name = keep(store, source, graded, data_version=data_version)
-    store.write_json("report.json", summarise(store, complete=True))
-    counts = {**tally(graded), "tasks": len(source.recording.tasks)}
+    report = summarise(store, complete=True)
+    store.write_json("report.json", report)
+    counts = {**tally(graded), "tasks": len(source.recording.tasks), "pass_1": _pass_1(report)}
     about: dict[str, Json] = {
         "run": str(store.folder), "evaluation": name, "data_version": data_version
     }  # fmt: skip
     return store, {**about, **counts}
+
+
+def _pass_1(report: Mapping[str, Json]) -> Json:
+    """The Pass^1 of the only evaluation with its bounds; None if no conversation counts."""
+    for rows in (report["arms"], report["validation"]):
+        for arm in rows if isinstance(rows, list) else []:
+            passed = table(table(arm)["pass"]).get("1")
+            return list(table(passed).values()) if passed else None
+    return None
 
 
 def _graded(
@@ -53,7 +66,7 @@ def _graded(
     """Each episode graded again, and the domain's data_version."""
     recording = source.recording
     try:
-        domain = open_domain(registry, recording.domain, options)
+        domain = open_recorded_domain(registry, recording, options)
     except HarnessError as error:
         warn(f"not graded again, the recorded grades are kept: {error} {error.hint}")
         unseen = [
@@ -62,17 +75,18 @@ def _graded(
         ]
         return unseen, ""
     plugin = registry.plugin_of("domain", recording.domain)
-    _tell(problems(domain, recording.tasks, plugin=plugin), warn)
     graded = regrade_all(recording, domain, plugin=plugin)
     lost = [
         f"conversation {index} ({one.episode.trajectory.id}): {one.problem}"
         for index, one in enumerate(graded)
-        if not one.replayed
+        if not one.replayed and not one.episode.grade.contradicted
     ]
+    _tell(doubts(graded), warn)
+    _tell(problems(domain, recording.tasks, plugin=plugin), warn)
     _tell(cut_short(lost, "more do not replay; their recorded grades are kept"), warn)
     return graded, domain.data_version
 
 
-def _tell(lines: Sequence[str], warn: Warn) -> None:
+def _tell(lines: Iterable[str], warn: Warn) -> None:
     for line in lines:
         warn(line)

@@ -6,15 +6,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from harness.errors import ConfigError, FormatError, HarnessError, plugin_boundary
-from harness.evaluation.metrics import Outcome, pass_table
+from harness.evaluation.foreign_calls import tool_names
 from harness.evaluation.rollout import ASSERTIONS
 from harness.protocols import NO_PLUGINS, Domain, World
 from harness.runtime.garbage_collection import uncollected
-from harness.types import Episode, Grade, Json, Recording, Task, ToolCall, Trajectory
+from harness.types import Episode, Grade, Recording, Task, ToolCall, Trajectory
+
+Compared = Literal["writes", "all"]
+"""The answers of tools that must be the recorded ones for a recording to replay.
+
+"writes": of calls that write; all else cannot change what the conversation came to. "all": of every
+call, also of tools that the domain does not have.
+"""
 
 BEFORE, AFTER = 40, 80
 """Characters shown before and after the first difference between two answers of a tool."""
@@ -30,13 +38,17 @@ class Regraded:
     """One recorded episode and what became of it in a fresh world.
 
     ``grade`` is None where there is none: the recording does not replay, or ended in a fault.
-    ``problem`` says why there is no verdict, "" where there is one.
+    ``problem`` says why there is no verdict, "" where there is one. ``unknown_tools`` and
+    ``other_answers`` count by tool the calls whose answers were taken as recorded: the domain does
+    not have the tool, or its answer is another one now.
     """
 
     episode: Episode
     replayed: bool
     grade: Grade | None = None
     problem: str = ""
+    unknown_tools: Mapping[str, int] = field(default_factory=dict)
+    other_answers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def gradeable(self) -> bool:
@@ -57,145 +69,155 @@ class DoesNotReplay(HarnessError):
     """The calls and results of a recording contradict each other, or this world."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """The world after the recorded calls, and whose answers were taken as recorded, by tool."""
+
+    world: World
+    unknown_tools: Counter[str] = field(default_factory=Counter)
+    other_answers: Counter[str] = field(default_factory=Counter)
+
+
 def regrade_all(
-    recording: Recording, domain: Domain, *, plugin: str = NO_PLUGINS.domain
+    recording: Recording,
+    domain: Domain,
+    *,
+    compared: Compared = "writes",
+    plugin: str = NO_PLUGINS.domain,
 ) -> list[Regraded]:
     """Each episode of the recording graded again, in its order; ``plugin`` offers the domain."""
     with uncollected():
-        return [regrade(episode, domain, plugin=plugin) for episode in recording.episodes]
+        return [
+            regrade(episode, domain, compared=compared, plugin=plugin)
+            for episode in recording.episodes
+        ]
 
 
-def regrade(episode: Episode, domain: Domain, *, plugin: str = NO_PLUGINS.domain) -> Regraded:
+def regrade(
+    episode: Episode,
+    domain: Domain,
+    *,
+    compared: Compared = "writes",
+    plugin: str = NO_PLUGINS.domain,
+) -> Regraded:
     """The grade of the calls that the conversation made, if they have the recorded results.
 
     What a judge said in the recording about statements in words is kept; where none were judged,
-    there is no verdict, as after a fault. A task that the domain refuses, with ``ConfigError`` or
-    ``FormatError``, is a problem of this episode; a domain that fails in another way is not.
+    there is no verdict, as after a fault, and none where the recording contradicts itself. A task
+    that the domain refuses, with ``ConfigError`` or ``FormatError``, is a problem of this episode;
+    a domain that fails in another way is not.
     """
     task, trajectory = episode.task, episode.trajectory
+    if episode.grade.contradicted:
+        return Regraded(episode=episode, replayed=False, problem=episode.grade.contradicted)
     try:
-        world = replay(task, trajectory, domain, plugin=plugin)
+        replayed = replay(task, trajectory, domain, compared=compared, plugin=plugin)
     except (DoesNotReplay, ConfigError, FormatError) as error:
         return Regraded(episode=episode, replayed=False, problem=str(error))
+    found = Regraded(
+        episode=episode,
+        replayed=True,
+        unknown_tools=replayed.unknown_tools,
+        other_answers=replayed.other_answers,
+    )
     if trajectory.is_fault:
         problem = f"ended in {trajectory.ended}: no evidence about the agent"
-        return Regraded(episode=episode, replayed=True, problem=problem)
+        return replace(found, problem=problem)
     try:
         with plugin_boundary(plugin, f"grade of task {task.id}"):
-            grade = domain.grade(task, world, trajectory)
+            grade = domain.grade(task, replayed.world, trajectory)
     except (ConfigError, FormatError) as error:
-        return Regraded(episode=episode, replayed=True, problem=str(error))
+        return replace(found, problem=str(error))
     grade = _with_recorded_word(grade, episode.grade)
-    return Regraded(episode=episode, replayed=True, grade=grade, problem=_open_question(grade))
+    return replace(found, grade=grade, problem=_open_question(grade))
 
 
 def replay(
-    task: Task, trajectory: Trajectory, domain: Domain, *, plugin: str = NO_PLUGINS.domain
-) -> World:
-    """The world after the recorded calls.
+    task: Task,
+    trajectory: Trajectory,
+    domain: Domain,
+    *,
+    compared: Compared = "writes",
+    plugin: str = NO_PLUGINS.domain,
+) -> Replayed:
+    """The world after the recorded calls, those of tools that the domain does not have left out.
 
-    Raises ``DoesNotReplay``, naming the message, where a result is missing, has no call, or is
-    another one now: as in tau2, equal as JSON if both are JSON, and else as text.
+    Raises ``DoesNotReplay``, naming the message, where a result is missing or has no call, or where
+    one that is ``compared`` is another one now: as in tau2, equal as JSON if both are JSON, and
+    else as text.
     """
     with plugin_boundary(plugin, f"opening of task {task.id}"):
         world = domain.open(task)
-    waiting: deque[ToolCall] = deque()
+    replaying = _Replaying(Replayed(world=world), domain, compared, plugin)
     for index, message in enumerate(trajectory.messages):
-        if message.role != "tool":
-            if waiting:
-                raise _unanswered(waiting[0], f"message {index} is by the {message.role}")
-            waiting.extend(message.calls)
+        if message.role == "tool":
+            replaying.answer(index, message.call_id, message.content)
             continue
-        if not waiting:
+        replaying.nothing_waits(f"message {index} is by the {message.role}")
+        replaying.waiting.extend(message.calls)
+    if trajectory.ended in BY_THE_USER:
+        replaying.nothing_waits("the recording ends there")
+    return replaying.done
+
+
+class _Replaying:
+    """One recording on its way: the calls that wait for their results, and what came of others."""
+
+    def __init__(self, done: Replayed, domain: Domain, compared: Compared, plugin: str) -> None:
+        self.done = done
+        self.known = tool_names(domain)
+        tools = (*domain.tools, *domain.user_tools)
+        self.writes = {tool.name for tool in tools if tool.kind == "write"}
+        self.compared = compared
+        self.plugin = plugin
+        self.waiting: deque[ToolCall] = deque()
+
+    def answer(self, index: int, call_id: str, recorded: str) -> None:
+        """Carry out the call that waits, whose result is the message ``index``."""
+        if not self.waiting:
             raise DoesNotReplay(
                 f"message {index}: a tool result, but no call is waiting for one", hint=INCOMPLETE
             )
-        call = waiting.popleft()
-        if call.id != message.call_id:
+        call = self.waiting.popleft()
+        if call.id != call_id:
             raise DoesNotReplay(
-                f"message {index}: the result is of call {message.call_id!r}, but {call.name} "
+                f"message {index}: the result is of call {call_id!r}, but {call.name} "
                 f"with id {call.id!r} is waiting for one",
                 hint=INCOMPLETE,
             )
-        with plugin_boundary(plugin, f"call of {call.name!r}"):
-            now = world.call(call).content
-        if not same_answer(message.content, now):
-            recorded, now = _excerpts(message.content, now)
-            raise DoesNotReplay(
-                f"message {index}: {call.name} answered {recorded} in the recording, {now} now",
-                hint="Check that the domain and its data are those of the recording (--domain).",
-            )
-    if waiting and trajectory.ended in BY_THE_USER:
-        raise _unanswered(waiting[0], "the recording ends there")
-    return world
+        if call.name not in self.known and self.compared == "writes":
+            self.done.unknown_tools[call.name] += 1
+            return
+        with plugin_boundary(self.plugin, f"call of {call.name!r}"):
+            now = self.done.world.call(call).content
+        if same_answer(recorded, now):
+            return
+        if self.compared == "writes" and call.name not in self.writes:
+            self.done.other_answers[call.name] += 1
+            return
+        recorded, now = _excerpts(recorded, now)
+        raise DoesNotReplay(
+            f"message {index}: {call.name} answered {recorded} in the recording, {now} now",
+            hint="Check that the domain and its data are those of the recording (--domain).",
+        )
+
+    def nothing_waits(self, found: str) -> None:
+        """Let go of calls without result of tools that the domain does not have.
+
+        Raises ``DoesNotReplay`` for others, saying what was ``found`` instead.
+        """
+        for call in self.waiting:
+            if self.compared == "all" or call.name in self.known:
+                raise DoesNotReplay(
+                    f"the call {call.name} (id {call.id!r}) has no result: {found}", hint=INCOMPLETE
+                )
+            self.done.unknown_tools[call.name] += 1
+        self.waiting.clear()
 
 
 def same_answer(recorded: str, now: str) -> bool:
     """Whether two answers of a tool say the same."""
     return recorded == now or _value(recorded) == _value(now)
-
-
-def row(
-    regraded: Regraded, *, data_version: str = "", original: Mapping[str, Json] | None = None
-) -> dict[str, Json]:
-    """The verdict as JSON values, as `harness rescore --json` prints it.
-
-    ``reward`` is 1.0 or 0.0, and null without a verdict; ``termination_reason`` is in the words of
-    the file's own record where it has one.
-    """
-    trajectory, grade = regraded.episode.trajectory, regraded.grade
-    reason = (original or {}).get("termination_reason")
-    return {
-        "id": trajectory.id,
-        "task_id": trajectory.task_id,
-        "trial": trajectory.trial,
-        "success": regraded.success,
-        "reward": _reward(regraded.success),
-        "termination_reason": reason if isinstance(reason, str) else trajectory.ended,
-        "db_match": None if grade is None else grade.wanted == grade.actual,
-        "parts": {} if grade is None else dict(grade.parts),
-        "gradeable": regraded.gradeable,
-        "replayed": regraded.replayed,
-        "problem": regraded.problem,
-        "data_version": data_version,
-        "recorded_reward": _reward(regraded.recorded),
-    }
-
-
-def tally(graded: Sequence[Regraded]) -> dict[str, Json]:
-    """Counts over a whole recording, and its Pass^1 in percent with the bounds of its interval.
-
-    ``not_replayed``, ``no_verdict`` (replayed, but for other reasons without one) and ``differing``
-    (from the recorded verdict) list indices into the recording.
-    """
-    outcomes = [
-        Outcome(task_id=one.episode.task.id, success=bool(one.success), fault=one.problem)
-        for one in graded
-    ]
-    first = pass_table(outcomes, (1,)).pass_.get(1)
-    compared = [one for one in graded if one.gradeable and one.recorded is not None]
-    return {
-        "conversations": len(graded),
-        "tasks": len({one.episode.task.id for one in graded}),
-        "graded": sum(one.gradeable for one in graded),
-        "successes": sum(one.success or False for one in graded),
-        "recorded_successes": sum(one.recorded or False for one in graded),
-        "compared": len(compared),
-        "agreeing": sum(one.success == one.recorded for one in compared),
-        "differing": [
-            index
-            for index, one in enumerate(graded)
-            if one.gradeable and one.recorded not in (None, one.success)
-        ],
-        "not_replayed": [index for index, one in enumerate(graded) if not one.replayed],
-        "no_verdict": [
-            index for index, one in enumerate(graded) if one.replayed and not one.gradeable
-        ],
-        "endings": dict(Counter[str](one.episode.trajectory.ended for one in graded)),
-        "pass_1": None
-        if first is None
-        else [round(first.value, 2), round(first.low, 2), round(first.high, 2)],
-    }
 
 
 def _with_recorded_word(grade: Grade, recorded: Grade) -> Grade:
@@ -212,20 +234,10 @@ def _open_question(grade: Grade) -> str:
     return grade.ungradeable or needed
 
 
-def _reward(success: bool | None) -> float | None:
-    return None if success is None else float(success)
-
-
-def _unanswered(call: ToolCall, found: str) -> DoesNotReplay:
-    return DoesNotReplay(
-        f"the call {call.name} (id {call.id!r}) has no result: {found}", hint=INCOMPLETE
-    )
-
-
 def _value(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

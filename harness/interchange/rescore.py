@@ -11,8 +11,9 @@ from harness.assembly.opening import problems
 from harness.assembly.registry import Registry
 from harness.errors import ConfigError, FormatError
 from harness.interchange.files import RUN, read_source
-from harness.interchange.replay import Regraded, regrade_all, row, tally
-from harness.interchange.runs import Options, open_domain
+from harness.interchange.replay import Compared, Regraded, regrade_all
+from harness.interchange.runs import Options, open_domain, open_recorded_domain
+from harness.interchange.tally import doubts, noise, outcomes_again, row, tally
 from harness.types import Json
 
 
@@ -33,8 +34,12 @@ class Rescored:
             original = self.originals.get(one.episode.trajectory.id)
             yield row(one, data_version=self.data_version, original=original)
 
-    def counts(self) -> dict[str, Json]:
-        return tally(self.graded)
+    def counts(self, repeats: Sequence[Rescored] = ()) -> dict[str, Json]:
+        """Counts over the conversations; the noise is that of all runs of which these are
+        ``repeats``.
+        """
+        runs = [outcomes_again(one.graded) for one in (self, *repeats)]
+        return {**tally(self.graded), "noise": noise(runs)}
 
     def refuse_if_none_graded(self) -> None:
         """Raise ``FormatError`` unless at least one conversation was graded."""
@@ -54,23 +59,31 @@ def rescore(
     format: str = "",
     evaluation: str = "",
     options: Options | None = None,
+    compared: Compared = "writes",
     warn: Callable[[str], None],
 ) -> Rescored:
     """The conversations of a file or run folder graded again, in another ``domain`` if one is
-    given. ``warn`` is called for tasks that the domain cannot carry out or judge.
+    given. ``warn`` is called first for what must be known of the new verdicts, and then for tasks
+    that the domain cannot carry out or judge.
     """
     options = options or {}
     found = read_source(registry, source, format=format, evaluation=evaluation, options=options)
     recording = found.recording
     name = domain or recording.domain
     refuse_unused(options, [name] if found.format == RUN else [name, found.format])
-    world = open_domain(registry, name, {**found.options, **options})
+    tables = {**found.options, **options}
+    world = (
+        open_domain(registry, domain, tables)
+        if domain
+        else open_recorded_domain(registry, recording, tables)
+    )
     plugin = registry.plugin_of("domain", name)
-    for problem in problems(world, recording.tasks, plugin=plugin):
-        warn(problem)
+    graded = regrade_all(recording, world, compared=compared, plugin=plugin)
+    for line in (*doubts(graded), *problems(world, recording.tasks, plugin=plugin)):
+        warn(line)
     return Rescored(
         source=source,
-        graded=regrade_all(recording, world, plugin=plugin),
+        graded=graded,
         originals=recording.originals,
         data_version=world.data_version,
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
-from harness.errors import HarnessError, RunError
+from harness.errors import HarnessError, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_data_version
-from harness.interchange.replay import Regraded, tally
+from harness.interchange.replay import Regraded
+from harness.interchange.tally import tally
 from harness.protocols import Domain, Settings
 from harness.run_folder import RunFolder
 from harness.runtime.garbage_collection import uncollected
@@ -122,6 +123,21 @@ def split_of(recording: Recording) -> Split:
 def open_domain(registry: Registry, name: str, options: Options | None = None) -> Domain:
     """The domain of that name. Raises ``UnknownName``, or what it lacks to work."""
     return registry.make("domain", name, Settings(options=(options or {}).get(name, {})))
+
+
+def open_recorded_domain(
+    registry: Registry, recording: Recording, options: Options | None = None
+) -> Domain:
+    """The domain that the recording names, which nobody can have misspelled. Raises as
+    ``open_domain``.
+    """
+    try:
+        return open_domain(registry, recording.domain, options)
+    except UnknownName as error:
+        raise UnknownName(
+            str(error),
+            hint="Install a plugin that offers the domain to grade its conversations again.",
+        ) from None
 
 
 # --- from a run folder to a recording -------------------------------------------------------------

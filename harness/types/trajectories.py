@@ -61,7 +61,9 @@ class Grade:
     the ``Task.communicate`` strings that no agent message contains. ``parts`` are the verdicts that
     success is made of, by name, where a domain has several ("DB", "COMMUNICATE"). ``unjudged`` are
     statements in words that must hold too and are not judged yet; ``ungradeable`` says why there
-    can be no verdict at all. Where there is either, ``success`` says nothing.
+    can be no verdict at all. Where there is either, ``success`` says nothing. ``contradicted`` says
+    where a recording contradicts itself: its verdict counts as recorded, is never made anew, and
+    its cause cannot be looked for.
     """
 
     success: bool
@@ -71,6 +73,7 @@ class Grade:
     parts: Mapping[str, bool] = field(default_factory=dict)
     unjudged: tuple[str, ...] = ()
     ungradeable: str = ""
+    contradicted: str = ""
 
     @property
     def is_decided(self) -> bool:

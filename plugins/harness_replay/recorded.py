@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.assembly.config import read_options
 from harness.errors import ConfigError, RolloutFault
+from harness.evaluation.foreign_calls import tool_names, without_foreign_calls
 from harness.interchange.files import read_source
 from harness.llm.roles import open_registry
 from harness.protocols import (
@@ -36,7 +37,10 @@ def replayed_user(settings: Settings) -> UserSimulator:
 
 
 class Script:
-    """The recorded conversations by task and trial; ``source`` names them in errors."""
+    """The recorded conversations by task and trial; ``source`` names them in errors.
+
+    Calls of tools that the domain does not have are left out: nobody could answer them.
+    """
 
     def __init__(self, recording: Recording, source: str) -> None:
         self.source = source
@@ -50,8 +54,10 @@ class Script:
     def of(self, conversation: Conversation) -> Trajectory | None:
         """The recorded conversation on the same task: that of the same trial, else the first."""
         task_id = conversation.task.id
-        found = self._numbered.get((task_id, conversation.trial))
-        return found or self._first.get(task_id)
+        found = self._numbered.get((task_id, conversation.trial)) or self._first.get(task_id)
+        if found is None:
+            return None
+        return without_foreign_calls(found, tool_names(conversation.domain))[0]
 
     def missing(self, kind: str, conversation: Conversation) -> RolloutFault:
         task_id = conversation.task.id

@@ -11,7 +11,8 @@ Cli = Callable[..., Any]
 
 KEYS = {
     "id", "task_id", "trial", "success", "reward", "termination_reason", "db_match", "parts",
-    "gradeable", "replayed", "problem", "data_version", "recorded_reward",
+    "gradeable", "replayed", "problem", "unknown_tools", "other_answers", "data_version",
+    "recorded_reward",
 }  # fmt: skip
 
 
@@ -40,9 +41,9 @@ def edited(file: Path, change: Callable[[Any], None]) -> Path:
 
 
 def break_one(plain: Any) -> None:
-    """Let the recorded answer to the first call of conversation 2 be another one."""
+    """Let the recorded answer to the last call of conversation 2, a write, be another one."""
     messages = plain["conversations"][2][0]["messages"]
-    next(m for m in messages if m["role"] == "tool")["content"] = '{"odd": true}'
+    [m for m in messages if m["role"] == "tool"][-1]["content"] = '{"odd": true}'
 
 
 def lines(text: str) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import pytest
 from harness.errors import ConfigError, FormatError, HarnessError, PluginFailed
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.rollout import ASSERTIONS
-from harness.interchange.replay import Regraded, regrade, regrade_all, row, same_answer, tally
+from harness.interchange.replay import Regraded, regrade, regrade_all, same_answer
+from harness.interchange.tally import row, tally
 from harness.protocols import World
 from harness.types import (
     Change,
@@ -154,13 +155,6 @@ def test_long_answers_are_shown_where_they_part() -> None:
     assert "level" in again(dim(7, json.dumps(same_start))).problem
 
 
-def test_a_tool_that_the_domain_does_not_know_replays_only_as_the_error_it_gives() -> None:
-    assert again([*dim(7, "Tool 'glow' not found.", name="glow"), *GOOD, SAID]).success is True
-    found = again(dim(7, "glowing", name="glow"))
-    assert not found.replayed
-    assert "glow" in found.problem
-
-
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
@@ -292,6 +286,8 @@ def test_a_row_has_the_verdict_in_plain_values() -> None:
         "gradeable": True,
         "replayed": True,
         "problem": "",
+        "unknown_tools": {},
+        "other_answers": {},
         "data_version": "v1",
         "recorded_reward": 0.0,
     }

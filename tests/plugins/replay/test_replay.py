@@ -164,12 +164,32 @@ def test_a_user_whose_turns_are_used_up_gives_up(domain: Domain, had: list[Episo
     assert new.trajectory.ended == "user_gave_up"
 
 
-def test_a_recorded_user_that_calls_tools_is_refused(domain: Domain, had: list[Episode]) -> None:
-    call = ToolCall(name="reboot", arguments={}, requestor="user")
+def test_a_recorded_user_that_calls_tools_of_the_domain_is_refused(
+    domain: Domain, had: list[Episode]
+) -> None:
+    call = ToolCall(name="get_order_details", arguments={}, requestor="user")
     messages = (had[0].trajectory.messages[0], Message(role="user", calls=(call,)))
     episode = replace(had[0], trajectory=replace(had[0].trajectory, messages=messages))
     new = again(domain, episode).trajectory
     assert (new.ended, "calls tools" in new.fault) == ("user_fault", True)
+
+
+def test_calls_of_tools_that_the_domain_lacks_are_left_out(
+    domain: Domain, had: list[Episode]
+) -> None:
+    for episode in (e for e in had if e.trajectory.calls):
+        messages: list[Message] = []
+        for turn in episode.trajectory.messages:
+            if turn.role != "tool" and messages:
+                asked = "user" if turn.role == "user" else "agent"
+                call = ToolCall(name="think", arguments={}, id="x", requestor=asked)
+                messages.append(Message(role=turn.role, calls=(call,), requestor=asked))
+                messages.append(Message(role="tool", call_id="x", content="ok", requestor=asked))
+            messages.append(turn)
+        helped = replace(episode.trajectory, messages=tuple(messages))
+        new = again(domain, replace(episode, trajectory=helped))
+        assert new.trajectory.messages == episode.trajectory.messages
+        assert new.grade == episode.grade
 
 
 def test_a_recording_that_begins_with_the_user_replays_too(
