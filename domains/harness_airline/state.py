@@ -91,7 +91,12 @@ class Overlay(Records[Airline, Compat]):
         return dates[date]
 
     def flights_between(self, origin: str | None, destination: str | None) -> Iterable[Flight]:
-        """The flights of a route, in the order of the database; None stands for any airport."""
+        """The flights of a route, in the order of the database; None stands for any airport.
+
+        There are none for what is no text.
+        """
+        if not all(place is None or isinstance(place, str) for place in (origin, destination)):
+            return ()
         return map(self.flight, self.database.routes.get((origin, destination), ()))
 
     def writable_user(self, user_id: str) -> User:

@@ -69,7 +69,8 @@ class Overlay(Generic[D, C]):
     def changes(self) -> Changes:
         """What differs from the database, field by field, sorted by path.
 
-        A list element has its index in the path. A transfer is the change of ``("transferred",)``.
+        A list element has its index in the path. Numbers of other types differ, as they do in JSON
+        text: 2 is not 2.0. A transfer is the change of ``("transferred",)``.
         """
         found: list[Change] = []
         tables = self.database.tables
@@ -118,6 +119,8 @@ def copied(value: T) -> T:
 
 
 def _differences(path: tuple[str, ...], before: Json, after: Json) -> Iterator[Change]:
+    if before is after:
+        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in before.keys() | after.keys():
             yield from _differences((*path, key), before.get(key), after.get(key))
@@ -126,5 +129,5 @@ def _differences(path: tuple[str, ...], before: Json, after: Json) -> Iterator[C
             old = before[index] if index < len(before) else None
             new = after[index] if index < len(after) else None
             yield from _differences((*path, str(index)), old, new)
-    elif before != after:
+    elif before != after or type(before) is not type(after):
         yield Change(path=path, before=copied(before), after=copied(after))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -91,7 +92,7 @@ def grade_officially(
         return Grade(success=complete, wanted=wanted, actual=actual)
     missing = unsaid(task.communicate, trajectory)
     failed = {
-        "DB": criteria.has_state and wanted != actual,
+        "DB": criteria.has_state and not _same(wanted, actual),
         "ACTION": "ACTION" in criteria.basis and not _all_done(criteria.actions, trajectory),
         "COMMUNICATE": bool(missing),
     }
@@ -108,6 +109,15 @@ def grade_officially(
         unjudged=unjudged,
         ungradeable="; ".join(criteria.ungradeable.values()),
     )
+
+
+def _same(wanted: Changes, actual: Changes) -> bool:
+    """Whether the changes are the same as JSON text, which the official hash is made of."""
+    return wanted == actual and _text(wanted) == _text(actual)
+
+
+def _text(changes: Changes) -> str:
+    return json.dumps([(change.path, change.after) for change in changes], sort_keys=True)
 
 
 def _all_done(actions: Sequence[Action], trajectory: Trajectory) -> bool:

@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.types import Json, Tool, ToolCall
 from harness_retail.compat import TAU2, Compat
-from harness_retail.official_shop import official_database
 from harness_retail.records import Order, OrderItem, User
 from harness_retail.state import Database
-from harness_retail.tools import TOOLS, RetailWorld
-from tests.domains.tau2.official import (
-    START_HASH,
-    data_folder,
-    differing_records,
+from harness_retail.tools import TOOLS
+
+from .official import (
+    RETAIL,
     environment,
     needs_tau2,
+    official_answer,
     official_hash,
     our_state_hash,
 )
+from .parity import CALLS, EXPRESSIONS, ODD, assert_alike, compare, expressions, spoilt
 
 pytestmark = [needs_tau2, pytest.mark.filterwarnings("ignore::SyntaxWarning")]
-
-CALLS = 10
-"""Calls in a sequence."""
 
 WRITES = tuple(tool for tool in TOOLS if tool.kind == "write")
 
 SWAPS = tuple(tool for tool in WRITES if "payment_method_id" in tool.nouns)
 
-ODD: tuple[Any, ...] = (
-    None, True, 0, 7, -1.5, "", " ", "1", "é", "#W0000000", [], [[]], ["1", 2], [None], {},
-    {"id": "1"}, ["#W0000000"], ["gift_card_0000000"],
-)  # fmt: skip
-NAMES = ("self", "tool_name", "requestor", "shop", "call", "order", "order_ids", "db", "kwargs")
-EXPRESSIONS = (
-    "", " ", "1 \t", "\n1", "1 2", "2 +", "007", "1.2.3", "1..", ".5.", "1e5", "1_0", "abs(1)",
-    "(", ")", "((1)", "()", "...", "1(2)", "(1)(2)", "1(*())", "1(**())", "1(**1)", "1(*1)",
-    "(*1)", "*1", "-+-1", "--1", "1 / 0", "1 // 0", "0 ** -1", "(-8) ** .5", "(-8) ** .5 // 2",
-    "2 ** 3 ** 2", "10 ** 400", "10 ** 400 / 10 ** 399", "10.0 ** 400", "9 ** 99 ** 2",
-    "1 ** 10000000000", "()*3", "() + 1", "()**2", "2 ** ()", "  19.99 * 2", "2 * 3.5 - (4 / 2)",
-    "1.005 + 1", "2.675 * 1", "-0.001", "1" * 400, "1" * 5000, "(" * 250 + ")" * 250,
-    "-" * 9000 + "1", "1" + "+1" * 300,
-)  # fmt: skip
-
 
 @cache
 def shop() -> Database:
-    return official_database(data_folder())
+    found: Database = RETAIL.database
+    return found
 
 
 @cache
@@ -88,16 +70,7 @@ def make_call(rng: Random, user: User, draw: Callable[..., Any]) -> ToolCall:
     given = arguments(rng, tool, user)
     if tool.name == "calculate":
         given["expression"] = draw(expressions())
-    name, damage = tool.name, rng.randrange(40)
-    if damage == 0 and given:
-        given.pop(rng.choice(sorted(given)))
-    elif damage == 1:
-        given[rng.choice(NAMES)] = rng.choice(ODD)
-    elif damage == 2:
-        name = rng.choice(["", "think", "get_order", "__init__", "use_tool", "Calculate"])
-    elif damage < 7 and given:
-        given[rng.choice(sorted(given))] = rng.choice(ODD)
-    return ToolCall(name=name, arguments=given, requestor="user" if damage == 7 else "agent")
+    return spoilt(rng, tool, given)
 
 
 def arguments(rng: Random, tool: Tool, user: User) -> dict[str, Any]:
@@ -148,64 +121,12 @@ def replacement(rng: Random, order: Order, item: OrderItem) -> str:
     return rng.choice(rng.choice(groups) or fine)
 
 
-def expressions() -> st.SearchStrategy[str]:
-    """Texts that upstream works out in no time: at most one power, of small numbers."""
-    number = st.sampled_from(["0", "1", "19.99", "3.", ".5", "12", "(2 + 3)", "-4", "()"])
-    sign = st.sampled_from([" + ", "-", "*", " / ", "//", "**", " ", "(", ")"])
-    grown = st.lists(st.tuples(number, sign), min_size=1, max_size=5).map(
-        lambda pairs: "".join(part for pair in pairs for part in pair).rstrip("+-*/ ")
-    )
-    wild = st.text(alphabet="0123456789+-*/(). x", max_size=9)
-    return (st.sampled_from(EXPRESSIONS) | grown | wild).filter(
-        lambda text: text in EXPRESSIONS or text.count("**") < 2
-    )
-
-
 # --- what is compared ----------------------------------------------------------------------------
 
 
-def official_answer(made: Any, call: ToolCall) -> tuple[str, bool]:
-    from tau2.data_model.message import ToolCall as OfficialCall
-
-    requestor = "user" if call.requestor == "user" else "assistant"
-    answer = made.get_response(
-        OfficialCall(name=call.name, arguments=dict(call.arguments), requestor=requestor)
-    )
-    return answer.content, answer.error
-
-
-def assert_alike(script: Sequence[ToolCall], *, compat: Compat = TAU2, whole: bool = False) -> None:
-    made, world = environment(), RetailWorld(shop(), compat)
-    for call in script:
-        result = world.call(call)
-        assert (result.content, result.is_error) == official_answer(made, call), call
-        assert differing_records(made, world) == [], call
-    if whole:
-        assert our_state_hash(world) == official_hash(made)
-
-
-def compare(sequences: int, *, compat: Compat = TAU2, hashed: int = 0) -> None:
-    """Have so many conversations in both; of the first ``hashed`` hash the whole states too."""
-    left = iter(range(hashed))
-
-    @given(conversations())
-    @settings(
-        max_examples=sequences,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    def one(script: list[ToolCall]) -> None:
-        assert_alike(script, compat=compat, whole=next(left, None) is not None)
-
-    one()
-
-
 def test_the_official_database_has_its_official_hash() -> None:
-    assert our_state_hash(RetailWorld(shop(), TAU2)) == START_HASH
-    assert official_hash(environment()) == START_HASH
+    assert our_state_hash(RETAIL.world()) == RETAIL.start_hash
+    assert official_hash(environment()) == RETAIL.start_hash
 
 
 def test_every_record_is_read_alike() -> None:
@@ -215,30 +136,30 @@ def test_every_record_is_read_alike() -> None:
         ("get_product_details", "product_id", shop().products),
     ):
         reads = [ToolCall(name=name, arguments={argument: key}) for key in keys]
-        made, world = environment(), RetailWorld(shop(), TAU2)
+        made, world = environment(), RETAIL.world()
         for read in reads:
             assert official_answer(made, read) == (world.call(read).content, False)
 
 
 def test_2_000_calls_are_answered_alike_and_leave_the_same_state() -> None:
-    compare(200, hashed=5)
+    compare(RETAIL, conversations, 200, hashed=5)
 
 
 @pytest.mark.slow
 def test_20_000_calls_are_answered_alike_and_leave_the_same_state() -> None:
-    compare(2_000, hashed=50)
+    compare(RETAIL, conversations, 2_000, hashed=50)
 
 
 @pytest.mark.parametrize("switch", [field.name for field in fields(Compat)])
 def test_the_comparison_notices_each_switch(switch: str) -> None:
     other = replace(TAU2, **{switch: not getattr(TAU2, switch)})
     with pytest.raises(AssertionError):
-        compare(200, compat=other)
+        compare(RETAIL, conversations, 200, compat=other)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
 def test_each_odd_expression_is_worked_out_alike(expression: str) -> None:
-    assert_alike([ToolCall(name="calculate", arguments={"expression": expression})])
+    assert_alike(RETAIL, [ToolCall(name="calculate", arguments={"expression": expression})])
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
@@ -255,4 +176,4 @@ def test_each_argument_of_an_odd_type_is_answered_alike(odd: Json) -> None:
         for tool in TOOLS:
             for spoiled in tool.nouns:
                 given = {name: valid.get(name, "1") for name in tool.nouns} | {spoiled: odd}
-                assert_alike([ToolCall(name=tool.name, arguments=given)])
+                assert_alike(RETAIL, [ToolCall(name=tool.name, arguments=given)])
