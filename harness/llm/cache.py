@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from harness.errors import ConfigError
+from harness.llm.plain_json import plain
 from harness.protocols.chat_model import ChatReply, ChatRequest
 from harness.runtime.cache_folder import FOLDER_VARIABLE, cache_folder, own_file
 from harness.types.messages import Message, Tool
@@ -49,17 +50,20 @@ class Cache:
         self._database.close()
 
     def find(self, key: str) -> ChatReply | None:
-        """The answer that was kept for the key."""
+        """The answer that was kept for the key; None if there is none, or none that can be used."""
         select = "SELECT reply FROM replies WHERE key = ?"
         with _using(self.file):
             row = self._database.execute(select, (key,)).fetchone()
-        return None if row is None else _REPLY.validate_json(row[0])
+        return None if row is None else _usable(row[0])
 
     def keep(self, key: str, reply: ChatReply) -> None:
-        """Keep the answer, unless there is one."""
+        """Keep the answer, unless there is one that can be used."""
         text = _REPLY.dump_json(reply).decode()
+        insert = "INSERT OR {} INTO replies VALUES (?, ?)"
         with _using(self.file):
-            self._database.execute("INSERT OR IGNORE INTO replies VALUES (?, ?)", (key, text))
+            done = self._database.execute(insert.format("IGNORE"), (key, text))
+            if done.rowcount == 0 and self.find(key) is None:
+                self._database.execute(insert.format("REPLACE"), (key, text))
 
     async def reply(
         self, key: str, ask: Callable[[], Awaitable[ChatReply]], *, found: Callable[[], None]
@@ -86,11 +90,25 @@ class Cache:
             asked.set()
 
 
+def _usable(row: object) -> ChatReply | None:
+    """The answer in a row; None if it is none, says nothing, or could not be kept today."""
+    try:
+        reply = _REPLY.validate_json(row)  # type: ignore[arg-type]
+        message, usage = reply.message, reply.usage
+        given = [plain(dict(call.arguments)) for call in message.calls]
+        plain(message.opaque.value if message.opaque else None)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    is_said = message.role == "assistant" and (message.content.strip() or given)
+    is_counted = min(usage.tokens_in, usage.tokens_out, usage.tokens_cached, usage.calls) >= 0
+    return reply if is_said and is_counted and 0 <= usage.cost_usd < float("inf") else None
+
+
 def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) -> str:
     """What the answer depends on, as 64 hex digits: whoever is asked, the prompt's version, and
     all of the request, its seed (which differs by trial) included.
     """
-    content = [
+    content: list[object] = [
         provider,
         endpoint,
         version,
@@ -102,7 +120,11 @@ def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) 
         request.max_tokens,
         request.seed,
     ]
-    return _sha256([*content, dict(request.extra)] if request.extra else content)
+    if request.extra:
+        content.append(dict(request.extra))
+    if request.omit:
+        content.append({"omit": sorted(request.omit)})
+    return _sha256(content)
 
 
 class _Same:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from harness.protocols.chat_model import Allowance
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_DURATION = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)(ms|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -24,7 +24,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, float(value))
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
 
 
@@ -34,7 +34,7 @@ def allowance(headers: Mapping[str, str], *, left: str, until: str) -> Allowance
     ``until`` may hold a duration ("6m0s", "120ms", "3") or an ISO time.
     """
     requests, ends = headers.get(left), headers.get(until)
-    if requests is None or ends is None or not requests.isdigit():
+    if requests is None or ends is None or not re.fullmatch("[0-9]{1,18}", requests):
         return None
     seconds = duration(ends)
     return None if seconds is None else Allowance(requests=int(requests), seconds=seconds)
@@ -49,11 +49,11 @@ def duration(text: str) -> float | None:
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)
     try:
         ends = datetime.fromisoformat(text)
-    except ValueError:
+        now = datetime.now(ends.tzinfo or UTC)
+        return max(0.0, (ends.replace(tzinfo=ends.tzinfo or UTC) - now).total_seconds())
+    except (OverflowError, ValueError):
         return None
-    now = datetime.now(ends.tzinfo or UTC)
-    return max(0.0, (ends.replace(tzinfo=ends.tzinfo or UTC) - now).total_seconds())
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?", text.strip()) is not None
+    return re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", text.strip()) is not None

@@ -30,7 +30,7 @@ class Counts:
     ``attempts`` are requests sent, ``retries`` those of them that repeat another. ``failures``
     counts attempts without a usable answer by cause, ``faults`` the questions that stayed
     unanswered. ``abandoned`` are the requests that were open when the run stopped: the provider may
-    charge for them.
+    charge for them. ``uncounted`` are answers whose tokens the provider did not tell.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -38,6 +38,7 @@ class Counts:
     attempts: int = 0
     retries: int = 0
     abandoned: int = 0
+    uncounted: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -84,10 +85,11 @@ class Ledger:
         finally:
             self._open -= 1
 
-    def paid(self, role: str, usage: Usage) -> None:
-        """An answer came and is charged for."""
+    def paid(self, role: str, usage: Usage, *, is_counted: bool = True) -> None:
+        """An answer came and is charged for; ``is_counted``: its tokens were told."""
         counts = self.of(role)
         counts.usage = counts.usage.plus(usage)
+        counts.uncounted += not is_counted
         self.changed()
 
     def plain(self) -> dict[str, Json]:
@@ -111,7 +113,16 @@ class Ledger:
             f"{total.tokens_out:,} out",
             f"${total.cost_usd:,.4f}",
         ]
-        return "; ".join([", ".join(said), *sorted(self.notes)])
+        return "; ".join([", ".join(said), *self._untold(), *sorted(self.notes)])
+
+    def _untold(self) -> list[str]:
+        """What is to be said where providers did not tell how many tokens an answer took."""
+        uncounted = sum(counts.uncounted for counts in self.roles.values())
+        if not uncounted:
+            return []
+        is_budget = self.budget.tokens is not None or self.budget.usd is not None
+        more = ", so the budget does not hold for them" if is_budget else ""
+        return [f"the tokens of {uncounted:,} answers are unknown: the server does not tell{more}"]
 
     def _admit(self) -> None:
         usd, tokens = self.budget.usd, self.budget.tokens

@@ -58,11 +58,13 @@ class Throttle:
 
     Additive increase and multiplicative decrease as in TCP: Chiu & Jain, "Analysis of the increase
     and decrease algorithms for congestion avoidance in computer networks", 1989. It works from one
-    event loop at a time and keeps what it learnt for the next.
+    event loop at a time and keeps what it learnt for the next. It pauses for ``longest`` seconds at
+    most, whatever a provider asks for.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, longest: float = 300.0) -> None:
         self.most = most
+        self._longest = longest
         self.width = float(most)
         self.open = 0
         self._until = 0.0
@@ -97,7 +99,7 @@ class Throttle:
             self._pause(failure.retry_after)
 
     def _pause(self, seconds: float) -> None:
-        self._until = max(self._until, time.monotonic() + seconds)
+        self._until = max(self._until, time.monotonic() + min(seconds, self._longest))
 
     async def _enter(self) -> None:
         while True:

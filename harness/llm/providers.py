@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from harness.assembly.config import read_options
 from harness.errors import ConfigError, MissingExtra
 from harness.llm.headers import allowance
+from harness.llm.plain_json import loads, plain, whole
+from harness.llm.refusals import Dispensable
 from harness.llm.sdk_errors import reading, sending
 from harness.llm.sdk_pool import Clients
 from harness.protocols import Settings
@@ -33,12 +35,14 @@ _CALL = "call"
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """``model`` is asked if none is named, "": the provider's default. ``base_url`` "": that of the
-    environment, else the provider's own. ``extra`` goes into the body of each request.
+    environment, else the provider's own. ``extra`` goes into the body of each request; ``omit``
+    names what is left out of it or said in another way, see ``harness.llm.refusals``.
     """
 
     model: str = ""
     base_url: str = ""
     extra: Mapping[str, Json] = field(default_factory=dict)
+    omit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,8 @@ class Provider(Generic[Client, Answer]):
     there becomes a ``ChatFailure``, see ``harness.llm.sdk_errors``. ``read`` turns the answer into
     ours; one of the wrong shape may raise there as it likes. ``limits`` are the headers that say
     how many requests are left, and until when, looked for in the ``headers`` of the SDK's answer;
-    None: ``read`` says it, or nobody.
+    None: ``read`` says it, or nobody. ``dispensable`` is what ``ask`` can do without: it heeds what
+    of that is in ``omit`` of the request.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Provider(Generic[Client, Answer]):
     ask: Callable[[Client, ChatRequest], Awaitable[Answer]]
     read: Callable[[Answer], ChatReply]
     limits: tuple[str, str] | None = None
+    dispensable: Sequence[Dispensable] = ()
     close: Callable[[Client], Awaitable[object]] | None = None
     keyless: bool = False
 
@@ -76,11 +82,20 @@ class Provider(Generic[Client, Answer]):
         SDK.
         """
         options = read_options(Options, settings, name=self.name)
+        self._check_omitted(options.omit)
         self._need_sdk()
         endpoint = options.base_url or os.environ.get(self.address, "")
         key = self._key(needed=not (self.keyless and endpoint))
         model = settings.argument or options.model or self.model
         return _SDKModel(self, replace(options, model=model, base_url=endpoint), key)
+
+    def _check_omitted(self, names: Sequence[str]) -> None:
+        known = [part.name for part in self.dispensable]
+        if unknown := [name for name in names if name not in known]:
+            raise ConfigError(
+                f"{self.name} cannot omit {unknown[0]!r} (known: {', '.join(known) or 'none'})",
+                hint=f"Change omit in [options.{self.name}] of the config file.",
+            )
 
     def _need_sdk(self) -> None:
         try:
@@ -112,6 +127,8 @@ class _SDKModel(Generic[Client, Answer]):
         self.model = options.model
         self.endpoint = options.base_url
         self.extra = options.extra
+        self.omit = frozenset(options.omit)
+        self.dispensable = tuple(provider.dispensable)
         self._provider = provider
         self._clients = Clients(lambda: provider.connect(key, self.endpoint), close=provider.close)
 
@@ -121,55 +138,95 @@ class _SDKModel(Generic[Client, Answer]):
                 answer = await self._provider.ask(client, request)
         with reading():
             reply = self._provider.read(answer)
-        headers = getattr(answer, "headers", None)
-        if self._provider.limits is None or headers is None:
-            return reply
-        left, until = self._provider.limits
-        return replace(reply, allowance=allowance(headers, left=left, until=until))
+            headers = getattr(answer, "headers", None)
+            if self._provider.limits is None or headers is None:
+                return reply
+            left, until = self._provider.limits
+            return replace(reply, allowance=allowance(headers, left=left, until=until))
 
 
 def body(request: ChatRequest, **fields: Any) -> dict[str, Any]:
-    """The fields that are not None or empty, and the ``extra`` ones of the request."""
+    """The fields that are not None or empty, and the ``extra`` ones of the request, without those
+    that are to be omitted.
+    """
     said = {name: value for name, value in fields.items() if value not in (None, "", [])}
-    return {**said, **request.extra}
+    said |= request.extra
+    return {name: value for name, value in said.items() if name not in request.omit}
 
 
 def reply(
     text: str,
-    calls: Iterable[tuple[str, str, object]],
-    usage: Usage,
+    calls: Iterable[tuple[object, object, object]],
+    usage: Usage | None,
     stop_reason: str,
     opaque: Opaque | None = None,
 ) -> ChatReply:
-    """An answer with this text and these calls, each of them (id, name, arguments)."""
-    made = tuple(
-        ToolCall(id=id, name=name, arguments=arguments(given)) for id, name, given in calls
+    """An answer with this text and these calls, each of them (id, name, arguments); ``usage`` None:
+    the provider did not tell it.
+
+    An id that is no text is none. Raises ``ValueError`` for other values that are not of their
+    types or that no file can hold.
+    """
+    if not all(isinstance(word, str) for word in (text, stop_reason)):
+        raise ValueError("text and stop reason of an answer are not text")
+    message = Message(
+        role="assistant",
+        content=whole(text),
+        calls=tuple(_call(id, name, given) for id, name, given in calls),
+        opaque=opaque and replace(opaque, value=plain(opaque.value)),
     )
-    message = Message(role="assistant", content=text, calls=made, opaque=opaque)
-    return ChatReply(message=message, usage=usage, stop_reason=stop_reason)
+    return ChatReply(
+        message=message,
+        usage=usage or Usage(),
+        stop_reason=whole(stop_reason),
+        is_counted=usage is not None,
+    )
+
+
+def _call(id: object, name: object, given: object) -> ToolCall:
+    if not isinstance(name, str):
+        raise ValueError("the name of a call is no text")
+    known = whole(id) if isinstance(id, str) else ""
+    return ToolCall(id=known, name=whole(name), arguments=arguments(given))
 
 
 def arguments(given: object) -> dict[str, Json]:
-    """The arguments of a tool call, from a JSON text or an object; ``{UNPARSED: text}`` if they
-    are neither.
+    """The arguments of a tool call, from a JSON text or an object; none at all are ``{}``, and what
+    is neither, or cannot be held, is ``{UNPARSED: text}``.
     """
+    if isinstance(given, str) and not given.strip():
+        return {}
     try:
-        found: Any = json.loads(given or "{}") if isinstance(given, str) else given
+        found = loads(given) if isinstance(given, str) else plain(given)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {UNPARSED: str(given)}
+        return {UNPARSED: _text(given)}
+    return found if isinstance(found, dict) else {} if found is None else {UNPARSED: _text(given)}
 
 
-def kept(parts: Sequence[dict[str, Any]], *, call: frozenset[str]) -> Opaque:
+def _text(given: object) -> str:
+    try:
+        return whole(given if isinstance(given, str) else json.dumps(given))
+    except (RecursionError, TypeError, ValueError):
+        return "(arguments that cannot be written down)"
+
+
+def kept(
+    parts: Sequence[dict[str, Any]],
+    *,
+    is_call: Callable[[Mapping[str, Any]], bool],
+    call: frozenset[str],
+) -> Opaque:
     """A message's parts as the provider sent them, to be ``restored`` for it.
 
-    A part with all the fields ``call`` is a tool call: of it, only the others are kept.
+    Of a part that ``is_call``, only the fields that are not in ``call`` are kept.
     """
     number = count()
+    if any(_CALL in part for part in parts):
+        raise ValueError(f"a part of a message has a field {_CALL!r}")
     return Opaque(
         value=[
             {_CALL: next(number), **{k: v for k, v in part.items() if k not in call}}
-            if call <= part.keys()
+            if is_call(part)
             else part
             for part in parts
         ]

@@ -17,6 +17,8 @@ from harness.errors import (
     plugin_failed,
 )
 from harness.llm.cache import cache_key
+from harness.llm.call_text import dialect_of
+from harness.llm.refusals import Dispensable, Question
 from harness.llm.shared import Shared
 from harness.protocols.chat_model import ChatModel, ChatReply, ChatRequest, ChatRole
 from harness.types.messages import Json, Message, Tool
@@ -32,6 +34,12 @@ STOPS = {
     "no_credit": "Add credit with the provider, then continue with --resume.",
 }
 """Causes that would be the same for every call, so that the run stops, and what can be done."""
+
+ALL_REFUSED = (
+    "The server does not take what is sent: see its words. Fields can be left out with omit in the "
+    "provider's table of options, see docs/chat-models.md; a model that cannot call tools cannot "
+    "be the agent."
+)
 
 OWN_FAULTS = {"user": "user_fault", "agent": "agent_fault"}
 """The fault of a role that refuses or says nothing; a judge, a namer and an injector have none of
@@ -70,8 +78,10 @@ class RoleClient:
         self._speaker = speaker
         self._endpoint: str = getattr(speaker, "endpoint", "")
         self._extra: Mapping[str, Json] = getattr(speaker, "extra", {})
+        self._omit: frozenset[str] = getattr(speaker, "omit", frozenset())
+        self._dispensable: Sequence[Dispensable] = getattr(speaker, "dispensable", ())
         self._throttle = self.shared.throttle(provider, self.model)
-        self._has_own_temperature = False
+        self._manners = self.shared.manners_of(provider, self._endpoint, self.model)
 
     async def ask(
         self,
@@ -100,12 +110,17 @@ class RoleClient:
             max_tokens=max_tokens or self.shared.options.max_tokens,
             seed=seed,
             extra=self._extra,
+            omit=self._omit,
         )
         cache = self.shared.cache
         if cache is None:
-            return await self._answer(request)
-        key = cache_key(self.provider, self._endpoint, version, request)
-        return await cache.reply(key, lambda: self._answer(request), found=self._found)
+            reply = await self._answer(request)
+        else:
+            key = cache_key(self.provider, self._endpoint, version, request)
+            reply = await cache.reply(key, lambda: self._answer(request), found=self._found)
+        if request.tools and (dialect := dialect_of(reply.message, request.tools)):
+            self._note(f"{dialect.said_by} as text: {dialect.remedy}")
+        return reply
 
     @property
     def _name(self) -> str:
@@ -118,27 +133,27 @@ class RoleClient:
             return message
         return replace(message, opaque=None)
 
+    def _note(self, words: str) -> None:
+        """Something to be said once, in the summary."""
+        self.shared.ledger.notes.add(f"{self.model} {words}")
+
     def _found(self) -> None:
         self.shared.ledger.of(self.role).cache_hits += 1
 
     async def _answer(self, request: ChatRequest) -> ChatReply:
         """The provider's answer, retried as the options allow."""
         counts = self.shared.ledger.of(self.role)
+        question = Question(request, self._manners, self._dispensable)
         failed: Counter[str] = Counter()
         while True:
-            if self._has_own_temperature:
-                request = replace(request, temperature=None)
+            sent = question.request
             try:
-                return await self._try(request)
+                return await self._try(sent, question)
             except ChatFailure as failure:
                 failed[failure.cause] += 1
                 counts.failures[failure.cause] += 1
-                pause = self._pause(failure, failed)
-                if _minds_temperature(failure, request):
-                    self._has_own_temperature, pause = True, 0.0
-                    self.shared.ledger.notes.add(
-                        f"{self.model} takes no temperature: its default was used"
-                    )
+                is_changed = question.is_changed(failure, sent)
+                pause = 0.0 if is_changed else self._pause(failure, failed)
                 if pause is None:
                     counts.faults[failure.cause] += 1
                     raise self._verdict(failure, failed.total()) from None
@@ -155,22 +170,25 @@ class RoleClient:
             return None
         return options.pause(tries, failure.retry_after, random.random())
 
-    async def _try(self, request: ChatRequest) -> ChatReply:
+    async def _try(self, request: ChatRequest, question: Question) -> ChatReply:
         ledger = self.shared.ledger
         async with self._throttle.slot():
             await self.shared.start_queue.passed()
-            with ledger.call(self.role):
+            with ledger.call(self.role), self._manners.one(self.role):
                 try:
                     reply = await self._complete(request)
                 except ChatFailure as failure:
                     self._throttle.failed(failure)
                     raise
             self._throttle.succeeded(reply.allowance)
+        self._manners.answered.add(self.role)
+        for words in question.taken():
+            self._note(words)
         cost = self.shared.prices.cost(request.model, reply.usage)
         if cost is None:
             ledger.notes.add(f"no price is known for {request.model}: its cost is not counted")
         usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
-        ledger.paid(self.role, usage)
+        ledger.paid(self.role, usage, is_counted=reply.is_counted)
         return self._usable(request, replace(reply, usage=usage, allowance=None))
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
@@ -224,15 +242,11 @@ class RoleClient:
         if failure.cause in STOPS:
             hint = STOPS[failure.cause].format(provider=self.provider)
             return ProviderError(f"{failure.cause.replace('_', ' ')}: {said}", hint=hint)
+        if failure.cause == "bad_request" and self._manners.refuses_all(self.role, failure):
+            return ProviderError(f"all requests are refused alike: {said}", hint=ALL_REFUSED)
         if failure.cause == "context_overflow":
             return RolloutFault("context_overflow", said)
         if failure.cause in ("refusal", "empty_reply"):
             kind = OWN_FAULTS.get(self.role, "infrastructure_fault")
             return RolloutFault(kind, f"{failure.cause}: {said}")
         return RolloutFault("infrastructure_fault", f"{failure.cause}: {said}")
-
-
-def _minds_temperature(failure: ChatFailure, request: ChatRequest) -> bool:
-    """Whether the model would have the request without its temperature, as some would."""
-    is_about = failure.cause == "bad_request" and "temperature" in str(failure).lower()
-    return is_about and request.temperature is not None

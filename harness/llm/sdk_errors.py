@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from harness.errors import ChatFailure, HarnessError
 from harness.llm.headers import retry_after
+from harness.llm.overflow import is_overflow
 from harness.protocols.chat_model import Cause
+from harness.types import Json
+
+_LONGEST = 500
+"""Characters of what a server said that go into an error."""
 
 HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "h11"})
 """What the SDKs send with, by version."""
@@ -18,12 +24,25 @@ _STATUS: Mapping[int, Cause] = {
     409: "server_error", 413: "context_overflow", 429: "rate_limit", 503: "overloaded",
     504: "timeout", 529: "overloaded",
 }  # fmt: skip
-_OVERFLOW = re.compile(
-    r"prompt is too long|context.?(length|limit|window)|maximum (context|model) length"
-    r"|input token count.*exceeds|too many (input )?tokens",
+_CODES: Mapping[str, int] = {
+    "rate_limit_exceeded": 429, "rate_limit_error": 429, "resource_exhausted": 429,
+    "too_many_requests": 429, "overloaded_error": 529, "overloaded": 529, "unavailable": 503,
+    "service_unavailable": 503, "deadline_exceeded": 504, "timeout": 504, "timeout_error": 504,
+    "authentication_error": 401, "invalid_api_key": 401, "unauthenticated": 401,
+    "permission_error": 403, "permission_denied": 403, "model_not_found": 404,
+    "not_found_error": 404, "not_found": 404, "insufficient_quota": 402, "billing_error": 402,
+    "insufficient_credits": 402, "invalid_request_error": 400, "invalid_argument": 400,
+    "bad_request": 400, "badrequesterror": 400, "context_length_exceeded": 400,
+    "exceed_context_size_error": 400, "request_too_large": 413,
+}  # fmt: skip
+"""The statuses that words for errors stand for, where an error comes without a status."""
+
+_CREDIT = re.compile(
+    r"insufficient[_ ](quota|credits?|balance|funds)|credit balance is too low|billing"
+    r"|requires more credits",
     re.IGNORECASE,
 )
-_CREDIT = re.compile(r"insufficient_quota|credit balance is too low|billing", re.IGNORECASE)
+_BUSY = re.compile(r"overloaded|at capacity|no available (workers|capacity)", re.IGNORECASE)
 _KEY = re.compile(r"api key not valid|api_key_invalid|invalid api key", re.IGNORECASE)
 
 
@@ -49,8 +68,15 @@ def reading() -> Iterator[None]:
     """Around the reading of an answer: one that has not the promised shape is a failure."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as e:
+        what = f"{type(e).__name__}: {e}"[:_LONGEST]
         raise ChatFailure("malformed_reply", f"an answer that cannot be read: {what}") from None
 
 
@@ -70,7 +96,8 @@ def failure_of(error: Exception, sdk: str) -> ChatFailure | None:
     package = type(error).__module__.partition(".")[0]
     is_transport = package in HTTP_LIBRARIES or isinstance(error, OSError)
     if not is_transport and package != sdk.partition(".")[0]:
-        return ChatFailure("malformed_reply", what) if isinstance(error, ValueError) else None
+        is_answer = isinstance(error, ValueError) or _raised_within(error, sdk.partition(".")[0])
+        return ChatFailure("malformed_reply", what[:_LONGEST]) if is_answer else None
     if "Timeout" in names:
         return ChatFailure("timeout", what)
     if is_transport or "Connection" in names:
@@ -80,10 +107,24 @@ def failure_of(error: Exception, sdk: str) -> ChatFailure | None:
 
 def status_failure(status: int, said: str, headers: Mapping[str, str]) -> ChatFailure:
     """What an HTTP status other than success means; ``said`` is the body or the error's message."""
-    said = " ".join(said.split())[:500]
+    said = " ".join(said.split())[:_LONGEST]
     return ChatFailure(
         _cause(status, said), f"HTTP {status}: {said}", retry_after=retry_after(headers)
     )
+
+
+def told_failure(error: Json) -> ChatFailure:
+    """What an error means that came with status 200, in the place of an answer: the same as with
+    the status that its code, type or status stands for; a server error if it has none.
+    """
+    fields = error if isinstance(error, dict) else {}
+    named = [str(fields[name]).lower() for name in ("code", "type", "status") if name in fields]
+    statuses = [int(word) for word in named if re.fullmatch("[45][0-9]{2}", word)]
+    statuses += [_CODES[word] for word in named if word in _CODES]
+    said = " ".join(str(error).split())[:_LONGEST] or "an error without words"
+    status = statuses[0] if statuses else 400 if _is_known(said) else 500
+    cause = "overloaded" if status == 500 and _BUSY.search(said) else _cause(status, said)
+    return ChatFailure(cause, f"an error in the place of an answer: {said}")
 
 
 def _said(error: Exception) -> str:
@@ -93,10 +134,20 @@ def _said(error: Exception) -> str:
     return str(getattr(getattr(error, "response", None), "text", "") or error)
 
 
+def _raised_within(error: Exception, package: str) -> bool:
+    """Whether code of the package was running: an answer was too odd for it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(frame.f_globals.get("__name__", "").split(".")[0] == package for frame in frames)
+
+
+def _is_known(said: str) -> bool:
+    return bool(_CREDIT.search(said) or _KEY.search(said)) or is_overflow(said)
+
+
 def _cause(status: int, said: str) -> Cause:
     if status in (400, 402, 403, 429) and _CREDIT.search(said):
         return "no_credit"
-    if status in (400, 413, 422) and _OVERFLOW.search(said):
+    if status in (400, 413, 422, 500) and is_overflow(said):
         return "context_overflow"
     if status == 400 and _KEY.search(said):
         return "wrong_key"

@@ -15,6 +15,7 @@ from harness.llm.ledger import Ledger
 from harness.llm.limits import StartQueue, Throttle
 from harness.llm.prices import Prices
 from harness.llm.redaction import Redactor
+from harness.llm.refusals import Manners
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,14 @@ class Shared:
     redactor: Redactor = field(default_factory=Redactor)
     start_queue: StartQueue = field(default_factory=StartQueue)
     throttles: dict[tuple[str, str], Throttle] = field(default_factory=dict)
+    manners: dict[tuple[str, str, str], Manners] = field(default_factory=dict)
 
     def throttle(self, provider: str, model: str) -> Throttle:
         """The limit that all roles asking this model share."""
-        return self.throttles.setdefault((provider, model), Throttle(self.options.concurrency))
+        return self.throttles.setdefault(
+            (provider, model), Throttle(self.options.concurrency, self.options.longest_wait)
+        )
+
+    def manners_of(self, provider: str, endpoint: str, model: str) -> Manners:
+        """What is known of the server of a model."""
+        return self.manners.setdefault((provider, endpoint, model), Manners())

@@ -42,7 +42,8 @@ class ChatRequest:
     """One call to a chat model: ``messages`` as seen by the role that speaks.
 
     ``temperature`` None: the provider's own default. A provider without seeds ignores ``seed``.
-    ``extra`` goes into the body of the provider's request as it is. Where a message has an
+    ``extra`` goes into the body of the provider's request as it is. ``omit`` names what the server
+    does not take: it is left out, or said in another way. Where a message has an
     ``opaque`` value, it is what this model gave with it.
     """
 
@@ -54,6 +55,7 @@ class ChatRequest:
     max_tokens: int = 4096
     seed: int = 0
     extra: Mapping[str, Json] = field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,8 @@ class ChatReply:
     """What a chat model answered.
 
     ``stop_reason`` is "end", "tools", "length", "refusal", or the provider's own word for anything
-    else. ``usage`` holds tokens; the caller adds the cost. What the provider wants back with the
+    else. ``usage`` holds tokens; the caller adds the cost. ``is_counted`` is False where the
+    provider did not tell the tokens: they are unknown, not 0. What the provider wants back with the
     message is its ``opaque`` value; the caller adds whose it is. ``allowance`` is None where the
     provider does not report it.
     """
@@ -78,13 +81,15 @@ class ChatReply:
     usage: Usage
     stop_reason: str
     allowance: Allowance | None = None
+    is_counted: bool = True
 
 
 class ChatModel(Protocol):
     """One provider's chat call; ``model`` is the default model.
 
     An ``endpoint`` (a base URL), where there is one, keeps cached answers of several servers apart;
-    an ``extra``, where there is one, is that of every request.
+    ``extra`` and ``omit``, where they are there, are those of every request; ``dispensable`` is
+    what of a request its server may refuse, see ``harness.llm.refusals``.
     """
 
     model: str

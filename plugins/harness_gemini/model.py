@@ -1,30 +1,35 @@
-"""Turn a chat request into one call of Gemini's generateContent, and its answer into ours."""
+"""Turn a chat request into one call of Gemini's generateContent."""
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ChatFailure
 from harness.llm.headers import duration
-from harness.llm.providers import Provider, alternating, kept, reply, restored
+from harness.llm.providers import Provider, alternating, restored
 from harness.llm.redirects import one_origin
+from harness.llm.refusals import TEMPERATURE, Dispensable
 from harness.llm.sdk_errors import failure_of
-from harness.protocols.chat_model import ChatReply, ChatRequest
-from harness.types import Message, Usage
+from harness.protocols.chat_model import ChatRequest
+from harness.types import Message
+from harness_gemini.answer import SIGNATURE, read
 
 if TYPE_CHECKING:
     from google.genai import Client
-    from google.genai.types import GenerateContentResponse
+    from google.genai.types import GenerateContentConfig, GenerateContentResponse
 
-# A signature goes back in the very part it came in; Gemini 3 refuses calls of the current turn
-# without theirs: ai.google.dev/gemini-api/docs/thought-signatures.
-SIGNATURE = "thoughtSignature"
-CALL = frozenset({"functionCall"})
-STOPS = {"STOP": "end", "MAX_TOKENS": "length"}
-REFUSALS = {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
-MALFORMED = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"}
+DISPENSABLE = (
+    TEMPERATURE,
+    Dispensable(name="seed"),
+    Dispensable(name="max_output_tokens", refusal=r"max_?output_?tokens"),
+    Dispensable(
+        name="system",
+        refusal=r"(developer|system).?instruction",
+        instead="the instructions are in the user's first message",
+    ),
+)
 
 
 def connect(key: str, base_url: str) -> Client:
@@ -43,7 +48,7 @@ async def ask(client: Client, request: ChatRequest) -> GenerateContentResponse:
 
     names = {call.id: call.name for message in request.messages for call in message.calls}
     contents: Any = alternating(
-        request.messages, partial(_parts, names=names), agent="model", field="parts"
+        _heard(request), partial(_parts, names=names), agent="model", field="parts"
     )
     try:
         return await client.aio.models.generate_content(
@@ -56,47 +61,37 @@ async def ask(client: Client, request: ChatRequest) -> GenerateContentResponse:
         raise failure from None
 
 
-def read(answer: GenerateContentResponse) -> ChatReply:
-    found = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
-    used = found.get("usageMetadata", {})
-    usage = Usage(
-        tokens_in=used.get("promptTokenCount", 0),
-        tokens_out=used.get("candidatesTokenCount", 0) + used.get("thoughtsTokenCount", 0),
-        tokens_cached=used.get("cachedContentTokenCount", 0),
-    )
-    if not found.get("candidates") and "blockReason" in found.get("promptFeedback", {}):
-        return reply("", [], usage, "refusal")
-    candidate = found["candidates"][0]
-    reason = candidate.get("finishReason", "")
-    if reason in MALFORMED:
-        raise ChatFailure("malformed_reply", f"the model made a call that cannot be read: {reason}")
-    parts = candidate.get("content", {}).get("parts", [])
-    calls = [part["functionCall"] for part in parts if "functionCall" in part]
-    texts = [part.get("text", "") for part in parts if not part.get("thought")]
-    stop = "refusal" if reason in REFUSALS else STOPS.get(reason, reason)
-    return reply(
-        "".join(texts),
-        [(call.get("id", ""), call["name"], call.get("args", {})) for call in calls],
-        usage,
-        "tools" if calls else stop,
-        opaque=kept(parts, call=CALL) if any(SIGNATURE in part for part in parts) else None,
-    )
+def _config(request: ChatRequest) -> GenerateContentConfig:
+    from google.genai.types import GenerateContentConfig
 
-
-def _config(request: ChatRequest) -> Any:
     declared = [
         {"name": t.name, "description": t.description, "parameters_json_schema": dict(t.parameters)}
         for t in request.tools
     ]
-    return {
-        "system_instruction": request.system or None,
-        "temperature": request.temperature,
-        "max_output_tokens": request.max_tokens,
-        "seed": request.seed % 2**31,
-        "tools": [{"function_declarations": declared}] if declared else None,
-        "automatic_function_calling": {"disable": True},
-        "http_options": {"extra_body": dict(request.extra)} if request.extra else None,
+    more = {name: value for name, value in request.extra.items() if name not in request.omit}
+    fields: Mapping[str, Any] = {
+        "system": ("system_instruction", request.system or None),
+        "temperature": ("temperature", request.temperature),
+        "max_output_tokens": ("max_output_tokens", request.max_tokens),
+        "seed": ("seed", request.seed % 2**31),
     }
+    said = dict(field for name, field in fields.items() if name not in request.omit)
+    return GenerateContentConfig.model_validate(
+        {
+            "tools": [{"function_declarations": declared}] if declared else None,
+            "automatic_function_calling": {"disable": True},
+            "http_options": {"extra_body": more} if more else None,
+            "should_return_http_response": True,
+            **said,
+        }
+    )
+
+
+def _heard(request: ChatRequest) -> Sequence[Message]:
+    """The messages, after the instructions where those must be a user's."""
+    if not request.system or "system" not in request.omit:
+        return request.messages
+    return [Message(role="user", content=request.system), *request.messages]
 
 
 def _parts(message: Message, names: dict[str, str]) -> list[Any]:
@@ -123,7 +118,9 @@ def _signed(part: dict[str, Any]) -> dict[str, Any]:
 def _delay(details: Any) -> float | None:
     """The retry delay in the error's RetryInfo."""
     inner = details.get("error", {}) if isinstance(details, dict) else {}
-    rows = inner.get("details", []) if isinstance(inner, dict) else []
+    rows = inner.get("details") if isinstance(inner, dict) else None
+    if not isinstance(rows, list):
+        return None
     found = [row["retryDelay"] for row in rows if isinstance(row, dict) and "retryDelay" in row]
     return duration(str(found[0])) if found else None
 
@@ -135,6 +132,7 @@ gemini = Provider(
     model="gemini-2.5-flash",
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     address="GOOGLE_GEMINI_BASE_URL",
+    dispensable=DISPENSABLE,
     connect=connect,
     ask=ask,
     read=read,

@@ -1,26 +1,49 @@
-"""Turn a chat request into one call of the Chat Completions API, and its answer into ours."""
+"""Turn a chat request into one call of the Chat Completions API."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.llm.providers import Provider, body, reply
+from harness.llm.providers import Provider, body
 from harness.llm.redirects import one_origin
-from harness.protocols.chat_model import ChatReply, ChatRequest
-from harness.types import Json, Message, Opaque, Usage
+from harness.llm.refusals import TEMPERATURE, Dispensable
+from harness.protocols.chat_model import ChatRequest
+from harness.types import Message
+from harness_openai.answer import read
 
 if TYPE_CHECKING:
     from httpx2 import Response
     from openai import AsyncOpenAI
 
-# Servers that show a model's reasoning want it back with the calls it led to, and have no use for
-# it elsewhere: api-docs.deepseek.com/guides/thinking_mode (tool calls: refused without it);
-# docs.vllm.ai "Reasoning Outputs" and openrouter.ai "Preserving reasoning" for the other names.
-# Gemini's compatible endpoint keeps its signatures in each call's extra content.
-REASONING = ("reasoning_content", "reasoning", "reasoning_details")
-CALL = frozenset({"id", "type", "function", "index"})
-STOPS = {"stop": "end", "tool_calls": "tools", "length": "length", "content_filter": "refusal"}
+TOO_LONG_IDS = Dispensable(
+    name="long_ids",
+    refusal=r"tool.?call.?id.{0,80}length of 9",
+    instead="its calls have ids of nine letters and digits",
+)
+"""Mistral's own rule: docs.mistral.ai, function calling."""
+
+DISPENSABLE = (
+    TEMPERATURE,
+    Dispensable(name="seed"),
+    Dispensable(
+        name="max_completion_tokens",
+        instead="max_tokens is sent in its place",
+    ),
+    Dispensable(name="max_tokens", after="max_completion_tokens"),
+    Dispensable(
+        name="system",
+        refusal=r"(system|developer).{0,12}role|role.{0,40}\b(system|developer)\b",
+        instead="the instructions are in the user's first message",
+    ),
+    Dispensable(
+        name="null_content",
+        refusal=r"content.{0,120}(none|null|nil|valid string|must be a string|expected a string)",
+        instead='content beside calls is ""',
+    ),
+    TOO_LONG_IDS,
+)
 
 
 def connect(key: str, base_url: str) -> AsyncOpenAI:
@@ -35,65 +58,60 @@ def connect(key: str, base_url: str) -> AsyncOpenAI:
 async def ask(client: AsyncOpenAI, request: ChatRequest) -> Response:
     from httpx2 import Response
 
-    system = [{"role": "system", "content": request.system}] if request.system else []
+    limit = "max_tokens" if "max_completion_tokens" in request.omit else "max_completion_tokens"
     said = body(
         request,
         model=request.model,
-        messages=[*system, *map(_plain, request.messages)],
-        max_completion_tokens=request.max_tokens,
+        messages=_messages(request),
         seed=request.seed % 2**31,
         temperature=request.temperature,
         tools=[tool.schema() for tool in request.tools],
+        **{limit: request.max_tokens},
     )
     return await client.post("/chat/completions", body=said, cast_to=Response)
 
 
-def read(response: Response) -> ChatReply:
-    answer = response.json()
-    choice, used = answer["choices"][0], answer.get("usage") or {}
-    message, reason = choice["message"], choice.get("finish_reason") or ""
-    calls = [call for call in message.get("tool_calls") or () if call["type"] == "function"]
-    functions = [call["function"] for call in calls]
-    return reply(
-        message.get("content") or "",
-        [(c["id"], f["name"], f["arguments"]) for c, f in zip(calls, functions, strict=True)],
-        Usage(
-            tokens_in=used.get("prompt_tokens") or 0,
-            tokens_out=used.get("completion_tokens") or 0,
-            tokens_cached=(used.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        ),
-        "refusal" if message.get("refusal") else STOPS.get(reason, reason),
-        opaque=_reasoning(message, calls),
-    )
+def _messages(request: ChatRequest) -> list[dict[str, Any]]:
+    plain = [_plain(message, request.omit) for message in request.messages]
+    if not request.system:
+        return plain
+    if "system" not in request.omit:
+        return [{"role": "system", "content": request.system}, *plain]
+    first = plain[0]["content"] if plain and plain[0]["role"] == "user" else ""
+    joined = {"role": "user", "content": f"{request.system}\n\n{first}".strip()}
+    return [joined, *plain[1 if first else 0 :]]
 
 
-def _reasoning(message: dict[str, Any], calls: list[dict[str, Any]]) -> Opaque | None:
-    """The reasoning before the calls, and the extra content of each call."""
-    fields = {name: message[name] for name in REASONING if message.get(name)}
-    extras: list[Json] = [{name: call[name] for name in call.keys() - CALL} for call in calls]
-    is_wanted = calls and (fields or any(extras))
-    return Opaque(value={"message": fields, "calls": extras}) if is_wanted else None
-
-
-def _plain(message: Message) -> dict[str, Any]:
+def _plain(message: Message, omit: frozenset[str]) -> dict[str, Any]:
     if message.role == "tool":
-        return {"role": "tool", "tool_call_id": message.call_id, "content": message.content}
+        said = {"role": "tool", "content": message.content}
+        return {**said, "tool_call_id": _id(message.call_id, omit)}
     plain: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.calls:
-        plain["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
-            }
-            for call in message.calls
-        ]
+    if not message.calls:
+        return plain
+    # Beside calls some servers refuse a text that is empty, and some that there is none.
+    if not message.content and "null_content" not in omit:
+        plain["content"] = None
+    plain["tool_calls"] = [
+        {
+            "id": _id(call.id, omit),
+            "type": "function",
+            "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
+        }
+        for call in message.calls
+    ]
     if message.opaque is not None:
         kept: Any = message.opaque.value
         plain |= kept["message"]
         for call, extra in zip(plain["tool_calls"], kept["calls"], strict=True):
             call |= extra
     return plain
+
+
+def _id(id: str, omit: frozenset[str]) -> str:
+    """The id of a call as the server takes it: always the same for the same."""
+    is_short = TOO_LONG_IDS.name in omit
+    return hashlib.sha256(id.encode()).hexdigest()[:9] if is_short else id
 
 
 openai = Provider(
@@ -105,6 +123,7 @@ openai = Provider(
     address="OPENAI_BASE_URL",
     keyless=True,
     limits=("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    dispensable=DISPENSABLE,
     connect=connect,
     ask=ask,
     read=read,

@@ -11,6 +11,7 @@ from harness.testing.wires import Reply
 from harness.types import Message, Tool, ToolCall, Usage
 
 ASK = [Message(role="user", content="Hello")]
+SAID = Message(role="assistant", content="Good day.")
 REQUEST = ChatRequest(model="m", system="s", messages=ASK, temperature=0.0, seed=1)
 
 
@@ -102,7 +103,7 @@ def test_equal_questions_at_once_are_one_call(serve, calls, folder) -> None:
 
 def test_when_the_one_who_asks_fails_the_next_one_asks(tmp_path) -> None:
     cache, asked = Cache(tmp_path / "c.sqlite", "write"), []
-    good = ChatReply(message=ASK[0], usage=Usage(), stop_reason="end")
+    good = ChatReply(message=SAID, usage=Usage(), stop_reason="end")
 
     async def ask():
         asked.append(1)
@@ -134,7 +135,7 @@ def test_failures_are_not_kept(serve, calls, folder) -> None:
 
 def test_two_processes_may_share_the_file(tmp_path) -> None:
     one, two = (Cache(tmp_path / "c.sqlite", "write") for _ in range(2))
-    first = ChatReply(message=ASK[0], usage=Usage(), stop_reason="end")
+    first = ChatReply(message=SAID, usage=Usage(), stop_reason="end")
     one.keep("k", first)
     two.keep("k", replace(first, stop_reason="other"))
     assert one.find("k") == two.find("k") == first

@@ -1,0 +1,111 @@
+"""Turn the body of a provider's answer into typed parts: what all wires share in reading one."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.llm.plain_json import loads
+from harness.llm.sdk_errors import told_failure
+from harness.types import Json, Usage
+
+Shape = TypeVar("Shape", bound="Told")
+
+MOST_TOKENS = 10**9
+"""No answer takes more: a larger count is no count."""
+
+
+class Told(BaseModel):
+    """What a provider told: fields of these types, and others that do not matter."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Kept(Told):
+    """The same, with the other fields in ``model_extra``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+def parsed(body: bytes, shape: type[Shape]) -> Shape:
+    """The answer in a body. Raises ``ValueError`` if it has not the shape, and a ``ChatFailure`` of
+    its own where an error came in its place.
+
+    A byte order mark, half a surrogate pair, an answer in a list of its own and an error told as an
+    event of a stream are understood.
+    """
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError:
+        document = _document(body.removeprefix(codecs.BOM_UTF8))
+    if told := error_in(document):
+        raise told_failure(told)
+    try:
+        return shape.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the answer"
+        raise ValueError(f"{place}: {first['msg']}") from None
+
+
+def error_in(document: Json) -> Json:
+    """The error that an answer is, in the ways in which routers and servers tell one; None or
+    empty: it is none.
+    """
+    if not isinstance(document, dict):
+        return None
+    if document.get("error"):
+        return document["error"]
+    is_error = document.get("object") == "error" or document.get("type") == "error"
+    return document if is_error else document.get("detail")
+
+
+def usage(
+    told: Any, *, fresh: str, out: tuple[str, ...], cached: str, beside: tuple[str, ...] = ()
+) -> Usage | None:
+    """The tokens by the names of their counts; None if the provider did not tell them.
+
+    ``fresh`` and what is ``beside`` it were read, ``cached`` of that from a cache (dots lead into
+    tables); ``out`` were written. A count may be text. One that is no whole number is not told.
+    """
+    read, wrote = _count(told, fresh), [_count(told, name) for name in out]
+    if read is None or wrote[0] is None:
+        return None
+    more = sum(_count(told, name) or 0 for name in beside)
+    return Usage(
+        tokens_in=read + more,
+        tokens_out=sum(count or 0 for count in wrote),
+        tokens_cached=min(_count(told, cached) or 0, read + more),
+    )
+
+
+def _count(told: Any, name: str) -> int | None:
+    for step in name.split("."):
+        told = told.get(step) if isinstance(told, dict) else None
+    if isinstance(told, str) and len(told) <= len(str(MOST_TOKENS)) and told.strip().isdecimal():
+        told = int(told)
+    if isinstance(told, float) and told.is_integer():
+        told = int(told)
+    is_count = isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_TOKENS
+    return told if is_count else None
+
+
+def _document(body: bytes) -> Json:
+    text = body.decode("utf-8", "surrogatepass" if b"\xed" in body else "strict").strip()
+    if text.startswith(("data:", "event:", ":")):
+        return _event(text)
+    document = loads(text)
+    return document[0] if isinstance(document, list) and len(document) == 1 else document
+
+
+def _event(stream: str) -> Json:
+    """The event of a stream that tells an error. Raises ``ValueError`` if none does."""
+    for line in stream.splitlines():
+        name, _, value = line.partition(":")
+        if name == "data" and value.strip().startswith("{"):
+            document = loads(value.strip())
+            if error_in(document):
+                return document
+    raise ValueError("a stream of events, where one answer was asked for")
