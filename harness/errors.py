@@ -23,6 +23,10 @@ class ConfigError(HarnessError):
     """A setting that is unknown, unused or of the wrong type."""
 
 
+class NotAgreed(HarnessError):
+    """A folder or file of others asks for what only its reader may decide, who did not."""
+
+
 class UnknownName(HarnessError):
     """No installed plugin offers the name that was asked for."""
 

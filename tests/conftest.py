@@ -2,6 +2,7 @@
 the file format `plain`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,11 @@ def plain_format(plain_distribution: Path, monkeypatch: pytest.MonkeyPatch) -> s
     """The format is installed for this test; the value is its name."""
     monkeypatch.syspath_prepend(str(plain_distribution))
     return "plain"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests' user agrees to is not what the user of this machine agrees to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -53,6 +53,26 @@ MADE_FROM = {
 """The settings from which the products that a whole run shares are made."""
 
 
+def product_names(config: LoopConfig) -> list[tuple[str, str]]:
+    """(kind, name) of each product, in the order in which the loop meets them."""
+    return [
+        ("domain", config.domain),
+        ("policy", config.policy),
+        ("policy", config.teacher),
+        *(("policy", name) for name in (config.baseline_policy,) if name),
+        ("user simulator", config.simulator),
+        ("judge", config.judge),
+        ("clusterer", config.clusterer),
+        *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
+        ("task injector", config.injector),
+        ("trainer", config.sft_trainer),
+        ("trainer", config.trainer),
+        ("executor", config.executor),
+        *(("observer", name) for name in config.observers),
+        *(("reward term", name) for name in config.rewards),
+    ]
+
+
 class Components:
     """The products named by a configuration.
 
@@ -83,24 +103,8 @@ class Components:
         return other
 
     def names(self) -> list[tuple[str, str]]:
-        """(kind, name) of each product, in the order in which the loop meets them."""
-        config = self.config
-        return [
-            ("domain", config.domain),
-            ("policy", config.policy),
-            ("policy", config.teacher),
-            *(("policy", name) for name in (config.baseline_policy,) if name),
-            ("user simulator", config.simulator),
-            ("judge", config.judge),
-            ("clusterer", config.clusterer),
-            *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
-            ("task injector", config.injector),
-            ("trainer", config.sft_trainer),
-            ("trainer", config.trainer),
-            ("executor", config.executor),
-            *(("observer", name) for name in config.observers),
-            *(("reward term", name) for name in config.rewards),
-        ]
+        """See ``product_names``."""
+        return product_names(self.config)
 
     def check_chat(self, given: Collection[str]) -> None:
         """Open the way to the chat models that these settings decide on, so that one without a key,

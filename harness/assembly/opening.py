@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assembly.components import Components
 from harness.assembly.config import LoopConfig, parse_config
 from harness.assembly.registry import Registry
+from harness.assembly.trust import folder_wishes, refuse_unagreed, remember, wishes
 from harness.errors import BudgetSpent, HarnessError, RunError, plugin_boundary
 from harness.protocols import Domain, Event, Observer
 from harness.run_folder import CONFIG, RunFolder
@@ -61,7 +62,8 @@ def begin_run(
     """
     parts = checked(config, needs, registry, observers)
     store = RunFolder.create(folder or new_folder(config.domain), config.plain())
-    with store.lock(), _discarded_if_unused(store), _at_work(parts, store):
+    remember(wishes(config, registry))
+    with store.lock(), _discarded_if_unused(store), _own(parts, store), _at_work(parts, store):
         _count_calls(parts, store)
         yield parts, store
 
@@ -73,24 +75,29 @@ def open_run(
     changes: Mapping[str, Json] | None = None,
     *,
     keep: bool = True,
+    trust: bool = False,
     observers: tuple[Observer, ...] = (),
 ) -> Iterator[Components]:
     """The products of an existing run, its folder locked within the block.
 
     ``changes`` (None: not given) replace settings of the run, and with ``keep`` they stay, once it
     is known that they fit. Products are made when a station needs them: what is done already needs
-    no key.
+    no key. ``trust``: the user grants what the folder asks for; else raises ``NotAgreed`` for what
+    was not granted before, see ``harness.assembly.trust``.
     """
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     with store.lock():
-        parts = Components(parse_config({**store.config, **given}), registry, observers)
+        config = parse_config({**store.config, **given})
+        asked = folder_wishes(store, config, registry)
+        refuse_unagreed(asked, store.folder, trust=trust, given=[*given.values()])
+        parts = Components(config, registry, observers)
         _count_calls(parts, store)
         if given and keep:
             parts.check_chat(given)
             if given.keys() & {"rounds", "trainer", "discover_from"}:
                 parts.check_practice()
             store.change(given)
-        with _at_work(parts, store):
+        with _own(parts, store), _at_work(parts, store):
             yield parts
 
 
@@ -103,6 +110,7 @@ def begin_or_resume(
     out: Path | None = None,
     resume: Path | None = None,
     changes: Mapping[str, Json] | None = None,
+    trust: bool = False,
     observers: tuple[Observer, ...] = (),
 ) -> Iterator[tuple[Components, RunFolder]]:
     """The products and folder of the run to ``resume``, with ``changes``, or of a new one."""
@@ -111,7 +119,7 @@ def begin_or_resume(
             yield opened
         return
     store = RunFolder.open(resume)
-    with open_run(store, registry, changes, observers=observers) as parts:
+    with open_run(store, registry, changes, trust=trust, observers=observers) as parts:
         yield parts, store
 
 
@@ -208,6 +216,16 @@ def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
     except KeyboardInterrupt:
         parts.notify("run_interrupted", run=str(store.folder))
         raise
+
+
+@contextmanager
+def _own(parts: Components, store: RunFolder) -> Iterator[None]:
+    """What this process makes of the folder its user need not agree to later."""
+    try:
+        yield
+    finally:
+        with suppress(HarnessError):  # one about the folder would hide what came before
+            remember(folder_wishes(store, parts.config, parts.registry))
 
 
 @contextmanager

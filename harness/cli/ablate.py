@@ -9,6 +9,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.running import emit, say
+from harness.cli.study import run_turns
 
 if TYPE_CHECKING:
     from harness.study.folder import StudyFolder
@@ -60,6 +61,7 @@ def ablate(
         typer.Option(min=0, help="With --train: stop starting arms that would not finish in time."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="With --train: arms to run in parallel.")] = 1,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Estimate what a run would have learned with other reward terms or weights.
@@ -81,19 +83,18 @@ def ablate(
     )
     if train:
         folder = begin_ablation(store, wanted, seeds, out or run / "ablation")
-        _run(folder, minutes, jobs, as_json)
+        run_turns(folder, folder.study.turns(), minutes, jobs, trust=trust)
+        _show(folder, as_json=as_json)
         return
     rule = Rule(aggregation=aggregation, scale=scale, offset=offset)
     found = ablate_rollouts(store, wanted, rule, source)
     emit(ablation_values(found), ablation_table(found), as_json=as_json)
 
 
-def _run(folder: StudyFolder, minutes: float | None, jobs: int, as_json: bool) -> None:
-    from harness.cli.study import run_turns
+def _show(folder: StudyFolder, *, as_json: bool) -> None:
     from harness.report.study.summary import ablation_text, summary_values
     from harness.study.results_file import read_results
 
-    run_turns(folder, folder.study.turns(), minutes, jobs)
     results = read_results(folder.results())
     if as_json:
         emit(summary_values(results), "", as_json=True)

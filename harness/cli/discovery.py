@@ -33,6 +33,7 @@ def discover(
     ] = None,
     namer: options.Namer = None,
     option: options.Option = None,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Diagnose failures, assign blame, and cluster the agent's failures into error patterns.
@@ -47,7 +48,7 @@ def discover(
     from harness.study.comparison import Reading, compare_sources, discover_source
 
     tables = options.option_tables(option)
-    reading = Reading(evaluation=evaluation, again=again, namer=namer, options=tables)
+    reading = Reading(evaluation=evaluation, again=again, namer=namer, options=tables, trust=trust)
     if len(sources) > 1:
         folder = out or new_folder("comparison")
         with watching() as observers:

@@ -30,6 +30,7 @@ def evaluate(
     trials: Annotated[int | None, typer.Option(min=1, help="Trials per task.")] = None,
     out: options.Out = None,
     resume: options.Resume = None,
+    trust: options.Trust = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -46,9 +47,9 @@ def evaluate(
     needs = Needs(splits=[split], training=False)
     if dry_run:
         station = StationName.evaluate(ArmName.POLICY, split)
-        show_plan(config, lambda parts: [station], needs, as_json=as_json)
+        show_plan(config, lambda parts: [station], needs, resume, trust=trust, as_json=as_json)
         return
-    with at_work(context, config, needs, out, resume) as (parts, store):
+    with at_work(context, config, needs, out, resume, trust=trust) as (parts, store):
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)

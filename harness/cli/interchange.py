@@ -94,6 +94,7 @@ def rescore(
         ),
     ] = None,
     option: options.Option = None,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Regrade stored conversations without any model: one line each, then the counts.
@@ -108,7 +109,7 @@ def rescore(
     found, *repeats = (
         rescore(
             open_registry(), one, domain=domain, format=format, evaluation=evaluation,
-            options=tables, compared=compared, warn=warn,
+            options=tables, compared=compared, trust=trust, warn=warn,
         )
         for one in (source, *(repeat or ()))
     )  # fmt: skip

@@ -23,6 +23,7 @@ def loop(
     context: typer.Context,
     out: options.Out = None,
     resume: options.Resume = None,
+    trust: options.Trust = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -33,9 +34,9 @@ def loop(
 
     config = options.asked(context, resume=resume)
     if dry_run:
-        show_plan(config, stations, Needs(), as_json=as_json)
+        show_plan(config, stations, Needs(), resume, trust=trust, as_json=as_json)
         return
-    with at_work(context, config, Needs(), out, resume) as (parts, store):
+    with at_work(context, config, Needs(), out, resume, trust=trust) as (parts, store):
         finished = run_loop(parts, store)
         maps = draw_rounds(store)
     show(finished, as_json=as_json)

@@ -114,6 +114,13 @@ Resume = Annotated[Path | None, typer.Option(help="Run folder to resume, with it
 Run = Annotated[Path, typer.Argument(help="Run folder.")]
 Round = Annotated[int, typer.Option("--round", min=1, help="Round number.")]
 Again = Annotated[bool, typer.Option("--again", help="Repeat it if it was done before.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Grant what the folder or file asks for: chat models, servers, models, other files.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the plan without running or writing anything.")
@@ -178,7 +185,7 @@ def spending(context: typer.Context) -> dict[str, Json]:
 def _refuse_settings(context: typer.Context, given: Collection[str], resume: Path) -> None:
     if context.params.get("out") not in (None, resume):
         raise typer.BadParameter("give --out or --resume, not both")
-    stay = {*SPENDING, "out", "resume", "split", "dry_run", "as_json"}
+    stay = {*SPENDING, "out", "resume", "split", "trust", "dry_run", "as_json"}
     for flag in context.command.params:
         if flag.name in given and flag.name not in stay:
             raise typer.BadParameter(

@@ -63,6 +63,8 @@ def at_work(
     needs: Needs,
     out: Path | None,
     resume: Path | None = None,
+    *,
+    trust: bool = False,
 ) -> Iterator[tuple[Components, RunFolder]]:
     """The products and the folder of the run to resume, or of a new one, watched."""
     from harness.assembly.opening import begin_or_resume
@@ -78,6 +80,7 @@ def at_work(
             out=out,
             resume=resume,
             changes=changes,
+            trust=trust,
             observers=observers,
         ) as opened,
     ):
@@ -95,17 +98,25 @@ def show_plan(
     config: LoopConfig,
     stations: Callable[[Components], Sequence[str]],
     needs: Needs,
+    resume: Path | None = None,
     *,
+    trust: bool = False,
     as_json: bool,
 ) -> None:
-    """What a run with this configuration would do, without doing it."""
+    """What a run with this configuration, that of the run to resume or a new one, would do,
+    without doing it.
+    """
     from harness.assembly.dry_run import plan
     from harness.assembly.opening import checked
+    from harness.assembly.trust import refuse_unagreed, wishes
     from harness.llm.roles import open_registry
     from harness.report import plan_table
 
+    registry = open_registry()
+    if resume is not None:
+        refuse_unagreed(wishes(config, registry), resume, trust=trust)
     with watching() as observers:
-        parts = checked(config, needs, open_registry(), observers)
+        parts = checked(config, needs, registry, observers)
     planned = plan(parts, stations(parts))
     emit(planned, plan_table(planned), as_json=as_json)
 

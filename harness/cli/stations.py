@@ -32,6 +32,7 @@ def inject(
     again: Annotated[
         bool, typer.Option("--again", help="Generate more tasks, in addition to existing ones.")
     ] = False,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Generate targeted tasks for a round's error patterns; `harness tasks` shows them."""
@@ -42,7 +43,10 @@ def inject(
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
-    with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
+    with (
+        watching() as observers,
+        open_run(store, open_registry(), trust=trust, observers=observers) as parts,
+    ):
         loop.inject(parts, store, number, pattern=pattern, count=count, off=off or (), again=again)
         report = loop.write_report(parts, store, complete=False)
     emit(report["pool"], pool_table(report), as_json=as_json)
@@ -56,6 +60,7 @@ def train(
         typer.Option(help="Train this control on as many other tasks instead."),
     ] = None,
     again: options.Again = False,
+    trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train on the task pool with RL."""
@@ -65,7 +70,10 @@ def train(
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
-    with watching() as observers, open_run(store, open_registry(), observers=observers) as parts:
+    with (
+        watching() as observers,
+        open_run(store, open_registry(), trust=trust, observers=observers) as parts,
+    ):
         if control:
             loop.train_control(parts, store, number, control, again=again)
         else:

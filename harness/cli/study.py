@@ -47,6 +47,7 @@ def run(
     ] = None,
     minutes: Minutes = None,
     jobs: Jobs = 1,
+    trust: options.Trust = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -60,18 +61,20 @@ def run(
         _show(StudyFolder(out, study), turns, as_json)
         return
     folder = StudyFolder.begin(out, study)
-    run_turns(folder, turns, minutes, jobs)
+    run_turns(folder, turns, minutes, jobs, trust=trust)
     _show(folder, turns, as_json)
 
 
-def run_turns(folder: StudyFolder, turns: list[Turn], minutes: float | None, jobs: int) -> None:
+def run_turns(
+    folder: StudyFolder, turns: list[Turn], minutes: float | None, jobs: int, *, trust: bool
+) -> None:
     """Run the turns, with progress on stderr."""
     from harness.report.study.progress import said
     from harness.study.runner import run_study
 
     say(said(folder, turns))
     watch = partial(watching, RESUME)
-    run_study(folder, turns, minutes=minutes, jobs=jobs, watch=watch, say=say)
+    run_study(folder, turns, minutes=minutes, jobs=jobs, trust=trust, watch=watch, say=say)
 
 
 def report(

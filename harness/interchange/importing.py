@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.assembly.opening import cut_short, new_folder, problems
 from harness.assembly.registry import Registry
+from harness.assembly.trust import remember, wishes
 from harness.errors import HarnessError
 from harness.interchange.files import read_source
 from harness.interchange.replay import Regraded, regrade_all
@@ -41,6 +42,7 @@ def import_file(
     config = imported_config(source, kept)
     graded, data_version = _graded(registry, source, kept, warn)
     store = RunFolder.create(out or new_folder(config.domain), config.plain())
+    remember(wishes(config, registry))
     name = keep(store, source, graded, data_version=data_version)
     report = summarise(store, complete=True)
     store.write_json("report.json", report)

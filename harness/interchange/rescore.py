@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.assembly.config import nearest
 from harness.assembly.opening import problems
 from harness.assembly.registry import Registry
+from harness.assembly.trust import refuse_unagreed_options
 from harness.errors import ConfigError, FormatError
 from harness.interchange.files import RUN, read_source
 from harness.interchange.replay import Compared, Regraded, regrade_all
@@ -60,17 +61,20 @@ def rescore(
     evaluation: str = "",
     options: Options | None = None,
     compared: Compared = "writes",
+    trust: bool = False,
     warn: Callable[[str], None],
 ) -> Rescored:
     """The conversations of a file or run folder graded again, in another ``domain`` if one is
     given. ``warn`` is called first for what must be known of the new verdicts, and then for tasks
-    that the domain cannot carry out or judge.
+    that the domain cannot carry out or judge. ``trust``: options of the domain that a run folder
+    asks for are granted.
     """
     options = options or {}
     found = read_source(registry, source, format=format, evaluation=evaluation, options=options)
     recording = found.recording
     name = domain or recording.domain
     refuse_unused(options, [name] if found.format == RUN else [name, found.format])
+    refuse_unagreed_options(name, found.options, source, trust=trust)
     tables = {**found.options, **options}
     world = (
         open_domain(registry, domain, tables)

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
+from harness.assembly.trust import refuse_unagreed_options
 from harness.errors import HarnessError, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_data_version
 from harness.interchange.replay import Regraded
@@ -203,6 +204,7 @@ def _about(
     arm, split = EvaluationName(name).arm, EvaluationName(name).on_split
     config: Any = store.config
     try:
+        refuse_unagreed_options(config["domain"], config["options"], store.folder)
         domain: Domain | None = open_domain(registry, config["domain"], config["options"])
     except HarnessError:
         domain = None

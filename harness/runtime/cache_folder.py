@@ -1,4 +1,6 @@
-"""Say where the project keeps what it can make again: answers, embeddings, converted models."""
+"""Say where the project keeps what it can make again (answers, embeddings, converted models), and
+what its user decided.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +28,10 @@ def cache_folder() -> Path:
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "errata-harness"
+
+
+def state_folder() -> Path:
+    """``errata-harness`` in ``$XDG_STATE_HOME`` or ``~/.local/state``: what a user decided, for all
+    runs on this machine.
+    """
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "errata-harness"

@@ -27,13 +27,14 @@ from harness.types.names import StationName
 class Reading:
     """What is read of a source: the evaluation (default: the round's, or the only one), ``again``
     even if that was done, with another ``namer`` of patterns, with ``options`` for a file's format
-    and domain.
+    and domain. ``trust``: what a run folder asks for is granted.
     """
 
     evaluation: str = ""
     again: bool = False
     namer: str | None = None
     options: Options = field(default_factory=dict)
+    trust: bool = False
 
 
 def discover_source(
@@ -50,7 +51,7 @@ def discover_source(
     registry = open_registry()
     store = _as_run(registry, source, out, reading.options, observers)
     changes: dict[str, Json] = {"namer": reading.namer}
-    with open_run(store, registry, changes, observers=observers) as parts:
+    with open_run(store, registry, changes, trust=reading.trust, observers=observers) as parts:
         again = reading.again or reading.namer is not None
         return store, _discovered(parts, store, number, reading.evaluation, again)
 
@@ -79,7 +80,7 @@ def compare_sources(
         )
     sides = []
     for name, store in zip(_names(sources), stores, strict=True):
-        with open_run(store, registry, observers=observers) as parts:
+        with open_run(store, registry, trust=reading.trust, observers=observers) as parts:
             sides.append(_side(name, parts, store, reading))
     changes: dict[str, Json] = {"namer": reading.namer}
     with open_run(stores[0], registry, changes, keep=False, observers=observers) as parts:

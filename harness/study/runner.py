@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from harness.assembly.opening import Needs, checked, open_run
 from harness.assembly.registry import Registry
+from harness.assembly.trust import refuse_unagreed, wishes
 from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
 from harness.protocols import Observer
@@ -36,17 +37,26 @@ def run_study(
     *,
     minutes: float | None = None,
     jobs: int = 1,
+    trust: bool = False,
     watch: Watch = unwatched,
     say: Say = lambda line: None,
 ) -> None:
     """Run those of the turns that are not done, as far as there is time, and write the results.
 
     ``minutes``: start no turn that is not expected to end by then. ``jobs``: turns at once, each in
-    a process of its own if several. ``say`` is told which turns start and end.
+    a process of its own if several. ``trust``: what the study asks for is granted; else raises
+    ``NotAgreed`` for what was not granted before. ``say`` is told which turns start and end.
     """
     registry = open_registry()
-    for name in folder.study.arms:
-        checked(folder.study.config(name, folder.study.seeds[0]), Needs(), registry)
+    shared, *configs = [
+        folder.study.config(name, folder.study.seeds[0]) for name in (SHARED, *folder.study.arms)
+    ]
+    asked = {
+        wish.digest: wish for config in (shared, *configs) for wish in wishes(config, registry)
+    }
+    refuse_unagreed(asked.values(), folder.folder, trust=trust)
+    for config in configs:
+        checked(config, Needs(), registry)
     clock = schedule.Clock(minutes)
 
     def work(turn: Turn) -> None:
