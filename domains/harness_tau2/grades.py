@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
 
 from harness.types import Episode, Grade, Json
 from harness_tau2.criteria import BASES, COMPLETE
+from harness_tau2.recorded_checks import contradiction
 from harness_tau2.wire import Object, as_object, at, entries, fields, need, need_number, text
 
 NO_REWARD = "whether the task was done: the file records no reward"
@@ -14,17 +17,25 @@ NO_REWARD = "whether the task was done: the file records no reward"
 _TOLERANCE = 1e-6
 
 
-def read_grade(raw: Object) -> tuple[Grade, float]:
-    """What the simulation ``raw`` records: the grade, and the reward (unitless).
+def read_grade(raw: Object, task: Object) -> tuple[Grade, float]:
+    """What the simulation ``raw`` records of the official ``task``: the grade, and the reward
+    (unitless).
 
-    Success is a reward of 1. A simulation without reward is left unjudged. Raises ``Misfit``.
+    Success is a reward of 1. A simulation without reward, or whose reward is no finite number, is
+    left unjudged. ``contradicted`` says where its checks are of another task. Raises ``Misfit``.
     """
     if raw.get("reward_info") is None:
         return Grade(success=False, unjudged=(NO_REWARD,)), 0.0
     info = need(raw, "reward_info", dict)
     with at("reward_info"):
-        reward = need_number(info, "reward")
-        return Grade(success=_is_one(reward), parts=_parts(info), unsaid=_unsaid(info)), reward
+        parts, missing = _parts(info), _unsaid(info)
+        other = contradiction(info, task)
+        reward = _finite(info, "reward")
+        if reward is None:
+            grade = Grade(success=False, parts=parts, unsaid=missing, unjudged=(NO_REWARD,))
+            return replace(grade, contradicted=other), 0.0
+        grade = Grade(success=_is_one(reward), parts=parts, unsaid=missing, contradicted=other)
+        return grade, reward
 
 
 def write_grade(episode: Episode) -> dict[str, Json] | None:
@@ -54,7 +65,8 @@ def write_grade(episode: Episode) -> dict[str, Json] | None:
 
 def _parts(info: Object) -> dict[str, bool]:
     breakdown = fields(info, "reward_breakdown")
-    parts = {basis: _is_one(need_number(breakdown, basis)) for basis in breakdown}
+    rewards = {basis: _finite(breakdown, basis) for basis in breakdown}
+    parts = {basis: _is_one(found) for basis, found in rewards.items() if found is not None}
     if "DB" not in parts and "DB" in entries(info, "reward_basis") and info.get("db_check"):
         check = as_object(info["db_check"], "db_check")
         parts["DB"] = need(check, "db_match", bool)
@@ -83,6 +95,14 @@ def _communicate_checks(episode: Episode) -> list[Json]:
         }
         for info in episode.task.communicate
     ]
+
+
+def _finite(raw: Object, key: str) -> float | None:
+    """The number under a required key; None for null, nan and the infinities, which say nothing."""
+    if key in raw and raw[key] is None:
+        return None
+    number = need_number(raw, key)
+    return number if isfinite(number) else None
 
 
 def _is_one(reward: float) -> bool:

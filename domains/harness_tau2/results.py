@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,11 +15,17 @@ from harness_tau2.files import head, read_json
 from harness_tau2.official_tasks import domain_of, read_tasks
 from harness_tau2.redaction import redacted
 from harness_tau2.reviews import read_review
-from harness_tau2.simulations import Placed, read_simulations
+from harness_tau2.simulations import Placed, is_voice, read_simulations
 from harness_tau2.wire import Misfit, Object, as_object, at, kind_of, need, text
 
 METADATA = "results.json"
 FOLDER = "simulations"
+
+AUDIO = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".pcm", ".ulaw"})
+"""Endings of files of sound, which tau2 keeps beside voice conversations."""
+
+LOOKED_AT = 2000
+"""How many files in a folder are looked at for sound."""
 
 Storage = Literal["file", "directory"]
 
@@ -33,9 +40,10 @@ class _Found:
 
 
 def looks_like_results(path: Path) -> bool:
-    """Whether the path is a folder of results or a file that begins like one."""
+    """Whether the path is a folder of results, by voice too, or a file that begins like one."""
     if path.is_dir():
-        return (path / METADATA).is_file() and (path / FOLDER).is_dir()
+        is_whole = (path / METADATA).is_file() and (path / FOLDER).is_dir()
+        return is_whole or _has_audio(path)
     start = head(path)
     marks = (b'"simulations"', b'"git_commit"', b'"agent_info"', b'"simulation_index"')
     return start.startswith(b"{") and any(mark in start for mark in marks)
@@ -67,6 +75,7 @@ def _recording(found: _Found) -> Recording:
     episodes = read_simulations(
         found.simulations,
         {task.id: task for task in tasks},
+        {str(raw["id"]): raw for raw in need(found.top, "tasks", list) if isinstance(raw, dict)},
         policy=str(settings["policy"]),
         seed=seed if isinstance(seed, int) else 0,
     )
@@ -118,7 +127,35 @@ def _diagnoses(placed: list[Placed], episodes: list[Episode]) -> tuple[Diagnosis
 
 
 def _find(path: Path) -> _Found:
+    found = _found(path)
+    info = found.top.get("info")
+    spoken = [each.place for each in found.simulations if is_voice(each.raw)]
+    if spoken:
+        all_of = f"{len(spoken)} of {len(found.simulations)}"
+        raise _voice(path, f"{all_of} are by voice, the first of them {spoken[0]}")
+    if isinstance(info, dict) and info.get("audio_native_config"):
+        raise _voice(path, "its settings are those of a model that hears and speaks")
+    return found
+
+
+def _voice(path: Path, why: str) -> FormatError:
+    kind = "folder" if path.is_dir() else "file"
+    return FormatError(
+        f"{path} is a {kind} of voice conversations: {why}",
+        hint="Only conversations in text can be read, as tau2 writes them without --audio-native.",
+    )
+
+
+def _has_audio(folder: Path) -> bool:
+    """Whether there are recordings of sound among the first files in a folder."""
+    inside = islice(folder.rglob("*"), LOOKED_AT)
+    return any(path.suffix.lower() in AUDIO for path in inside)
+
+
+def _found(path: Path) -> _Found:
     if path.is_dir():
+        if _has_audio(path):
+            raise _voice(path, "there are recordings of sound in it")
         if not (path / METADATA).is_file():
             raise FormatError(
                 f"{path} has no {METADATA}",

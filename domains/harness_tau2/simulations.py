@@ -79,13 +79,19 @@ class Placed:
 
 
 def read_simulations(
-    placed: Sequence[Placed], tasks: Mapping[str, Task], *, policy: str, seed: int
+    placed: Sequence[Placed],
+    tasks: Mapping[str, Task],
+    official: Mapping[str, Object],
+    *,
+    policy: str,
+    seed: int,
 ) -> list[Episode]:
     """An episode for each simulation, graded and scored as recorded, in the order given.
 
-    ``policy`` and ``seed`` are those of simulations that do not name their own. A simulation
-    whose id is not unique gets a stable one; one without trial gets the next free number of its
-    task. Raises ``Misfit`` naming the place.
+    ``official`` are the tasks as the file has them, by id, with whose criteria the recorded checks
+    are compared. ``policy`` and ``seed`` are those of simulations that do not name their own. A
+    simulation whose id is not unique gets a stable one; one without trial gets the next free number
+    of its task. Raises ``Misfit`` naming the place.
     """
     copies = Counter(str(each.raw.get("id")) for each in placed)
     trials = _Trials(placed)
@@ -97,10 +103,20 @@ def read_simulations(
             if copies[own_id] > 1:
                 own_id = stable_id(own_id, each.raw["task_id"], trial, index)
             trajectory = _trajectory(each.raw, id=own_id, trial=trial, policy=policy, seed=seed)
-            episodes.append(_episode(each.raw, tasks[trajectory.task_id], trajectory))
+            task_id = trajectory.task_id
+            grade, reward = read_grade(each.raw, official[task_id])
+            score = Score(success=grade.success and not trajectory.is_fault, total=reward)
+            episodes.append(
+                Episode(task=tasks[task_id], trajectory=trajectory, grade=grade, score=score)
+            )
         except Misfit as error:
             raise error.inside(each.place) from None
     return episodes
+
+
+def is_voice(raw: Object) -> bool:
+    """Whether a simulation is a conversation by voice, where both sides may speak at a time."""
+    return raw.get("mode") == "full_duplex" or bool(raw.get("ticks") and not raw.get("messages"))
 
 
 class _Trials:
@@ -131,8 +147,6 @@ def _check(raw: Object, tasks: Mapping[str, Task]) -> None:
     if raw["task_id"] not in tasks:
         known = ", ".join(list(tasks)[:5]) + (", ..." if len(tasks) > 5 else "")
         raise Misfit("task_id", f"found {raw['task_id']!r}, which is not in tasks ({known})")
-    if raw.get("messages") is None and raw.get("ticks"):
-        raise Misfit("messages", "found a voice conversation (ticks), expected one in text")
     need(raw, "messages", list)
 
 
@@ -153,12 +167,6 @@ def _trajectory(raw: Object, *, id: str, trial: int, policy: str, seed: int) -> 
         fault=_note(raw) or f"recorded as {reason}" if ended in FAULTS else "",
         usage=_usage(raw, recorded),
     )
-
-
-def _episode(raw: Object, task: Task, trajectory: Trajectory) -> Episode:
-    grade, reward = read_grade(raw)
-    score = Score(success=grade.success and not trajectory.is_fault, total=reward)
-    return Episode(task=task, trajectory=trajectory, grade=grade, score=score)
 
 
 def _ended(raw: Object, messages: Sequence[Message]) -> Ended:

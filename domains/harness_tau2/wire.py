@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import inf, isfinite
 from typing import TypeVar
 
 from harness.types import Json
@@ -73,7 +74,10 @@ def need_number(raw: Object, key: str) -> float:
     if type(value) is not float and type(value) is not int:
         found = kind_of(value) if key in raw else "nothing"
         raise Misfit(key, f"found {found}, expected a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def text(raw: Object, key: str) -> str:
@@ -82,8 +86,11 @@ def text(raw: Object, key: str) -> str:
 
 
 def number(raw: Object, key: str) -> float:
-    """The number under an optional key, 0 for null and for nothing. Raises ``Misfit``."""
-    return 0.0 if raw.get(key) is None else need_number(raw, key)
+    """The number under an optional key, 0 for null, for nothing, and where it is not finite. Raises
+    ``Misfit``.
+    """
+    value = 0.0 if raw.get(key) is None else need_number(raw, key)
+    return value if isfinite(value) else 0.0
 
 
 def entries(raw: Object, key: str) -> list[Json]:

@@ -218,7 +218,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def _differ_by_spelling(word: str, known: str) -> bool:
     family, _, own = word.partition("-")
     other = known.removeprefix(f"{family}-")
-    return other == known or bool(difflib.get_close_matches(own, [other]))
+    return not own or other == known or bool(difflib.get_close_matches(own, [other]))
 
 
 def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:

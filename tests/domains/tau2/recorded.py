@@ -47,7 +47,7 @@ def results(simulations: list[dict[str, Any]] | None = None, **top: Any) -> dict
             },
             "seed": 300,
         },
-        "tasks": [task("0"), task("1", communicate=["15.99"])],
+        "tasks": [task("0", communicate=["15.99"]), task("1", communicate=["15.99"])],
         "simulations": [simulation()] if simulations is None else simulations,
         **top,
     }

@@ -363,7 +363,6 @@ def test_a_simulation_without_what_it_needs_is_named(tmp_path: Path, key: str) -
     [
         ({"task_id": "77"}, "task_id: found '77', which is not in tasks (0, 1)"),
         ({"termination_reason": "bored"}, "termination_reason: found 'bored', expected one of"),
-        ({"messages": None, "ticks": [{}]}, "messages: found a voice conversation"),
         ({"messages": ["hi"]}, "messages[0]: found text, expected an object"),
         ({"messages": [said("narrator", "x")]}, "messages[0].role: found 'narrator'"),
         ({"messages": [said("user", None), said("user", 3)]}, "messages[1].content: found a whole"),
