@@ -54,7 +54,7 @@ class Redactor:
 
     def value(self, value: T) -> T:
         """The value with every text in it masked: in lists, tables and dataclasses."""
-        masked: Any = self._masked(value) if self._secrets else value
+        masked: T = self._masked(value) if self._secrets else value
         return masked
 
     def _masked(self, value: Any) -> Any:

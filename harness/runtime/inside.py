@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 class LeadsOutside(OSError):
@@ -67,7 +67,9 @@ def opened(path: Path, flags: int) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise LeadsOutside(path, "it is no ordinary file")
-    return os.fdopen(number, _MODES[flags & os.O_ACCMODE])
+    file: Any = os.fdopen(number, _MODES[flags & os.O_ACCMODE])
+    found: BinaryIO = file
+    return found
 
 
 _MODES = {os.O_RDONLY: "rb", os.O_WRONLY: "wb", os.O_RDWR: "r+b"}
