@@ -31,6 +31,9 @@ from harness.types import stable_id
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+_ADAPTER = "adapter_config.json"
+_KERNEL = re.compile(r"_?\w+_implementation(_internal)?")
+"""Settings of a model by which transformers would load code from the hub."""
 _CONTENT = (".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model")
 
 
@@ -40,6 +43,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
     Raises ``ModelError`` if the folder lacks a part, or the parts do not fit.
     """
     _check(path)
+    is_folder = Path(path).is_dir()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":
@@ -48,7 +52,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
     try:
         with quiet():
             tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                path, trust_remote_code=False
+                path, trust_remote_code=False, local_files_only=is_folder
             )
             model: PreTrainedModel
             model, found = models.from_pretrained(
@@ -56,6 +60,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
                 dtype=getattr(torch, dtype),
                 ignore_mismatched_sizes=True,  # reported below, by name
                 trust_remote_code=False,
+                local_files_only=is_folder,
                 output_loading_info=True,
             )
             move: Any = model.to
@@ -185,6 +190,11 @@ def _check_folder(folder: Path) -> None:
             f"{folder} has no config.json",
             hint="Name a folder written by save_pretrained; a PEFT adapter must be merged first.",
         )
+    if (folder / _ADAPTER).exists():
+        raise ModelError(
+            f"{folder} is a PEFT adapter for a model that is elsewhere ({_ADAPTER})",
+            hint="Merge it with its model first, and save that.",
+        )
     _check_kind(folder)
     if not any((folder / file).is_file() for file in _TOKENIZERS):
         raise ModelError(
@@ -197,12 +207,18 @@ def _check_folder(folder: Path) -> None:
 
 def _check_kind(folder: Path) -> None:
     try:
-        kind = json.loads((folder / "config.json").read_text())["model_type"]
+        config = json.loads((folder / "config.json").read_text())
+        kind = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder / 'config.json'} does not describe a model",
             hint="It must be a JSON object with a model_type, as written by save_pretrained.",
         ) from error
+    for name, value in _named_code(config):
+        raise ModelError(
+            f"{folder / 'config.json'} asks for code: {name} = {value!r}",
+            hint="Remove that line. Code that comes with a model is never run.",
+        )
     if kind not in CONFIG_MAPPING:
         raise ModelError(
             f"{folder} is a model of type {kind!r}, which transformers {__version__} does not know",
@@ -213,3 +229,18 @@ def _check_kind(folder: Path) -> None:
             f"{folder} is a model of type {kind!r}, which is not a causal language model",
             hint="Use a causal language model, such as Qwen or Llama.",
         )
+
+
+def _named_code(config: Any) -> Iterator[tuple[str, str]]:
+    """The settings, at any depth, whose value names code that is not part of transformers."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if _KERNEL.fullmatch(key):
+            yield from ((key, text) for text in _texts(value) if "/" in text)
+        yield from _named_code(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for part in value.values() if isinstance(value, dict) else ():
+        yield from _texts(part)
