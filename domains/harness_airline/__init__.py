@@ -10,6 +10,7 @@ from harness.protocols import Domain
 
 @hookimpl
 def harness_domains() -> Mapping[str, Factory[Domain]]:
+    from harness_airline.domain import airline_domain
     from harness_airline.official import tau2_airline
 
-    return {"tau2-airline": tau2_airline}
+    return {"airline": airline_domain, "tau2-airline": tau2_airline}

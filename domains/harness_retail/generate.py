@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from harness.types import Fact, Recipe, Request, Split, Task, stable_id, stable_seed
+from harness.types import Fact, Recipe, Split, Task, stable_id
 from harness_retail.compat import FIXED, Compat
 from harness_retail.database import database, database_name
 from harness_retail.dead_ends import draft_dead_end
@@ -19,14 +19,14 @@ from harness_retail.state import Database
 from harness_retail.targets import Customer, names_in
 from harness_retail.tools import RetailWorld
 from harness_retail.wording import spoken
+from harness_taskkit import generating
 from harness_taskkit.choices import instead
 from harness_taskkit.drafts import Draft
+from harness_taskkit.generating import features_of, introduced
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.plan import Plan, Planner, Slot, impossible
+from harness_taskkit.plan import Plan, Planner
 
-TASKS_PER_DATABASE = 10
 _FIXED_TASKS = 200
-_SHOPS_TRIED = 20
 _PLANNER = Planner(MIX)
 _KNOWN_BY_EMAIL = 0.15
 _FAILS_BY_EMAIL = 0.6
@@ -35,66 +35,42 @@ _TOLD_AT_ONCE = 0.15
 
 def fixed_tasks(split: Split, compat: Compat = FIXED) -> tuple[Task, ...]:
     """The 200 tasks of a split in the default mix, all different."""
-    tasks: dict[str, Task] = {}
-    for task in _generate(f"fixed/{split}", Recipe(split=split), compat):
-        tasks.setdefault(task.id, task)
-        if len(tasks) == _FIXED_TASKS:
-            break
-    return tuple(tasks.values())
+    return generating.fixed_tasks(_Shops(compat), split, _FIXED_TASKS)
 
 
 def generate(seed: int, recipe: Recipe, compat: Compat = FIXED) -> Iterator[Task]:
-    """Endless tasks; a fresh shop every ``TASKS_PER_DATABASE``. Raises ``ConfigError`` at once.
+    """Endless tasks; a fresh shop every few. Raises ``ConfigError`` at once.
 
     A combination of features that passes the check but no shop can serve raises while iterating.
     """
-    _PLANNER.check(recipe)
-    return _generate(f"{seed}", recipe, compat)
+    return generating.generate(_Shops(compat), seed, recipe)
 
 
-def _generate(seed: str, recipe: Recipe, compat: Compat) -> Iterator[Task]:
-    number = 0
-    while True:
-        rng = random.Random(f"{seed}/{number}")
-        second: Task | None = None
-        for attempt in range(_SHOPS_TRIED):
-            plan = _PLANNER.plan(recipe, rng)
-            shop_seed = stable_seed("shop", seed, number // TASKS_PER_DATABASE, attempt)
-            shop = database(database_name(recipe.split, shop_seed))
-            task = _make_task(shop, plan, rng, compat, frozenset(map(spoken, recipe.about)))
-            if task is not None and plan.avoided.isdisjoint(task.tags):
-                break
-            second = second or task
-        else:
-            task = second
-        if task is None:
-            raise impossible("retail", plan.must)
-        yield task
-        number += 1
+@dataclass(frozen=True, slots=True)
+class _Shops:
+    compat: Compat
+    planner: Planner = _PLANNER
 
+    def database(self, split: Split, seed: int) -> Database:
+        return database(database_name(split, seed))
 
-def _make_task(
-    shop: Database, plan: Plan, rng: random.Random, compat: Compat, about: frozenset[str]
-) -> Task | None:
-    """A task after the plan for the first customer who fits, relaxing the plan twice.
+    def customers(
+        self, shop: Database, plan: Plan, rng: random.Random, about: Sequence[str]
+    ) -> Iterator[Customer]:
+        """Those who have one of the products it is best about come first."""
+        names = frozenset(map(spoken, about))
+        users = list(shop.users.values())
+        for user in _those_first(rng.sample(users, len(users)), shop, names):
+            yield Customer(shop, user, rng, about=names)
 
-    Customers who have one of the products it is best about come first. What the plan avoids is in a
-    task only if all who fit have it.
-    """
-    users = list(shop.users.values())
-    for draft in (_as_wished, _as_must_be, _of_any_kind):
-        second: tuple[Customer, list[Draft]] | None = None
-        for user in _those_first(rng.sample(users, len(users)), shop, about):
-            customer = Customer(shop, user, rng, about=about)
-            drafts = _draft_all(customer, plan, draft)
-            if not drafts or not _holds(RetailWorld(shop, compat), drafts):
-                continue
-            if not any(plan.avoided & one.features for one in drafts):
-                return _assemble(customer, plan, drafts)
-            second = second or (customer, drafts)
-        if second is not None:
-            return _assemble(second[0], plan, second[1])
-    return None
+    def draft(self, customer: Customer, kind: str, wanted: frozenset[str]) -> Draft | None:
+        return _draft(customer, kind, wanted)
+
+    def holds(self, customer: Customer, drafts: Sequence[Draft]) -> bool:
+        return _holds(RetailWorld(customer.database, self.compat), drafts)
+
+    def assemble(self, customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
+        return _assemble(customer, plan, drafts)
 
 
 def _those_first(users: list[User], shop: Database, about: frozenset[str]) -> list[User]:
@@ -109,33 +85,6 @@ def _those_first(users: list[User], shop: Database, about: frozenset[str]) -> li
         if about
         else users
     )
-
-
-def _draft_all(
-    customer: Customer, plan: Plan, draft_one: Callable[[Customer, Slot], Draft | None]
-) -> list[Draft]:
-    """The drafts in the order of the plan; empty if this customer cannot have them all."""
-    drafts: list[Draft] = []
-    for slot in plan.slots:
-        draft = draft_one(customer, slot)
-        if draft is None:
-            return []
-        drafts.append(draft)
-    return drafts
-
-
-def _as_wished(customer: Customer, slot: Slot) -> Draft | None:
-    return _draft(customer, slot.kind, slot.must | slot.wishes)
-
-
-def _as_must_be(customer: Customer, slot: Slot) -> Draft | None:
-    return _draft(customer, slot.kind, slot.must)
-
-
-def _of_any_kind(customer: Customer, slot: Slot) -> Draft | None:
-    kinds = _PLANNER.draw_kinds(customer.rng) if slot.free else [slot.kind]
-    drafts = (_draft(customer, kind, slot.must) for kind in kinds)
-    return next((draft for draft in drafts if draft is not None), None)
 
 
 def _draft(customer: Customer, kind: str, wanted: frozenset[str]) -> Draft | None:
@@ -162,16 +111,14 @@ def _holds(world: RetailWorld, drafts: Sequence[Draft]) -> bool:
 def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
     shop, rng = customer.database, customer.rng
     requests = [draft.request for draft in drafts]
-    features = frozenset().union(*(draft.features for draft in drafts))
-    if len(drafts) > 1:
-        features |= {"multi_request"}
+    features = features_of(drafts)
     identity = _identity(customer.user, rng)
     if plan.failing_lookup:
         features |= {"failing_lookup"}
         identity = _failing_identity(shop, customer.user, rng)
     elif rng.random() < _TOLD_AT_ONCE:
         identity = tuple(replace(fact, volunteered=True) for fact in identity)
-        requests[0] = _introduced(requests[0], identity[0])
+        requests[0] = introduced(requests[0], identity[0])
     scenario = tell(customer.user, identity, requests)
     gold = tuple(draft.gold for draft in drafts if draft.gold is not None)
     told = tuple(text for draft in drafts for text in draft.tell)
@@ -185,14 +132,6 @@ def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
         communicate=told,
         tags=tuple(sorted(features)),
     )
-
-
-def _introduced(request: Request, identity: Fact) -> Request:
-    says = tuple(
-        f"{identity.says[index % len(identity.says)]} {text}"
-        for index, text in enumerate(request.says)
-    )
-    return replace(request, says=says)
 
 
 def _identity(user: User, rng: random.Random) -> tuple[Fact, ...]:

@@ -21,8 +21,9 @@ class Mix:
     record. ``question``: the kind that changes nothing. ``supports``: the kinds that can be made
     harder in each way; ``wishes``: how often they are; ``clashes``: ways that one request cannot
     have both. ``again``: the way of a second change to one record, which follows one of the kind
-    ``first``. ``counts``: how many requests a task has, by weight, and ``counts_with`` a request of
-    a kind. The rest are shares of all tasks, or of those that can have it.
+    ``first``, or of the kind that ``first`` has for its own. ``counts``: how many requests a task
+    has, by weight, and ``counts_with`` a request of a kind. ``last``: the kinds that end the
+    conversation. The rest are shares of all tasks, or of those that can have it.
     """
 
     domain: str
@@ -31,11 +32,12 @@ class Mix:
     dead_ends: Mapping[str, float]
     question: str
     recordless: frozenset[str] = frozenset()
+    last: frozenset[str] = frozenset({"transfer"})
     supports: Mapping[str, tuple[str, ...]]
     wishes: Mapping[str, float]
     clashes: tuple[frozenset[str], ...]
     again: str
-    first: str
+    first: str | Mapping[str, str]
     counts: Mapping[int, float]
     counts_with: Mapping[str, Mapping[int, float]]
     most_requests: int = 4
@@ -148,11 +150,14 @@ class Planner:
         """The kinds, completed to some that can be two changes to one record."""
         seconds = {kind: self.mix.writes[kind] for kind in self.mix.supports[self.mix.again]}
         second = next((kind for kind in kinds if kind in seconds), None) or drawn(seconds, rng)
-        return list(dict.fromkeys([*kinds, second, self.mix.first]))
+        first = self.mix.first
+        return list(
+            dict.fromkeys([*kinds, second, first if isinstance(first, str) else first[second]])
+        )
 
     def _rank(self, slot: Slot) -> int:
         """Where a slot must stand: second changes late, amounts and transfers last."""
-        if slot.kind == "transfer":
+        if slot.kind in self.mix.last:
             return 3
         return 2 if "amount" in slot.must else int(self.mix.again in slot.must)
 
@@ -192,7 +197,7 @@ class Planner:
         ]
         harder = [name for name in self.mix.supports if name in must]
         if len(kinds) > self.mix.most_requests or (
-            "amount" in must and must & {"transfer", self.mix.question}
+            "amount" in must and must & {*self.mix.last, self.mix.question}
         ):
             return None
         if not kinds:
