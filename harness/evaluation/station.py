@@ -17,6 +17,11 @@ from harness.types.names import EvaluationName, StationName
 
 DATA_VERSION = "data_version.json"
 
+SILENT = (
+    "turns of the agent say nothing: if thoughts are cut before their end, raise max_new_tokens "
+    "in the policy's table of options"
+)
+
 
 def evaluate_policy(
     parts: Components, store: RunFolder, policy: Policy, arm: str, split: Split
@@ -52,7 +57,15 @@ def evaluate_policy(
         done[episode.task.id, episode.trajectory.trial] = episode
     episodes = [done[task.id, trial] for task in tasks for trial in range(trials)]
     store.write_episodes(name, episodes)
+    if silent := silent_turns(episodes):
+        parts.notify("warning", message=f"{watch.station}: {silent} {SILENT}")
     return episodes
+
+
+def silent_turns(episodes: Sequence[Episode]) -> int:
+    """How many turns of the agent said and called nothing."""
+    turns = (m for episode in episodes for m in episode.trajectory.messages[1:])
+    return sum(m.role == "assistant" and not m.calls and not m.content.strip() for m in turns)
 
 
 def stamp_data_version(store: RunFolder, data_version: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeGuard
 
+from harness.llm.plain_json import loads
 from harness.types import Json, Tool, ToolCall
 from harness_local.aliases import Alias, Aliases
 from harness_local.codec import MALFORMED
@@ -223,10 +224,9 @@ def _cut_before(ids: Sequence[int], opens: Callable[[int], bool]) -> list[list[i
 
 def _loads(text: str, *, otherwise: Json = None) -> Json:
     try:
-        value: Json = json.loads(text)
-    except (ValueError, RecursionError):
+        return loads(text)
+    except ValueError:
         return otherwise
-    return value
 
 
 def _is_text(value: Json) -> TypeGuard[str]:
