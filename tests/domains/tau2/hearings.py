@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from harness.protocols import Domain
 from harness.types import Message, Task, ToolCall, Trajectory
-from harness_retail.tools import RetailWorld
+from harness_taskkit.toolbox import ToolboxWorld
 
-from .official import environment
+from .official import Side, changed_records, environment
 from .talks import Talk
 
 BASES = ("DB", "COMMUNICATE", "ACTION")
@@ -43,16 +42,16 @@ class Hearing:
     state: str
 
 
-def conversation(calls: Sequence[ToolCall], talk: Talk) -> list[Any]:
+def conversation(side: Side, calls: Sequence[ToolCall], talk: Talk) -> list[Any]:
     """The official messages: greeting, calls and what the official environment answers, texts."""
     from tau2.data_model.message import AssistantMessage, UserMessage
     from tau2.data_model.message import ToolCall as OfficialCall
 
-    answering, beside = environment(0), talk.beside or None
+    answering, beside = environment(0, of=side), talk.beside or None
     speaking = {"assistant": AssistantMessage, "user": UserMessage}
     messages: list[Any] = [
         AssistantMessage(role="assistant", content="Hi! How can I help you today?"),
-        UserMessage(role="user", content="It is about my orders."),
+        UserMessage(role="user", content="I have a problem."),
     ]
     for call in calls:
         role = "user" if call.requestor == "user" else "assistant"
@@ -66,7 +65,9 @@ def conversation(calls: Sequence[ToolCall], talk: Talk) -> list[Any]:
     return [*messages, UserMessage(role="user", content=_STOP)]
 
 
-def official_hearing(raw: Mapping[str, Any], messages: Sequence[Any], *, whole: bool) -> Hearing:
+def official_hearing(
+    side: Side, raw: Mapping[str, Any], messages: Sequence[Any], *, whole: bool
+) -> Hearing:
     """What the official evaluators say of a conversation on the official task.
 
     ``whole``: the states are compared by the official hash of all records.
@@ -80,7 +81,7 @@ def official_hearing(raw: Mapping[str, Any], messages: Sequence[Any], *, whole: 
     task, made = OfficialTask.model_validate(raw), []
 
     def constructor(solo_mode: bool = False) -> Any:
-        made.append(_environment(1 + len(made), whole=whole))
+        made.append(_environment(side, 1 + len(made), whole=whole))
         return made[-1]
 
     judged = EnvironmentEvaluator.calculate_reward(constructor, task, list(messages))
@@ -95,7 +96,7 @@ def official_hearing(raw: Mapping[str, Any], messages: Sequence[Any], *, whole: 
             "ACTION": action.reward == 1.0,
         },
         success=judged.reward * action.reward * communicate.reward == 1.0,
-        changed=_changed(predicted),
+        changed=changed_records(predicted, side),
         state=predicted.get_db_hash(),
     )
 
@@ -124,7 +125,7 @@ def our_hearing(domain: Domain, task: Task, messages: Sequence[Any], *, whole: b
         ended="user_stop",
     )
     grade = domain.grade(task, world, trajectory)
-    assert isinstance(world, RetailWorld)
+    assert isinstance(world, ToolboxWorld)
     records = world.records()
     touched = {(change.path[0], change.path[1]) for change in world.changes()}
     changed = {(kind, key): records[kind][key] for kind, key in touched}
@@ -162,7 +163,7 @@ def _message(message: Any) -> Message:
 
 # --- hashes ---------------------------------------------------------------------------------------
 
-_HASHES: dict[str, str] = {}
+_HASHES: dict[tuple[str, str], str] = {}
 _TEXTS: dict[int, tuple[Any, str]] = {}
 
 
@@ -186,37 +187,19 @@ def _state(changed: Mapping[tuple[str, str], Any]) -> str:
     return json.dumps(sorted((*where, record) for where, record in changed.items()), sort_keys=True)
 
 
-def _environment(number: int, *, whole: bool) -> Any:
+def _environment(side: Side, number: int, *, whole: bool) -> Any:
     """The official environment of that number, which hashes each state only once, if at all."""
-    made = environment(number)
+    made = environment(number, of=side)
     hashed = type(made).get_db_hash
 
     def get_db_hash() -> str:
-        state = _state(_changed(made))
+        state = _state(changed_records(made, side))
         if not whole:
             return state
-        if state not in _HASHES:
-            _HASHES[state] = hashed(made)
-        return _HASHES[state]
+        key = (side.domain, state)
+        if key not in _HASHES:
+            _HASHES[key] = hashed(made)
+        return _HASHES[key]
 
     made.get_db_hash = get_db_hash
     return made
-
-
-def _changed(made: Any) -> dict[tuple[str, str], Any]:
-    """The official records that differ from the start, as plain JSON."""
-    changed = {}
-    for kind in ("orders", "users"):
-        records = getattr(made.tools.db, kind)
-        for key in records.taken:
-            if (record := records.plain(key)) != _start()[kind][key]:
-                changed[kind, key] = record
-    return changed
-
-
-@cache
-def _start() -> dict[str, dict[str, Any]]:
-    """All official records as they are at first, as plain JSON."""
-    from tau2.domains.retail.environment import get_environment
-
-    return get_environment().tools.db.model_dump()

@@ -81,7 +81,11 @@ def test_the_writes_of_a_domain_that_is_not_installed_are_told_by_their_names() 
     (request,) = task_from_official(raw, split="test", domain="tau2-airline").scenario.requests
     assert request.kind == "update_reservation_flights"
     assert request.verbs == ("modify", "change", "update")
-    assert [fact.says for fact in request.facts] == [("It is reservation ABC.",)]
+    assert [fact.says for fact in request.facts] == [
+        ("It is reservation ABC.",),
+        ("It is flight HAT1.",),
+        ("It is total 2.",),
+    ]
 
 
 def test_a_gold_write_that_fails_is_a_wish_to_be_refused() -> None:
