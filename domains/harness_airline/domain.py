@@ -20,6 +20,7 @@ from harness_airline.generate import fixed_tasks, generate
 from harness_airline.readings import readings
 from harness_airline.solve import solve
 from harness_airline.tools import AirlineWorld, offered_tools
+from harness_airline.twists import TWISTS, weave
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class AirlineDomain(DomainDefaults):
 
     name = "airline"
     features = FEATURES
+    twists = TWISTS
     policy = files("harness_airline").joinpath("policy.md").read_text(encoding="utf-8")
 
     def __init__(self, compat: Compat = FIXED) -> None:
@@ -69,6 +71,10 @@ class AirlineDomain(DomainDefaults):
     def readings(self, task: Task) -> Sequence[Sequence[ToolCall]]:
         """Each outcome that fits what the customer says, the records and the policy."""
         return readings(task, self.compat)
+
+    def weave(self, task: Task, twist: str, seed: int) -> Task | None:
+        """The task with one of ``TWISTS``; None if it has it or cannot have it."""
+        return weave(task, twist, seed, self.compat)
 
 
 _tasks = cache(fixed_tasks)

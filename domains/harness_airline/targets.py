@@ -121,11 +121,18 @@ def subject_facts(target: Target, others: Sequence[Reservation]) -> list[Fact]:
             needed_for=("reservation_id",),
         )
     ]
-    if target.hint:
-        facts.append(
-            Fact(about=HINT, asked_by=_HINT_WORDS, says=target.hint, needed_for=("reservation_id",))
-        )
-    return facts
+    return [*facts, hint_fact(target)] if target.hint else facts
+
+
+def hint_fact(target: Target, *, volunteered: bool = False) -> Fact:
+    """What tells the reservation from the one other on its route."""
+    return Fact(
+        about=HINT,
+        asked_by=_HINT_WORDS,
+        says=target.hint,
+        needed_for=("reservation_id",),
+        volunteered=volunteered,
+    )
 
 
 def phrases(target: Target, told: Sequence[Fact]) -> tuple[str, ...]:

@@ -9,18 +9,8 @@ from harness.types import Fact, Request
 from harness_retail.subjects import lead_sentences
 from harness_retail.targets import Target
 from harness_retail.wording import AMOUNT_QUESTIONS
+from harness_taskkit.twisting import rambling
 from harness_taskkit.wording import vary, with_article
-
-_GREETINGS = ("", "Hi. ", "Hello. ", "Hey, a quick one. ", "Good morning. ", "Hi there. ")
-
-_ASIDES = (
-    "",
-    " I was told you can do that.",
-    " I hope that is not too late.",
-    " It should not take long.",
-    " I would have done it myself if I could.",
-    " I have been meaning to write for days.",
-)
 
 _RECENT: Mapping[str, tuple[str, ...]] = {
     "cancel": (
@@ -80,8 +70,7 @@ def openings(
     asked = AMOUNT_QUESTIONS.get(request.kind, ())
     if any(question in request.says[0] for question in asked):
         parts.append(asked)
-    texts = vary(parts, rng, count=6)
-    return [f"{rng.choice(_GREETINGS)}{text}{rng.choice(_ASIDES)}" for text in texts][:3]
+    return rambling(vary(parts, rng, count=6), rng)
 
 
 def _leads(kind: str, target: Target, told: Sequence[Fact]) -> Sequence[str]:

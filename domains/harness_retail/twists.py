@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from harness.types import Fact, Json, Request, Task, stable_id, stable_seed
+from harness.types import Fact, Json, Request, Task, stable_seed
 from harness_retail.compat import FIXED, Compat
 from harness_retail.database import shop_of
 from harness_retail.operations import ITEM_KINDS
@@ -23,21 +23,15 @@ from harness_retail.subjects import HINT, hint_fact
 from harness_retail.targets import Target, names_in
 from harness_retail.wording import spoken
 from harness_taskkit.numbers import Numbers
+from harness_taskkit.twisting import Place
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
-    """A task taken apart: whose it is, in which shop, and the place of the request to change."""
+class _Scene(Place):
+    """The place of the request to change, and whose it is in which shop."""
 
-    task: Task
     shop: Database
     user: User
-    place: int
-    rng: random.Random
-
-    @property
-    def request(self) -> Request:
-        return self.task.scenario.requests[self.place]
 
     @property
     def target(self) -> Target | None:
@@ -56,17 +50,11 @@ class _Scene:
         hint = next((fact.says for fact in facts if fact.about == HINT), ())
         return Target(order=order, items=tuple(items), hint=hint) if items else None
 
-    def with_request(self, request: Request, tags: set[str], world: Mapping[str, Json]) -> Task:
-        requests = [*self.task.scenario.requests]
-        requests[self.place] = request
-        scenario = tell(self.user, self.task.scenario.identity, requests)
-        made = replace(
-            self.task,
-            scenario=replace(scenario, persona=self.task.scenario.persona),
-            world={**self.task.world, **world},
-            tags=tuple(sorted({*self.task.tags, *tags})),
+    def woven(self, request: Request, tags: set[str], world: Mapping[str, Json]) -> Task:
+        identity = self.task.scenario.identity
+        return self.with_request(
+            request, tags, world, lambda requests: tell(self.user, identity, requests)
         )
-        return replace(made, id=stable_id("retail", made.world, scenario, made.gold))
 
 
 Twist = Callable[[_Scene], Task | None]
@@ -83,7 +71,7 @@ def weave(task: Task, twist: str, seed: int, compat: Compat = FIXED) -> Task | N
         return None
     rng = random.Random(stable_seed("twist", twist, task.id, seed))
     for place in range(len(task.scenario.requests)):
-        made = _TWISTS[twist](_Scene(task, shop, user, place, rng))
+        made = _TWISTS[twist](_Scene(task, place, rng, shop, user))
         if made is not None and solve(made, compat) is not None:
             return made
     return None
@@ -98,7 +86,7 @@ def _reworded(scene: _Scene) -> Task | None:
     if target is None or request.revision is not None:
         return None
     told = [fact for fact in request.facts if fact.volunteered]
-    return scene.with_request(_retold(scene, target, request.facts, told), set(), {})
+    return scene.woven(_retold(scene, target, request.facts, told), set(), {})
 
 
 def _withheld(scene: _Scene) -> Task | None:
@@ -120,7 +108,7 @@ def _withheld(scene: _Scene) -> Task | None:
     kept = scene.rng.choice(free)
     facts = tuple(replace(f, volunteered=False) if f is kept else f for f in request.facts)
     told = [fact for fact in facts if fact.volunteered]
-    return scene.with_request(_retold(scene, target, facts, told), {"withheld"}, {})
+    return scene.woven(_retold(scene, target, facts, told), {"withheld"}, {})
 
 
 def _two_orders(scene: _Scene) -> Task | None:
@@ -146,7 +134,7 @@ def _two_orders(scene: _Scene) -> Task | None:
     told = [fact for fact in facts if fact.volunteered]
     if not set(pointing) <= set(told):
         return None
-    return scene.with_request(
+    return scene.woven(
         _retold(scene, target, facts, told), {"two_orders"}, _with_order(scene, added)
     )
 
@@ -159,7 +147,7 @@ def _more_records(scene: _Scene) -> Task | None:
     items = [_item(product, scene.rng) for product in scene.rng.sample(others, 2)]
     like = scene.shop.orders[scene.rng.choice(scene.user["orders"])]
     added = _order(scene, items, like)
-    return scene.with_request(scene.request, set(), _with_order(scene, added, first=True))
+    return scene.woven(scene.request, set(), _with_order(scene, added, first=True))
 
 
 _TWISTS: Mapping[str, Twist] = {
@@ -180,10 +168,7 @@ def _retold(scene: _Scene, target: Target, facts: Sequence[Fact], told: Sequence
     """The request with new openings that tell these facts, and the amount asked for as before."""
     request = scene.request
     says = openings(request, target, facts, told, scene.rng)
-    first = scene.task.scenario.identity[0]
-    if first.volunteered and scene.place == 0:
-        says = [f"{scene.rng.choice(first.says)} {text}" for text in says]
-    return replace(request, says=tuple(dict.fromkeys(says)), facts=tuple(facts))
+    return replace(request, says=scene.introduced(says), facts=tuple(facts))
 
 
 def _unheard_of(scene: _Scene) -> list[Product]:
@@ -226,7 +211,4 @@ def _order(scene: _Scene, items: list[OrderItem], like: Order) -> Order:
 
 
 def _with_order(scene: _Scene, order: Order, *, first: bool = False) -> dict[str, Json]:
-    before = scene.task.world.get("added_orders")
-    place = 0 if first else scene.rng.randrange(len(scene.user["orders"]) + 1)
-    added: list[Json] = [cast(Json, order), place]
-    return {"added_orders": [*(before if isinstance(before, list) else []), added]}
+    return scene.adding(cast(Json, order), "added_orders", len(scene.user["orders"]), first=first)
