@@ -56,10 +56,14 @@ def main() -> None:
 
 
 def _show(error: HarnessError) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[red]error:[/] {escape(str(error))}")
-    if error.hint:
-        console.print(escape(error.hint))
+    from harness.report.screen import Cleaned, screen
+
+    console = screen(stderr=True)
+    told = [
+        Text.assemble(("error:", "red"), f" {error}"),
+        *([Text(error.hint)] if error.hint else []),
+    ]
+    for text in told:
+        console.print(Cleaned(text), soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import emit, say
+from harness.cli.running import emit, say, tell
 from harness.cli.study import run_turns
 
 if TYPE_CHECKING:
@@ -99,5 +99,5 @@ def _show(folder: StudyFolder, *, as_json: bool) -> None:
     if as_json:
         emit(summary_values(results), "", as_json=True)
     else:
-        typer.echo(ablation_text(results))
+        tell(ablation_text(results))
     say(f"Full page: harness study report {folder.folder} --out FILE.md")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from harness.cli import options
-from harness.cli.running import draw, emit, warn
+from harness.cli.running import draw, emit, tell, warn
+from harness.runtime.foreign_text import clean, json_text
 
 if TYPE_CHECKING:
     from harness.types import Json
@@ -72,7 +72,7 @@ def export(
         open_registry(), RunFolder.open(run), format,
         out=out, evaluation=evaluation, config=config, options=tables, warn=warn,
     )  # fmt: skip
-    typer.echo(path)
+    tell(path)
 
 
 def rescore(
@@ -114,7 +114,7 @@ def rescore(
         for one in (source, *(repeat or ()))
     )  # fmt: skip
     for index, row in enumerate(found.rows()):
-        sys.stdout.write(json.dumps(row) if as_json else _line(index, row))
+        sys.stdout.write(json_text(row) if as_json else _line(index, row))
         sys.stdout.write("\n")
     sys.stdout.flush()
     draw(tally_table(found.counts(repeats)), to_stderr=as_json)
@@ -124,4 +124,4 @@ def rescore(
 def _line(index: int, row: Mapping[str, Json]) -> str:
     reward = "-" if row["reward"] is None else row["reward"]
     words = (index, row["id"], row["task_id"], row["trial"], reward, row["termination_reason"])
-    return f"{'  '.join(map(str, words))}  {row['problem']}".rstrip()
+    return "  ".join(clean(word, 1000) for word in (*words, row["problem"])).rstrip()

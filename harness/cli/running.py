@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli import options
+from harness.runtime.foreign_text import json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -124,16 +124,21 @@ def show_plan(
 def emit(plain: object, picture: RenderableType, *, as_json: bool) -> None:
     """Either the plain values as JSON or the picture of them, on stdout."""
     if as_json:
-        sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(plain, indent=2) + "\n")
         return
     draw(picture)
 
 
 def draw(picture: RenderableType, *, to_stderr: bool = False) -> None:
     """The picture on stdout, or on stderr where stdout is for machines."""
-    from rich.console import Console
+    from harness.report.screen import Cleaned, screen
 
-    Console(highlight=False, stderr=to_stderr).print(picture)
+    screen(stderr=to_stderr).print(Cleaned(picture))
+
+
+def tell(message: object) -> None:
+    """One line on stdout."""
+    typer.echo(visible(str(message)))
 
 
 def warn(message: str) -> None:
@@ -143,4 +148,4 @@ def warn(message: str) -> None:
 
 def say(message: str) -> None:
     """One line on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(visible(message), err=True)

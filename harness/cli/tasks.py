@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.running import emit, warn
+from harness.cli.running import emit, tell, warn
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +56,6 @@ def tasks(
     log = task_table(store, number=number, pattern=pattern, ids=ids or ())
     if format or out is not None:
         chosen = chosen_tasks(store, log)
-        typer.echo(export_tasks(open_registry(), store, chosen, format or "tau2-tasks", out))
+        tell(export_tasks(open_registry(), store, chosen, format or "tau2-tasks", out))
         return
     emit(log, task_cards(log) if ids else tasks_table(log), as_json=as_json)

@@ -11,8 +11,8 @@ from typing import Literal
 from harness.assembly.config import NonNegativeFloat, read_options
 from harness.errors import RolloutFault
 from harness.llm.prompts import prompt
-from harness.llm.signals import clean
 from harness.protocols import AgentTurn, ChatClient, Conversation, Policy, SamplingPolicy, Settings
+from harness.runtime.foreign_text import visible
 from harness.types import Message, ToolCall
 
 LONGEST_NAME = 64
@@ -63,7 +63,7 @@ class LLMPolicy(SamplingPolicy):
             temperature=self._temperature,
         )
         calls = _placed(reply.message.calls, len(conversation.messages))
-        content = "" if calls else clean(reply.message.content).strip()
+        content = "" if calls else visible(reply.message.content).strip()
         if not content and not calls:
             raise RolloutFault("agent_fault", "the agent's message has no visible text")
         opaque = reply.message.opaque

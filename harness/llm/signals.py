@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.runtime.foreign_text import visible
+
 Signal = Literal["stop", "transfer", "out_of_scope"]
 
 
@@ -26,7 +28,7 @@ def hear(text: str) -> Heard:
 
     Case, spaces, full-width signs and usual translations of a signal do not matter.
     """
-    text = clean(text)
+    text = visible(text)
     if not _has_hash(text):
         return Heard(text=_tidy(text))
     found = [_word(mark) for mark in _MARK.finditer(text)]
@@ -39,19 +41,8 @@ def hear(text: str) -> Heard:
 
 def harmless(text: str) -> str:
     """The text with whatever looks like a signal reduced to its word in quotation marks."""
-    text = clean(text)
+    text = visible(text)
     return _MARK.sub(lambda mark: f'"{_word(mark)}"', text) if _has_hash(text) else text
-
-
-def clean(text: str) -> str:
-    """The text without escape sequences, control characters and invisible ones.
-
-    Line breaks and tabs stay; bidirectional marks and joiners go too.
-    """
-    if text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    text = _ESCAPE.sub("", text.replace("\r\n", "\n"))
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
 
 
 _TRANSLATIONS: dict[Signal, str] = {
@@ -61,8 +52,6 @@ _TRANSLATIONS: dict[Signal, str] = {
     "out_of_scope": "OUTOFSCOPE HORSSUJET HORSCHAMP FUERADEALCANCE FORADEESCOPO FUORIAMBITO "
     "超出范围 超出範圍 範囲外",
 }
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x80-\x9f]")
 # Possessive, and only from the start of a run: a wall of # signs is read once.
 _MARK = re.compile(
     r"(?<![#＃])(?:"

@@ -10,9 +10,10 @@ from rich.text import Text
 from harness.discovery.compare import Comparison
 from harness.discovery.drift import Change, Landscape, Shift
 from harness.discovery.families import OTHER
-from harness.report.figures import bounds, clean, count, number, share, signed
+from harness.report.figures import bounds, count, number, share, signed
 from harness.report.layout import heading, plain_table
 from harness.results.history import described, shift_row
+from harness.runtime.foreign_text import clean
 from harness.types import ErrorPattern, Json
 
 

@@ -1,10 +1,9 @@
-"""Numbers and foreign text as readers see them: formatted, cleaned, drawn with block characters."""
+"""Numbers as readers see them: formatted, or drawn with block characters."""
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -15,17 +14,7 @@ UNKNOWN = "–"
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-
-
-def clean(value: object, limit: int = 400) -> str:
-    """The value as one line of visible text without control characters, ``limit`` long at most."""
-    text = _ESCAPES.sub("", str(value)[: 4 * limit])
-    seen = (c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
-    text = " ".join("".join(seen).split())
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def version(text: str) -> str:

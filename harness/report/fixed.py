@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.arms import arm_label, short_label
-from harness.report.figures import UNKNOWN, bounds, clean, percent, signed
+from harness.report.figures import UNKNOWN, bounds, percent, signed
 from harness.report.layout import FirstThatFits, heading, joined, plain_table
 from harness.report.model import Report
 from harness.report.model_fixed import Example, Failing, Fixed, Told, Turn
+from harness.runtime.foreign_text import clean
 from harness.types import Interval
 
 EARLIER, LATER = 3, 5

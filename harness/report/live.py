@@ -11,8 +11,10 @@ from rich.live import Live
 from rich.text import Text
 
 from harness.protocols import Event
-from harness.report.figures import bar, clean, duration, sparkline
+from harness.report.figures import bar, duration, sparkline
 from harness.report.progress import Progress, State, Station
+from harness.report.screen import Cleaned, screen
+from harness.runtime.foreign_text import clean
 
 _FRAMES_PER_SECOND = 6
 _SECONDS_PER_LINE = 10.0
@@ -38,7 +40,7 @@ class LiveProgress:
     def __init__(
         self, console: Console | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or screen(stderr=True)
         self._clock = clock
         self._progress = Progress(began=clock())
         self._last_line = clock()
@@ -49,7 +51,7 @@ class LiveProgress:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console,
-                get_renderable=self._draw,
+                get_renderable=lambda: Cleaned(self._draw()),
                 refresh_per_second=_FRAMES_PER_SECOND,
                 redirect_stdout=False,
                 vertical_overflow="crop",
@@ -109,7 +111,7 @@ class LiveProgress:
         return f"{self._progress.position(station)} {station.name}"
 
     def _print(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True)
+        self._console.print(Cleaned(text), soft_wrap=True)
 
     def _draw(self) -> Text:
         now, progress = self._clock(), self._progress

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.figures import clean, share
+from harness.report.figures import share
 from harness.report.markup import Markup, tag
 from harness.results.history import FailureMap
+from harness.runtime.foreign_text import clean
 from harness.types import ErrorPattern
 
 SIDE, MARGIN = 720, 28

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from harness.runtime.foreign_text import visible
+
 _VOID = frozenset({"meta", "br", "hr"})
 
 
@@ -16,7 +18,7 @@ class Markup(str):
 def tag(name: str, /, *children: str, **attributes: object) -> Markup:
     """The element. ``class_`` stands for ``class``, ``x_y`` for ``x-y``; None leaves it out."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{_text(_short(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -27,7 +29,12 @@ def tag(name: str, /, *children: str, **attributes: object) -> Markup:
 
 def together(*parts: str) -> Markup:
     """The parts one after the other, each escaped if it is plain text."""
-    return Markup("".join(p if isinstance(p, Markup) else escape(p) for p in parts))
+    return Markup("".join(p if isinstance(p, Markup) else _text(p) for p in parts))
+
+
+def _text(text: str) -> str:
+    """Also fit for SVG, which as XML may hold no control character at all."""
+    return escape(visible(text))
 
 
 def _short(value: object) -> str:

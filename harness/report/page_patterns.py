@@ -8,12 +8,13 @@ from harness.report.charts import hue_class, share_chart
 from harness.report.discovered import changes, contrast, moved, quality, verdict
 from harness.report.families import by_family
 from harness.report.families import together as amount
-from harness.report.figures import UNKNOWN, clean, count, share
+from harness.report.figures import UNKNOWN, count, share
 from harness.report.map import dots_of
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Discovered, Pattern, Report, Shifted
 from harness.report.page import facts, listed, section, table
 from harness.results.history import FailureMap
+from harness.runtime.foreign_text import clean
 
 WIDTH, HEIGHT, EDGE = 600, 400, 24
 """Pixels of the map, and what is left free around it."""

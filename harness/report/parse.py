@@ -15,8 +15,8 @@ from pydantic_core import to_json
 
 from harness.assembly.validation import first_problem
 from harness.errors import RunError
-from harness.report.figures import clean
 from harness.report.model import Report
+from harness.runtime.foreign_text import clean
 
 Document = Mapping[str, object]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.protocols import Event
-from harness.report.figures import clean, count, duration, number, share
+from harness.report.figures import count, duration, number, share
+from harness.runtime.foreign_text import clean
 from harness.types import FAULTS, Json
 
 State = Literal["waiting", "running", "done", "skipped", "stopped"]

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.terminal_theme import TerminalTheme
 
 from harness.report.parse import Document
+from harness.report.screen import Cleaned
 from harness.report.terminal import render
 
 WIDTH = 110
@@ -68,5 +69,5 @@ def to_svg(document: Document) -> str:
         legacy_windows=False,
         _environ={},
     )
-    console.print(Padding(render(document), (1, 1)))
+    console.print(Cleaned(Padding(render(document), (1, 1))))
     return console.export_svg(theme=_THEME, code_format=_FORMAT, unique_id="errata")

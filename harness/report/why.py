@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from harness.report.figures import UNKNOWN, bounds, clean, count, number, percent, share, signed
+from harness.report.figures import UNKNOWN, bounds, count, number, percent, share, signed
 from harness.results.lineage import Found, Lineage, Made, Recovered, Seen, Tried, recovery
 from harness.results.rollout_groups import Course, RolloutGroup, courses
+from harness.runtime.foreign_text import clean
 from harness.types import Json
 
 GROUPS = 8

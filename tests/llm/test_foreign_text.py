@@ -20,10 +20,11 @@ from harness.llm.prompts import prompt
 from harness.llm.quoting import conversation
 from harness.llm.role_client import RoleClient
 from harness.llm.roles import open_registry
-from harness.llm.signals import clean, harmless, hear
+from harness.llm.signals import harmless, hear
 from harness.llm.user import llm_user, seen_by_user
 from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
 from harness.protocols.chat_model import ChatRequest
+from harness.runtime.foreign_text import visible
 from harness.testing import FakeChatModel
 from harness.types import Episode, Message, Task, ToolCall
 
@@ -232,8 +233,8 @@ def test_control_sequences_of_a_user_model_do_not_reach_the_conversation(
 
 def test_clean_text_keeps_its_lines_and_its_letters() -> None:
     text = "Grüße,\n\t– 你好 👋 naïve №5 ½"
-    assert clean(text) == text
-    assert clean("a\r\nb") == "a\nb"
+    assert visible(text) == text
+    assert visible("a\r\nb") == "a\nb"
 
 
 def test_markup_stays_text(domain: Domain, task: Task) -> None:

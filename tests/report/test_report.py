@@ -17,7 +17,6 @@ from harness.report import patterns_table, pool_table, to_html, to_svg
 from harness.report.charts import nice_ticks
 from harness.report.figures import (
     bar,
-    clean,
     cost,
     count,
     duration,
@@ -29,6 +28,7 @@ from harness.report.figures import (
 )
 from harness.report.parse import read_report
 from harness.results.history import FailureMap
+from harness.runtime.foreign_text import clean
 from harness.types import ErrorPattern
 from tests.report.conftest import Document, Page, arm, plain, printed
 

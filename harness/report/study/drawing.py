@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.figures import clean
 from harness.report.markup import Markup, tag, together
+from harness.runtime.foreign_text import clean
 from harness.types import Interval
 
 MARKS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.report.figures import clean
+from harness.report.markdown import Markdown, code, plain, table
 from harness.report.study.tables import (
     behaviour_table,
     budgets,
@@ -18,7 +18,6 @@ from harness.report.study.tables import (
     sort_table,
     start_table,
     stated,
-    table,
 )
 from harness.study.analysis import Judged, judge
 from harness.study.results_file import Results
@@ -76,7 +75,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
     """
     lead, heading, rest = f"\n{notes.strip()}".partition("\n## ")
     sections = [
-        f"# {clean(results.study.title, 100)}",
+        f"# {plain(results.study.title, 100)}",
         lead.strip(),
         _opening(results, source),
         _expectations(results),
@@ -101,11 +100,12 @@ def judged(results: Results) -> list[Judged]:
     return [judge(results, expectation) for expectation in results.study.expectations]
 
 
-def reason(one: Judged) -> str:
+def reason(one: Judged) -> Markdown:
     """The estimates that decided."""
     if one.expectation.shows == "lowest":
-        return "; ".join(f"against `{name}` {stated(e)}" for name, e in one.estimates.items())
-    return "; ".join(stated(e) for e in one.estimates.values())
+        against = [f"against {code(name)} {stated(e)}" for name, e in one.estimates.items()]
+        return Markdown("; ".join(against))
+    return Markdown("; ".join(stated(e) for e in one.estimates.values()))
 
 
 def _opening(results: Results, source: str) -> str:
@@ -116,8 +116,8 @@ def _opening(results: Results, source: str) -> str:
     had += sum(row.seed not in results.shared or row.arm != "shared" for row in results.voids)
     so_far = "" if had >= len(planned) else f" **So far {had} of {len(planned)} turns are done.**"
     return (
-        f"Made from `{source}` by `harness study report`; nothing here is typed in by hand but what"
-        f" is said to be a note. Domain `{config.domain}`, policy `{config.policy}`,"
+        f"Made from {code(source)} by `harness study report`; nothing here is typed in by hand but"
+        f" what is said to be a note. Domain {code(config.domain)}, policy {code(config.policy)},"
         f" {config.test_tasks} test tasks × {config.test_trials} trials at temperature"
         f" {config.temperature:g}, {len(study.seeds)} training"
         f" seed{'s' if len(study.seeds) > 1 else ''}. All arms of a seed begin at the same SFT"
@@ -130,7 +130,7 @@ def _expectations(results: Results) -> str:
     found = judged(results)
     if not found:
         return ""
-    rows = [[f"**{one.verdict}**", one.expectation.says, reason(one)] for one in found]
+    rows = [[Markdown(f"**{one.verdict}**"), one.expectation.says, reason(one)] for one in found]
     body = table(["", "expected before the first run", "measured"], rows)
     return f"## What was expected\n\n{body}\n\n{_RULES}"
 
@@ -144,7 +144,7 @@ def _section(title: str, body: str, note: str, pictures: Mapping[str, str], pict
 
 def _published(results: Results) -> str:
     where = results.study.published_from
-    return f"*published*: Pass^1 / 2 / 3 / 4 of {where}." if where else ""
+    return f"*published*: Pass^1 / 2 / 3 / 4 of {plain(where)}." if where else ""
 
 
 def _shift_note(results: Results) -> str:
@@ -163,5 +163,5 @@ def _effort(results: Results) -> str:
 def _voids(results: Results) -> str:
     if not results.voids:
         return ""
-    lines = [f"- `{row.arm}`, seed {row.seed}: {clean(row.void)}" for row in results.voids]
+    lines = [f"- {code(row.arm)}, seed {row.seed}: {plain(row.void)}" for row in results.voids]
     return "## What could not be run\n\n" + "\n".join(lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.report.charts import nice_ticks
-from harness.report.figures import clean, share
+from harness.report.figures import share
 from harness.report.markup import Markup, tag
 from harness.report.study.drawing import (
     LINE,
@@ -21,6 +21,7 @@ from harness.report.study.drawing import (
     picture,
     upright,
 )
+from harness.runtime.foreign_text import clean
 from harness.study.analysis import (
     KS,
     Estimate,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.report.figures import clean, duration
+from harness.report.figures import duration
 from harness.report.layout import plain_table
+from harness.runtime.foreign_text import clean
 from harness.study.folder import StudyFolder
 from harness.study.schedule import forecast, remaining
 from harness.study.spec import Turn

@@ -8,11 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.figures import UNKNOWN, bounds, clean, percent
+from harness.report.figures import UNKNOWN, bounds, percent
 from harness.report.layout import FirstThatFits, heading, plain_table
 from harness.report.study.page import judged, reason
 from harness.report.study.tables import behaviour_table, difference_table, main_table
 from harness.results.history import interval_row
+from harness.runtime.foreign_text import clean
 from harness.study.analysis import KS, Estimate, difference, pass_estimate
 from harness.study.results_file import Results
 from harness.types import Json

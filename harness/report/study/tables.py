@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from harness.discovery.drift import NONE
-from harness.report.figures import UNKNOWN, bounds, clean, count, duration, number, percent, signed
+from harness.report.figures import UNKNOWN, bounds, count, duration, number, percent, signed
+from harness.report.markdown import Markdown, code, joined, table
 from harness.report.study.plots import (
     curved_arms,
     frequent_patterns,
     learning,
     pattern_arms,
 )
+from harness.runtime.foreign_text import clean
 from harness.study.analysis import (
     KS,
     Estimate,
@@ -25,6 +27,7 @@ from harness.study.analysis import (
     targeted_patterns,
 )
 from harness.study.results_file import OFTEN, Result, Results
+from harness.study.spec import Comparison
 from harness.types.names import StationName
 
 PARTS = ("making tasks", "training", "evaluation")
@@ -56,8 +59,7 @@ def difference_table(results: Results) -> str:
     for one in results.study.comparisons:
         found = [difference(results, one.arm, one.against, k) for k in KS]
         if found[0]:
-            name = f"`{one.arm}` − `{one.against}`"
-            rows.append([name, *map(_difference, found), str(found[0].seeds)])
+            rows.append([_apart_from(one), *map(_difference, found), str(found[0].seeds)])
     return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
 
 
@@ -68,13 +70,13 @@ def sort_table(results: Results) -> str:
     head, masks = [""], []
     for tag, mask in results.tags().items():
         if EVEN <= mask.mean() <= 1 - EVEN:
-            head += [f"`{clean(tag, 30)}` ({mask.sum()})", f"not ({(~mask).sum()})"]
+            head += [joined(code(tag, 30), f" ({mask.sum()})"), f"not ({(~mask).sum()})"]
             masks += [mask, ~mask]
     rows = []
     for one in results.study.comparisons:
         if masks and results.seeds(one.arm, one.against):
             among = [difference(results, one.arm, one.against, 1, among=mask) for mask in masks]
-            rows.append([f"`{one.arm}` − `{one.against}`", *map(_difference, among)])
+            rows.append([_apart_from(one), *map(_difference, among)])
     return table(head, rows)
 
 
@@ -104,8 +106,8 @@ def learning_table(results: Results) -> str:
         if pair:
             cells.append(_difference(_apart(results, *pair, step=step, is_last=step == last)))
         rows.append([f"{rollouts:g}", *cells])
-    head = ["rollouts trained on", *(f"`{arm}`, Pass^1" for arm in arms)]
-    return table(head + ([" − ".join(f"`{arm}`" for arm in pair)] if pair else []), rows)
+    head = ["rollouts trained on", *(joined(code(arm), ", Pass^1") for arm in arms)]
+    return table(head + ([Markdown(" − ".join(map(code, pair)))] if pair else []), rows)
 
 
 def practice_table(results: Results) -> str:
@@ -150,7 +152,7 @@ def shift_table(results: Results) -> str:
     """From round to round: how much of the mix of failures moved, and whether that is chance."""
     rows = [
         [
-            f"`{arm}`",
+            code(arm),
             str(seed),
             f"{shift['from']} → {shift['to']}",
             percent(100 * shift["distance"]),
@@ -215,17 +217,10 @@ def budgets(results: Results) -> list[str]:
             share_ = f"{100 * had / meant:.0f}%" if meant else UNKNOWN
             of = "training cost" if len(parts) == 1 else "tasks and training cost beyond SFT"
             said.append(
-                f"`{arm}` trained for {duration(had)} of CPU time, {share_} of what `{like}`'s"
-                f" {of} ({duration(meant)})."
+                f"{code(arm)} trained for {duration(had)} of CPU time, {share_} of what"
+                f" {code(like)}'s {of} ({duration(meant)})."
             )
     return said
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; "" without rows."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    rule = "|" + "---|" * len(head)
-    return "\n".join(["| " + " | ".join(head) + " |", rule, *lines]) if lines else ""
 
 
 def _apart(
@@ -236,30 +231,36 @@ def _apart(
     return curve_difference(results, arm, against, step)
 
 
-def stated(one: Estimate) -> str:
+def stated(one: Estimate) -> Markdown:
     """A difference with its interval and its size: "+6.1 [2.0, 9.9], 5 seeds x 200 tasks"."""
     seeds = f"{one.seeds} seed{'s' if one.seeds > 1 else ''}"
-    return f"{signed(one.interval.value)} {bounds(one.interval)}, {seeds} × {one.tasks} tasks"
+    value = f"{signed(one.interval.value)} {bounds(one.interval)}"
+    return Markdown(f"{value}, {seeds} × {one.tasks} tasks")
+
+
+def _apart_from(one: Comparison) -> Markdown:
+    return joined(code(one.arm), " − ", code(one.against))
 
 
 def _by_arm(results: Results) -> list[tuple[str, list[Result]]]:
     return [(_named(results, arm), list(by.values())) for arm, by in results.arms.items()]
 
 
-def _named(results: Results, arm: str) -> str:
+def _named(results: Results, arm: str) -> Markdown:
     label = results.label(arm)
-    return f"`{arm}`" if label == arm else f"{clean(label, 60)} (`{arm}`)"
+    return code(arm) if label == arm else joined(clean(label, 60), " (", code(arm), ")")
 
 
-def _cell(one: Estimate | None) -> str:
-    return UNKNOWN if one is None else f"{percent(one.interval.value)} {bounds(one.interval)}"
+def _cell(one: Estimate | None) -> Markdown:
+    known = one and f"{percent(one.interval.value)} {bounds(one.interval)}"
+    return Markdown(known or UNKNOWN)
 
 
-def _difference(one: Estimate | None) -> str:
+def _difference(one: Estimate | None) -> Markdown:
     if one is None:
-        return UNKNOWN
+        return Markdown(UNKNOWN)
     text = f"{signed(one.interval.value)} {bounds(one.interval)}"
-    return f"**{text}**" if one.is_sure else text
+    return Markdown(f"**{text}**" if one.is_sure else text)
 
 
 def _per_talk(result: Result, key: str) -> float:
