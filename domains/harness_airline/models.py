@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from harness_airline.records import Passenger, Payment, Reservation
+from harness_airline.records import CABINS, FLIGHT_TYPES, Passenger, Payment, Reservation
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,6 +19,8 @@ _FIELDS: Mapping[str, Mapping[str, type]] = {
     "Passenger": {"first_name": str, "last_name": str, "dob": str},
     "Payment": {"payment_id": str, "amount": int},
 }
+
+_LITERALS = {"flight_type": FLIGHT_TYPES, "cabin": CABINS, "insurance": ("yes", "no")}
 
 
 def each_as(model: str, values: Iterable[Any]) -> list[Any]:
@@ -45,9 +47,25 @@ def as_amount(amount: Any) -> float:
 
 
 def as_reservation(reservation: Reservation) -> Reservation:
-    """The reservation with converted values. Raises pydantic's ``ValidationError``."""
+    """The reservation with converted values. Raises pydantic's ``ValidationError``.
+
+    ``passengers`` and ``payment_history`` as ``each_as`` made them.
+    """
+    if _fits(reservation):
+        return reservation
     found = _models()["Reservation"].model_validate(reservation)
     return cast(Reservation, {**reservation, **found.model_dump()})
+
+
+def _fits(reservation: Reservation) -> bool:
+    """Whether nothing needs to be converted; of lists, only the types of entries are looked at."""
+    parts = (reservation["passengers"], reservation["payment_history"])
+    return (
+        all(type(reservation[name]) is str for name in ("origin", "destination"))
+        and all(type(reservation[name]) is int for name in ("total_baggages", "nonfree_baggages"))
+        and all(reservation[name] in values for name, values in _LITERALS.items())
+        and all(type(each) is list and all(type(p) is dict for p in each) for each in parts)
+    )
 
 
 def _as(model: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,8 +91,8 @@ def _models() -> Mapping[str, type[BaseModel]]:
         "user_id": str,
         "origin": str,
         "destination": str,
-        "flight_type": Literal["round_trip", "one_way"],
-        "cabin": Literal["business", "economy", "basic_economy"],
+        "flight_type": Literal[FLIGHT_TYPES],
+        "cabin": Literal[CABINS],
         "passengers": list[found["Passenger"]],  # type: ignore[valid-type]
         "payment_history": list[found["Payment"]],  # type: ignore[valid-type]
         "total_baggages": int,

@@ -104,7 +104,7 @@ def _check_list(name: str, value: Json, schema: Schema) -> None:
     if not isinstance(value, list):
         raise ToolError(f"{name} should be a list of {wanted}, found {_KINDS[type(value)]}")
     properties = cast("Mapping[str, Schema]", schema.get("properties", {}))
-    for part in value:
+    for part in cast("list[Any]", value):
         if not isinstance(part, kind):
             found = _KINDS[type(part)]
             raise ToolError(f"{name} should be a list of {wanted}, found {found} in it")

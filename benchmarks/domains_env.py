@@ -1,6 +1,6 @@
-"""Turn the gold calls of retail tasks into CPU times of our engine and of the official τ²-bench.
+"""Turn the gold calls of official tasks into CPU times of our engine and of τ²-bench's own.
 
-    python benchmarks/retail_env.py [--episodes N] [--repeats R] [--json]
+    python benchmarks/domains_env.py [--domain retail|airline] [--episodes N] [--repeats R] [--json]
 
 Both play the same episodes in one process, in turns. Without the package tau2, only ours does.
 """
@@ -15,6 +15,7 @@ import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from importlib.util import find_spec
 from statistics import fmean
 from time import process_time_ns
@@ -28,6 +29,9 @@ from harness.errors import MissingExtra
 from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings, World
 from harness.types import Grade, Message, Task, ToolResult, Trajectory
+
+DOMAINS = ("retail", "airline")
+"""The domains that have an engine of ours."""
 
 CONVERSATIONS = 1000
 """How many conversations are open at once where memory is measured."""
@@ -48,23 +52,23 @@ BARS: Mapping[str, tuple[str, float]] = {
 """What is to be reached."""
 
 _GREETING = Message(role="assistant", content="Hi! How can I help you today?")
-_OPENING = Message(role="user", content="It is about my orders.")
+_OPENING = Message(role="user", content="I have a problem.")
 _GOODBYE = Message(role="user", content="That is all, thank you.")
 
 
 # --- ours -----------------------------------------------------------------------------------------
 
 
-def retail_domain() -> Domain:
-    """The official retail domain on our engine; the generated one where there is no data."""
+def our_domain(name: str) -> Domain:
+    """The official domain of that name on our engine; the generated one where there is no data."""
     registry = open_registry()
     try:
-        return registry.make("domain", "tau2-retail", Settings())
+        return registry.make("domain", f"tau2-{name}", Settings())
     except MissingExtra:
-        return registry.make("domain", "retail", Settings())
+        return registry.make("domain", name, Settings())
 
 
-def retail_tasks(domain: Domain) -> list[Task]:
+def our_tasks(domain: Domain) -> list[Task]:
     """The tasks of all splits in which something is to be called."""
     tasks = [*domain.tasks("train"), *domain.tasks("validation"), *domain.tasks("test")]
     return [task for task in tasks if task.gold]
@@ -182,33 +186,33 @@ class Official:
         }
 
 
-def official() -> Official | None:
-    """The official retail environment and evaluator; None if they are not installed."""
+def official(name: str) -> Official | None:
+    """The environment and evaluator of an official domain; None if they are not installed."""
     if find_spec("tau2") is None:
         return None
     from loguru import logger
 
     logger.remove()
-    from tau2.domains.retail.environment import get_environment, get_tasks
     from tau2.evaluator.evaluator_env import EnvironmentEvaluator
 
+    module = import_module(f"tau2.domains.{name}.environment")
     return Official(
-        environment=get_environment,
+        environment=module.get_environment,
         evaluate=EnvironmentEvaluator.calculate_reward,
-        tasks={task.id: task for task in get_tasks()},
+        tasks={task.id: task for task in module.get_tasks()},
     )
 
 
 # --- the measurement ------------------------------------------------------------------------------
 
 
-def measure(episodes: int | None, repeats: int) -> dict[str, Any]:
-    """All figures by name, the official ones None where there is no package to measure.
+def measure(name: str, episodes: int | None, repeats: int) -> dict[str, Any]:
+    """All figures of a domain, the official ones None where there is no package to measure.
 
     ``episodes``: how many tasks are played, all if None; ``repeats``: how often each.
     """
-    domain, peer = retail_domain(), official()
-    tasks = retail_tasks(domain)[:episodes]
+    domain, peer = our_domain(name), official(name)
+    tasks = our_tasks(domain)[:episodes]
     for task in tasks:
         assert episode(domain, task).success, f"the gold calls of task {task.id} do not solve it"
     # What is loaded by now lives as long as the process; the peer's collections need not scan it.
@@ -302,11 +306,12 @@ def table(found: Mapping[str, Any]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--domain", choices=DOMAINS, default="retail", help="which engine")
     parser.add_argument("--episodes", type=int, help="how many tasks; all if not given")
     parser.add_argument("--repeats", type=int, default=1, help="how often each is played")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    found = measure(options.episodes, options.repeats)
+    found = measure(options.domain, options.episodes, options.repeats)
     if options.json:
         print(json.dumps(found, indent=2, allow_nan=False))
         return
