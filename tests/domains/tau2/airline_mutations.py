@@ -395,5 +395,30 @@ HARMLESS = frozenset(
 )
 """The mutations that leave the database as it should be."""
 
-HARMFUL = frozenset({"another amount", "compensation besides"})
+HARMFUL = frozenset(
+    {
+        "a payment in halves",
+        "another amount",
+        "another cabin",
+        "another flight",
+        "another passenger",
+        "another trip",
+        "compensation besides",
+        "fewer flights",
+        "fewer passengers",
+        "more bags",
+        "more flights",
+        "no cabin",
+        "other paid bags",
+        "paid otherwise",
+        "passenger without birth",
+        "passengers turned",
+        "payments turned",
+        "text for a list",
+        "too little paid",
+        "without a write",
+        "write by the user",
+        "wrong type in a list",
+    }
+)
 """Those that never do."""
