@@ -1,5 +1,4 @@
-"""A folder or file of others decides neither where keys go nor which code, model or file is used.
-"""
+"""A folder or file of others decides neither where keys go nor what code, model or file is used."""
 
 from __future__ import annotations
 
