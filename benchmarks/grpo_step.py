@@ -25,10 +25,10 @@ import harness_grpo.training
 from harness.assembly.components import Components
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import Policy, RolloutJob, Settings, TrainingJob
+from harness.training.groups import reward
 from harness.types import Episode, Task, TokenTrace, stable_seed
 from harness_asyncio.forking import ForkExecutor
 from harness_grpo.reinforcement import ReinforcementTrainer
-from harness_grpo.sampling import reward
 from harness_local.policy import LocalPolicy
 
 CORES = 2

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from harness.training.proof_traces import Proof, Proofs
 from harness.types import stable_seed
-from harness_grpo.proofs import Proof, Proofs
 
 
 class Buffer:

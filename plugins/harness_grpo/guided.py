@@ -8,8 +8,8 @@ from typing import Any
 
 from harness.errors import RolloutFault
 from harness.protocols import AgentTurn, Conversation, Policy
+from harness.training.proof_traces import Proof, Proofs, agent_turns
 from harness.types import Message
-from harness_grpo.proofs import Proof, Proofs, agent_turns
 
 NEWS = 0.2
 """The weight of the latest guided group in the share that new searches start with."""

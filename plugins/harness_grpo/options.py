@@ -23,8 +23,8 @@ class Options:
     A step samples ``num_generations`` rollouts for each of ``tasks_per_step`` tasks at
     ``temperature`` and makes ``num_iterations`` updates with them. ``max_steps`` or ``seconds``
     (None: no limit) end the run, whichever comes first. So does a collapse, which also restores the
-    best weights seen, unless ``guard`` is off (see ``harness_grpo.collapse``). ``gaming``: what to
-    do about signs of reward hacking (see ``harness_grpo.signs``). ``warmup_steps``: the learning
+    best weights seen, unless ``guard`` is off (see ``harness.training.collapse``). ``gaming``: what
+    to do about signs of reward hacking (see ``harness_grpo.signs``). ``warmup_steps``: the learning
     rate rises linearly over so many steps. A killed run resumes from the last multiple of
     ``save_steps`` steps.
 

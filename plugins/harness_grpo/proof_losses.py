@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.training.proof_traces import Proof
 from harness.types import TokenTrace
 from harness_grpo.options import ProofLoss, ProofMean
-from harness_grpo.proofs import Proof
 
 TOKEN_MEAN = ("dapo", "cispo")
 """Losses that average over the tokens of the whole batch; the others average over its rows."""
@@ -21,7 +19,6 @@ WEIGHT = "proof_weight"
 """The name that the weights of lessons have among the tensors of a batch."""
 
 GAMMA = 0.1
-NO_ADVANTAGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,33 +62,6 @@ def token_losses(logprobs: Tensor, kind: ProofLoss) -> Tensor:
     if kind == "luffy":
         return -p / (p + GAMMA)
     return -(p * (1 - p)).detach() * logprobs
-
-
-def join_proofs(
-    rewards: NDArray[np.float64],
-    advantages: NDArray[np.float32],
-    proofs: Mapping[int, Proof],
-    *,
-    contrast: bool,
-) -> tuple[NDArray[np.float32], list[tuple[Proof, float]]]:
-    """Advantages with proofs in their groups, and the advantage of each proof that is worth one.
-
-    ``rewards``: (groups, rollouts), NaN where not to be trained on; ``advantages``: the same shape,
-    as without proofs; ``proofs``: by the number of their group. In such a group an advantage is the
-    reward minus the mean over rollouts and proof, without a deviation, as in LUFFY. Without
-    ``contrast`` that is the proof's alone, and rollouts keep theirs: 0 where all failed alike, so
-    that they cost nothing. A proof with no more reward than that mean does not join.
-    """
-    joined, kept = advantages.copy(), []
-    for group, proof in proofs.items():
-        mean = float(np.nanmean([*rewards[group], proof.reward]))
-        if proof.reward - mean < NO_ADVANTAGE:
-            continue
-        kept.append((proof, proof.reward - mean))
-        if contrast:
-            centred = np.nan_to_num(rewards[group] - mean)
-            joined[group] = np.where(np.abs(centred) < NO_ADVANTAGE, 0.0, centred)
-    return joined, kept
 
 
 def lessons(

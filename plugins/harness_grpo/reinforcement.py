@@ -15,8 +15,10 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from harness.training.advantages import term_advantages
+from harness.training.groups import reward
 from harness.training.packed.cores import Cores
 from harness.training.packed.packing import packed
+from harness.training.proof_traces import Proof, join_proofs
 from harness.types import Episode
 from harness_grpo.options import Options, ProofLoss
 from harness_grpo.parts import Batch, Metrics, Part, parts_of, sampled, some_rows, whole
@@ -25,13 +27,11 @@ from harness_grpo.proof_losses import (
     WEIGHT,
     Lesson,
     as_rows,
-    join_proofs,
     lessons,
     token_losses,
 )
-from harness_grpo.proofs import Proof
 from harness_grpo.readings import Readings
-from harness_grpo.sampling import Sampler, reward
+from harness_grpo.sampling import Sampler
 from harness_grpo.scoring import can_run_head_alone, scores
 
 KL_STRIDE = 8

@@ -10,31 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.protocols import TrainingJob
+from harness.training.groups import Group, has_spread, is_trainable, reward
+from harness.training.proof_traces import Proof
+from harness.training.task_draws import Curriculum
 from harness.types import Episode, Task, TokenTrace, stable_seed
-from harness_grpo.curriculum import Curriculum
 from harness_grpo.guided import DIFFERS, GuidedPolicy, Prefix
 from harness_grpo.options import Options
-from harness_grpo.proofs import Group, Proof
 from harness_grpo.unsolved import Unsolved
-
-NO_SPREAD = 1e-6
-
-
-def is_trainable(episode: Episode) -> bool:
-    """Whether there is something to learn from: no fault, and the policy wrote something."""
-    tokens = episode.tokens
-    return not episode.uncounted and tokens is not None and bool(tokens.sampled.any())
-
-
-def reward(episode: Episode) -> float | None:
-    """The weighted total of the reward terms; None where the episode must not be trained on."""
-    return episode.score.total if is_trainable(episode) else None
-
-
-def has_spread(group: Group) -> bool:
-    """Whether rewards differ: if not, all advantages of the group are 0."""
-    rewards = [total for episode in group if (total := reward(episode)) is not None]
-    return bool(rewards) and not max(rewards) - min(rewards) < NO_SPREAD
 
 
 class Sampler:
@@ -61,7 +43,7 @@ class Sampler:
 
     def __call__(self, prompts: Sequence[str], trainer: Any) -> dict[str, list[Any]]:
         started = time.monotonic()
-        policy, size = self._job.policy, self._options.num_generations
+        policy, size = self._job.in_process, self._options.num_generations
         policy.weights_changed()
         policy.set_temperature(self._options.temperature)
         policy.model.eval()

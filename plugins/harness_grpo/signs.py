@@ -9,8 +9,8 @@ from statistics import fmean, stdev
 
 from harness.evaluation.behaviour import Behaviour, behaviour
 from harness.protocols import Domain
+from harness.training.collapse import FIRST, LAST, SURE
 from harness.types import Episode
-from harness_grpo.collapse import FIRST, LAST, SURE
 
 Reading = tuple[float, float]
 """A mean over a step's groups and its standard error."""

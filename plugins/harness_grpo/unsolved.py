@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.protocols import TrainingJob
+from harness.training.groups import Group, wholly_failed
+from harness.training.proof_traces import Proof, Proofs, read_proofs
 from harness.types import Task
 from harness_grpo.buffer import Buffer
 from harness_grpo.guided import Prefix, Prefixes
 from harness_grpo.options import Options
-from harness_grpo.proofs import Group, Proof, Proofs, read_proofs, wholly_failed
 
 
 class Unsolved:
@@ -25,7 +26,7 @@ class Unsolved:
         self._warn = job.warn
         self._share = options.prefix_share
         skips = self._mode == "skip"
-        self.proofs = Proofs() if skips else read_proofs(job, prefixes=self._mode == "prefix")
+        self.proofs = Proofs() if skips else _read(job, prefixes=self._mode == "prefix")
         self.prefixes = Prefixes(self.proofs)
         self._buffer = Buffer(
             self.proofs,
@@ -88,3 +89,15 @@ class Unsolved:
         self.proofs.restore(state["proofs"])
         self._buffer.restore(state["buffer"])
         self.prefixes.restore(state["prefixes"])
+
+
+def context_limit(model: Any) -> int | None:
+    """How many tokens the model can read at once; None if its configuration does not say."""
+    config = model.config
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    limit = getattr(text, "max_position_embeddings", None)
+    return limit or None
+
+
+def _read(job: TrainingJob, *, prefixes: bool) -> Proofs:
+    return read_proofs(job, limit=context_limit(job.in_process.model), prefixes=prefixes)

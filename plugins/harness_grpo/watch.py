@@ -11,14 +11,15 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.protocols import TrainingJob
+from harness.training.collapse import FIRST, has_collapsed, rate_and_error
+from harness.training.groups import Group, has_spread, is_trainable
+from harness.training.proof_traces import Proof
 from harness.training.snapshots import GoodWeights, Snapshots
 from harness.types import Episode, Json
-from harness_grpo.collapse import FIRST, has_collapsed, rate_and_error
 from harness_grpo.options import Options
 from harness_grpo.proof_losses import imitation
-from harness_grpo.proofs import Group, Proof
 from harness_grpo.reinforcement import ReinforcementTrainer
-from harness_grpo.sampling import Sampler, has_spread, is_trainable
+from harness_grpo.sampling import Sampler
 from harness_grpo.signs import Step, gaming, read_step
 
 Point = dict[str, float]
@@ -39,7 +40,7 @@ class Watch(TrainerCallback):
         self._options = options
         self._sampler = sampler
         self._snapshots = snapshots
-        self._weights = GoodWeights(job.policy.model)
+        self._weights = GoodWeights(job.in_process.model)
         self._sampled_with: dict[str, torch.Tensor] = {}
         self._best: tuple[float, dict[str, torch.Tensor]] = (-1.0, {})
         self._curve: list[Point] = []
@@ -114,10 +115,10 @@ class Watch(TrainerCallback):
         self._job.progress(len(self._curve), self._options.max_steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
-            self._job.policy.model.load_state_dict(self._best[1])
+            self._job.in_process.model.load_state_dict(self._best[1])
         elif self._is_gamed():
             self._stop(control, "gaming")
-            self._job.policy.model.load_state_dict(self._best[1])
+            self._job.in_process.model.load_state_dict(self._best[1])
         elif self._options.seconds and self._seconds() >= self._options.seconds:
             self._stop(control, "seconds")
         elif self._is_to_be_kept(len(self._curve)):

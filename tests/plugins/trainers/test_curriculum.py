@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.training.collapse import has_collapsed, rate_and_error
+from harness.training.task_draws import Curriculum, task_order
 from harness.types import Origin, Task
-from harness_grpo.collapse import has_collapsed, rate_and_error
-from harness_grpo.curriculum import Curriculum, task_order
 
 
 def made_for(pattern: str, task: Task) -> Task:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from harness.protocols import TrainingJob
+from harness.training.proof_traces import Proofs, longest_prefix, read_proofs
 from harness.types import Episode, Message, Task, Tool, ToolCall
 from harness_grpo.guided import DIFFERS, GuidedPolicy, Prefix, Prefixes, same_messages
-from harness_grpo.proofs import Proofs, longest_prefix, read_proofs
+from harness_grpo.unsolved import context_limit
 
 Jobs = Callable[..., TrainingJob]
 Sampled = dict[str, int]
@@ -31,7 +32,7 @@ def searching(longest: int, job: Jobs, world: Any) -> Prefixes:
     """A search for the prefix of one task, whose proof allows prefixes up to ``longest`` turns."""
     said = ["c"] * (longest + 1)
     made = job(tasks=[world.task("a")], proofs={"task-a": proven(world, "a", *said)})
-    prefixes = Prefixes(read_proofs(made, prefixes=True))
+    prefixes = Prefixes(read_proofs(made, limit=None, prefixes=True))
     prefixes.failed("task-a")
     return prefixes
 
@@ -58,7 +59,7 @@ def test_a_search_that_starts_long_ends_at_the_shortest_prefix_that_sometimes_su
     job: Jobs, world: Any, start: int, enough: int
 ) -> None:
     made = job(tasks=[world.task("a")], proofs={"task-a": proven(world, "a", *["c"] * 13)})
-    prefixes = Prefixes(read_proofs(made, prefixes=True))
+    prefixes = Prefixes(read_proofs(made, limit=None, prefixes=True))
     prefixes.restore({"drawn": 0, "start": start / 12, "waiting": {}})
     prefixes.failed("task-a")
     assert prefixes.turns() == {"task-a": start}
@@ -120,7 +121,7 @@ def test_a_group_of_faults_says_nothing_about_a_prefix(job: Jobs, world: Any) ->
 def test_tasks_take_turns_and_one_that_is_solved_alone_is_left_alone(job: Jobs, world: Any) -> None:
     tasks = [world.task(letter) for letter in "abc"]
     proofs = {f"task-{n}": proven(world, n, "c", "c") for n in "abc"}
-    prefixes = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), prefixes=True))
+    prefixes = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), limit=None, prefixes=True))
     for letter in "abc":
         prefixes.failed(f"task-{letter}")
     prefixes.failed("task-without-a-proof")
@@ -133,14 +134,14 @@ def test_tasks_take_turns_and_one_that_is_solved_alone_is_left_alone(job: Jobs, 
 def test_new_searches_start_where_others_have_come_to(job: Jobs, world: Any) -> None:
     tasks = [world.task(letter) for letter in "abc"]
     proofs = {f"task-{n}": proven(world, n, *["c"] * 11) for n in "abc"}
-    prefixes = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), prefixes=True))
+    prefixes = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), limit=None, prefixes=True))
     prefixes.failed("task-a")
     for _ in range(12):
         (prefix,) = prefixes.draw(1)
         prefixes.hear("task-a", 4 if prefix.turns == 6 else 8 * (prefix.turns > 6), 8)
     prefixes.failed("task-b")
     assert 4 <= prefixes.turns()["task-b"] <= 7
-    again = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), prefixes=True))
+    again = Prefixes(read_proofs(job(tasks=tasks, proofs=proofs), limit=None, prefixes=True))
     again.restore(prefixes.state())
     for one in (prefixes, again):
         one.failed("task-c")
@@ -159,7 +160,7 @@ def test_searches_go_on_from_their_state(job: Jobs, world: Any) -> None:
 
 def play(job: TrainingJob, episode: Episode, turns: int, trials: Sequence[int]) -> tuple[Any, ...]:
     made = replace(job, tasks=[episode.task], proofs={episode.task.id: episode})
-    proof = read_proofs(made).of(episode.task.id)
+    proof = read_proofs(made, limit=None).of(episode.task.id)
     assert proof is not None
     policy = GuidedPolicy(job.policy, [Prefix(proof=proof, turns=turns)], first_trial=4)
     jobs = [(episode.task, trial, trial) for trial in trials]
@@ -230,7 +231,7 @@ def test_a_prefix_ends_before_the_last_write(world: Any, turns: list[str], longe
 
 
 def read(job: TrainingJob, **options: Any) -> tuple[Proofs, dict[str, int]]:
-    found = read_proofs(job, **options)
+    found = read_proofs(job, limit=context_limit(job.policy.model), **options)
     return found, {name: count for name, count in found.counts().items() if count}
 
 
@@ -275,7 +276,7 @@ def test_a_proof_of_one_turn_has_no_prefix(job: Jobs, world: Any) -> None:
 
 def test_nobody_is_told_of_proofs_that_are_all_there(job: Jobs, world: Any) -> None:
     made = job(tasks=[world.task("a")], proofs={"task-a": proven(world, "a", "a")})
-    assert read_proofs(made).complaint() == ""
+    assert read_proofs(made, limit=None).complaint() == ""
 
 
 def test_tasks_that_the_core_has_said_to_have_no_proof_are_not_told_of_again(
@@ -291,7 +292,10 @@ def test_that_there_is_no_usable_proof_at_all_is_said_with_the_reasons_the_core_
     job: Jobs, world: Any
 ) -> None:
     tasks = [world.task(letter) for letter in "ab"]
-    none = read_proofs(job(tasks=tasks)).complaint()
+    none = read_proofs(job(tasks=tasks), limit=None).complaint()
     assert none == 'no task has a proof that can be used: all is as with `unsolved = "skip"`'
     short = job(tasks=tasks, proofs={"task-a": proven(world, "a", "a")})
-    assert "(1 with nothing to learn from)" in read_proofs(short, prefixes=True).complaint()
+    assert (
+        "(1 with nothing to learn from)"
+        in read_proofs(short, limit=None, prefixes=True).complaint()
+    )

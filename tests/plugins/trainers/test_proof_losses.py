@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from harness.training.proof_traces import Proof, join_proofs
 from harness.types import TokenTrace
-from harness_grpo.proof_losses import as_rows, imitation, join_proofs, lessons, token_losses
-from harness_grpo.proofs import Proof
+from harness_grpo.proof_losses import as_rows, imitation, lessons, token_losses
 
 NAN = float("nan")
 

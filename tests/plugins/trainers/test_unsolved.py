@@ -15,11 +15,11 @@ import torch
 from harness.errors import ConfigError
 from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
+from harness.training.proof_traces import Proof, read_proofs
 from harness.types import Episode, Message, Score
 from harness_grpo.buffer import Buffer
 from harness_grpo.options import Options
 from harness_grpo.proof_losses import token_losses
-from harness_grpo.proofs import Proof, read_proofs
 from harness_grpo.trainer import GrpoTrainer
 
 Jobs = Callable[..., TrainingJob]
@@ -248,7 +248,7 @@ def test_a_full_buffer_is_imitated_once_and_steps_are_not_miscounted(job: Jobs, 
 
 def test_a_task_is_in_the_buffer_once_at_a_time(job: Jobs, world: Any) -> None:
     made = job(proofs=proofs(world))
-    buffer = Buffer(read_proofs(made), size=2, batch_size=8, seed=0)
+    buffer = Buffer(read_proofs(made, limit=None), size=2, batch_size=8, seed=0)
     buffer.add("task-a")
     buffer.add("task-a")
     assert buffer.take() == []

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.protocols import Conversation, Domain, TrainingJob
 from harness.types import Episode, Message, Task, TokenTrace, Trajectory
-
-Group = Sequence[Episode]
-"""Rollouts of one task."""
 
 UNUSABLE = {
     "too_long": "longer than the model's context",
@@ -22,6 +19,8 @@ UNUSABLE = {
 """Why a proof cannot be used, in words."""
 
 _LACKING = ("missing", *UNUSABLE)
+
+NO_ADVANTAGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +87,15 @@ class Proofs:
             self.drop(task_id)
 
 
-def read_proofs(job: TrainingJob, *, prefixes: bool = False) -> Proofs:
-    """The job's proofs as the policy would write them; with ``prefixes``, those that have one."""
+def read_proofs(job: TrainingJob, *, limit: int | None, prefixes: bool = False) -> Proofs:
+    """The job's proofs as the policy would write them; with ``prefixes``, those that have one.
+
+    ``limit``: how many tokens a proof may have (None: any number).
+    """
     proofs: list[Proof] = []
     lacking: Counter[str] = Counter()
     for task in job.tasks:
-        found = _proof(job, task, prefixes=prefixes)
+        found = _proof(job, task, limit=limit, prefixes=prefixes)
         if isinstance(found, Proof):
             proofs.append(found)
         else:
@@ -101,9 +103,31 @@ def read_proofs(job: TrainingJob, *, prefixes: bool = False) -> Proofs:
     return Proofs(proofs, lacking)
 
 
-def wholly_failed(group: Group) -> bool:
-    """Whether rollouts that can be trained on are there, and none of them succeeded."""
-    return bool(group) and not any(episode.score.success for episode in group)
+def join_proofs(
+    rewards: NDArray[np.float64],
+    advantages: NDArray[np.float32],
+    proofs: Mapping[int, Proof],
+    *,
+    contrast: bool,
+) -> tuple[NDArray[np.float32], list[tuple[Proof, float]]]:
+    """Advantages with proofs in their groups, and the advantage of each proof that is worth one.
+
+    ``rewards``: (groups, rollouts), NaN where not to be trained on; ``advantages``: the same shape,
+    as without proofs; ``proofs``: by the number of their group. In such a group an advantage is the
+    reward minus the mean over rollouts and proof, without a deviation, as in LUFFY. Without
+    ``contrast`` that is the proof's alone, and rollouts keep theirs: 0 where all failed alike, so
+    that they cost nothing. A proof with no more reward than that mean does not join.
+    """
+    joined, kept = advantages.copy(), []
+    for group, proof in proofs.items():
+        mean = float(np.nanmean([*rewards[group], proof.reward]))
+        if proof.reward - mean < NO_ADVANTAGE:
+            continue
+        kept.append((proof, proof.reward - mean))
+        if contrast:
+            centred = np.nan_to_num(rewards[group] - mean)
+            joined[group] = np.where(np.abs(centred) < NO_ADVANTAGE, 0.0, centred)
+    return joined, kept
 
 
 def longest_prefix(trajectory: Trajectory, domain: Domain) -> int:
@@ -119,15 +143,7 @@ def agent_turns(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages[1:] if message.role == "assistant"]
 
 
-def context_limit(model: Any) -> int | None:
-    """How many tokens the model can read at once; None if its configuration does not say."""
-    config = model.config
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
-    limit = getattr(text, "max_position_embeddings", None)
-    return limit or None
-
-
-def _proof(job: TrainingJob, task: Task, *, prefixes: bool) -> Proof | str:
+def _proof(job: TrainingJob, task: Task, *, limit: int | None, prefixes: bool) -> Proof | str:
     """The task's proof, or why there is none: "missing" or a key of ``UNUSABLE``."""
     episode = job.proofs.get(task.id)
     if episode is None or not episode.score.success:
@@ -136,7 +152,6 @@ def _proof(job: TrainingJob, task: Task, *, prefixes: bool) -> Proof | str:
     prefix = longest_prefix(episode.trajectory, job.domain)
     if trace is None or (prefixes and not prefix):
         return "too_short"
-    limit = context_limit(job.policy.model)
     if limit is not None and len(trace.ids) > limit:
         return "too_long"
     return Proof(
