@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from harness.errors import RolloutFault
+from harness.protocols import SampledTurn
 from harness_local.policy import LocalPolicy
-from harness_local.sampler import Limits, Sampled
+from harness_local.sampler import Limits
 
 _HOPS = 6
 """Turns of the event loop in which conversations that wait for nothing else ask for their next."""
@@ -51,16 +52,16 @@ class PlainSampler:
         self._pad = pad
         self._limits = limits
         self._ids: dict[str, list[int]] = {}
-        self._waiting: list[tuple[list[int], asyncio.Future[Sampled]]] = []
+        self._waiting: list[tuple[list[int], asyncio.Future[SampledTurn]]] = []
         self._engine: asyncio.Task[None] | None = None
 
-    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> Sampled:
+    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> SampledTurn:
         """Feed ``ids`` and sample a turn, by the random state of the process: no seed counts."""
         row = self._ids.setdefault(conversation, [])
         row.extend(ids)
         if len(row) >= self._limits.max_context:
             raise RolloutFault("context_overflow", "the conversation is too long")
-        said: asyncio.Future[Sampled] = asyncio.get_running_loop().create_future()
+        said: asyncio.Future[SampledTurn] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, said))
         if self._engine is None or self._engine.done():
             self._engine = asyncio.create_task(self._run())
@@ -80,7 +81,7 @@ class PlainSampler:
                 await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
             for (_, said), ids in zip(batch, self._generate([r for r, _ in batch]), strict=True):
-                said.set_result(Sampled(ids=ids, logprobs=[0.0] * len(ids)))
+                said.set_result(SampledTurn(ids=ids, logprobs=[0.0] * len(ids)))
 
     def _generate(self, rows: Sequence[Sequence[int]]) -> list[list[int]]:
         longest = max(map(len, rows))

@@ -124,7 +124,7 @@ def harness_probes() -> Mapping[str, Factory[Probe]]:
 def harness_trainers() -> Mapping[str, Factory[Trainer]]:
     """Offer trainers, by the name used in ``--sft-trainer`` and ``--trainer``.
 
-    A trainer changes the weights of a ``TrainablePolicy`` in place, from demonstrations or from
+    A trainer changes the weights of a ``TrainablePolicy``, from demonstrations or from
     rollouts on tasks. It trains on the sampler's own token ids and log-probabilities (nats) and
     never on an episode that ended in a fault.
     """

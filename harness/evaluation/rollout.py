@@ -39,6 +39,7 @@ from harness.types import (
     ToolResult,
     Trajectory,
     Usage,
+    VersionSpan,
     stable_id,
 )
 
@@ -146,7 +147,11 @@ def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
     ids: list[int] = []
     sampled: list[bool] = []
     logprobs: list[float] = []
+    versions: list[VersionSpan] = []
     for turn in turns:
+        begin = len(ids) + len(turn.context)
+        for span in turn.versions:
+            _add_span(versions, begin + span.start, begin + span.stop, span.version)
         ids += [*turn.context, *turn.sampled]
         sampled += [False] * len(turn.context) + [True] * len(turn.sampled)
         logprobs += [0.0] * len(turn.context) + list(turn.logprobs)
@@ -154,7 +159,15 @@ def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
         ids=np.asarray(ids, dtype=np.int64),
         sampled=np.asarray(sampled, dtype=np.bool_),
         logprobs=np.asarray(logprobs, dtype=np.float32),
+        versions=tuple(versions),
     )
+
+
+def _add_span(spans: list[VersionSpan], start: int, stop: int, version: str) -> None:
+    """Add a span, or lengthen the last one if it is of the same version."""
+    if spans and spans[-1].version == version:
+        start = spans.pop().start
+    spans.append(VersionSpan(start=start, stop=stop, version=version))
 
 
 def _user_ending(turn: UserTurn) -> Ended:

@@ -22,7 +22,7 @@ from harness.protocols.executor import Executor
 from harness.protocols.judge import AssertionJudge, Judge, ReviewedJudge, SignReader
 from harness.protocols.observer import Event, Observer
 from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
-from harness.protocols.policy import Policy, SamplingPolicy, TrainablePolicy
+from harness.protocols.policy import InProcessPolicy, Policy, SamplingPolicy, TrainablePolicy
 from harness.protocols.probe import Probe
 from harness.protocols.reward_term import RangedTerm, RewardTerm, WeightedTerm
 from harness.protocols.rollout import RolloutJob, RolloutLimits, RolloutSetup
@@ -30,6 +30,7 @@ from harness.protocols.settings import Progress, Settings
 from harness.protocols.task_injector import AttentiveInjector, TaskInjector
 from harness.protocols.trainer import RunRollouts, Trainer, TrainingJob
 from harness.protocols.trajectory_format import TrajectoryFormat
+from harness.protocols.turn_sampler import SampledTurn, TurnSampler
 from harness.protocols.turns import AgentTurn, Conversation, TurnTokens, UserTurn
 from harness.protocols.user_simulator import UserSimulator
 
@@ -53,6 +54,7 @@ __all__ = [
     "Domain",
     "Event",
     "Executor",
+    "InProcessPolicy",
     "Judge",
     "Observer",
     "PatternNamer",
@@ -67,6 +69,7 @@ __all__ = [
     "RolloutLimits",
     "RolloutSetup",
     "RunRollouts",
+    "SampledTurn",
     "SamplingPolicy",
     "Settings",
     "SignReader",
@@ -76,6 +79,7 @@ __all__ = [
     "Trainer",
     "TrainingJob",
     "TrajectoryFormat",
+    "TurnSampler",
     "TurnTokens",
     "UserSimulator",
     "UserTurn",

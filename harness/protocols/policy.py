@@ -35,14 +35,11 @@ class SamplingPolicy(Policy, Protocol):
 
 @runtime_checkable
 class TrainablePolicy(SamplingPolicy, Protocol):
-    """A policy whose weights a trainer can change in place.
+    """A policy whose weights a trainer can change, here or on a server.
 
-    ``model`` is a ``torch.nn.Module`` of a transformers causal LM, ``tokenizer`` its tokenizer:
-    typed loosely so that the core needs neither.
+    ``checkpoint`` is what it was opened from. Its turns carry their ``TurnTokens``.
     """
 
-    model: Any
-    tokenizer: Any
     checkpoint: Checkpoint
 
     def encode(self, conversation: Conversation) -> TokenTrace:
@@ -58,5 +55,20 @@ class TrainablePolicy(SamplingPolicy, Protocol):
         ...
 
     def weights_changed(self) -> None:
-        """Nothing computed with the old weights (such as a KV cache) may be used any more."""
+        """A trainer has changed the weights: turns must be sampled from the new ones, and nothing
+        computed with the old ones (such as a KV cache) may be used any more.
+        """
         ...
+
+
+@runtime_checkable
+class InProcessPolicy(TrainablePolicy, Protocol):
+    """A policy whose weights are in this process, where a trainer changes them in place.
+
+    ``model`` is a ``torch.nn.Module`` of a transformers causal LM, ``tokenizer`` its tokenizer:
+    typed loosely so that the core needs neither. Turns may be sampled elsewhere: then
+    ``weights_changed`` brings the weights there.
+    """
+
+    model: Any
+    tokenizer: Any

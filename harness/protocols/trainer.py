@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.errors import ConfigError
 from harness.protocols.domain import Domain
-from harness.protocols.policy import Policy, TrainablePolicy
+from harness.protocols.policy import InProcessPolicy, Policy, TrainablePolicy
 from harness.types import Episode, Json, Task
 
 
@@ -28,7 +29,7 @@ class RunRollouts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
-    """All a trainer needs. It changes ``policy.model`` in place; the caller saves the result.
+    """All a trainer needs. It changes the policy's weights; the caller saves the result.
 
     ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
     ``tasks`` (for reinforcement) are the task pool, ``proofs`` the teacher's successful episodes on
@@ -52,6 +53,19 @@ class TrainingJob:
     weights: Sequence[float] = ()
     warn: Callable[[str], None] = lambda message: None
 
+    @property
+    def in_process(self) -> InProcessPolicy:
+        """The policy, for a trainer that changes ``model`` in place. Raises ``ConfigError`` if its
+        weights are not in this process.
+        """
+        if not isinstance(self.policy, InProcessPolicy):
+            raise ConfigError(
+                f"the policy {self.policy.checkpoint.policy!r} has no weights in this process, and "
+                "the trainer changes weights in place",
+                hint="Choose the trainer that belongs to the policy's server, or a local policy.",
+            )
+        return self.policy
+
 
 class Trainer(Protocol):
     """Improves a policy. ``needs`` says on what: "demonstrations" or "tasks".
@@ -63,7 +77,7 @@ class Trainer(Protocol):
     needs: str
 
     def train(self, job: TrainingJob) -> Mapping[str, Json]:
-        """Train in place; returns the record for the checkpoint.
+        """Train; returns the record for the checkpoint.
 
         The report reads ``steps``, ``tokens``, ``seconds``, ``stopped_because`` and ``curve``: a
         list of points ``{"step": n, metric: value}`` with ``loss`` for imitation and ``reward``,

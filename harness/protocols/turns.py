@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.protocols.domain import Domain
-from harness.types import Message, Task, Usage
+from harness.types import Message, Task, Usage, VersionSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,13 @@ class TurnTokens:
     the choice.
 
     ``logprobs`` are in nats, one for each of ``sampled``, at the sampling temperature.
+    ``versions`` say which weights sampled which of ``sampled``; () where that is not known.
     """
 
     context: Sequence[int]
     sampled: Sequence[int]
     logprobs: Sequence[float]
+    versions: tuple[VersionSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

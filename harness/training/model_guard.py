@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.errors import OutOfMemory, PluginFailed
-from harness.protocols import TrainablePolicy
+from harness.protocols import InProcessPolicy
 
 NOISY = ("accelerate", "datasets", "transformers", "trl")
 
 
 @contextmanager
-def lent(policy: TrainablePolicy, *, threads: int | None, lower: str) -> Iterator[int]:
+def lent(policy: InProcessPolicy, *, threads: int | None, lower: str) -> Iterator[int]:
     """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
 
     Weights of 16 bits have 32 meanwhile: otherwise small updates would be lost in rounding. The

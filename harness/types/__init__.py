@@ -33,6 +33,7 @@ from harness.types.trajectories import (
     TokenTrace,
     Trajectory,
     Usage,
+    VersionSpan,
 )
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "ToolResult",
     "Trajectory",
     "Usage",
+    "VersionSpan",
     "stable_id",
     "stable_seed",
 ]

@@ -38,13 +38,13 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
             "there are no tasks to train on",
             hint="Generate some with `harness inject`; `harness tasks` shows which were rejected.",
         )
-    model = job.policy.model
+    model = job.in_process.model
     snapshots = Snapshots(job.folder, _identity(options, job))
     sampler = Sampler(job, options)
     if not snapshots.step:
         sampler.unsolved.complain()
     watch = Watch(job, options, sampler, snapshots)
-    with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
+    with lent(job.in_process, threads=options.threads, lower=LOWER) as threads:
         packs = _packs(options, model)
         trainer = ReinforcementTrainer(
             model,
@@ -54,7 +54,7 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
             cores=threads if packs else 0,
             args=_arguments(options, job),
             train_dataset=Dataset.from_dict({"prompt": [""] * _groups(options)}),
-            processing_class=job.policy.tokenizer,
+            processing_class=job.in_process.tokenizer,
         )
         watch.follow(trainer)
         with closing(trainer):
@@ -114,9 +114,9 @@ def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
         mask_truncated_completions=False,
         disable_dropout=True,
         gradient_checkpointing=options.gradient_checkpointing,
-        bf16=_fast_bf16(job.policy.model) if options.bf16 is None else options.bf16,
-        use_cpu=job.policy.model.device.type == "cpu",
-        use_cache=job.policy.model.config.use_cache,
+        bf16=_fast_bf16(job.in_process.model) if options.bf16 is None else options.bf16,
+        use_cpu=job.in_process.model.device.type == "cpu",
+        use_cache=job.in_process.model.config.use_cache,
         seed=job.seed,
         report_to=[],
         disable_tqdm=True,

@@ -67,7 +67,12 @@ class LocalPolicy:
         talk.unfinished = sampled.ids[-1] not in self._codec.ends
         return AgentTurn(
             message=message,
-            tokens=TurnTokens(context=context, sampled=sampled.ids, logprobs=sampled.logprobs),
+            tokens=TurnTokens(
+                context=context,
+                sampled=sampled.ids,
+                logprobs=sampled.logprobs,
+                versions=sampled.versions,
+            ),
             usage=Usage(tokens_in=len(context), tokens_out=len(sampled.ids), calls=1),
         )
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from harness.errors import RolloutFault
+from harness.protocols import SampledTurn
+from harness.types import VersionSpan
 from harness_local.attention import SLOTS
 from harness_local.cache import SlotCache
 from harness_local.draw import draw, uniforms
@@ -36,14 +38,6 @@ class Limits:
     slots: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """One turn: ids, the last an end token unless the limit was hit; logprobs in nats."""
-
-    ids: list[int]
-    logprobs: list[float]
-
-
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Row:
     """One conversation: all its ids, how many of them are cached, and the turn in the making.
@@ -57,7 +51,7 @@ class _Row:
     seed: int = 0
     start: int = 0
     logprobs: list[float] = field(default_factory=list)
-    turn: asyncio.Future[Sampled] | None = None
+    turn: asyncio.Future[SampledTurn] | None = None
     guess: list[int] = field(default_factory=list)
 
     @property
@@ -71,7 +65,7 @@ class Sampler:
     Each tick is one forward pass, for the new ids of conversations that got a reply and the last
     token of those in the middle of a turn, all packed into one row without padding; each gets its
     next token, or several where they could be guessed (see ``Guesses``). The task lives as long as
-    there is work, on the loop that asked.
+    there is work, on the loop that asked. The weights' version is how often they have changed.
     """
 
     def __init__(
@@ -93,13 +87,14 @@ class Sampler:
         self._guesses = Guesses()
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._rows: dict[str, _Row] = {}
+        self._changes = 0
         self._waiting: list[_Row] = []
         self._speaking: list[_Row] = []
         self._free: list[int] = list(range(limits.slots))
         self._engine: asyncio.Task[None] | None = None
         self._spoke = False
 
-    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> Sampled:
+    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> SampledTurn:
         """Feed ``ids`` to the conversation and sample until an end token.
 
         Raises ``RolloutFault`` ("context_overflow") when the conversation is or gets too long, and
@@ -136,6 +131,7 @@ class Sampler:
         """Drop all cached keys and values; live conversations are fed again at their next turn."""
         if self._waiting or self._speaking:
             raise RuntimeError("the weights changed while a turn was being sampled")
+        self._changes += 1
         for row in self._rows.values():
             row.cached = 0
 
@@ -210,13 +206,17 @@ class Sampler:
         full = len(row.ids) >= self.limits.max_context
         if token in self._ends or len(row.logprobs) >= self.limits.max_new_tokens:
             if not turn.done():
-                turn.set_result(Sampled(ids=row.ids[row.start :], logprobs=row.logprobs))
+                turn.set_result(self._sampled(row))
         elif full and not turn.done():
             turn.set_exception(self._overflow(row))
         elif not full:
             return
         row.turn = None
         self._spoke = True
+
+    def _sampled(self, row: _Row) -> SampledTurn:
+        span = VersionSpan(start=0, stop=len(row.logprobs), version=str(self._changes))
+        return SampledTurn(ids=row.ids[row.start :], logprobs=row.logprobs, versions=(span,))
 
     def _next_logits(self, rows: Sequence[_Row]) -> Tensor:
         """Logits (places, vocabulary) after each row's last id and each of its guesses, in order;

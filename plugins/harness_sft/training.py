@@ -32,7 +32,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
 
     ``may_fork``: whether demonstrations may be made in another process.
     """
-    model = job.policy.model
+    model = job.in_process.model
     rows = token_rows(job.demonstrations or (), job.policy, job.domain, options.max_length)
     first = list(islice(rows, options.batch_size))
     if not first:
@@ -42,7 +42,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         )
     held_out = list(token_rows(job.held_out, job.policy, job.domain, options.max_length))
     snapshots = Snapshots(job.folder, _identity(options, job, first))
-    with lent(job.policy, threads=options.threads, lower=LOWER) as threads:
+    with lent(job.in_process, threads=options.threads, lower=LOWER) as threads:
         on_cpu = model.device.type == "cpu"
         packs = on_cpu and can_pack(model, first[0]["input_ids"])
         bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16
@@ -50,7 +50,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         learner = twin(model, torch.bfloat16) if packs and bf16 else model
         if options.gradient_checkpointing and learner is not model:
             learner.gradient_checkpointing_enable({"use_reentrant": False})
-        pad = _pad_id(job.policy.tokenizer)
+        pad = _pad_id(job.in_process.tokenizer)
         collate = DataCollatorForLanguageModeling(pad, padding_free=packs)
         batches = Batches(first, rows, size=options.batch_size)
         batches.skip(snapshots.step)
@@ -61,7 +61,7 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
             learner=learner,
             args=_arguments(options, job, on_cpu=on_cpu, bf16=bf16 and not packs),
             train_dataset=Dataset.from_list(first[:1]),
-            processing_class=job.policy.tokenizer,
+            processing_class=job.in_process.tokenizer,
             data_collator=collate,
             batches=note_cut(load(batches, ahead=cores > 1 and may_fork), cut),
             part_tokens=options.part_tokens,
@@ -99,7 +99,7 @@ def _arguments(options: Options, job: TrainingJob, *, on_cpu: bool, bf16: bool) 
         gradient_checkpointing=options.gradient_checkpointing,
         bf16=bf16,
         use_cpu=on_cpu,
-        use_cache=job.policy.model.config.use_cache,
+        use_cache=job.in_process.model.config.use_cache,
         seed=job.seed,
         report_to=[],
         disable_tqdm=True,

@@ -32,7 +32,7 @@ class Watch(TrainerCallback):
         self._options = options
         self._heldout = held_out
         self._snapshots = snapshots
-        self._weights = GoodWeights(job.policy.model)
+        self._weights = GoodWeights(job.in_process.model)
         self._plateau = Plateau(options.patience)
         self._losses: dict[int, float] = {}
         self._heldout_losses: dict[int, float] = {}

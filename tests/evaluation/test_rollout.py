@@ -8,7 +8,7 @@ from harness.errors import PluginFailed, RolloutFault
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import outcomes, pass_table
-from harness.evaluation.rollout import rollout, run_rollouts
+from harness.evaluation.rollout import join_tokens, rollout, run_rollouts
 from harness.protocols import (
     AgentTurn,
     Conversation,
@@ -37,6 +37,7 @@ from harness.types import (
     ToolCall,
     ToolResult,
     Trajectory,
+    VersionSpan,
 )
 from harness_asyncio.executor import AsyncioExecutor
 from harness_asyncio.forking import ForkExecutor
@@ -417,6 +418,26 @@ def test_tokens_are_joined_in_order() -> None:
     assert tokens.logprobs[tokens.sampled].tolist() == [-0.5, -0.5]
     with pytest.raises(ValueError, match="read-only"):
         tokens.ids[0] = 5
+
+
+def test_spans_say_which_weights_sampled_which_tokens_of_the_trace() -> None:
+    def turn(context: list[int], sampled: list[int], *spans: tuple[int, int, str]) -> TurnTokens:
+        versions = tuple(VersionSpan(start=a, stop=b, version=name) for a, b, name in spans)
+        logprobs = [0.0] * len(sampled)
+        return TurnTokens(context=context, sampled=sampled, logprobs=logprobs, versions=versions)
+
+    turns = [
+        turn([1, 1], [5], (0, 1, "old")),
+        turn([1], [5, 6, 7], (0, 1, "old"), (1, 3, "new")),
+        turn([1], [5], (0, 1, "new")),
+        turn([1], [5]),
+    ]
+    trace = join_tokens(turns)
+    assert trace is not None
+    assert [(span.start, span.stop, span.version) for span in trace.versions] == [
+        (2, 5, "old"),
+        (5, 9, "new"),
+    ]
 
 
 def _one(trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:

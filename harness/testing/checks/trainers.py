@@ -14,11 +14,11 @@ from harness.errors import NothingToLearn
 from harness.evaluation.rollout import rollout
 from harness.protocols import (
     Domain,
+    InProcessPolicy,
     Policy,
     RolloutJob,
     RolloutLimits,
     RolloutSetup,
-    TrainablePolicy,
     Trainer,
     TrainingJob,
 )
@@ -33,7 +33,7 @@ RECORD = ("steps", "tokens", "seconds", "stopped_because", "curve")
 
 def check_trainer(
     trainer: Trainer,
-    open_policy: Callable[[], TrainablePolicy],
+    open_policy: Callable[[], InProcessPolicy],
     domain: Domain,
     folder: Path,
     *,
@@ -74,7 +74,7 @@ def check_trainer(
     demand(steps == sorted(set(steps)), f"progress is reported once a step, in order: {steps}")
 
 
-def _check_refusal(trainer: Trainer, policy: TrainablePolicy, domain: Domain, folder: Path) -> None:
+def _check_refusal(trainer: Trainer, policy: InProcessPolicy, domain: Domain, folder: Path) -> None:
     before = _weights(policy)
     try:
         trainer.train(_empty_job(policy, domain, folder))
@@ -84,7 +84,7 @@ def _check_refusal(trainer: Trainer, policy: TrainablePolicy, domain: Domain, fo
     raise AssertionError(f"a trainer without {trainer.needs} raises NothingToLearn")
 
 
-def _empty_job(policy: TrainablePolicy, domain: Domain, folder: Path) -> TrainingJob:
+def _empty_job(policy: InProcessPolicy, domain: Domain, folder: Path) -> TrainingJob:
     folder.mkdir(parents=True, exist_ok=True)
     setup = RolloutSetup(
         domain=domain, user=AgreeableUser(patience=1), limits=RolloutLimits(message_limit=6)
@@ -128,7 +128,7 @@ def _endless(domain: Domain, tasks: Sequence[Task]) -> Iterator[Episode]:
     return cycle([play(domain, task, task.gold) for task in tasks])
 
 
-def _weights(policy: TrainablePolicy) -> dict[str, Any]:
+def _weights(policy: InProcessPolicy) -> dict[str, Any]:
     return {name: tensor.clone() for name, tensor in policy.model.state_dict().items()}
 
 
@@ -136,7 +136,7 @@ def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return one.keys() != other.keys() or any(bool((one[n] != other[n]).any()) for n in one)
 
 
-def _state(policy: TrainablePolicy) -> dict[str, object]:
+def _state(policy: InProcessPolicy) -> dict[str, object]:
     """What of the model is to be after the training as it was before."""
     model = policy.model
     parameters = list(model.named_parameters())

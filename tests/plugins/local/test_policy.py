@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from harness.evaluation.rollout import join_tokens
-from harness.protocols import AgentTurn, Conversation, Settings, TrainablePolicy
+from harness.protocols import AgentTurn, Conversation, InProcessPolicy, SampledTurn, Settings
 from harness.types import Message, TokenTrace, ToolCall
 from harness_local.opening import path_policy
 from harness_local.policy import LocalPolicy
-from harness_local.sampler import Sampled
 
 
 async def converse(policy: LocalPolicy, talk: Conversation, turns: int = 3) -> list[AgentTurn]:
@@ -42,7 +41,7 @@ def teacher_forced(policy: LocalPolicy, trace: TokenTrace) -> np.ndarray:
 
 
 def test_it_is_a_trainable_policy(tiny: LocalPolicy) -> None:
-    assert {name for name in dir(TrainablePolicy) if not name.startswith("_")} <= set(dir(tiny))
+    assert {name for name in dir(InProcessPolicy) if not name.startswith("_")} <= set(dir(tiny))
 
 
 def test_a_turn_carries_the_tokens_it_was_made_of(tiny: LocalPolicy, talk: Conversation) -> None:
@@ -108,9 +107,9 @@ class Script:
     def __init__(self, turns: list[list[int]]) -> None:
         self.turns = iter(turns)
 
-    async def turn(self, conversation: str, ids: list[int], *, seed: int) -> Sampled:
+    async def turn(self, conversation: str, ids: list[int], *, seed: int) -> SampledTurn:
         said = next(self.turns)
-        return Sampled(ids=said, logprobs=[0.0] * len(said))
+        return SampledTurn(ids=said, logprobs=[0.0] * len(said))
 
 
 def test_encoding_gives_the_ids_of_the_live_conversation(
@@ -156,7 +155,11 @@ def test_a_saved_policy_opens_again_and_says_the_same(
     again = path_policy(Settings(argument=str(tmp_path / "saved"), options=options))
     assert isinstance(again, LocalPolicy)
     assert again.encode(talk).ids.tolist() == tiny.encode(talk).ids.tolist()
-    assert asyncio.run(converse(again, talk)) == asyncio.run(converse(tiny, talk))
+    said, was_said = (asyncio.run(converse(policy, talk)) for policy in (again, tiny))
+    assert [turn.message for turn in said] == [turn.message for turn in was_said]
+    assert [turn.tokens and turn.tokens.logprobs for turn in said] == [
+        turn.tokens and turn.tokens.logprobs for turn in was_said
+    ]
 
 
 def test_temperature_zero_makes_seeds_irrelevant(tiny: LocalPolicy, talk: Conversation) -> None:

@@ -15,7 +15,9 @@ from transformers import (
 )
 
 from harness.errors import RolloutFault
-from harness_local.sampler import Limits, Sampled, Sampler
+from harness.protocols import SampledTurn
+from harness.types import VersionSpan
+from harness_local.sampler import Limits, Sampler
 
 _SIZES = {
     "vocab_size": 60,
@@ -57,9 +59,7 @@ def sampler(model: PreTrainedModel, **changes: float) -> Sampler:
     )
 
 
-async def converse(
-    engine: Sampler, name: str, turns: int, seed: int
-) -> list[tuple[list[int], Sampled]]:
+async def converse(engine: Sampler, name: str, turns: int, seed: int) -> list[tuple[list[int]]]:
     """Turns whose contexts, of uneven lengths, depend on the seed alone."""
     random = np.random.default_rng(seed)
     had = []
@@ -73,8 +73,8 @@ async def converse(
 
 def converse_all(
     engine: Sampler, seeds: Sequence[int], turns: int = 3
-) -> list[list[tuple[list[int], Sampled]]]:
-    async def all_of_them() -> list[list[tuple[list[int], Sampled]]]:
+) -> list[list[tuple[list[int]]]]:
+    async def all_of_them() -> list[list[tuple[list[int]]]]:
         return list(
             await asyncio.gather(*(converse(engine, str(seed), turns, seed) for seed in seeds))
         )
@@ -82,7 +82,7 @@ def converse_all(
     return asyncio.run(all_of_them())
 
 
-def plain_logprobs(model: PreTrainedModel, had: list[tuple[list[int], Sampled]]) -> list[float]:
+def plain_logprobs(model: PreTrainedModel, had: list[tuple[list[int]]]) -> list[float]:
     """Those of the sampled tokens in one pass over the whole conversation, without any cache."""
     ids = [token for context, turn in had for token in (*context, *turn.ids)]
     with torch.no_grad():
@@ -155,7 +155,7 @@ def test_new_weights_are_used_in_a_live_conversation() -> None:
     model = make("qwen2")
     engine = sampler(model)
 
-    async def talk() -> list[tuple[list[int], Sampled]]:
+    async def talk() -> list[tuple[list[int]]]:
         had = [([1, 2, 3], await engine.turn("a", [1, 2, 3], seed=0))]
         with torch.no_grad():
             model.model.embed_tokens.weight.mul_(-1.5)
@@ -166,6 +166,8 @@ def test_new_weights_are_used_in_a_live_conversation() -> None:
     had = asyncio.run(talk())
     expected = plain_logprobs(model, had)[-len(had[1][1].ids) :]
     np.testing.assert_allclose(had[1][1].logprobs, expected, atol=1e-4)
+    for number, (_, turn) in enumerate(had):
+        assert turn.versions == (VersionSpan(start=0, stop=len(turn.ids), version=str(number)),)
 
 
 def test_weights_must_not_change_while_a_turn_is_sampled() -> None:
@@ -211,7 +213,7 @@ def test_an_error_of_the_model_reaches_everyone_who_waits() -> None:
 def test_a_cancelled_conversation_leaves_the_others_alone() -> None:
     engine = sampler(make("qwen2"), temperature=1.0)
 
-    async def ask() -> Sampled:
+    async def ask() -> SampledTurn:
         doomed = asyncio.create_task(engine.turn("a", [1], seed=0))
         other = asyncio.create_task(engine.turn("b", [1], seed=5))
         await asyncio.sleep(0)
@@ -225,7 +227,7 @@ def test_a_cancelled_conversation_leaves_the_others_alone() -> None:
 def test_all_may_be_forgotten_while_they_wait() -> None:
     engine = sampler(make("qwen2"))
 
-    async def ask() -> Sampled:
+    async def ask() -> SampledTurn:
         doomed = asyncio.create_task(engine.turn("a", [1], seed=0))
         await asyncio.sleep(0)
         engine.forget("a")

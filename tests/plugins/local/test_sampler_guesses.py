@@ -9,8 +9,9 @@ import torch
 from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from harness.errors import RolloutFault
+from harness.protocols import SampledTurn
 from harness_local.guesses import MOST, Guesses
-from harness_local.sampler import Limits, Sampled, Sampler
+from harness_local.sampler import Limits, Sampler
 
 END = 7
 
@@ -34,16 +35,18 @@ def model() -> PreTrainedModel:
     return model
 
 
-def turns(model: PreTrainedModel, *, temperature: float = 1.0, limit: int = 20) -> list[Sampled]:
+def turns(
+    model: PreTrainedModel, *, temperature: float = 1.0, limit: int = 20
+) -> list[SampledTurn]:
     """Two turns each of six conversations."""
     limits = Limits(max_new_tokens=limit, max_context=64, slots=64)
     engine = Sampler(model, ends=frozenset({END}), limits=limits, temperature=temperature)
 
-    async def talk(seed: int) -> list[Sampled]:
+    async def talk(seed: int) -> list[SampledTurn]:
         first = await engine.turn(str(seed), [1, 2, 3, 4 + seed % 2], seed=seed)
         return [first, await engine.turn(str(seed), [5], seed=100 + seed)]
 
-    async def all_of_them() -> list[list[Sampled]]:
+    async def all_of_them() -> list[list[SampledTurn]]:
         return list(await asyncio.gather(*map(talk, range(6))))
 
     return [turn for had in asyncio.run(all_of_them()) for turn in had]
@@ -147,7 +150,7 @@ def test_nothing_is_left_of_conversations_that_are_over(model: PreTrainedModel) 
     limits = Limits(max_new_tokens=20, max_context=64, slots=64)
     engine = Sampler(model, ends=frozenset({END}), limits=limits, temperature=0.0)
 
-    def talk() -> Sampled:
+    def talk() -> SampledTurn:
         said = asyncio.run(engine.turn("a", [1, 2, 3], seed=0))
         engine.forget("a")
         return said

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count, cycle, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from harness.errors import ConfigError, NothingToLearn
 from harness.llm.roles import open_registry
-from harness.protocols import Settings, TrainingJob
+from harness.protocols import Settings, TrainablePolicy, TrainingJob
 from harness.training.packed.packing import can_pack
 from harness_sft.batches import Batches, Row, load, rounded, token_rows
 from harness_sft.options import Options
@@ -40,6 +41,21 @@ def test_labels_are_exactly_what_the_policy_said(policy: Any, world: Any) -> Non
     assert policy.tokenizer.decode(row["input_ids"]) == "<user> c <agent> c c c <end>"
     said = [label for label in row["labels"] if label != -100]
     assert policy.tokenizer.decode(said) == "c c c <end>"
+
+
+def test_weights_that_are_elsewhere_are_refused_by_a_trainer_that_changes_them_in_place(
+    job: Jobs, world: Any
+) -> None:
+    known = job(demonstrations=iter([world.echo("c", 3)]))
+    remote = SimpleNamespace(
+        id="remote",
+        checkpoint=known.policy.checkpoint,
+        **{name: getattr(known.policy, name) for name in ("act", "forget", "encode", "save")},
+        **{name: getattr(known.policy, name) for name in ("set_temperature", "weights_changed")},
+    )
+    assert isinstance(remote, TrainablePolicy)
+    with pytest.raises(ConfigError, match="has no weights in this process"):
+        train(replace(known, policy=remote))
 
 
 def test_a_conversation_is_cut_and_dropped_when_nothing_the_policy_said_is_left(
