@@ -9,14 +9,16 @@ from harness.assembly.opening import cut_short, new_folder, problems
 from harness.assembly.registry import Registry
 from harness.assembly.trust import remember, wishes
 from harness.errors import HarnessError
+from harness.interchange.failing_gold import failing_gold
 from harness.interchange.files import read_source
 from harness.interchange.replay import Regraded, regrade_all
-from harness.interchange.runs import Options, Source, imported_config, keep, open_recorded_domain
+from harness.interchange.runs import Options, imported_config, keep, open_recorded_domain
 from harness.interchange.tally import doubts, tally
+from harness.protocols import Domain
 from harness.results.outcomes import table
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
-from harness.types import Json
+from harness.types import Json, Recording
 
 Warn = Callable[[str], None]
 
@@ -40,13 +42,20 @@ def import_file(
     source = read_source(registry, file, format=format, options=options)
     kept = {name: table for name, table in options.items() if name != source.format}
     config = imported_config(source, kept)
-    graded, data_version = _graded(registry, source, kept, warn)
+    domain = _domain(registry, source.recording, kept, warn)
+    graded = _graded(registry, source.recording, domain, warn)
+    data_version = domain.data_version if domain else ""
     store = RunFolder.create(out or new_folder(config.domain), config.plain())
     remember(wishes(config, registry))
     name = keep(store, source, graded, data_version=data_version)
     report = summarise(store, complete=True)
     store.write_json("report.json", report)
-    counts = {**tally(graded), "tasks": len(source.recording.tasks), "pass_1": _pass_1(report)}
+    failing = failing_gold(source.recording.tasks, domain) if domain else {}
+    counts = {
+        **tally(graded, failing),
+        "tasks": len(source.recording.tasks),
+        "pass_1": _pass_1(report),
+    }
     about: dict[str, Json] = {
         "run": str(store.folder), "evaluation": name, "data_version": data_version
     }  # fmt: skip
@@ -62,20 +71,27 @@ def _pass_1(report: Mapping[str, Json]) -> Json:
     return None
 
 
-def _graded(
-    registry: Registry, source: Source, options: Options, warn: Warn
-) -> tuple[list[Regraded], str]:
-    """Each episode graded again, and the domain's data_version."""
-    recording = source.recording
+def _domain(
+    registry: Registry, recording: Recording, options: Options, warn: Warn
+) -> Domain | None:
+    """The recording's domain; None, with a warning, if it cannot be opened here."""
     try:
-        domain = open_recorded_domain(registry, recording, options)
+        return open_recorded_domain(registry, recording, options)
     except HarnessError as error:
-        warn(f"not graded again, the recorded grades are kept: {error} {error.hint}")
-        unseen = [
-            Regraded(episode=episode, replayed=False, problem=str(error))
+        warn(f"not graded again, the recorded grades are kept: {error}. {error.hint}")
+        return None
+
+
+def _graded(
+    registry: Registry, recording: Recording, domain: Domain | None, warn: Warn
+) -> list[Regraded]:
+    """Each episode graded again, or as recorded where there is no domain."""
+    if domain is None:
+        problem = f"no domain {recording.domain!r} here"
+        return [
+            Regraded(episode=episode, replayed=False, problem=problem)
             for episode in recording.episodes
         ]
-        return unseen, ""
     plugin = registry.plugin_of("domain", recording.domain)
     graded = regrade_all(recording, domain, plugin=plugin)
     lost = [
@@ -86,7 +102,7 @@ def _graded(
     _tell(doubts(graded), warn)
     _tell(problems(domain, recording.tasks, plugin=plugin), warn)
     _tell(cut_short(lost, "more do not replay; their recorded grades are kept"), warn)
-    return graded, domain.data_version
+    return graded
 
 
 def _tell(lines: Iterable[str], warn: Warn) -> None:

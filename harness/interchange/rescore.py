@@ -11,6 +11,7 @@ from harness.assembly.opening import problems
 from harness.assembly.registry import Registry
 from harness.assembly.trust import refuse_unagreed_options
 from harness.errors import ConfigError, FormatError
+from harness.interchange.failing_gold import failing_gold
 from harness.interchange.files import RUN, read_source
 from harness.interchange.replay import Compared, Regraded, regrade_all
 from harness.interchange.runs import Options, open_domain, open_recorded_domain
@@ -21,13 +22,14 @@ from harness.types import Json
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
     """A source's conversations graded again; ``originals`` are the file's records by trajectory
-    id.
+    id, ``failing_gold`` the tasks of which a gold write fails, with its tool.
     """
 
     source: Path
     graded: Sequence[Regraded]
     originals: Mapping[str, Mapping[str, Json]]
     data_version: str
+    failing_gold: Mapping[str, Sequence[str]]
 
     def rows(self) -> Iterator[dict[str, Json]]:
         """A row of JSON values per conversation."""
@@ -40,7 +42,7 @@ class Rescored:
         ``repeats``.
         """
         runs = [outcomes_again(one.graded) for one in (self, *repeats)]
-        return {**tally(self.graded), "noise": noise(runs)}
+        return {**tally(self.graded, self.failing_gold), "noise": noise(runs)}
 
     def refuse_if_none_graded(self) -> None:
         """Raise ``FormatError`` unless at least one conversation was graded."""
@@ -48,7 +50,8 @@ class Rescored:
             raise FormatError(
                 f"none of the {len(self.graded)} conversations in {self.source} could be graded: "
                 f"{self.graded[0].problem}",
-                hint="Check that the domain and its data are those of the recording (--domain).",
+                hint="Check that the domain and its data are those of the recording (--domain). "
+                "`harness import` keeps the recorded verdicts.",
             )
 
 
@@ -90,6 +93,7 @@ def rescore(
         graded=graded,
         originals=recording.originals,
         data_version=world.data_version,
+        failing_gold=failing_gold(recording.tasks, world, plugin=plugin),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness.assembly.config import LoopConfig, load_config
 from harness.assembly.registry import Registry
 from harness.assembly.trust import refuse_unagreed_options
-from harness.errors import HarnessError, RunError, UnknownName
+from harness.errors import ConfigError, HarnessError, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_data_version
 from harness.interchange.replay import Regraded
 from harness.interchange.tally import tally
@@ -56,6 +56,7 @@ def imported_config(source: Source, options: Options | None = None) -> LoopConfi
         setting: recording.about.get(name)
         for name, (setting, shape) in KEPT.items()
         if isinstance(recording.about.get(name), shape)
+        and _is_possible(setting, recording.about[name])
     }
     flags = {
         **known,
@@ -67,6 +68,15 @@ def imported_config(source: Source, options: Options | None = None) -> LoopConfi
         "options": options or None,
     }
     return load_config(flags=flags)
+
+
+def _is_possible(setting: str, value: Json) -> bool:
+    """Whether a run of ours could have the setting: a file may say 0 for what it does not know."""
+    try:
+        load_config(flags={setting: value})
+    except ConfigError:
+        return False
+    return True
 
 
 def keep(store: RunFolder, source: Source, graded: Sequence[Regraded], *, data_version: str) -> str:
@@ -163,7 +173,7 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
     config: Any = store.config
     imported = f"evals/{name}/about.json"
     about: Mapping[str, Json] = (
-        store.read_json(imported)["about"]
+        store.read_field(imported, "about", dict[str, Any])
         if store.has(imported)
         else _about(registry, store, name, episodes)
     )
@@ -215,7 +225,7 @@ def _about(
         "split": split,
         "trials": max(Counter(episode.task.id for episode in episodes).values()),
         "domain_policy": domain.policy if domain else "",
-        "data_version": store.read_json(DATA_VERSION)["data_version"]
+        "data_version": store.read_field(DATA_VERSION, "data_version", str)
         if store.has(DATA_VERSION)
         else "",
     }
@@ -225,7 +235,7 @@ def _diagnoses(store: RunFolder, evaluation: str) -> list[Diagnosis]:
     folders = sorted((store.folder / "rounds").glob("*/discovery.json"), key=_round, reverse=True)
     for path in folders:
         found = f"rounds/{path.parent.name}"
-        if store.read_json(f"{found}/discovery.json")["evaluation"] == evaluation:
+        if store.read_field(f"{found}/discovery.json", "evaluation", str) == evaluation:
             return store.read_values(f"{found}/diagnoses.jsonl", Diagnosis)
     return store.read_values(f"evals/{evaluation}/diagnoses.jsonl", Diagnosis)
 

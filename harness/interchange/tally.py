@@ -40,7 +40,9 @@ def row(
     }
 
 
-def tally(graded: Sequence[Regraded]) -> dict[str, Json]:
+def tally(
+    graded: Sequence[Regraded], failing_gold: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Json]:
     """Counts over a whole recording, and the Pass^1 of what was graded again in percent with the
     bounds of its interval.
 
@@ -48,8 +50,11 @@ def tally(graded: Sequence[Regraded]) -> dict[str, Json]:
     ``not_replayed``, ``contradicted`` (by the file itself), ``no_verdict`` (replayed, but for other
     reasons without one) and ``differing`` (from the recorded verdict) list indices into the
     recording. ``unknown_tools`` and ``other_answers`` count calls by tool, ``taken_as_recorded``
-    the conversations with such a call.
+    the conversations with such a call. ``failing_gold`` has the tasks, with the tools, of which a
+    gold write fails, and how many new verdicts and successes are of them.
     """
+    failing_gold = failing_gold or {}
+    of_these = [one for one in graded if one.gradeable and one.episode.task.id in failing_gold]
     first = pass_table(outcomes_again(graded), (1,)).pass_.get(1)
     compared = [one for one in graded if one.gradeable and one.recorded is not None]
     kept = [one for one in graded if one.grade is None and not one.episode.uncounted]
@@ -85,6 +90,11 @@ def tally(graded: Sequence[Regraded]) -> dict[str, Json]:
         "pass_1": None
         if first is None
         else [round(first.value, 2), round(first.low, 2), round(first.high, 2)],
+        "failing_gold": {
+            "tasks": {task: list[Json](tools) for task, tools in failing_gold.items()},
+            "graded": len(of_these),
+            "successes": sum(one.success or False for one in of_these),
+        },
         "noise": noise([outcomes_again(graded)]),
     }
 

@@ -6,8 +6,8 @@ from harness.report.lists import (
     hooks_table,
     plan_table,
     plugins_table,
-    tally_table,
 )
+from harness.report.regraded import tally_table
 from harness.report.svg import to_svg
 from harness.report.tasks import task_cards, tasks_table
 from harness.report.terminal import patterns_table, pool_table, render

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.layout import tally
 from harness.types import Json
 
 Row = Mapping[str, str]
@@ -62,93 +61,6 @@ def plan_table(plan: Mapping[str, Json]) -> RenderableType:
         sizes.add_row(Text(f"options.{plugin}"), Text(json.dumps(options)))
     weights = ", ".join(f"{name} {weight}" for name, weight in rewards.items())
     return Group(plugins, stations, Text(f"rewards: {weights or 'none'}"), sizes)
-
-
-def tally_table(counts: Mapping[str, Json]) -> RenderableType:
-    """What a recording holds and how it was graded again, a line for each count. Where it became a
-    ``run``, recorded verdicts stand beside the new ones.
-    """
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    for name in ("run", "evaluation", "data_version"):
-        if counts.get(name):
-            table.add_row(name, Text(str(counts[name])))
-    table.add_row("conversations", f"{counts['conversations']} on {counts['tasks']} tasks")
-    table.add_row("endings", tally(_numbers(counts, "endings")))
-    table.add_row("graded again", _graded_again(counts))
-    table.add_row("successes", _successes(counts))
-    for name in ("contradicted", "not_replayed", "no_verdict", "differing"):
-        if counts[name] or name != "contradicted":
-            table.add_row(name.replace("_", " "), _indices(counts[name]))
-    for name in ("unknown_tools", "other_answers"):
-        if counts[name]:
-            table.add_row(name.replace("_", " "), tally(_numbers(counts, name)))
-    if counts["taken_as_recorded"]:
-        words = f"answers of these calls, in {counts['taken_as_recorded']} conversations"
-        table.add_row("as recorded", words)
-    first = counts["pass_1"]
-    if isinstance(first, list):
-        table.add_row("Pass^1", "{} [{}, {}]".format(*first) + f", of {_made_up(counts)}")
-    if isinstance(noise := counts["noise"], dict):
-        table.add_row("noise", Text(_noise(noise)))
-    return table
-
-
-def _graded_again(counts: Mapping[str, Json]) -> str:
-    if counts["graded"] or not _stands(counts):
-        return str(counts["graded"])
-    return "none: every verdict is the recorded one"
-
-
-def _successes(counts: Mapping[str, Json]) -> str:
-    recorded = f"{counts['recorded_successes']} in the recording"
-    if not _stands(counts):
-        return f"{counts['successes']}, {recorded}"
-    if not counts["graded"]:
-        return f"{counts['kept_successes']}, all as recorded"
-    parts = f"{counts['successes']} graded again, {counts['kept_successes']} as recorded"
-    return f"{_sum(counts, 'successes', 'kept_successes')}: {parts}; {recorded}"
-
-
-def _made_up(counts: Mapping[str, Json]) -> str:
-    """Which verdicts a Pass^1 is of."""
-    again, kept = f"{counts['graded']} graded again", f"{counts['kept']} as recorded"
-    if not _stands(counts):
-        return again
-    return f"{_sum(counts, 'graded', 'kept')} verdicts: " + (
-        f"{again}, {kept}" if counts["graded"] else "all as recorded"
-    )
-
-
-def _stands(counts: Mapping[str, Json]) -> bool:
-    """Whether recorded verdicts stand beside new ones."""
-    return "run" in counts and bool(counts["kept"])
-
-
-def _noise(noise: Mapping[str, Json]) -> str:
-    each = noise["pass_1_by_run"]
-    runs = ", ".join(map(str, each)) if isinstance(each, list) and len(each) > 1 else ""
-    return (
-        (f"Pass^1 of the runs {runs}; " if runs else "")
-        + f"{noise['unsteady']} of {noise['tasks']} tasks end now so, now so; two such runs, alike "
-        f"but for chance, differ in Pass^1 by up to {noise['difference']} points (95%)"
-    )
-
-
-def _sum(counts: Mapping[str, Json], *names: str) -> int:
-    return sum(int(str(counts[name])) for name in names)
-
-
-def _numbers(counts: Mapping[str, Json], key: str) -> dict[str, int]:
-    return {name: int(str(n)) for name, n in _mapping(counts, key).items()}
-
-
-def _indices(found: Json) -> str:
-    """How many, and the first of them."""
-    listed = found if isinstance(found, list) else []
-    some = ", ".join(map(str, listed[:10])) + (", …" if len(listed) > 10 else "")
-    return f"{len(listed)}: {some}" if listed else "0"
 
 
 def _table(*columns: str) -> Table:

@@ -9,6 +9,7 @@ from harness.evaluation.metrics import (
     Outcome,
     difference_interval,
     mean_interval,
+    noise_floor,
     outcomes,
     paired_difference,
     pass_hat_k,
@@ -191,3 +192,51 @@ def test_episodes_become_outcomes_with_the_name_of_their_fault() -> None:
         task=task, trajectory=trajectory, grade=Grade(success=False), score=Score(success=False)
     )
     assert outcomes([episode]) == [Outcome(task_id="t", success=False, fault="user_fault")]
+
+
+# --- noise
+
+
+def test_the_noise_floor_is_where_differences_of_equal_runs_stay() -> None:
+    """Against 4,000 pairs of simulated runs of one policy on 60 tasks with two trials each."""
+    rng = np.random.default_rng(3)
+    chances = rng.choice([0.0, 0.2, 0.5, 0.9, 1.0], 60)
+    pairs = rng.binomial(2, chances, (4000, 2, 60)).mean(axis=2) / 2
+    wanted = 100 * np.quantile(np.abs(pairs[:, 0] - pairs[:, 1]), 0.95)
+    found = [
+        noise_floor(results((rng.random((60, 2)) < chances[:, None]).tolist())) for _ in range(50)
+    ]
+    floors = [one.difference for one in found if one is not None]
+    assert np.mean(floors) == pytest.approx(wanted, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("table", "tasks", "unsteady"),
+    [
+        ([[True, True], [False, False]], 2, 0),
+        ([[True, False], [False, False], [True]], 2, 1),
+        ([[True, False, True], [False, True]], 2, 2),
+    ],
+)
+def test_tasks_with_repeated_trials_tell_the_noise(
+    table: list[list[bool]], tasks: int, unsteady: int
+) -> None:
+    found = noise_floor(results(table))
+    assert found is not None
+    assert (found.tasks, found.unsteady) == (tasks, unsteady)
+    assert (found.difference > 0) is (unsteady > 0)
+
+
+def test_without_repeated_trials_no_noise_is_known() -> None:
+    assert noise_floor(results([[True], [False]])) is None
+    fault = Outcome(task_id="task-0", success=False, fault="agent_fault")
+    assert noise_floor([*results([[True]]), fault]) is None
+
+
+def test_trials_of_two_runs_tell_the_noise_of_one() -> None:
+    whole = noise_floor(results([[True, False], [True, True]]), runs=2)
+    assert whole is not None
+    assert whole.trials == 1
+    single = noise_floor(results([[True, False], [True, True]]))
+    assert single is not None
+    assert whole.difference == pytest.approx(single.difference * np.sqrt(2))

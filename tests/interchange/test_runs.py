@@ -96,7 +96,16 @@ def test_an_imported_folder_is_a_finished_run_with_the_settings_of_the_file(
     assert config.policy == config.simulator == "replay:file.json"
     assert (config.seed, config.message_limit, config.max_errors) == (3, 33, 10)
     assert (config.test_tasks, config.test_trials) == (2, 6)
-    assert imported.read_json(DATA_VERSION) == {"data_version": "v7"}
+    assert imported.read_table(DATA_VERSION) == {"data_version": "v7"}
+
+
+@pytest.mark.parametrize("about", [{"max_steps": 0}, {"max_errors": -1}, {"temperature": -0.5}])
+def test_a_setting_that_no_run_can_have_is_left_out(
+    recording: Recording, about: Mapping[str, Json]
+) -> None:
+    source = Source(recording=replace(recording, about=about), path=Path("f.json"), format="plain")
+    usual = Source(recording=replace(recording, about={}), path=Path("f.json"), format="plain")
+    assert imported_config(source) == imported_config(usual)
 
 
 def test_conversations_on_another_split_are_kept_as_such(
