@@ -28,7 +28,7 @@ from harness.errors import NothingToLearn, RunError
 from harness.evaluation.station import evaluate_policy, read_evaluation
 from harness.injection.pool import pool_of, rounds_of
 from harness.injection.station import chosen_pattern, make_tasks
-from harness.results.report_document import summarise
+from harness.results.report_document import summarise, was_complete
 from harness.run_folder import RunFolder
 from harness.training.curricula import control_tasks
 from harness.training.practice import keep_practice
@@ -190,6 +190,8 @@ def inject(
     with _station(parts, store, station, unit="rollouts", again=more) as work:
         if work:
             refuse_held_out(store, number)
+            if more:
+                _refuse_damaged(store, station)
             patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
             if pattern:
                 patterns = [chosen_pattern(patterns, pattern, number)]
@@ -279,7 +281,13 @@ def training_pool(parts: Components, store: RunFolder, number: int) -> list[Task
     return pool
 
 
-def write_report(parts: Components, store: RunFolder, *, complete: bool) -> Mapping[str, Json]:
+def write_report(
+    parts: Components, store: RunFolder, *, complete: bool = False
+) -> Mapping[str, Json]:
+    """The report, also in the run folder. A run that was complete stays so, whatever single
+    stations make anew.
+    """
+    complete = complete or was_complete(store)
     report: Mapping[str, Json] = summarise(store, complete=complete)
     store.write_json("report.json", report)
     return report
@@ -288,6 +296,15 @@ def write_report(parts: Components, store: RunFolder, *, complete: bool) -> Mapp
 def _usual(store: RunFolder, number: int) -> EvaluationName:
     practised = number > 1 and store.config.get("discover_from") == "rollouts"
     return EvaluationName.of(ArmName.studied(number), "train" if practised else "validation")
+
+
+def _refuse_damaged(store: RunFolder, station: StationName) -> None:
+    """Raise ``RunError`` if some of what a station made is lost: nothing can be added to it."""
+    if found := store.differences(station):
+        raise RunError(
+            f"{store.folder} has lost some of what {station} made: {'; '.join(found)}",
+            hint="Make it again with `harness loop --resume`, or `harness inject` without --again.",
+        )
 
 
 def _members(
@@ -345,6 +362,8 @@ def _station(
         parts.notify("station_skipped", station=name)
         yield False
         return
+    if not again:
+        store.clear_damaged(name)
     parts.notify("station_started", station=name, unit=unit, total=0)
     started = time.monotonic()
     yield True

@@ -37,6 +37,7 @@ from harness.protocols import (
     UserSimulator,
     WeightedTerm,
 )
+from harness.run_folder.weights import refuse_damaged
 from harness.types import Checkpoint
 
 OF_THE_JUDGE, BY_TERMS = "judge", "terms"
@@ -280,9 +281,11 @@ class Components:
 
     def policy(self, checkpoint: Checkpoint | None = None, folder: Path | None = None) -> Policy:
         """The configured policy, at a checkpoint if one is given, sampling at the configured
-        temperature.
+        temperature. Raises ``RunError`` if the checkpoint's files are not as they were saved.
         """
         name = self.config.policy
+        if checkpoint is not None:
+            refuse_damaged(checkpoint)
         settings = self._settings("policy", name, domain=True, checkpoint=checkpoint, folder=folder)
         policy = self.registry.make("policy", name, settings)
         if isinstance(policy, SamplingPolicy):

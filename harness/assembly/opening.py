@@ -195,7 +195,7 @@ def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> No
 def _count_calls(parts: Components, store: RunFolder) -> None:
     """Count calls to chat models, continuing from the run's earlier counts."""
     parts.calls.go_on(
-        store.read_json(CALLS) if store.has(CALLS) else {},
+        store.read_table(CALLS) if store.has(CALLS) else {},
         lambda counts: store.write_json(CALLS, counts),
     )
 

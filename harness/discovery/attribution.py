@@ -5,8 +5,8 @@ mistake, and no more: no word of what was said leaves the evaluation. Reports al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from harness.assembly.components import Components
 from harness.discovery.diagnose import account, failures, read_failures
@@ -15,6 +15,11 @@ from harness.discovery.quarantine import quarantine
 from harness.discovery.station import round_patterns
 from harness.run_folder import RunFolder
 from harness.types import Blame, Diagnosis, Episode, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Excluded:
+    excluded: Mapping[str, Blame] = field(default_factory=dict)
 
 
 def blame_failures(
@@ -33,28 +38,28 @@ def blame_failures(
         lost = f"{len(faults)} of {len(failed)} failures of {evaluation}"
         parts.notify("warning", message=f"the judge gave no usable verdict on {lost}")
     mistakes = [replace(d, summary="", evidence="") for d in diagnoses if d.blame == "agent"]
-    store.write_values(_mistakes_file(evaluation), Diagnosis, mistakes)
     about: dict[str, Json] = {
         "judge": parts.config.judge,
         **account(failed, diagnoses, parts.judge, parts.plugins),
         "excluded": dict(quarantine(diagnoses)),
     }
-    store.write_json(_file(evaluation), about)
+    with store.together():
+        store.write_values(_mistakes_file(evaluation), Diagnosis, mistakes)
+        store.write_json(_file(evaluation), about)
 
 
 def blamed(store: RunFolder, evaluation: str) -> dict[str, Blame]:
     """Whose fault it was, by trajectory id, for failures that were not the agent's; {} if none was
     diagnosed.
     """
-    excluded: dict[str, Blame] = blame_of(store, evaluation).get("excluded", {})  # type: ignore[assignment]
-    return excluded
+    name = _file(evaluation)
+    return dict(store.read_value(name, _Excluded).excluded) if store.has(name) else {}
 
 
 def blame_of(store: RunFolder, evaluation: str) -> dict[str, Json]:
     """All that ``blame_failures`` kept; {} if it did not run."""
     name = _file(evaluation)
-    found: dict[str, Json] = store.read_json(name) if store.has(name) else {}
-    return found
+    return store.read_table(name) if store.has(name) else {}
 
 
 def mistakes_of(store: RunFolder, evaluation: str) -> list[Diagnosis] | None:

@@ -96,20 +96,26 @@ def survey_patterns(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """Of ``discovery.json`` what later rounds read; older versions kept no ``conversations``."""
+
+    conversations: Mapping[str, int] | None = None
+
+
 def write_discovery(store: RunFolder, number: int, source: str, found: Discovery) -> None:
     """Keep a discovery as that of a round; ``source`` is the evaluation it read.
 
-    ``discovery.json`` goes first and comes back last: without it the other files are of two
-    discoveries, or not all there.
+    Its files change in one step.
     """
     folder = f"rounds/{number}"
-    store.remove(f"{folder}/discovery.json")
-    store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, found.diagnoses)
-    store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, found.patterns)
-    store.write_values(f"{folder}/filtered.jsonl", ErrorPattern, found.filtered)
     places = {id: [round(x, 4), round(y, 4)] for id, (x, y) in found.survey.places.items()}
-    store.write_json(f"{folder}/map.json", places)
-    store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
+    with store.together():
+        store.write_values(f"{folder}/diagnoses.jsonl", Diagnosis, found.diagnoses)
+        store.write_values(f"{folder}/patterns.jsonl", ErrorPattern, found.patterns)
+        store.write_values(f"{folder}/filtered.jsonl", ErrorPattern, found.filtered)
+        store.write_json(f"{folder}/map.json", places)
+        store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
 
 
 def evaluation_read(store: RunFolder, number: int) -> EvaluationName:
@@ -122,7 +128,7 @@ def evaluation_read(store: RunFolder, number: int) -> EvaluationName:
             f"round {number} has not been discovered completely: {name} is missing",
             hint=f"Run `harness discover {store.folder} --round {number} --again` first.",
         )
-    return EvaluationName(store.read_json(name)["evaluation"])
+    return EvaluationName(store.read_field(name, "evaluation", str))
 
 
 def refuse_held_out(store: RunFolder, number: int) -> None:
@@ -181,8 +187,8 @@ def landscape(
 def round_landscape(store: RunFolder, number: int) -> Landscape | None:
     """The landscape of a round; None if it was not kept (by an older version)."""
     name = f"rounds/{number}/discovery.json"
-    found = store.read_json(name).get("conversations") if store.has(name) else None
-    if not isinstance(found, dict):
+    found = store.read_value(name, _Read).conversations if store.has(name) else None
+    if found is None:
         return None
     diagnoses = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     return landscape(round_patterns(store, number), diagnoses, found)

@@ -73,7 +73,9 @@ def stamp_data_version(store: RunFolder, data_version: str) -> None:
     started on another one.
     """
     begun = (
-        store.read_json(DATA_VERSION)["data_version"] if store.has(DATA_VERSION) else data_version
+        store.read_field(DATA_VERSION, "data_version", str)
+        if store.has(DATA_VERSION)
+        else data_version
     )
     if begun != data_version:
         raise RunError(
@@ -87,8 +89,9 @@ def keep_evaluation(
     store: RunFolder, name: str, episodes: Sequence[Episode], tasks: Sequence[Task]
 ) -> None:
     """Keep conversations that were had anyway as an evaluation with tasks of its own."""
-    store.write_values(_own_tasks(name), Task, tasks)
-    store.write_episodes(name, episodes)
+    with store.together():
+        store.write_values(_own_tasks(name), Task, tasks)
+        store.write_episodes(name, episodes)
 
 
 def evaluation_tasks(store: RunFolder, name: str) -> list[Task]:

@@ -1,14 +1,15 @@
 """Make a round's targeted tasks: the context from a run's products, and its results on disk.
 
-What is made is added to what the round has already; no task is ever taken away. ``tasks.jsonl`` is
-written last: what an injection that was killed before has left beside it is dropped by the next.
+What is made is added to what the round has already; no task is ever taken away. All files of an
+injection change in one step: one that was killed has left nothing but its conversations, which the
+next need not have again.
 
 rounds/N/tasks.jsonl      the admitted tasks with their lineage (``Task.origin``)
 rounds/N/gates.jsonl      for each of them, what each gate measured
 rounds/N/refused.jsonl    every refused candidate: the gate, its reason, what it measured
 rounds/N/refused.json     how many were refused for each reason
 rounds/N/injections.json  for each injection: quotas and what became of them, the yield of each gate
-rounds/N/trials.jsonl     how each conversation on a candidate ended
+rounds/N/trials.jsonl     how each conversation on a candidate ended, as it ends
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from harness.injection.candidates import InjectionContext
 from harness.injection.engine import Injected, Members, inject_tasks
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.injection.static_gates import Known, cheap_gates
-from harness.injection.trial_runner import Trial, TrialRunner, read_trials
+from harness.injection.trial_runner import Trial, TrialRunner, latest
 from harness.protocols import Policy
 from harness.run_folder import RunFolder
 from harness.types import ErrorPattern, Json, Split, Task, stable_seed
@@ -86,7 +87,9 @@ def make_tasks(
     options = admission_options(parts.config.options, off=off)
     context = _context(parts, store, number, options, count)
     made = inject_tasks(patterns, members, context, count=count, round=number, seed=seed)
-    _keep(store, number, before, made, context)
+    with store.together():
+        _keep(store, number, before, made, context, count)
+        store.mark(StationName.inject(number))
     for row in made.patterns:
         if row["ended"] and not row["admitted"]:
             message = f"no task for the pattern {row['pattern']}: {row['ended']}"
@@ -100,44 +103,54 @@ def make_tasks(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What the injections of a round have written, without what one that was killed has left."""
+    """What the injections of a round have written."""
 
     tasks: Sequence[Task] = ()
     records: Sequence[GateRecord] = ()
     refused: Sequence[Refusal] = ()
-    accounts: Sequence[Mapping[str, Any]] = ()
+    accounts: Sequence[Mapping[str, Json]] = ()
+    asked: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quota:
+    quota: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Account:
+    """Of an injection's account what the next one reads: how many tasks it was to make, in older
+    runs the sum of its patterns' quotas.
+    """
+
+    wanted: int | None = None
+    patterns: Sequence[_Quota] = ()
 
     @property
     def asked(self) -> int:
-        """How many tasks the injections were to make."""
-        return sum(row["quota"] for account in self.accounts for row in account["patterns"])
+        return sum(row.quota for row in self.patterns) if self.wanted is None else self.wanted
 
 
 def _written(store: RunFolder, number: int) -> _Written:
     folder = f"rounds/{number}"
-    tasks = tasks_of_round(store, number)
-    ids = {task.id for task in tasks}
     name = f"{folder}/injections.json"
-    accounts = list(store.read_json(name)) if store.has(name) else []
-    while sum(account["admitted"] for account in accounts) > len(tasks):
-        accounts.pop()
-    refused = store.read_values(f"{folder}/refused.jsonl", Refusal)
-    if all("refused" in account for account in accounts):  # in older runs none is counted
-        refused = refused[: sum(account["refused"] for account in accounts)]
-    records = store.read_values(f"{folder}/gates.jsonl", GateRecord)
+    accounts = store.read_value(name, list[dict[str, Any]]) if store.has(name) else []
+    asked = store.read_value(name, list[_Account]) if store.has(name) else []
     return _Written(
-        tasks=tasks,
-        records=[record for record in records if record.task_id in ids],
-        refused=refused,
+        tasks=tasks_of_round(store, number),
+        records=store.read_values(f"{folder}/gates.jsonl", GateRecord),
+        refused=store.read_values(f"{folder}/refused.jsonl", Refusal),
         accounts=accounts,
+        asked=sum(account.asked for account in asked),
     )
 
 
 def forget_tasks(store: RunFolder, number: int) -> None:
     """Remove the round's tasks and all that is about them; its patterns stay."""
-    store.reopen(StationName.inject(number))
-    for name in MADE:
-        store.remove(f"rounds/{number}/{name}")
+    with store.together():
+        store.reopen(StationName.inject(number))
+        for name in MADE:
+            store.remove(f"rounds/{number}/{name}")
 
 
 def _context(
@@ -175,7 +188,7 @@ def _trial_runner(
         return None
     name, station = f"rounds/{number}/trials.jsonl", StationName.inject(number)
     most = count * options.rollouts_per_task
-    known = read_trials(store.read_rows(name))
+    known = latest(store.read_values(name, Trial))
     won = Counter(trial.success for trial in known)
 
     def note(trial: Trial) -> None:
@@ -206,7 +219,9 @@ def _trial_runner(
 def _studied_policy(parts: Components, store: RunFolder, number: int) -> Policy | None:
     """The policy of the conversations that the round reads; None if they were imported."""
     name = f"rounds/{number}/discovery.json"
-    evaluation = EvaluationName(store.read_json(name)["evaluation"] if store.has(name) else "")
+    evaluation = EvaluationName(
+        store.read_field(name, "evaluation", str) if store.has(name) else ""
+    )
     arm = evaluation.arm or ArmName.studied(number)
     if store.has(f"evals/{evaluation}/about.json"):
         return None
@@ -228,8 +243,9 @@ def _reference(parts: Components, options: Options) -> TrialRunner | None:
 
 
 def _keep(
-    store: RunFolder, number: int, before: _Written, made: Injected, context: InjectionContext
-) -> None:
+    store: RunFolder, number: int, before: _Written, made: Injected, context: InjectionContext,
+    wanted: int,
+) -> None:  # fmt: skip
     folder, log = f"rounds/{number}", context.log
     refused = [*before.refused, *log.refusals]
     store.write_values(f"{folder}/refused.jsonl", Refusal, refused)
@@ -239,7 +255,7 @@ def _keep(
     if context.trial_runner is not None:
         trials = sorted(context.trial_runner.known.values(), key=lambda t: (t.task_id, t.trial))
         store.write_rows(f"{folder}/trials.jsonl", [trial.row() for trial in trials])
-    accounts = [*before.accounts, _account(made, context, log)]
+    accounts = [*before.accounts, {"wanted": wanted, **_account(made, context, log)}]
     store.write_json(f"{folder}/injections.json", accounts)
     store.write_values(f"{folder}/tasks.jsonl", Task, [*before.tasks, *made.tasks])
 

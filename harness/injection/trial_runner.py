@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness.errors import RolloutFault, plugin_boundary
@@ -40,19 +40,8 @@ class Trial:
         }
 
 
-def read_trials(rows: Sequence[Mapping[str, Json]]) -> list[Trial]:
-    """What ``Trial.row`` wrote; of two rows for one trial the later one."""
-    trials = [
-        Trial(
-            task_id=str(row["task_id"]),
-            trial=int(str(row["trial"])),
-            success=bool(row["success"]),
-            uncounted=str(row["uncounted"]),
-            kind=str(row["kind"]),
-            blame=str(row["blame"]),
-        )
-        for row in rows
-    ]
+def latest(trials: Sequence[Trial]) -> list[Trial]:
+    """Of two rows for one trial the later one."""
     return list({(trial.task_id, trial.trial): trial for trial in trials}.values())
 
 

@@ -14,11 +14,18 @@ from harness.types import Diagnosis, ErrorPattern, Interval, Json
 
 Row = dict[str, Json]
 
+_Places = dict[str, tuple[float, float]]
+
 PARTIES = ("agent", "user_simulator", "task", "tool", "infrastructure")
 
 _KEPT = (
     "method", "quality", "families", "names", "thresholds", "compared", "suspects", "agreement",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noise:
+    noise: Sequence[Json] = ()
 
 
 def round_numbers(store: RunFolder) -> list[int]:
@@ -43,9 +50,11 @@ def discovery_rows(store: RunFolder, rounds: Sequence[int]) -> list[Json]:
     for number in rounds:
         name = f"rounds/{number}/discovery.json"
         if store.has(name):
-            found = store.read_json(name)
+            found = store.read_table(name)
             kept = {key: found[key] for key in _KEPT if key in found}
-            rows.append({"round": number, **kept, "noise": len(found.get("noise", []))})
+            rows.append(
+                {"round": number, **kept, "noise": len(store.read_value(name, _Noise).noise)}
+            )
     return rows
 
 
@@ -119,7 +128,7 @@ def failure_map(store: RunFolder, number: int) -> FailureMap:
     name = f"rounds/{number}/map.json"
     diagnoses = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
     return FailureMap(
-        places=store.read_json(name) if store.has(name) else {},
+        places=store.read_value(name, _Places) if store.has(name) else {},
         patterns=round_patterns(store, number),
         explanations=_said(diagnoses),
     )

@@ -231,10 +231,9 @@ def _read(store: RunFolder) -> _Record:
     for evaluation in store.evaluations():
         wins: Counter[str] = Counter()
         trials: Counter[str] = Counter()
-        for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
-            trajectory, score = _table(row["trajectory"]), _table(row["score"])
-            trials[str(trajectory["task_id"])] += 1
-            wins[str(trajectory["task_id"])] += bool(score["success"])
+        for row in store.read_outlines(evaluation):
+            trials[row.trajectory.task_id] += 1
+            wins[row.trajectory.task_id] += row.score.success
         for task_id, count in trials.items():
             tried = Tried(
                 evaluation=evaluation, task_id=task_id, successes=wins[task_id], trials=count
@@ -263,7 +262,9 @@ def _recovered(store: RunFolder) -> Iterator[Recovered]:
 
 def _read_round(store: RunFolder, number: int, record: _Record) -> None:
     name = f"rounds/{number}"
-    about = store.read_json(f"{name}/discovery.json") if store.has(f"{name}/discovery.json") else {}
+    about = (
+        store.read_table(f"{name}/discovery.json") if store.has(f"{name}/discovery.json") else {}
+    )
     used = {p.id for p in store.read_values(f"{name}/patterns.jsonl", ErrorPattern)}
     of: dict[str, str] = {}
     for pattern in round_patterns(store, number):

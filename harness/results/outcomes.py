@@ -12,7 +12,7 @@ from harness.evaluation.metrics import Outcome
 from harness.results.arms import arm_order
 from harness.results.history import round_numbers
 from harness.run_folder import RunFolder
-from harness.types import FAULTS, NOT_GRADEABLE, Blame, Diagnosis, Json, Split
+from harness.types import Blame, Diagnosis, Json, Split
 from harness.types.names import ArmName, EvaluationName
 
 
@@ -25,17 +25,12 @@ def evaluations_on(store: RunFolder, split: Split) -> dict[ArmName, EvaluationNa
 
 def outcomes_of(store: RunFolder, evaluation: str) -> dict[str, Outcome]:
     """By trajectory id."""
-    rows = {}
-    for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
-        trajectory, score = table(row["trajectory"]), table(row["score"])
-        ended, grade = str(trajectory["ended"]), table(row.get("grade"))
-        is_open = grade.get("unjudged") or grade.get("ungradeable")
-        rows[str(trajectory["id"])] = Outcome(
-            task_id=str(trajectory["task_id"]),
-            success=bool(score["success"]),
-            fault=ended if ended in FAULTS else NOT_GRADEABLE if is_open else "",
+    return {
+        row.trajectory.id: Outcome(
+            task_id=row.trajectory.task_id, success=row.score.success, fault=row.uncounted
         )
-    return rows
+        for row in store.read_outlines(evaluation)
+    }
 
 
 def without(outcomes: Mapping[str, Outcome], excluded: Mapping[str, Blame]) -> dict[str, Outcome]:

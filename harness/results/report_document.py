@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from harness.discovery.attribution import blame_of
 from harness.discovery.quarantine import counted, leave_out
@@ -30,8 +31,8 @@ from harness.results.outcomes import (
     quarantined,
     table,
 )
-from harness.run_folder import EPISODES, PROOFS, RunFolder
-from harness.types import NOT_GRADEABLE, Json, Split, Task, Usage
+from harness.run_folder import RunFolder
+from harness.types import NOT_GRADEABLE, Json, Split, Task
 from harness.types.names import ArmName, StationName
 
 Report = dict[str, Json]
@@ -63,9 +64,17 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
 
 
 def current_report(store: RunFolder) -> Report:
-    """The report as the run stands, complete if the run was."""
-    complete = store.has("report.json") and bool(store.read_json("report.json")["complete"])
-    return summarise(store, complete=complete)
+    """The report as the run stands, complete if the run was and nothing of it is lost since."""
+    return summarise(store, complete=was_complete(store))
+
+
+def was_complete(store: RunFolder) -> bool:
+    """Whether the run ended, and all that its stations left is there, unchanged; a warning says
+    what is not.
+    """
+    ended = store.has("report.json") and store.read_field("report.json", "complete", bool)
+    lost = [station for station in store.done() if not store.is_done(station)]
+    return ended and not lost
 
 
 _SETTINGS = (
@@ -84,7 +93,7 @@ _SETTINGS = (
 def _data_version(store: RunFolder) -> str:
     """The version of the domain's data, of imported conversations as of the run's own."""
     names = ["data_version.json", *(f"evals/{name}/about.json" for name in store.evaluations())]
-    found = [table(store.read_json(name)).get("data_version") for name in names if store.has(name)]
+    found = [store.read_table(name).get("data_version") for name in names if store.has(name)]
     return next((str(data_version) for data_version in found if data_version), "")
 
 
@@ -175,7 +184,7 @@ def _trials(rows: Sequence[Outcome]) -> int:
 
 def _method(store: RunFolder, rounds: Sequence[int]) -> str:
     done = [n for n in rounds if store.has(f"rounds/{n}/discovery.json")]
-    return str(store.read_json(f"rounds/{done[-1]}/discovery.json")["method"]) if done else ""
+    return store.read_field(f"rounds/{done[-1]}/discovery.json", "method", str) if done else ""
 
 
 def _pool(store: RunFolder, number: int) -> Report:
@@ -186,7 +195,7 @@ def _pool(store: RunFolder, number: int) -> Report:
         "round": number,
         "tasks": len(tasks),
         "patterns": dict(by_pattern),
-        "refused": store.read_json(name) if store.has(name) else {},
+        "refused": store.read_table(name) if store.has(name) else {},
     }
 
 
@@ -239,9 +248,7 @@ def _trained(store: RunFolder) -> list[str]:
 def _cost(store: RunFolder) -> float:
     """US dollars for the conversations of all evaluations and for the teacher's proofs."""
     total = 0.0
-    for name in [*(f"evals/{name}/{EPISODES}" for name in store.evaluations()), PROOFS]:
-        for row in store.read_rows(name):
-            for usage in table(table(row["trajectory"]).get("usage")).values():
-                cost = table(usage).get("cost_usd", Usage().cost_usd)
-                total += cost if isinstance(cost, int | float) else 0.0
+    evaluated = [store.read_outlines(name) for name in store.evaluations()]
+    for row in chain(*evaluated, store.proof_outlines()):
+        total += sum(usage.cost_usd for usage in row.trajectory.usage.values())
     return round(total, 4)

@@ -93,7 +93,8 @@ def _solved(trials: Trials, task_id: str) -> Row:
 def _conversations(store: RunFolder, evaluation: str, ids: Sequence[str]) -> list[Row]:
     """Those trajectories that have messages, by trial."""
     rows = (
-        table(row["trajectory"]) for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl")
+        table(row.get("trajectory"))
+        for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl")
     )
     found = [row for row in rows if row.get("id") in ids and row.get("messages")]
     return sorted(found, key=_trial)

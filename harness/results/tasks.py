@@ -101,6 +101,7 @@ def _rows(store: RunFolder, number: int) -> list[Row]:
 
 def _injections(store: RunFolder, number: int) -> Json:
     name = f"rounds/{number}/injections.json"
+    accounts: list[Any] = store.read_value(name, list[dict[str, Any]]) if store.has(name) else []
     refusals = store.read_values(f"rounds/{number}/refused.jsonl", Refusal)
     reasons: dict[str, dict[str, int]] = {}
     for refusal in refusals:
@@ -108,6 +109,6 @@ def _injections(store: RunFolder, number: int) -> Json:
         at_gate[refusal.reason] = at_gate.get(refusal.reason, 0) + 1
     return {
         "round": number,
-        "injections": store.read_json(name) if store.has(name) else [],
+        "injections": accounts,
         "refused": {gate: dict(counts) for gate, counts in reasons.items()},
     }

@@ -18,11 +18,26 @@ calls.json             calls to chat models by role: tokens, cost, retries, faul
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
 
-``store`` knows what a run consists of, ``disk`` how values become files. A folder may come from
+done/STATION.json      the station is complete; what it left, with digests
+pending/               what a process that ended was about to change in one step
+
+``store`` knows what a run consists of, ``marks`` what of it each station leaves, ``rows`` what a
+conversation is as a line; ``disk`` knows how values become files, ``together`` how several files
+change in one step. A folder may come from
 somebody else: no name in it and no link leads out of it.
 """
 
 from harness.run_folder.disk import FolderFiles, disk_errors
+from harness.run_folder.rows import Outline
 from harness.run_folder.store import CONFIG, EPISODES, LOCK, PROOFS, RunFolder
 
-__all__ = ["CONFIG", "EPISODES", "LOCK", "PROOFS", "FolderFiles", "RunFolder", "disk_errors"]
+__all__ = [
+    "CONFIG",
+    "EPISODES",
+    "LOCK",
+    "PROOFS",
+    "FolderFiles",
+    "Outline",
+    "RunFolder",
+    "disk_errors",
+]

@@ -3,8 +3,8 @@
 A whole file, and what ``append_values`` adds, is on disk when the call returns: it survives a power
 cut. Lines of ``append`` are only written: they survive the end of the process and are on disk once
 ``sync`` was called. A line torn by a crash is cut off, with a warning, by the next process that
-appends to its file or, holding the folder, reads it. No name leads out of the folder: see
-``harness.runtime.inside``.
+appends to its file or, holding the folder, reads it. Files that are written ``together`` are all on
+disk or none. No name leads out of the folder: see ``harness.runtime.inside``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import RunError
+from harness.run_folder.together import JOURNAL, Together, settle
 from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, links_out, place
-from harness.runtime.json_lines import lines_of, value_of
+from harness.runtime.json_lines import adapter, json_text, lines_of, value_of
 from harness.types import Json
 
 T = TypeVar("T")
+
+_Table = dict[str, Any]
+_REPEAT = "Delete it (of a file of lines, that line); the run repeats the lost part with --resume."
 
 
 class FolderFiles:
@@ -38,6 +42,7 @@ class FolderFiles:
         self.warn = warn
         self.held = False
         self._unsynced: set[str] = set()
+        self._step: Together | None = None
 
     def path(self, name: str) -> Path:
         """Where the file of that name is, there or not: for what others write or read."""
@@ -51,15 +56,48 @@ class FolderFiles:
         for link in links_out(self.folder):
             raise _leads_outside(link, "it is a link that leaves the folder")
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Whole files written and removed within the block are so in one step when it ends, and not
+        at all if it raises or the process dies. Within it, files are read as they were before.
+        """
+        if self._step is not None:
+            yield
+            return
+        self.settle()
+        self._step = step = Together(self.folder)
+        try:
+            yield
+        finally:
+            self._step = None
+        with disk_errors(self.folder):
+            step.commit()
+
+    def settle(self) -> None:
+        """Finish what a process that ended wrote ``together``. Raises ``RunError``."""
+        with disk_errors(self.folder):
+            try:
+                settle(self.folder)
+            except (ValueError, RecursionError) as error:
+                raise _damaged(self.folder / JOURNAL, error) from None
+
+    def newest(self, name: str) -> Path:
+        """Where the content of the file is that it has once all is written ``together``."""
+        staged = self._step.staged.get(name) if self._step is not None else None
+        return staged or self.path(name)
+
     def has(self, name: str) -> bool:
         return self.path(name).exists()
 
     def remove(self, name: str) -> None:
         """Delete the file, if there is one."""
         path = self.path(name)
+        self._unsynced.discard(name)
+        if self._step is not None:
+            self._step.remove(name)
+            return
         with disk_errors(path):
             files.remove(path)
-        self._unsynced.discard(name)
 
     def sync(self) -> None:
         """Have all lines that were appended on disk."""
@@ -71,25 +109,34 @@ class FolderFiles:
     # --- whole files ------------------------------------------------------------------------------
 
     def write_json(self, name: str, value: object) -> None:
-        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        self.write_text(name, json_text(value) + "\n")
 
-    def read_json(self, name: str) -> Any:
-        try:
-            return json.loads(self.read_text(name))
-        except ValueError as error:
-            raise _damaged(self.folder / name, error) from None
+    def read_value(self, name: str, shape: type[T]) -> T:
+        """What ``write_json`` wrote. Raises ``RunError`` naming what does not fit."""
+        return self.parsed(shape, name, self.read_text(name))
+
+    def read_table(self, name: str) -> dict[str, Json]:
+        """A JSON object. Raises ``RunError`` if the file holds anything else."""
+        return self.read_value(name, _Table)
+
+    def read_field(self, name: str, key: str, shape: type[T]) -> T:
+        """One value of a JSON object. Raises ``RunError`` if it is not there or of another kind."""
+        found = self.read_table(name)
+        if key not in found:
+            raise RunError(f"{self.folder / name} has no {key!r}", hint=_REPEAT)
+        read = adapter(shape).validate_python
+        return self._fitted(f"{name}: {key}", lambda: read(found[key]))
 
     def read_text(self, name: str) -> str:
-        path = self.path(name)
         try:
-            with _places():
-                return files.read(path).decode()
+            return self._bytes(name).decode()
         except FileNotFoundError:
             raise RunError(
-                f"{path} is missing", hint="Run the earlier stations, or --resume the run."
+                f"{self.folder / name} is missing",
+                hint="Run the earlier stations, or --resume the run.",
             ) from None
         except ValueError as error:
-            raise _damaged(path, error) from None
+            raise _damaged(self.folder / name, error) from None
 
     def write_values(self, name: str, shape: type[T], values: Sequence[T]) -> None:
         """Frozen dataclasses, one JSON line each."""
@@ -100,9 +147,13 @@ class FolderFiles:
         self.write_text(name, "".join(json.dumps(row) + "\n" for row in rows))
 
     def write_text(self, name: str, text: str) -> None:
+        self._unsynced.discard(name)
+        if self._step is not None:
+            with disk_errors(self.path(name)):
+                self._step.stage(name, text)
+            return
         with self._writing(name) as path:
             files.replace(path, text)
-        self._unsynced.discard(name)
 
     # --- files that grow by lines -----------------------------------------------------------------
 
@@ -125,51 +176,60 @@ class FolderFiles:
         ]
 
     def read_rows(self, name: str) -> list[dict[str, Json]]:
-        """The JSON lines of a file; [] if there is none. A torn last line is left out with a
-        warning, and cut off if this process holds the folder: else it may be a line being written.
+        """The JSON objects of a file, one a line; [] if there is no such file. A torn last line is
+        left out with a warning, and cut off if this process holds the folder: else it may be a line
+        being written.
         """
-        rows: list[dict[str, Json]] = []
-        for number, line in enumerate(self._lines(name), start=1):
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                raise RunError(
-                    f"{self.folder / name}, line {number}: not JSON",
-                    hint="Delete that line; the run repeats the lost part with --resume.",
-                ) from None
-        return rows
+        return self.read_values(name, _Table)
 
     def parsed(self, shape: type[T], where: str, text: str) -> T:
         """The value in the text. Raises ``RunError``, naming ``where``, if it does not fit."""
+        return self._fitted(where, lambda: value_of(shape, text))
+
+    def _fitted(self, where: str, read: Callable[[], T]) -> T:
         from pydantic import ValidationError
 
         try:
-            return value_of(shape, text)
-        except json.JSONDecodeError:
-            raise RunError(
-                f"{self.folder / where}: not JSON",
-                hint="Delete that line; the run repeats the lost part with --resume.",
-            ) from None
+            return read()
         except ValidationError as error:
             first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
             raise RunError(
-                f"{self.folder / where} does not fit this version: {first['loc']}: {first['msg']}",
+                f"{self.folder / where} does not fit this version: "
+                f"{place + ': ' if place else ''}{first['msg']}",
                 hint="Start a new run, or use the version that made this one.",
             ) from None
+        except json.JSONDecodeError as error:
+            raise RunError(f"{self.folder / where}: not JSON: {error.msg}", hint=_REPEAT) from None
+        except (ValueError, RecursionError) as error:  # numbers too long, nesting too deep
+            raise RunError(f"{self.folder / where} cannot be read: {error}", hint=_REPEAT) from None
+
+    def _bytes(self, name: str) -> bytes:
+        """Raises ``RunError``, and ``FileNotFoundError``."""
+        path = self.path(name)
+        with read_errors(path):
+            return files.read(path)
 
     def _lines(self, name: str) -> list[str]:
         path = self.path(name)
         if not path.exists():
             return []
-        with _places():
-            whole, _, torn = files.read(path).rpartition(b"\n")
-        kept = whole.decode(errors="replace")
+        whole, _, torn = self._bytes(name).rpartition(b"\n")
         if torn:
             self._warn_of_torn_line(path, len(torn))
             if self.held:
                 with self._writing(name):
                     files.cut_torn_line(path)
-        return kept.split("\n") if kept else []
+        lines = whole.split(b"\n") if whole else []
+        return [self._text(name, number, line) for number, line in enumerate(lines, start=1)]
+
+    def _text(self, name: str, number: int, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            raise RunError(
+                f"{self.folder / name}, line {number}: not UTF-8: {error.reason}", hint=_REPEAT
+            ) from None
 
     def _append_text(self, name: str, text: str, *, sync: bool) -> None:
         with self._writing(name) as path:
@@ -211,7 +271,21 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _damaged(path: Path, error: ValueError) -> RunError:
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn an error of reading into a ``RunError``, all but ``FileNotFoundError``."""
+    try:
+        with _places():
+            yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RunError(
+            f"cannot read {path}: {error.strerror or error}", hint="Check its permissions."
+        ) from error
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
     return RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.")
 
 

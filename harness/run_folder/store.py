@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import RunError
-from harness.run_folder.disk import FolderFiles, disk_errors
+from harness.run_folder.disk import FolderFiles, disk_errors, read_errors
+from harness.run_folder.marks import EPISODES, Mark, differences, intact, left_by, mark_name
+from harness.run_folder.rows import EpisodeRow, Outline, once, plain_row
+from harness.run_folder.together import is_leftover, is_unsettled
+from harness.run_folder.weights import digests_of
 from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, opened, place
 from harness.runtime.json_lines import adapter
-from harness.types import Checkpoint, Episode, Grade, Json, Score, Task, Trajectory
+from harness.types import Checkpoint, Episode, Json, Task
 
 CONFIG = "config.json"
 LOCK = "run.lock"
-EPISODES = "episodes.jsonl"
 PROOFS = "proofs.jsonl"
 
 
@@ -29,7 +32,7 @@ class RunFolder(FolderFiles):
         """A new run folder. Raises ``RunError`` if there is a run already or anything else in the
         way.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(map(_is_in_the_way, folder.iterdir()))):
             is_run = folder.is_dir() and (folder / CONFIG).exists()
             raise RunError(
                 f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
@@ -44,22 +47,22 @@ class RunFolder(FolderFiles):
     @classmethod
     def open(cls, folder: Path, warn: Callable[[str], None] = lambda message: None) -> RunFolder:
         """An existing run folder. Raises ``RunError`` if it is not one, or if a link leaves it."""
+        store = cls(folder, warn)
+        if is_unsettled(folder):
+            with store.lock():
+                pass
         if not (folder / CONFIG).is_file():
             found = "does not exist" if not folder.exists() else f"has no {CONFIG}"
             raise RunError(
                 f"{folder} is not a run folder: it {found}",
                 hint="Give the folder that `harness loop --out` or `harness eval --out` made.",
             )
-        store = cls(folder, warn)
         store.refuse_links_out()
         return store
 
     @property
     def config(self) -> dict[str, Json]:
-        found = self.read_json(CONFIG)
-        if not isinstance(found, dict):
-            raise RunError(f"{self.folder / CONFIG} holds no settings", hint="Start a new run.")
-        return found
+        return self.read_table(CONFIG)
 
     def change(self, settings: Mapping[str, Json]) -> dict[str, Json]:
         """All settings of the run once these are replaced; they are saved."""
@@ -84,6 +87,7 @@ class RunFolder(FolderFiles):
                     ) from None
             self.held = True
             try:
+                self.settle()
                 yield
             finally:
                 self.held = False
@@ -99,25 +103,71 @@ class RunFolder(FolderFiles):
     # --- stations ---------------------------------------------------------------------------------
 
     def is_done(self, station: str) -> bool:
-        return self.has(_mark(station))
+        """Whether the station is complete and what it left is there, unchanged; a warning says what
+        is not.
+        """
+        if not self.has(mark_name(station)):
+            return False
+        found = self.differences(station)
+        if found:
+            self.warn(f"{station} is not complete any more: {'; '.join(found)}")
+        return not found
+
+    def differences(self, station: str) -> list[str]:
+        """What of the files of a station that was complete is not as it left them, in words."""
+        name = mark_name(station)
+        mark = self.read_value(name, Mark) if self.has(name) else Mark(station=station)
+        with read_errors(self.folder):
+            return [*differences(mark, self.path)]
+
+    def done(self) -> list[str]:
+        """The stations that were complete, by name, whatever became of their files."""
+        names = sorted(path.name for path in (self.folder / "done").glob("*.json"))
+        return [self.read_value(f"done/{name}", Mark).station for name in names]
 
     def finish(self, station: str, seconds: float) -> None:
         """Mark the station complete, once all that was written is on disk."""
         self.append("timings.jsonl", {"station": station, "seconds": round(seconds, 3)})
         self.sync()
-        self.write_json(_mark(station), {"station": station})
+        self.mark(station)
+
+    def mark(self, station: str) -> None:
+        """Mark the station complete, with what is written ``together`` with the mark."""
+        with read_errors(self.folder):
+            mark = Mark(station=station, files=left_by(station, self.newest))
+        self.write_json(mark_name(station), adapter(Mark).dump_python(mark, mode="json"))
 
     def reopen(self, station: str) -> None:
         """Forget that the station was complete."""
-        self.remove(_mark(station))
+        self.remove(mark_name(station))
+
+    def clear_damaged(self, station: str) -> None:
+        """Reopen a station whose files are not as it left them, without them: of its conversations
+        those stay that are whole. Raises ``RunError`` for an imported evaluation.
+        """
+        if not (lost := self.differences(station)):
+            return
+        mark = self.read_value(mark_name(station), Mark)
+        files = mark.files or {}
+        if any(name.endswith("/originals.jsonl") for name in files):
+            raise RunError(
+                f"{self.folder} was imported and is damaged: {'; '.join(lost)}",
+                hint="Import the recording again, into another folder.",
+            )
+        with self.together():
+            self.reopen(station)
+            for name, left in files.items():
+                kept = intact(self._bytes(name), left) if left.each and self.has(name) else ""
+                if kept:
+                    self.write_text(name, kept)
+                else:
+                    self.remove(name)
 
     def seconds(self) -> dict[str, float]:
         """Seconds spent per station, summed over resumed parts."""
         total: dict[str, float] = {}
-        for row in self.read_rows("timings.jsonl"):
-            name, seconds = row["station"], row["seconds"]
-            if isinstance(name, str) and isinstance(seconds, int | float):
-                total[name] = round(total.get(name, 0.0) + seconds, 3)
+        for row in self.read_values("timings.jsonl", _Timing):
+            total[row.station] = round(total.get(row.station, 0.0) + row.seconds, 3)
         return total
 
     # --- checkpoints ------------------------------------------------------------------------------
@@ -131,10 +181,13 @@ class RunFolder(FolderFiles):
         """
         path = Path(checkpoint.path)
         if path.is_relative_to(self.folder):
+            digests: Mapping[str, str] = {}
             if path.exists():
                 with disk_errors(path):
                     files.sync(path)
-            checkpoint = replace(checkpoint, path=str(path.relative_to(self.folder)))
+                    digests = digests_of(path)
+            name = str(path.relative_to(self.folder))
+            checkpoint = replace(checkpoint, path=name, digests=digests)
         self.write_json(
             f"checkpoints/{arm}/checkpoint.json",
             adapter(Checkpoint).dump_python(checkpoint, mode="json"),
@@ -171,14 +224,18 @@ class RunFolder(FolderFiles):
     # --- episodes ---------------------------------------------------------------------------------
 
     def append_episode(self, evaluation: str, episode: Episode) -> None:
-        self.append(f"evals/{evaluation}/{EPISODES}", _episode_row(episode))
+        self.append(f"evals/{evaluation}/{EPISODES}", plain_row(episode))
 
     def write_episodes(self, evaluation: str, episodes: Sequence[Episode]) -> None:
-        self.write_rows(f"evals/{evaluation}/{EPISODES}", map(_episode_row, episodes))
+        self.write_rows(f"evals/{evaluation}/{EPISODES}", map(plain_row, episodes))
 
     def read_episodes(self, evaluation: str, tasks: Sequence[Task]) -> list[Episode]:
         """The episodes of an evaluation on these tasks. Token traces are not kept."""
         return self._episodes(f"evals/{evaluation}/{EPISODES}", tasks)
+
+    def read_outlines(self, evaluation: str) -> list[Outline]:
+        """What the conversations of an evaluation came to."""
+        return once(self.read_values(f"evals/{evaluation}/{EPISODES}", Outline))
 
     def evaluations(self) -> list[str]:
         """The names of the evaluations that have conversations, sorted; without those of weights
@@ -190,14 +247,18 @@ class RunFolder(FolderFiles):
 
     def append_proof(self, episode: Episode) -> None:
         """Keep a conversation of the teacher on a task to train on, whatever became of it."""
-        self.append(PROOFS, _episode_row(episode))
+        self.append(PROOFS, plain_row(episode))
 
     def order_proofs(self, tasks: Sequence[Task]) -> None:
         """Put the latest conversation on each of these tasks in their order, after all others."""
         places = {task.id: place for place, task in enumerate(tasks)}
-        rows = {row.trajectory.task_id: row for row in self.read_values(PROOFS, _Row)}
+        rows = {row.trajectory.task_id: row for row in self.read_values(PROOFS, EpisodeRow)}
         ordered = sorted(rows, key=lambda task_id: places.get(task_id, -1))
-        self.write_values(PROOFS, _Row, [rows[task_id] for task_id in ordered])
+        self.write_values(PROOFS, EpisodeRow, [rows[task_id] for task_id in ordered])
+
+    def proof_outlines(self) -> list[Outline]:
+        """What the teacher's conversations on tasks to train on came to."""
+        return once(self.read_values(PROOFS, Outline))
 
     def read_proofs(self, tasks: Sequence[Task]) -> list[Episode]:
         return self._episodes(PROOFS, tasks)
@@ -211,28 +272,16 @@ class RunFolder(FolderFiles):
                 grade=row.grade,
                 score=row.score,
             )
-            for row in self.read_values(name, _Row)
+            for row in once(self.read_values(name, EpisodeRow))
             if row.trajectory.task_id in by_id
         ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """An episode as a line: without its task, which is kept once for all trials."""
-
-    trajectory: Trajectory
-    grade: Grade
-    score: Score
+class _Timing:
+    station: str
+    seconds: float
 
 
-def _episode_row(episode: Episode) -> dict[str, object]:
-    return {
-        "trajectory": adapter(Trajectory).dump_python(episode.trajectory, mode="json"),
-        "grade": adapter(Grade).dump_python(episode.grade, mode="json"),
-        "score": adapter(Score).dump_python(episode.score, mode="json"),
-    }
-
-
-def _mark(station: str) -> str:
-    slug = station.replace(" ", "-").replace("/", "-").replace(":", "")
-    return f"done/{slug}.json"
+def _is_in_the_way(path: Path) -> bool:
+    return path.name != LOCK and not is_leftover(path)

@@ -9,7 +9,9 @@ a link: see ``harness.runtime.inside``.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,45 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _sync_names(path.parent)
 
 
+def move(path: Path, target: Path) -> None:
+    """Give the file another name in place of what had that, synced."""
+    os.replace(path, target)
+    _sync_names(target.parent)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place to make the file or folder ``path`` at, under the same name: it has it once the block
+    ends, synced, and nothing has if the block raises or the process dies.
+
+    An existing file is replaced, and so is an empty folder. Raises ``BlockingIOError`` if another
+    process makes the same.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    make_folder(path.parent)
+    with _alone(path.parent):
+        clear(scratch)  # of a process that was killed
+        scratch.mkdir()
+    with _alone(scratch):
+        try:
+            yield scratch / path.name
+            made = scratch / path.name
+            if made.exists():
+                sync(made)
+                os.replace(made, path)
+        finally:
+            clear(scratch)
+    _sync_names(path.parent)
+
+
+def clear(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it, if there is one; of a link, the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        remove(path)
+
+
 def cut_torn_line(path: Path) -> int:
     """How many bytes of a torn last line were cut off."""
     with opened(path, os.O_RDWR) as file:
@@ -91,6 +132,17 @@ def sync(path: Path) -> None:
             with opened(one, os.O_RDONLY) as file:
                 os.fsync(file.fileno())
     _sync_names(path.parent)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process. Raises ``BlockingIOError`` if another one holds it."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(number)
 
 
 def _sync_names(folder: Path) -> None:

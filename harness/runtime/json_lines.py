@@ -25,8 +25,20 @@ def adapter(shape: type[T]) -> TypeAdapter[T]:
 
 def lines_of(shape: type[T], values: Sequence[T]) -> str:
     """The values, a line each."""
+    from pydantic_core import PydanticSerializationError
+
     dump = adapter(shape).dump_json
-    return "".join(dump(value).decode() + "\n" for value in values)
+    try:
+        return "".join(dump(value).decode() + "\n" for value in values)
+    except PydanticSerializationError:  # half a surrogate pair: escaped, as below
+        plain = adapter(shape).dump_python
+        return "".join(json.dumps(plain(value, mode="json")) + "\n" for value in values)
+
+
+def json_text(value: object) -> str:
+    """The plain value as indented JSON: readable, or escaped where UTF-8 has no such character."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text if _is_utf8(text) else json.dumps(value, indent=2)
 
 
 def value_of(shape: type[T], text: str) -> T:
@@ -40,3 +52,11 @@ def value_of(shape: type[T], text: str) -> T:
             raise
     # Half a surrogate pair, as models write it in arguments, is beyond pydantic's own parser.
     return adapter(shape).validate_python(json.loads(text))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

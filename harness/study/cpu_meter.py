@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 
 from harness.protocols import Event
 from harness.run_folder import RunFolder
@@ -14,6 +15,13 @@ JOURNAL = "cpu.jsonl"
 
 EVERY = 5.0
 """Seconds between entries within a station: no more than that is lost when a run is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    station: str
+    seconds: float
+    process: str
 
 
 class Meter:
@@ -46,10 +54,8 @@ class Meter:
 def cpu_seconds(store: RunFolder) -> dict[str, float]:
     """CPU seconds by station, those of interrupted tries included."""
     last: dict[tuple[str, str], float] = {}
-    for row in store.read_rows(JOURNAL):
-        station, seconds = str(row["station"]), row["seconds"]
-        if isinstance(seconds, int | float):
-            last[station, str(row["process"])] = seconds
+    for row in store.read_values(JOURNAL, _Measured):
+        last[row.station, row.process] = row.seconds
     total: dict[str, float] = {}
     for (station, _), seconds in last.items():
         total[station] = round(total.get(station, 0.0) + seconds, 3)

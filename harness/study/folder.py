@@ -66,14 +66,13 @@ class StudyFolder:
             )
         files = FolderFiles(folder)
         files.refuse_links_out()
-        return cls(folder, parse_study(files.read_json(PLAN), str(folder / PLAN)))
+        return cls(folder, parse_study(files.read_table(PLAN), str(folder / PLAN)))
 
     def is_done(self, turn: Turn) -> bool:
         return self._files.has(_row(turn))
 
     def row(self, turn: Turn) -> dict[str, Any]:
-        found: dict[str, Any] = self._files.read_json(_row(turn))
-        return found
+        return self._files.read_table(_row(turn))
 
     def finish(self, turn: Turn, row: Mapping[str, Json]) -> None:
         """Keep the turn's row, and where it begins; with it the turn is done."""

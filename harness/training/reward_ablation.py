@@ -190,14 +190,10 @@ def _largest(store: RunFolder, evaluations: Sequence[str]) -> list[str]:
 
 def _evaluated(store: RunFolder, evaluation: str) -> list[list[dict[str, float]]]:
     groups: dict[str, list[dict[str, float]]] = {}
-    for row in store.read_rows(f"evals/{evaluation}/episodes.jsonl"):
-        trajectory, score = row["trajectory"], row["score"]
-        assert isinstance(trajectory, dict)
-        assert isinstance(score, dict)
-        terms = score["terms"]
-        if isinstance(terms, list) and terms:  # a fault has none
-            values = {str(t["name"]): float(str(t["value"])) for t in terms if isinstance(t, dict)}
-            groups.setdefault(str(trajectory["task_id"]), []).append(values)
+    for row in store.read_outlines(evaluation):
+        if row.score.terms:  # a fault has none
+            values = {term.name: term.value for term in row.score.terms}
+            groups.setdefault(row.trajectory.task_id, []).append(values)
     return list(groups.values())
 
 

@@ -35,6 +35,7 @@ class Checkpoint:
 
     ``parent`` is the id of the checkpoint it was trained from, ``trained_on`` what it was trained
     on, in words; ``record`` holds the trainer's own numbers (steps, losses, seconds).
+    ``digests`` are the SHA-256 of the files in ``path`` where the run folder holds them.
     """
 
     id: str
@@ -43,3 +44,4 @@ class Checkpoint:
     parent: str = ""
     trained_on: str = ""
     record: Mapping[str, Json] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)

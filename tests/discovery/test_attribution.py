@@ -65,7 +65,7 @@ def test_the_agents_mistakes_are_kept_by_kind_without_a_word(tmp_path: Path) -> 
 
 def test_nothing_but_parties_leaves_the_conversations(tmp_path: Path) -> None:
     store = evaluated(tmp_path / "run")
-    kept = store.read_json("evals/sft-test/blame.json")
+    kept = store.read_table("evals/sft-test/blame.json")
     assert set(kept) == {"judge", "blame", "undiagnosed", "excluded"}
     ids = {row["trajectory"]["id"] for row in store.read_rows("evals/sft-test/episodes.jsonl")}  # type: ignore[index, call-overload]
     assert set(kept["excluded"]) < ids
@@ -82,7 +82,7 @@ class Silent:
 
 def test_without_a_verdict_a_failure_stays_the_agents(tmp_path: Path) -> None:
     store = evaluated(tmp_path / "run", Silent())
-    kept = store.read_json("evals/sft-test/blame.json")
+    kept = store.read_table("evals/sft-test/blame.json")
     assert kept["excluded"] == {}
     assert kept["undiagnosed"] > 0
     assert arm_of(store)["pass"] == arm_of(store)["pass_counted"]

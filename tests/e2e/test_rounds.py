@@ -107,7 +107,7 @@ def test_later_rounds_read_the_rollouts_of_the_training_before_where_that_is_wan
     start: Start,
 ) -> None:
     run = start(rounds=2, discover_from="rollouts", restart="previous")
-    read = [run.store.read_json(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
+    read = [run.store.read_table(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
     assert read == ["sft-validation", "rl-1-train"]
     assert "rl-1-validation" not in run.store.evaluations()
     failed = run.store.read_values("rounds/2/diagnoses.jsonl", Diagnosis)
@@ -242,7 +242,7 @@ def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
 
 def test_each_round_studies_the_newest_policy(start: Start) -> None:
     run = start(rounds=2)
-    found = [run.store.read_json(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
+    found = [run.store.read_table(f"rounds/{n}/discovery.json")["evaluation"] for n in (1, 2)]
     assert found == ["sft-validation", "rl-1-validation"]
     assert [arm["name"] for arm in run.report["validation"]] == ["sft", "rl-1"]
 
@@ -251,7 +251,7 @@ def test_held_out_tasks_and_repeats_never_enter_the_pool(start: Start) -> None:
     free = {"admission": {"off": ["targeted"]}}  # whether they aim well is another matter
     run = start(rounds=2, injector="smuggler", options=free)
     for number in (1, 2):
-        refused = run.store.read_json(f"rounds/{number}/refused.json")
+        refused = run.store.read_table(f"rounds/{number}/refused.json")
         assert refused["matches a held-out task"] >= 20
         assert refused["not a train task"] >= 1
         assert refused["already in the pool"] >= 1
@@ -264,7 +264,7 @@ def test_held_out_tasks_and_repeats_never_enter_the_pool(start: Start) -> None:
     assert marks
     assert not held_out & set(marks)
     assert len(set(marks)) == len(marks)
-    assert run.report["pool"][0]["refused"] == run.store.read_json("rounds/1/refused.json")
+    assert run.report["pool"][0]["refused"] == run.store.read_table("rounds/1/refused.json")
 
 
 def test_every_targeted_task_leads_back_to_the_failure_it_was_made_for(start: Start) -> None:
@@ -326,7 +326,7 @@ def trace_lineage(store: RunFolder, number: int, evaluation: str) -> None:
         assert diagnoses[origin.trajectory_id].blame == "agent"
         assert failed[origin.trajectory_id]["trajectory"]["task_id"] == origin.parent_task_id
         assert diagnoses[origin.trajectory_id].task_id == origin.parent_task_id
-    [account] = store.read_json(f"rounds/{number}/injections.json")
+    [account] = store.read_value(f"rounds/{number}/injections.json", list[dict[str, Any]])
     lacking = {row["pattern"] for row in account["patterns"] if not row["admitted"]}
     assert all(row["ended"] for row in account["patterns"] if row["pattern"] in lacking)
     assert {task.origin.pattern_id for task in tasks if task.origin} == set(patterns) - lacking

@@ -22,7 +22,7 @@ from harness.injection.rollout_gates import (
     typical_kinds,
     verdict_on,
 )
-from harness.injection.trial_runner import Trial, TrialRunner, read_trials
+from harness.injection.trial_runner import Trial, TrialRunner, latest
 from harness.protocols import AgentTurn, Conversation, RolloutSetup, Settings
 from harness.types import ErrorPattern, Task
 from harness_asyncio.executor import asyncio_executor
@@ -148,11 +148,11 @@ def test_trials_that_were_had_before_are_not_had_again() -> None:
     [verdict] = asyncio.run(targeted([Aim(task, GAVE_UP)], held, Options()))
     assert first.played.total() == 2
     again = Sometimes({})
-    known = read_trials([trial.row() for trial in kept])
+    known = latest(kept)
     assert asyncio.run(targeted([Aim(task, GAVE_UP)], tryout(again, known), Options())) == [verdict]
     assert again.played.total() == 0
     # Stopped before the diagnosis: the failed conversation is had again, to be read.
-    torn = read_trials([trial.row() for trial in kept if not trial.kind])
+    torn = latest([trial for trial in kept if not trial.kind])
     assert asyncio.run(targeted([Aim(task, GAVE_UP)], tryout(first, torn), Options())) == [verdict]
     assert first.played.total() == 3
 

@@ -76,7 +76,7 @@ def test_patterns_have_the_models_words_and_the_cache_gives_them_again(
     assert {p.named_by for p in patterns} == {"openai:one"}
     assert all(p.name.startswith("goes wrong in way") for p in patterns)
     assert {p.description for p in patterns} == {GOOD}
-    told = store.read_json("rounds/1/discovery.json")["names"]
+    told = store.read_table("rounds/1/discovery.json")["names"]
     assert (told["named"], told["unusable"], told["alike"]) == (len(patterns), 0, 0)
     asked = provider.asked
     store.reopen("discover 1")
@@ -93,7 +93,7 @@ def test_what_cannot_be_used_leaves_the_terms_and_is_counted(
     parts, store = evaluated
     discover(parts, store, 1, "policy-validation")
     patterns = round_patterns(store, 1)
-    told = store.read_json("rounds/1/discovery.json")["names"]
+    told = store.read_table("rounds/1/discovery.json")["names"]
     assert told["unusable"] == 2
     assert told["named"] == 1
     assert told["alike"] == len(patterns) - 3
@@ -115,7 +115,7 @@ def test_a_pattern_that_comes_back_keeps_its_name_unasked(
     assert provider.asked == asked
     first = {p.id: p.name for p in patterns_before(store, 2)}
     assert {p.id: p.name for p in round_patterns(store, 2)} == first
-    told = store.read_json("rounds/2/discovery.json")["names"]
+    told = store.read_table("rounds/2/discovery.json")["names"]
     assert told["kept"] == told["named"] == len(first)
 
 

@@ -118,7 +118,7 @@ def test_a_round_keeps_what_was_usable_and_costs_nothing_when_played_again(
     store = play_round(tmp_path / "one", ear)
 
     diagnoses = store.read_values("rounds/1/diagnoses.jsonl", Diagnosis)
-    discovery = store.read_json("rounds/1/discovery.json")
+    discovery = store.read_table("rounds/1/discovery.json")
     assert discovery["undiagnosed"] == 1
     assert discovery["blame"] == {"agent": len(diagnoses)}
     of = f"1 of {len(diagnoses) + 1} failures"
@@ -126,7 +126,7 @@ def test_a_round_keeps_what_was_usable_and_costs_nothing_when_played_again(
     tasks = tasks_of_round(store, 1)
     assert len(tasks) == 4
     assert {task.origin.injector for task in tasks if task.origin} == {"claude"}
-    assert store.read_json("rounds/1/refused.json")[NOT_MADE] >= 1
+    assert store.read_table("rounds/1/refused.json")[NOT_MADE] >= 1
 
     sent = len(server.asked)
     again = play_round(tmp_path / "two", Ear())

@@ -190,7 +190,8 @@ def test_costs_of_warm_starts_and_of_proofs_are_costs_too(store: RunFolder) -> N
     assert report(store)["cost_usd"] == 0.75
     usage = {"agent": {"cost_usd": 1.0}, "user": {"cost_usd": 0.5}}
     for success in (True, False):
-        row = {"trajectory": {"usage": usage}, "score": {"success": success}}
+        said = {"id": f"p-{success}", "task_id": "p", "ended": "user_stop", "usage": usage}
+        row = {"trajectory": said, "score": {"success": success}}
         store.append("proofs.jsonl", row)
     assert report(store)["cost_usd"] == 3.75
 

@@ -1,0 +1,45 @@
+"""Tell weights that are as they were saved from weights that are not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import RunError
+from harness.types import Checkpoint
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a model folder, by its name in it. Raises ``OSError``."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest
+    return found
+
+
+def refuse_damaged(checkpoint: Checkpoint) -> None:
+    """Raise ``RunError`` if files of the model are missing or not as they were saved. Checkpoints
+    of older versions have no digests and pass.
+    """
+    if not checkpoint.digests:
+        return
+    folder = Path(checkpoint.path)
+    try:
+        found: Mapping[str, str] = digests_of(folder)
+    except OSError as error:
+        raise RunError(
+            f"cannot read the model {folder}: {error.strerror or error}",
+            hint="Check its permissions.",
+        ) from error
+    for name, digest in checkpoint.digests.items():
+        if found.get(name) != digest:
+            what = "is not as it was saved" if name in found else "is missing"
+            raise RunError(
+                f"{folder / name} {what}",
+                hint="Bring it back from a copy, or delete the checkpoint.json beside its folder "
+                "and --resume the run: it is trained again.",
+            )
