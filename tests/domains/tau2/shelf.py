@@ -1,4 +1,4 @@
-"""Make a folder of tau2 data with an invented shop and tasks, so that no package is needed."""
+"""Make a folder of tau2 data with an invented database and tasks, so that no package is needed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness_retail.database import database
+from harness_airline.database import database as airline
+from harness_airline.tools import AirlineWorld
+from harness_retail.database import database as shop
 from harness_retail.tools import RetailWorld
 
-SHOP = database("retail/test/1")
+SHOP = shop("retail/test/1")
 PENDING = next(order for order in SHOP.orders.values() if order["status"] == "pending")
 DELIVERED = next(order for order in SHOP.orders.values() if order["status"] == "delivered")
 
@@ -69,14 +71,16 @@ def write_data(
     tasks: Sequence[dict[str, Any]] | None = None,
     *,
     splits: dict[str, list[str]] | None = None,
+    domain: str = "retail",
 ) -> Path:
     """Write the data into ``folder/tau2``; returns ``folder``. By default eight tasks in all."""
     if tasks is None:
         tasks = [official(str(number)) for number in range(8)]
     ids = [task["id"] for task in tasks]
-    home = folder / "tau2" / "domains" / "retail"
+    home = folder / "tau2" / "domains" / domain
     home.mkdir(parents=True)
-    (home / "db.json").write_text(json.dumps(RetailWorld(SHOP).records()))
+    world = RetailWorld(SHOP) if domain == "retail" else AirlineWorld(airline("airline/test/1"))
+    (home / "db.json").write_text(json.dumps(world.records()))
     (home / "tasks.json").write_text(json.dumps(tasks))
     (home / "policy.md").write_text("Be kind to customers.\n")
     found = splits or {"train": ids[: len(ids) // 2], "test": ids[len(ids) // 2 :], "base": ids}

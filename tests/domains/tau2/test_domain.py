@@ -1,4 +1,4 @@
-"""The domain ``tau2-retail``: the official tasks on our engine, from the package or a folder."""
+"""Official domains: their tasks on our engines, from the package or a folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,16 @@ from harness.testing.fakes import play
 from harness.types import Episode, Json, Task, Trajectory
 from harness.types.messages import Message, ToolCall
 from harness_retail.official import Tau2Retail
-from harness_tau2.domain import split_ids
-from tests.domains.tau2.official import data_folder, environment, needs_tau2
+from harness_tau2.domain import Tau2Domain, split_ids
+from tests.domains.tau2.official import (
+    AIRLINE,
+    RETAIL,
+    SIDES,
+    Side,
+    data_folder,
+    environment,
+    needs_tau2,
+)
 from tests.domains.tau2.shelf import (
     CANCEL,
     FAILING,
@@ -37,10 +45,18 @@ from tests.domains.tau2.shelf import (
 
 REGISTRY = open_registry()
 
+both = pytest.mark.parametrize("side", SIDES, ids=lambda side: side.domain)
+
 
 def domain(**options: Json) -> Tau2Retail:
     made = REGISTRY.make("domain", "tau2-retail", Settings(options=options))
     assert isinstance(made, Tau2Retail)
+    return made
+
+
+def official_domain(side: Side, **options: Json) -> Tau2Domain:
+    made = REGISTRY.make("domain", f"tau2-{side.domain}", Settings(options=options))
+    assert isinstance(made, Tau2Domain)
     return made
 
 
@@ -82,37 +98,45 @@ def test_a_task_told_on_the_stage_of_an_official_one_is_graded_by_its_own_gold()
 
 
 @needs_tau2
-def test_the_test_tasks_are_the_official_ones_and_validation_is_cut_from_train() -> None:
-    splits = json.loads((data_folder() / "domains/retail/split_tasks.json").read_text())
-    opened = domain()
+@both
+def test_the_test_tasks_are_the_official_ones_and_validation_is_cut_from_train(
+    side: Side,
+) -> None:
+    folder = data_folder() / "domains" / side.domain
+    splits = json.loads((folder / "split_tasks.json").read_text())
+    opened = official_domain(side)
     ids = {split: {task.id for task in opened.tasks(split)} for split in opened._ids}
     assert ids["test"] == set(splits["test"])
     assert ids["train"] | ids["validation"] == set(splits["train"])
-    assert (len(ids["train"]), len(ids["validation"]), len(ids["test"])) == (54, 20, 40)
+    sizes = {"retail": (54, 20, 40), "airline": (22, 8, 20)}
+    assert (len(ids["train"]), len(ids["validation"]), len(ids["test"])) == sizes[side.domain]
 
 
 @needs_tau2
-def test_the_base_split_is_all_test_and_leaves_nothing_to_train_on() -> None:
-    opened = domain(split="base")
-    assert len(opened.tasks("test")) == 114
+@both
+def test_the_base_split_is_all_test_and_leaves_nothing_to_train_on(side: Side) -> None:
+    opened = official_domain(side, split="base")
+    assert len(opened.tasks("test")) == {"retail": 114, "airline": 50}[side.domain]
     assert opened.tasks("train") == opened.tasks("validation") == ()
     assert "split base" in opened.data_version
 
 
 @needs_tau2
-def test_policy_tools_and_data_version_are_the_official_ones() -> None:
-    opened, theirs = domain(), environment()
+@both
+def test_policy_tools_and_data_version_are_the_official_ones(side: Side) -> None:
+    opened, theirs = official_domain(side), environment(of=side)
     assert opened.policy == theirs.get_policy()
     assert [tool.schema() for tool in opened.tools] == [
         tool.openai_schema for tool in theirs.get_tools()
     ]
-    tasks = (data_folder() / "domains/retail/tasks.json").read_bytes()
+    tasks = (data_folder() / "domains" / side.domain / "tasks.json").read_bytes()
     assert opened.data_version == hashlib.sha256(tasks).hexdigest()
 
 
 @needs_tau2
-def test_the_official_guidelines_tell_a_model_how_to_play_the_customer() -> None:
-    opened = domain()
+@both
+def test_the_official_guidelines_tell_a_model_how_to_play_the_customer(side: Side) -> None:
+    opened = official_domain(side)
     official = data_folder() / "user_simulator" / "simulation_guidelines.md"
     assert official.read_text(encoding="utf-8").strip() == opened.user_guidelines.strip()
     told = user_system(opened.tasks("test")[0].scenario, opened.user_guidelines)
@@ -121,20 +145,32 @@ def test_the_official_guidelines_tell_a_model_how_to_play_the_customer() -> None
 
 @needs_tau2
 def test_tools_have_the_kinds_and_plain_words_that_teachers_and_judges_need() -> None:
-    tools = {tool.name: tool for tool in domain().tools}
-    assert tools["cancel_pending_order"].kind == "write"
+    tools = {tool.name: tool for side in SIDES for tool in official_domain(side).tools}
+    assert tools["cancel_pending_order"].kind == tools["cancel_reservation"].kind == "write"
     assert tools["cancel_pending_order"].noun("order_id") == "order"
+    assert tools["cancel_reservation"].noun("reservation_id") == "reservation"
     assert tools["transfer_to_human_agents"].followup
 
 
 @needs_tau2
-def test_the_oracle_passes_all_official_tasks_and_doing_nothing_passes_seven() -> None:
-    opened = domain(split="base")
+@both
+def test_the_oracle_passes_all_official_tasks_and_doing_nothing_passes_few(side: Side) -> None:
+    opened = official_domain(side, split="base")
     tasks = opened.tasks("test")
     failed = [e.task.id for e in played(opened, "oracle", tasks) if not e.score.success]
     passed = [e.task.id for e in played(opened, "noop", tasks) if e.score.success]
     assert failed == []
-    assert sorted(passed, key=int) == ["10", "12", "25", "50", "57", "65", "105"]
+    if side is RETAIL:
+        assert sorted(passed, key=int) == ["10", "12", "25", "50", "57", "65", "105"]
+    else:
+        assert len(passed) == 19
+
+
+@needs_tau2
+def test_official_airline_tasks_can_be_talked_through() -> None:
+    opened = official_domain(AIRLINE, split="base")
+    episodes = played(opened, "expert", opened.tasks("test"))
+    assert [e.task.id for e in episodes if not e.score.success] == []
 
 
 # --- data in a folder -----------------------------------------------------------------------------

