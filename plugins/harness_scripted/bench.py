@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 
 from harness.protocols import Domain
 from harness.types import Changes, Json, Task, Tool, ToolCall
 from harness_scripted.plan import Act
 from harness_scripted.slips import options, strings, with_argument
 from harness_scripted.speech import normal, touches
+
+_MIXED = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{6}\b")
+"""An id such as 4WQ150."""
+
+_NUMBERS = (1, 50, 100)
+"""Plausible numbers for an argument of which nothing is known."""
 
 TRIES = 400
 """How many invented calls are tried for each tool."""
@@ -58,14 +65,26 @@ class Bench:
         texts = [text for call in reads for text in strings(world.call(call).content)]
         return list(dict.fromkeys(texts))
 
-    def variants(self, at: tuple[int, int]) -> Iterator[tuple[str, ToolCall]]:
-        """Calls like the right one but for one argument, that succeed and change something else."""
+    def shown_objects(self) -> list[Mapping[str, Json]]:
+        """The objects in the results of the plan's look-ups, in order, whole ones before parts."""
+        world = self.domain.open(self.task)
+        reads = [call for call in self.calls if self.kind(call) == "read"]
+        return [found for call in reads for found in objects(world.call(call).content)]
+
+    def variants(
+        self, at: tuple[int, int], *, deep: bool = False
+    ) -> Iterator[tuple[str, ToolCall]]:
+        """Calls like the right one but for one argument, that succeed and change something else.
+
+        ``deep``: also by numbers and by objects in lists, which no user would name by their value.
+        """
         call = self.acts[at[0]].steps[at[1]].call
         before = self.calls[: [c is call for c in self.calls].index(True)]
         names = list(call.arguments)
         self.rng.shuffle(names)
         for name in names:
-            for value in self.alternatives(call, name):
+            near = self.near_misses(call, name) if deep else iter(())
+            for value in chain(self.alternatives(call, name), near):
                 other = with_argument(call, name, value)
                 effect = self.effect([*before, other])
                 if effect is not None and effect != self.effect([*before, call]):
@@ -82,6 +101,30 @@ class Bench:
         for other in listed or [text for text in self.shown() if shape(text) == shape(inner)]:
             if other not in used:
                 yield [other, *value[1:]] if isinstance(value, list) else other
+
+    def near_misses(self, call: ToolCall, name: str) -> Iterator[Json]:
+        """Other numbers, and lists of objects of which one is another one that was shown."""
+        value = call.arguments[name]
+        if isinstance(value, int) and not isinstance(value, bool):
+            yield from (other for other in (value + 1, value - 1) if other >= 0)
+        if not isinstance(value, list):
+            return
+        for place, entry in enumerate(value):
+            if isinstance(entry, dict):
+                for other in self._others(entry):
+                    if other not in value:
+                        yield [*value[:place], other, *value[place + 1 :]]
+
+    def _others(self, entry: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+        """Shown objects with the same fields, then the entry with one other text of its form."""
+        for found in self.shown_objects():
+            if entry.keys() <= found.keys():
+                told = {name: found[name] for name in entry}
+                yield {n: entry[n] if value is None else value for n, value in told.items()}
+        for name, value in entry.items():
+            if isinstance(value, str):
+                alike = [text for text in self.shown() if shape(text) == shape(value) != value]
+                yield from ({**entry, name: text} for text in alike)
 
     def inventions(self, words: Sequence[str]) -> Iterator[ToolCall]:
         """Writes of tools whose name touches one of the words, with plausible arguments."""
@@ -100,8 +143,26 @@ class Bench:
             return known[:1] or list(options(tool, name)[:1])
         texts = [text for text in self.shown() if re.search(r"\d", text)]
         schema = properties(tool).get(name)
-        is_list = isinstance(schema, Mapping) and schema.get("type") == "array"
-        return [[text] if is_list else text for text in texts]
+        kind = schema.get("type") if isinstance(schema, Mapping) else None
+        if kind == "integer":
+            return list(_NUMBERS)
+        if kind == "array":
+            return self._shown_lists(schema, name) or [[text] for text in texts]
+        return [*texts]
+
+    def _shown_lists(self, schema: object, name: str) -> list[Json]:
+        """The shown lists of that name, if the schema wants objects: with the fields it wants."""
+        items = schema.get("items") if isinstance(schema, Mapping) else None
+        fields = items.get("properties") if isinstance(items, Mapping) else None
+        if not isinstance(fields, Mapping):
+            return []
+        found: list[Json] = []
+        for shown in self.shown_objects():
+            entries = shown.get(name)
+            if isinstance(entries, list) and entries:
+                told = [e for e in entries if isinstance(e, dict) and fields.keys() <= e.keys()]
+                found.append([{field: entry[field] for field in fields} for entry in told])
+        return found
 
 
 def properties(tool: Tool) -> Mapping[str, Json]:
@@ -111,8 +172,23 @@ def properties(tool: Tool) -> Mapping[str, Json]:
 
 
 def shape(text: str) -> str:
-    """Runs of digits as 0, so that ids of one form look alike."""
-    return re.sub(r"\d+", "0", text)
+    """Runs of digits as 0, so that ids of one form look alike; so do ids of letters and digits."""
+    return re.sub(r"\d+", "0", _MIXED.sub("X0", text))
+
+
+def objects(content: str) -> Iterator[Mapping[str, Json]]:
+    """All objects in a tool's answer, each before those in it; none in what is no JSON."""
+    try:
+        left: list[Json] = [json.loads(content)]
+    except (ValueError, RecursionError):
+        return
+    while left:
+        value = left.pop(0)
+        if isinstance(value, dict):
+            yield value
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
 
 
 def flat(value: Json) -> list[str]:

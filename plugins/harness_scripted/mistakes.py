@@ -68,7 +68,7 @@ def _mistake(bench: Bench, kind: str, at: int, act: Act) -> Mistake:
 def _wrong_argument(bench: Bench) -> Iterator[Mistake]:
     """The right write is proposed, and made with one wrong argument."""
     for i, j in bench.writes():
-        for name, call in bench.variants((i, j)):
+        for name, call in bench.variants((i, j), deep=True):
             act = bench.acts[i]
             wrong = replace(act.steps[j], call=call)
             steps = (*act.steps[:j], wrong, *act.steps[j + 1 :])
@@ -78,7 +78,7 @@ def _wrong_argument(bench: Bench) -> Iterator[Mistake]:
 
 def _extra_write(bench: Bench) -> Iterator[Mistake]:
     for i, j in bench.writes():
-        for _, call in bench.variants((i, j)):
+        for _, call in bench.variants((i, j), deep=True):
             act = bench.acts[i]
             if bench.effect([*bench.calls, call]) not in (None, bench.right):
                 steps = (*act.steps[: j + 1], Step(call=call), *act.steps[j + 1 :])

@@ -52,4 +52,6 @@ def _own(call: ToolCall, other: ToolCall) -> list[str]:
 def _texts(value: Json) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
     return [normal(str(value))]
