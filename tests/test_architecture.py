@@ -46,6 +46,9 @@ ORDER = (
 
 MAX_LINES = 400
 
+TURN_WRITERS = ("harness_local.codec", "harness_local.codec_folder", "harness_local.turns")
+"""How conversations are written as tokens: what samples them elsewhere shares it. Without torch."""
+
 LIBRARIES = {"harness_taskkit", "harness_tau2"}
 """What domains may build on, and no plugin: neither imports a domain."""
 
@@ -111,7 +114,7 @@ def test_a_package_imports_no_other_plugin_or_domain(package: Path) -> None:
         module.split(".")[0]
         for file in package.rglob("*.py")
         for module in imports(parse(file))
-        if module.startswith("harness_")
+        if module.startswith("harness_") and not module.startswith(TURN_WRITERS)
     }
     is_domain = package.parent.name == "domains" and package.name not in LIBRARIES
     assert strangers <= {package.name, *(LIBRARIES if is_domain else ())}
@@ -132,6 +135,15 @@ def test_asking_what_is_on_offer_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert asked.stdout.strip() == "[]"
+
+
+def test_conversations_are_written_as_tokens_without_torch() -> None:
+    imported = ", ".join(TURN_WRITERS)
+    script = f"import sys, {imported}; print('torch' in sys.modules)"
+    asked = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.strip() == "False"
 
 
 @cache

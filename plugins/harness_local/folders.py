@@ -81,21 +81,6 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
     return tokenizer, model
 
 
-def end_tokens(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str
-) -> frozenset[int]:
-    """The ids that end a turn. Raises ``ModelError`` if the folder names none."""
-    generation = getattr(model.generation_config, "eos_token_id", None)
-    listed = generation if isinstance(generation, list) else [generation]
-    ends = frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
-    if not ends:
-        raise ModelError(
-            f"neither tokenizer nor generation config of {path} names an end-of-turn token",
-            hint="Set eos_token in tokenizer_config.json.",
-        )
-    return ends
-
-
 def content_id(path: str) -> str:
     """An id that equal folders share, whatever their place; for a hub id, of its name."""
     folder = Path(path)

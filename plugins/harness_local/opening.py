@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from harness.assembly.config import (
     NonNegativeFloat,
@@ -22,10 +21,9 @@ from harness.assembly.config import (
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Domain, Policy, Settings
 from harness.types import Checkpoint
-from harness_local.codec import ChatCodec, Codec
-from harness_local.compact import CompactCodec
-from harness_local.folders import content_id, end_tokens, load
-from harness_local.policy import CODEC_FILE, LocalPolicy
+from harness_local.codec_folder import codec_of, end_tokens
+from harness_local.folders import content_id, load
+from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits, Sampler
 from harness_local.tiny import Shape, build_tiny, grow_tiny
 
@@ -118,17 +116,20 @@ def open_model(
     name: str,
     checkpoint: Checkpoint | None = None,
     kind: type[LocalPolicy] = LocalPolicy,
+    changes: int = 0,
 ) -> LocalPolicy:
     """The policy called ``name``, of the ``kind`` given, that samples the model at ``path``.
 
-    Without a ``checkpoint`` it gets one whose id depends on the folder's content alone. Raises
+    Without a ``checkpoint`` it gets one whose id depends on the folder's content alone.
+    ``changes``: how often the weights have changed before, see ``Sampler``. Raises
     ``ModelError`` if something is missing and ``ConfigError`` for a setting out of range.
     """
     _check_options(options, name)
     if options.threads:
         torch.set_num_threads(options.threads)
     tokenizer, model = load(path, device=options.device, dtype=options.dtype)
-    codec = _codec(path, tokenizer, end_tokens(model, tokenizer, path))
+    named = getattr(model.generation_config, "eos_token_id", None)
+    codec = codec_of(path, tokenizer, end_tokens(named, tokenizer, path))
     sampler = Sampler(
         model,
         ends=codec.ends,
@@ -139,6 +140,7 @@ def open_model(
         ),
         temperature=options.temperature,
         top_p=options.top_p,
+        changes=changes,
     )
     return kind(
         model=model,
@@ -162,26 +164,6 @@ def _check_options(options: Options, name: str) -> None:
                 f"option {option} of {name} cannot be {getattr(options, option)!r}",
                 hint=f"See [options.{name}] in your config file.",
             )
-
-
-def _codec(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]) -> Codec:
-    file = Path(path) / CODEC_FILE
-    name = "chat"
-    if file.is_file():
-        try:
-            name = json.loads(file.read_text())["codec"]
-        except (ValueError, KeyError, TypeError):
-            name = "?"
-    if name == "compact":
-        return CompactCodec(tokenizer)
-    if name != "chat":
-        raise ModelError(f"{file} names no known codec", hint="Known: chat, compact.")
-    if not tokenizer.chat_template:
-        raise ModelError(
-            f"{path} has no chat template",
-            hint="Base models have none: use an instruction-tuned one, or add chat_template.jinja.",
-        )
-    return ChatCodec(tokenizer, ends)
 
 
 def _max_context(model: PreTrainedModel, options: Options) -> int:

@@ -1,40 +1,26 @@
-"""A policy that is a language model in this process: conversations in, token-exact turns out."""
+"""A policy that is a language model in this process."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from harness.protocols import AgentTurn, Conversation, TurnTokens
-from harness.types import Checkpoint, Message, TokenTrace, Usage
-from harness_local.codec import Codec, Transcript, heard
+from harness.types import Checkpoint
+from harness_local.codec import Codec
+from harness_local.codec_folder import write_codec
 from harness_local.folders import quiet
 from harness_local.sampler import Sampler
-
-CODEC_FILE = "codec.json"
-"""The file next to the weights that says how conversations are written as tokens."""
+from harness_local.turns import CodecPolicy
 
 
-@dataclass(slots=True)
-class _Talk:
-    """A live conversation: how much of it is tokens already, and whether its last turn ended."""
+class LocalPolicy(CodecPolicy):
+    """An ``InProcessPolicy`` whose ``model`` and ``tokenizer`` are those of transformers.
 
-    transcript: Transcript
-    seen: int = 0
-    unfinished: bool = False
-
-
-class LocalPolicy:
-    """A ``TrainablePolicy`` whose ``model`` and ``tokenizer`` are those of transformers.
-
-    Text that is no call is a message; an unreadable call becomes a call to a tool that does not
-    exist. Sampled ids are never tokenised again.
+    Pickled, it takes its weights along: see ``harness_local.travelling``.
     """
+
+    _sampler: Sampler
 
     def __init__(
         self,
@@ -45,87 +31,18 @@ class LocalPolicy:
         sampler: Sampler,
         checkpoint: Checkpoint,
     ) -> None:
-        self.id = f"{checkpoint.policy}:{checkpoint.id}"
+        super().__init__(codec=codec, sampler=sampler, checkpoint=checkpoint)
         self.model = model
         self.tokenizer = tokenizer
-        self.checkpoint = checkpoint
-        self._codec = codec
-        self._sampler = sampler
-        self._talks: dict[str, _Talk] = {}
-
-    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
-        talk = self._talks.get(conversation.id)
-        if talk is None:
-            talk = self._talks[conversation.id] = _Talk(self._codec.open(conversation.domain))
-        messages = conversation.messages
-        context: list[int] = []
-        for ids, _ in _written(talk, messages):
-            context += ids
-        sampled = await self._sampler.turn(conversation.id, context, seed=seed)
-        message = talk.transcript.read(sampled.ids, number=len(messages))
-        talk.seen = len(messages) + 1
-        talk.unfinished = sampled.ids[-1] not in self._codec.ends
-        return AgentTurn(
-            message=message,
-            tokens=TurnTokens(
-                context=context,
-                sampled=sampled.ids,
-                logprobs=sampled.logprobs,
-                versions=sampled.versions,
-            ),
-            usage=Usage(tokens_in=len(context), tokens_out=len(sampled.ids), calls=1),
-        )
-
-    def encode(self, conversation: Conversation) -> TokenTrace:
-        messages = conversation.messages
-        last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
-        ids: list[int] = []
-        sampled: list[bool] = []
-        talk = _Talk(self._codec.open(conversation.domain))
-        for written, is_agent in _written(talk, messages[: last + 1], prompt=False):
-            ids += written
-            sampled += [is_agent] * len(written)
-        return TokenTrace(
-            ids=np.array(ids, dtype=np.int64),
-            sampled=np.array(sampled, dtype=np.bool_),
-            logprobs=np.zeros(len(ids), dtype=np.float32),
-        )
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with quiet():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
-        (folder / CODEC_FILE).write_text(json.dumps({"codec": self._codec.name}) + "\n")
+        write_codec(folder, self._codec)
 
-    def set_temperature(self, temperature: float) -> None:
-        self._sampler.temperature = temperature
+    def __reduce__(self) -> tuple[object, ...]:
+        from harness_local.travelling import arrived, packed
 
-    def weights_changed(self) -> None:
-        self._sampler.weights_changed()
-
-    def forget(self, conversation_id: str) -> None:
-        self._talks.pop(conversation_id, None)
-        self._sampler.forget(conversation_id)
-
-
-def _written(
-    talk: _Talk, messages: Sequence[Message], *, prompt: bool = True
-) -> Iterator[tuple[list[int], bool]]:
-    """The unseen messages as ids, piece by piece, and whether a piece is the agent's own.
-
-    What the agent said before the user's first message is the domain's greeting: context, not
-    sampled. With ``prompt`` the last piece ends where the agent is to speak.
-    """
-    others: list[Message] = []
-    spoken_to = talk.seen > 0
-    for place, message in enumerate(messages[talk.seen :], start=talk.seen + 1):
-        if message.role == "assistant" and spoken_to:
-            yield talk.transcript.context(others, unfinished=talk.unfinished), False
-            yield talk.transcript.write(message, messages[place:]), True
-            others, talk.unfinished = [], False
-        elif heard(message):
-            others.append(message)
-        spoken_to = spoken_to or message.role != "assistant"
-    if prompt:
-        yield talk.transcript.context(others, unfinished=talk.unfinished), False
+        return arrived, (packed(self, self._sampler),)

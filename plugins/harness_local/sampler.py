@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +24,13 @@ from harness_local.draw import draw, uniforms
 from harness_local.guesses import Guesses
 from harness_local.window import Window
 
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+_DTYPES: Mapping[torch.dtype, Dtype] = {
+    torch.float32: "float32",
+    torch.bfloat16: "bfloat16",
+    torch.float16: "float16",
+}
 _PASS_TOKENS = 8192
 """At most this many new tokens in one pass, unless a single row has more."""
 _HOPS = 6
@@ -65,7 +73,8 @@ class Sampler:
     Each tick is one forward pass, for the new ids of conversations that got a reply and the last
     token of those in the middle of a turn, all packed into one row without padding; each gets its
     next token, or several where they could be guessed (see ``Guesses``). The task lives as long as
-    there is work, on the loop that asked. The weights' version is how often they have changed.
+    there is work, on the loop that asked. The weights' version is how often they have
+    changed (``changes``).
     """
 
     def __init__(
@@ -76,6 +85,7 @@ class Sampler:
         limits: Limits,
         temperature: float,
         top_p: float = 1.0,
+        changes: int = 0,
     ) -> None:
         self.model = model
         self.temperature = temperature
@@ -87,12 +97,17 @@ class Sampler:
         self._guesses = Guesses()
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._rows: dict[str, _Row] = {}
-        self._changes = 0
+        self.changes = changes
         self._waiting: list[_Row] = []
         self._speaking: list[_Row] = []
         self._free: list[int] = list(range(limits.slots))
         self._engine: asyncio.Task[None] | None = None
         self._spoke = False
+
+    @property
+    def dtype(self) -> Dtype:
+        """In what the model computes turns, even while a trainer has widened its weights."""
+        return _DTYPES[self._dtype]
 
     async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> SampledTurn:
         """Feed ``ids`` to the conversation and sample until an end token.
@@ -131,7 +146,7 @@ class Sampler:
         """Drop all cached keys and values; live conversations are fed again at their next turn."""
         if self._waiting or self._speaking:
             raise RuntimeError("the weights changed while a turn was being sampled")
-        self._changes += 1
+        self.changes += 1
         for row in self._rows.values():
             row.cached = 0
 
@@ -215,7 +230,7 @@ class Sampler:
         self._spoke = True
 
     def _sampled(self, row: _Row) -> SampledTurn:
-        span = VersionSpan(start=0, stop=len(row.logprobs), version=str(self._changes))
+        span = VersionSpan(start=0, stop=len(row.logprobs), version=str(self.changes))
         return SampledTurn(ids=row.ids[row.start :], logprobs=row.logprobs, versions=(span,))
 
     def _next_logits(self, rows: Sequence[_Row]) -> Tensor:

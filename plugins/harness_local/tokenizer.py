@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import AddedToken, pre_tokenizers, trainers
-from transformers import Qwen2Tokenizer
+
+if TYPE_CHECKING:
+    from transformers import Qwen2Tokenizer
 
 PAD, END = "<|pad|>", "<|end|>"
 SYSTEM, USER, TOOL, AGENT = "<|system|>", "<|user|>", "<|tool|>", "<|agent|>"
@@ -78,6 +80,8 @@ def train_tokenizer(
     because ``AutoTokenizer`` does that to any tokenizer of a Qwen2 model. Its chat template
     supports tools, so that servers treat the model like any other.
     """
+    from transformers import Qwen2Tokenizer  # it imports torch, which readers of tokens need not
+
     specials = [
         *FRAME,
         *map(alias_token, range(aliases)),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +14,10 @@ import torch
 from harness.evaluation.rollout import join_tokens
 from harness.protocols import AgentTurn, Conversation, InProcessPolicy, SampledTurn, Settings
 from harness.types import Message, TokenTrace, ToolCall
+from harness_local.codec_folder import open_codec
 from harness_local.opening import path_policy
 from harness_local.policy import LocalPolicy
+from harness_local.turns import CodecPolicy
 
 
 async def converse(policy: LocalPolicy, talk: Conversation, turns: int = 3) -> list[AgentTurn]:
@@ -104,12 +108,20 @@ def test_encoding_marks_exactly_what_the_agent_chose(tiny: LocalPolicy, talk: Co
 class Script:
     """Stands in for the sampler and says what it is told."""
 
+    temperature = 0.0
+
     def __init__(self, turns: list[list[int]]) -> None:
         self.turns = iter(turns)
 
-    async def turn(self, conversation: str, ids: list[int], *, seed: int) -> SampledTurn:
+    async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> SampledTurn:
         said = next(self.turns)
         return SampledTurn(ids=said, logprobs=[0.0] * len(said))
+
+    def forget(self, conversation: str) -> None:
+        return None
+
+    def weights_changed(self) -> None:
+        return None
 
 
 def test_encoding_gives_the_ids_of_the_live_conversation(
@@ -160,6 +172,25 @@ def test_a_saved_policy_opens_again_and_says_the_same(
     assert [turn.tokens and turn.tokens.logprobs for turn in said] == [
         turn.tokens and turn.tokens.logprobs for turn in was_said
     ]
+
+
+def test_a_policy_says_the_same_in_another_process(tiny: LocalPolicy, talk: Conversation) -> None:
+    with torch.no_grad():
+        tiny.model.model.norm.weight.mul_(1.1)
+    tiny.weights_changed()
+    elsewhere = pickle.loads(pickle.dumps(tiny))
+    assert elsewhere.id == tiny.id
+    assert asyncio.run(converse(elsewhere, talk)) == asyncio.run(converse(tiny, talk))
+
+
+def test_a_folder_is_enough_to_write_conversations_as_the_policy_does(
+    tiny: LocalPolicy, talk: Conversation, tmp_path: Path
+) -> None:
+    tiny.save(tmp_path)
+    _, codec = open_codec(str(tmp_path))
+    elsewhere = CodecPolicy(codec=codec, sampler=Script([]), checkpoint=tiny.checkpoint)
+    assert elsewhere.encode(talk).ids.tolist() == tiny.encode(talk).ids.tolist()
+    assert codec.ends == tiny._codec.ends
 
 
 def test_temperature_zero_makes_seeds_irrelevant(tiny: LocalPolicy, talk: Conversation) -> None:
