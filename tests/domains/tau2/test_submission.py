@@ -31,7 +31,9 @@ GIVEN: dict[str, Json] = {
 }
 
 
-def recording(tmp_path: Path, *rewards: Sequence[float | None]) -> Recording:
+def recording(
+    tmp_path: Path, *rewards: Sequence[float | None], domain: str = "retail"
+) -> Recording:
     """One task for each sequence of rewards, one trial for each of its entries."""
     raw = results(
         [
@@ -46,6 +48,7 @@ def recording(tmp_path: Path, *rewards: Sequence[float | None]) -> Recording:
         ],
         tasks=[task(str(number)) for number, _ in enumerate(rewards)],
     )
+    raw["info"]["environment_info"]["domain_name"] = domain
     return read_results(as_file(raw, tmp_path / "in.json"))
 
 
@@ -152,11 +155,14 @@ def test_tasks_that_are_left_out_are_told(tmp_path: Path) -> None:
     assert found["methodology"]["verification"] == {"omitted_questions": True}
 
 
-def test_four_trials_of_all_tasks_give_no_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("domain", "count"), [("retail", 114), ("airline", 50)])
+def test_four_trials_of_all_tasks_give_no_warning(tmp_path: Path, domain: str, count: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = submitted(recording(tmp_path, *[[1, 0, 1, 1]] * 114), tmp_path)
+        whole = recording(tmp_path, *[[1, 0, 1, 1]] * count, domain=domain)
+        found = submitted(whole, tmp_path)
     assert "verification" not in found["methodology"]
+    assert list(found["results"]) == [domain]
 
 
 @pytest.mark.parametrize(
