@@ -94,6 +94,8 @@ def _unmarked(data: bytes, errors: str = "surrogatepass") -> bytes:
 
 def _with_half_surrogates(path: Path, data: bytes, problem: ValueError) -> Json:
     """The JSON with U+FFFD for halves of surrogate pairs; raises ``FormatError`` for others."""
+    if str(problem).startswith(EOF):
+        raise _not_json(path, data, str(problem)) from None
     try:
         value: Json = json.loads(data.decode("utf-8", "surrogatepass"))
     except UnicodeDecodeError as error:

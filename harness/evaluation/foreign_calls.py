@@ -6,12 +6,11 @@ the policy, a check whether to stop. Such a call changes nothing in the domain a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from harness.protocols import Domain
-from harness.types import Episode, Message, Trajectory
+from harness.types import Episode, Message, ToolCall, Trajectory
 
 
 def tool_names(domain: Domain) -> frozenset[str]:
@@ -67,17 +66,19 @@ def _foreign(
     messages: Sequence[Message], known: Collection[str]
 ) -> tuple[set[tuple[int, int]], set[int]]:
     """The foreign calls, each as the index of its message and its place there, and the indices of
-    their results.
+    their results: those with their ids, or else those that come first.
     """
     calls: set[tuple[int, int]] = set()
     results: set[int] = set()
-    waiting: deque[tuple[int, int]] = deque()
+    waiting: list[tuple[int, int]] = []
     for index, message in enumerate(messages):
         if message.role != "tool":
-            waiting = deque((index, place) for place in range(len(message.calls)))
-            calls |= {at for at in waiting if _named(messages, at) not in known}
+            waiting = [(index, place) for place in range(len(message.calls))]
+            calls |= {at for at in waiting if _made(messages, at).name not in known}
         elif waiting:
-            made = waiting.popleft()
+            same = (at for at in waiting if _made(messages, at).id == message.call_id)
+            made = next(same, waiting[0])
+            waiting.remove(made)
             if made in calls and message.is_error:
                 calls.remove(made)
             elif made in calls:
@@ -85,6 +86,6 @@ def _foreign(
     return calls, results
 
 
-def _named(messages: Sequence[Message], at: tuple[int, int]) -> str:
+def _made(messages: Sequence[Message], at: tuple[int, int]) -> ToolCall:
     index, place = at
-    return messages[index].calls[place].name
+    return messages[index].calls[place]

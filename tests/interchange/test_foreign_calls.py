@@ -62,6 +62,13 @@ HELPED = {
     "a look-up of the policy": [*helper("look_up_policy", says="One moment."), *GOOD, SAID],
     "a stop check of the customer": [*GOOD, SAID, *helper(STOP_CHECK, requestor="user")],
     "a helper call in one message with a write": [*beside(GOOD), SAID],
+    "a helper call without result beside a write": [beside(GOOD)[0], GOOD[1], SAID],
+    "a helper result under an id of its own": [
+        helper()[0],
+        replace(helper()[1], call_id="other"),
+        *GOOD,
+        SAID,
+    ],
     "a helper call without result": [*GOOD, *helper(answer=None), SAID],
     "a tool that nobody had": [*helper("glow", answer="No such tool.", is_error=True), *GOOD, SAID],
 }
@@ -196,6 +203,7 @@ def test_diagnoses_say_what_they_say_without_the_helpers(
         ),
         ([*GOOD, *helper(says="Done.")], [*GOOD, Message(role="assistant", content="Done.")], None),
         (beside(GOOD), GOOD, (0, 2)),
+        ([beside(GOOD)[0], GOOD[1]], GOOD, (0, 1)),
     ],
 )
 def test_words_beside_calls_that_are_left_out_stay(
@@ -206,7 +214,7 @@ def test_words_beside_calls_that_are_left_out_stay(
     found, kept = without_foreign_calls(whole, known)
     assert list(found.messages) == list(left)
     assert turns is None or kept == turns
-    assert (found is whole) is (len(left) == len(messages))
+    assert (found is whole) is (list(left) == list(messages))
 
 
 def test_a_call_that_was_answered_with_an_error_is_a_mistake_and_stays() -> None:
