@@ -9,7 +9,7 @@ NOTES := $(if $(wildcard docs/results-notes.md),--notes docs/results-notes.md)
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: loop quick test lint setup study study-quick study-report base-model picture picture-architecture clean
+.PHONY: loop quick test lint setup study study-quick study-report base-model picture picture-architecture table-servers clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -53,6 +53,9 @@ picture: setup ## the report picture of the README, from RUN=folder
 
 picture-architecture: setup ## docs/architecture.svg, from the imports
 	$(BIN)/python docs/architecture.py
+
+table-servers: setup ## what servers do, and what is made of it, in docs/chat-models.md: from the tests
+	$(BIN)/python docs/servers.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

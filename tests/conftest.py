@@ -10,6 +10,7 @@ from hypothesis import settings
 
 # A deadline is of the clock, which on a busy machine says nothing about the code.
 settings.register_profile("patient", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=6_700)
 settings.load_profile("patient")
 
 SOURCE = """

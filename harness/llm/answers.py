@@ -11,7 +11,7 @@ from harness.llm.plain_json import loads
 from harness.llm.sdk_errors import told_failure
 from harness.types import Json, Usage
 
-Shape = TypeVar("Shape", bound="Told")
+Shape = TypeVar("Shape", bound="Body")
 
 MOST_TOKENS = 10**9
 """No answer takes more: a larger count is no count."""
@@ -29,6 +29,22 @@ class Kept(Told):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
+class Body(Told):
+    """The whole of an answer, with the fields by which it may tell an error in its place."""
+
+    error: Any = None
+    object: Any = None
+    type: Any = None
+    code: Any = None
+    message: Any = None
+
+    @property
+    def failure(self) -> Any:
+        """The error that was told, in the ways of routers and servers; nothing: there is none."""
+        is_error = "error" in (self.object, self.type)
+        return self.error or (self.model_dump(exclude_none=True) if is_error else None)
+
+
 def parsed(body: bytes, shape: type[Shape]) -> Shape:
     """The answer in a body. Raises ``ValueError`` if it has not the shape, and a ``ChatFailure`` of
     its own where an error came in its place.
@@ -36,30 +52,32 @@ def parsed(body: bytes, shape: type[Shape]) -> Shape:
     A byte order mark, half a surrogate pair, an answer in a list of its own and an error told as an
     event of a stream are understood.
     """
+    answer = _shaped(body, shape)
+    if answer.failure:
+        raise told_failure(answer.failure)
+    return answer
+
+
+def _shaped(body: bytes, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate_json(body)
     except ValidationError:
         document = _document(body.removeprefix(codecs.BOM_UTF8))
-    if told := error_in(document):
-        raise told_failure(told)
     try:
         return shape.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the answer"
-        raise ValueError(f"{place}: {first['msg']}") from None
+    if failure := _failure_in(document):
+        raise told_failure(failure)
+    place = ".".join(map(str, first["loc"])) or "the answer"
+    raise ValueError(f"{place}: {first['msg']}")
 
 
-def error_in(document: Json) -> Json:
-    """The error that an answer is, in the ways in which routers and servers tell one; None or
-    empty: it is none.
-    """
-    if not isinstance(document, dict):
+def _failure_in(document: Json) -> Any:
+    try:
+        return Body.model_validate(document).failure
+    except ValidationError:
         return None
-    if document.get("error"):
-        return document["error"]
-    is_error = document.get("object") == "error" or document.get("type") == "error"
-    return document if is_error else document.get("detail")
 
 
 def usage(
@@ -106,6 +124,6 @@ def _event(stream: str) -> Json:
         name, _, value = line.partition(":")
         if name == "data" and value.strip().startswith("{"):
             document = loads(value.strip())
-            if error_in(document):
+            if _failure_in(document):
                 return document
     raise ValueError("a stream of events, where one answer was asked for")

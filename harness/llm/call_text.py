@@ -51,12 +51,12 @@ DIALECTS: Sequence[Dialect] = (
     ),
     Dialect(name="Hermes", mark=r"<tool_call>", remedy=_vllm("hermes")),
     Dialect(name="Mistral", mark=r"\[TOOL_CALLS\]", remedy=_vllm("mistral")),
+    Dialect(name="Kimi", mark=r"<\|tool_calls?(_section)?_begin\|>", remedy=_vllm("kimi_k2")),
     Dialect(
         name="DeepSeek",
         mark="<[|｜]tool[_▁]calls?[_▁](begin|section)",
         remedy=_vllm("deepseek_v3"),
     ),
-    Dialect(name="Kimi", mark=r"<\|tool_calls?(_section)?_begin\|>", remedy=_vllm("kimi_k2")),
     Dialect(
         name="gpt-oss", mark=r"(to=functions\.|<\|channel\|>\s*commentary)", remedy=_vllm("openai")
     ),

@@ -122,7 +122,8 @@ class Ledger:
             return []
         is_budget = self.budget.tokens is not None or self.budget.usd is not None
         more = ", so the budget does not hold for them" if is_budget else ""
-        return [f"the tokens of {uncounted:,} answers are unknown: the server does not tell{more}"]
+        answers = "one answer" if uncounted == 1 else f"{uncounted:,} answers"
+        return [f"the tokens of {answers} are unknown: the server does not tell{more}"]
 
     def _admit(self) -> None:
         usd, tokens = self.budget.usd, self.budget.tokens

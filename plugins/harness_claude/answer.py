@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ChatFailure
-from harness.llm.answers import Kept, Told, parsed, usage
+from harness.llm.answers import Body, Kept, parsed, usage
 from harness.llm.providers import kept, reply
-from harness.llm.sdk_errors import told_failure
 from harness.protocols.chat_model import ChatReply
 
 if TYPE_CHECKING:
@@ -35,18 +32,14 @@ class Block(Kept):
     input: Any = None
 
 
-class Answer(Told):
+class Answer(Body):
     content: list[Block] | str | None = None
     stop_reason: str | None = None
     usage: Any = None
-    error: Any = None
-    type: Literal["message"] | None = Field(default=None)
 
 
 def read(response: Response) -> ChatReply:
     answer = parsed(response.content, Answer)
-    if answer.error:
-        raise told_failure(answer.error)
     reason = answer.stop_reason or ""
     if reason == "model_context_window_exceeded":
         raise ChatFailure("context_overflow", "the answer did not fit the model's context")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from base64 import urlsafe_b64decode
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator
 
 from harness.errors import ChatFailure
-from harness.llm.answers import Kept, Told, parsed, usage
+from harness.llm.answers import Body, Told, parsed, usage
 from harness.llm.providers import kept, reply
-from harness.llm.sdk_errors import told_failure
 from harness.protocols.chat_model import ChatReply
 
 if TYPE_CHECKING:
@@ -27,23 +29,32 @@ MALFORMED = {
 }  # fmt: skip
 
 
+def signature_bytes(signature: str) -> bytes:
+    """The signature as the SDK takes it. Raises ``ValueError`` if it is no base64."""
+    return urlsafe_b64decode(signature + "==")
+
+
+def _decodable(signature: str) -> str:
+    signature_bytes(signature)
+    return signature
+
+
 class Function(Told):
     name: str
     args: Any = None
     id: Any = None
 
 
-class Part(Kept):
+class Part(Told):
     text: str | None = None
     thought: bool | None = None
     functionCall: Function | None = None
-    thoughtSignature: str | None = None
+    thoughtSignature: Annotated[str, AfterValidator(_decodable)] | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether the provider would not take it back: it holds nothing."""
-        is_told = self.functionCall or self.thoughtSignature or self.model_extra
-        return not is_told and not self.text
+        return not (self.functionCall or self.thoughtSignature or self.text)
 
 
 class Content(Told):
@@ -59,18 +70,15 @@ class Feedback(Told):
     blockReason: Any = None
 
 
-class Answer(Told):
+class Answer(Body):
     candidates: list[Candidate] | None = None
     promptFeedback: Feedback | None = None
     usageMetadata: Any = None
-    error: Any = None
 
 
 def read(response: GenerateContentResponse) -> ChatReply:
     http = response.sdk_http_response
     answer = parsed(str(http.body if http else "").encode("utf-8", "surrogatepass"), Answer)
-    if answer.error:
-        raise told_failure(answer.error)
     used = usage(
         answer.usageMetadata,
         fresh="promptTokenCount",
@@ -96,7 +104,7 @@ def read(response: GenerateContentResponse) -> ChatReply:
         used,
         "refusal" if reason in REFUSALS else "tools" if calls else STOPS.get(reason, reason),
         opaque=kept(
-            [part.model_dump(exclude_unset=True) for part in parts],
+            [part.model_dump(exclude_none=True) for part in parts],
             is_call=lambda part: bool(part.get("functionCall")),
             call=CALL,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from harness.llm.refusals import TEMPERATURE, Dispensable
 from harness.llm.sdk_errors import failure_of
 from harness.protocols.chat_model import ChatRequest
 from harness.types import Message
-from harness_gemini.answer import SIGNATURE, read
+from harness_gemini.answer import SIGNATURE, read, signature_bytes
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -112,7 +111,7 @@ def _parts(message: Message, names: dict[str, str]) -> list[Any]:
 def _signed(part: dict[str, Any]) -> dict[str, Any]:
     """The part as the SDK takes it: the signature in bytes."""
     signature = part.get(SIGNATURE)
-    return part if signature is None else {**part, SIGNATURE: urlsafe_b64decode(signature)}
+    return part if signature is None else {**part, SIGNATURE: signature_bytes(signature)}
 
 
 def _delay(details: Any) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ChatFailure
-from harness.llm.answers import Kept, Told, parsed, usage
+from harness.llm.answers import Body, Kept, Told, parsed, usage
 from harness.llm.providers import reply
 from harness.llm.sdk_errors import told_failure
 from harness.llm.thoughts import said_aloud
@@ -62,17 +62,16 @@ class Choice(Told):
     error: Any = None
 
 
-class Answer(Told):
+class Answer(Body):
     choices: list[Choice] | None = None
     usage: Any = None
-    error: Any = None
 
 
 def read(response: Response) -> ChatReply:
     answer = parsed(response.content, Answer)
     choice = answer.choices[0] if answer.choices else Choice()
-    if error := answer.error or choice.error:
-        raise told_failure(error)
+    if choice.error:
+        raise told_failure(choice.error)
     reason = choice.finish_reason or ""
     if reason in BROKEN:
         raise ChatFailure("server_error", f"the answer broke off: finish_reason {reason!r}")

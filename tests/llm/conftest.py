@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.assembly.config import LoopConfig
+from harness.assembly.registry import Registry
 from harness.cli import main
 from harness.llm.gateway import Gateway
 from harness.llm.roles import open_registry
@@ -34,12 +35,17 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Wire, Answer], 
         yield start
 
 
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Everything that is installed."""
+    return open_registry()
+
+
 @pytest.fixture
-def calls() -> Callable[..., Gateway]:
+def calls(registry: Registry) -> Callable[..., Gateway]:
     """The way to all installed chat models, by settings; quick to try again and without a cache
     unless told otherwise.
     """
-    registry = open_registry()
 
     def make(**settings: object) -> Gateway:
         options = {"first_pause": 0.001, "longest_pause": 0.01, **settings.pop("options", {})}
