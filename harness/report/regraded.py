@@ -73,8 +73,9 @@ def _figures(counts: Counts) -> Iterator[tuple[str, str | Text]]:
     if tasks := _table(failing, "tasks"):
         yield (
             "failing gold",
-            f"a gold write fails in {len(tasks)} tasks ({_some(list(tasks))}): "
-            f"{failing['graded']} new verdicts are of these, {failing['successes']} of success",
+            f"a gold write fails in {len(tasks)} task{'s' * (len(tasks) > 1)} "
+            f"({_some(list(tasks))}): {failing['graded']} new verdicts are of these, "
+            f"{failing['successes']} successes",
         )
     if noise := _table(counts, "noise"):
         yield "noise", _noise(noise)

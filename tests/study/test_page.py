@@ -12,6 +12,7 @@ from rich.console import Console
 from harness.report.study.page import page
 from harness.report.study.plots import plots
 from harness.report.study.summary import summary_table, summary_values
+from harness.study.result_rows import UNCOUNTED
 from harness.study.results_file import Results, parse_results
 
 RATES = {
@@ -180,3 +181,23 @@ def test_the_summary_as_values_has_what_the_page_says(results: Results) -> None:
     assert found["arms"]["base"]["pass"]["1"]["value"] == 0
     assert found["expectations"][0]["verdict"] == "confirmed"
     assert len(found["differences"]) == len(results.study.comparisons)
+
+
+def test_where_each_k_is_of_other_tasks_it_says_of_how_many(made_up: Any) -> None:
+    plain = made_up({"sft": 0.5, "targeted": 0.65})
+    for row in plain["rows"]:
+        if row["arm"] == "targeted":
+            row["outcomes"][:3] = [f"{trials[:3]}{UNCOUNTED}" for trials in row["outcomes"][:3]]
+    uneven = parse_results(json.dumps(plain), "made up")
+    table = rows(section(made(uneven), "Pass^k"))[2:]
+    sft, targeted = (next(r for r in table if f"`{arm}`" in r[0]) for arm in ("sft", "targeted"))
+    assert not any("tasks" in cell for cell in sft)
+    assert [re.findall(r"\((\d+) tasks\)", cell) for cell in targeted[1:5]] == [
+        ["40"], ["40"], ["40"], ["37"],
+    ]  # fmt: skip
+    console = Console(file=io.StringIO(), width=160, color_system=None)
+    console.print(summary_table(uneven))
+    assert isinstance(console.file, io.StringIO)
+    assert "37 tasks" in console.file.getvalue()
+    found: Any = summary_values(uneven)
+    assert [found["arms"]["targeted"]["pass"][k]["tasks"] for k in "1234"] == [40, 40, 40, 37]

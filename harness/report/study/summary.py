@@ -11,7 +11,12 @@ from rich.text import Text
 from harness.report.figures import UNKNOWN, bounds, percent
 from harness.report.layout import FirstThatFits, heading, plain_table
 from harness.report.study.page import judged, reason
-from harness.report.study.tables import behaviour_table, difference_table, main_table
+from harness.report.study.tables import (
+    are_uneven,
+    behaviour_table,
+    difference_table,
+    main_table,
+)
 from harness.results.history import interval_row
 from harness.runtime.foreign_text import clean
 from harness.study.analysis import KS, Estimate, difference, pass_estimate
@@ -48,7 +53,8 @@ def _arms(results: Results, ks: Sequence[int]) -> Table:
         table.add_column(f"Pass^{k}", justify="right", no_wrap=True)
     table.add_column("seeds", justify="right")
     for arm in results.arms:
-        cells = [_cell(pass_estimate(results, arm, k)) for k in ks]
+        found = [pass_estimate(results, arm, k) for k in ks]
+        cells = [_cell(one, are_uneven(found)) for one in found]
         table.add_row(Text(clean(arm, 28)), *cells, str(len(results.seeds(arm))))
     return table
 
@@ -84,10 +90,11 @@ def summary_values(results: Results) -> dict[str, Json]:
     }
 
 
-def _cell(one: Estimate | None) -> Text:
+def _cell(one: Estimate | None, with_tasks: bool) -> Text:
     if one is None:
         return Text(UNKNOWN)
-    return Text.assemble(percent(one.interval.value), (f" {bounds(one.interval)}", "dim"))
+    tasks = f" {one.tasks} tasks" if with_tasks else ""
+    return Text.assemble(percent(one.interval.value), (f" {bounds(one.interval)}{tasks}", "dim"))
 
 
 def _values(one: Estimate | None) -> Json:

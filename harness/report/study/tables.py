@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from harness.discovery.drift import NONE
@@ -48,7 +48,7 @@ def main_table(results: Results) -> str:
     for arm in results.arms:
         found = [pass_estimate(results, arm, k) for k in KS]
         theirs = " / ".join(percent(value) for value in published.get(arm, ()))
-        row = [_named(results, arm), *map(_cell, found), str(len(results.seeds(arm)))]
+        row = [_named(results, arm), *_row(found, _cell), str(len(results.seeds(arm)))]
         rows.append([*row, *([theirs or UNKNOWN] if published else [])])
     return table(head, rows)
 
@@ -249,6 +249,21 @@ def _by_arm(results: Results) -> list[tuple[str, list[Result]]]:
 def _named(results: Results, arm: str) -> Markdown:
     label = results.label(arm)
     return code(arm) if label == arm else joined(clean(label, 60), " (", code(arm), ")")
+
+
+def _row(
+    found: Sequence[Estimate | None], cell: Callable[[Estimate | None], Markdown]
+) -> list[Markdown]:
+    """The cells, each with its number of tasks where these are not the same."""
+    return [
+        Markdown(f"{cell(one)} ({one.tasks} tasks)") if one and are_uneven(found) else cell(one)
+        for one in found
+    ]
+
+
+def are_uneven(found: Sequence[Estimate | None]) -> bool:
+    """Whether estimates are over different numbers of tasks."""
+    return len({one.tasks for one in found if one is not None}) > 1
 
 
 def _cell(one: Estimate | None) -> Markdown:
