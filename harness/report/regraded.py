@@ -59,7 +59,8 @@ def _replayed(counts: Counts) -> Iterator[tuple[str, str | Text]]:
             yield name.replace("_", " "), _indices(counts[name])
     for name in ("unknown_tools", "other_answers"):
         if counts[name]:
-            yield name.replace("_", " "), tally(_numbers(counts, name))
+            made = (f"{tool} {n:,}" for tool, n in _numbers(counts, name).items())
+            yield name.replace("_", " "), " · ".join(made)
     if taken := counts["taken_as_recorded"]:
         yield "taken as recorded", f"the answers of these calls, in {taken} conversations"
 

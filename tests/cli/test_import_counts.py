@@ -220,6 +220,50 @@ def test_of_a_file_that_contradicts_itself_in_part_the_rest_is_discovered(
     assert not left_out & {row["trajectory_id"] for row in rows}
 
 
+# --- calls of tools that the domain lacks
+
+
+def with_helpers(raw: dict[str, Any]) -> None:
+    """Let agents plan, take notes and look up the policy, and customers check whether to stop."""
+
+    def called(id: str, name: str, side: str) -> list[dict[str, Any]]:
+        call = {"id": id, "name": name, "arguments": {"text": "..."}, "requestor": side}
+        result = {"id": id, "role": "tool", "content": "ok", "requestor": side, "error": False}
+        return [{"role": side, "content": None, "tool_calls": [call]}, result]
+
+    for each in raw["simulations"]:
+        greeting, *rest = each["messages"]
+        each["messages"] = [greeting]
+        for n, message in enumerate(rest):
+            if message["role"] != "tool":
+                agents = ("plan", "take_note", "look_up_policy")[n % 3]
+                name = agents if message["role"] == "assistant" else "check_stop"
+                each["messages"] += called(f"helper-{n}", name, message["role"])
+            each["messages"].append(message)
+        for turn, message in enumerate(each["messages"]):
+            message["turn_idx"] = turn
+
+
+def test_conversations_with_helper_calls_are_graded_and_diagnosed_as_without(
+    cli: Cli, file: Callable[..., Path]
+) -> None:
+    plain = cli("discover", file(), "--out", "plain", "--json").json
+    path = file(with_helpers)
+    rows = [json.loads(line) for line in cli("rescore", path, "--json").out.splitlines()]
+    assert [row["reward"] for row in rows] == [row["recorded_reward"] for row in rows]
+    assert {row["reward"] for row in rows} == {0.0, 1.0}
+    assert all(row["unknown_tools"]["check_stop"] for row in rows)
+    helped = cli("discover", path, "--out", "helped", "--json").json
+    for key in ("blame", "patterns"):
+        assert helped[key] == plain[key]
+    said = cli("rescore", path).out
+    assert "check_stop" in said
+    assert "taken as recorded" in said
+    older = cli("rescore", path, "--compared", "all")
+    assert older.status == 1
+    assert "none of the 24 conversations" in older.err
+
+
 # --- names of other domains
 
 
