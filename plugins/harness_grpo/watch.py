@@ -14,20 +14,20 @@ from harness.protocols import TrainingJob
 from harness.training.collapse import FIRST, has_collapsed, rate_and_error
 from harness.training.groups import Group, has_spread, is_trainable
 from harness.training.proof_traces import Proof
+from harness.training.signs import Step, gaming, read_step
 from harness.training.snapshots import GoodWeights, Snapshots
 from harness.types import Episode, Json
 from harness_grpo.options import Options
 from harness_grpo.proof_losses import imitation
 from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler
-from harness_grpo.signs import Step, gaming, read_step
 
 Point = dict[str, float]
 
 NOT_FINITE = "loss not finite"
 
 BEHAVIOUR = ("repeats", "invalid", "refusals", "transfers", "tokens", "turns")
-"""The policy's behaviour that the curve has: see ``harness_grpo.signs.read_step``."""
+"""The policy's behaviour that the curve has: see ``harness.training.signs.read_step``."""
 
 
 class Watch(TrainerCallback):

@@ -11,8 +11,8 @@ import pytest
 
 from harness.llm.roles import open_registry
 from harness.protocols import Settings, TrainingJob
+from harness.training.signs import Step, gaming, read_step
 from harness.types import Episode
-from harness_grpo.signs import Step, gaming, read_step
 
 STEPS = 24
 RATES = {"repeats": 0.04, "refusals": 0.2, "transfers": 0.05}
