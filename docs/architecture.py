@@ -29,6 +29,7 @@ PLACES = {
     "discovery": (1, "station", "failures -> patterns"),
     "injection": (2, "station", "patterns -> tasks"),
     "interchange": (3, "station", "files of other tools"),
+    "elsewhere": (4, "ground", "work for other processes"),
     "evaluation": (2, "station", "tasks -> scored rollouts"),
     "llm": (4, "station", "roles of chat models"),
     "assembly": (3, "ground", "names -> products"),

@@ -33,7 +33,7 @@ ORDER = (
     {"hookspecs"},
     {"assembly"},
     {"evaluation", "llm"},
-    {"discovery", "injection"},
+    {"discovery", "elsewhere", "injection"},
     {"training"},
     {"results"},
     {"interchange", "loop"},

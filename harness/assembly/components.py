@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.assembly.config import LoopConfig
+from harness.assembly.extras import DISTRIBUTION
 from harness.assembly.registry import PATH, SPEAKING, Registry
 from harness.errors import ConfigError, plugin_boundary
 from harness.protocols import (
@@ -52,6 +54,11 @@ MADE_FROM = {
     "domain": {"domain", "seed", "options"},
 }
 """The settings from which the products that a whole run shares are made."""
+
+_ALL = "products"
+
+PLACES = ("domain", "user", "judge", "terms", "setup", "calls")
+"""The products that the parts of a run share, by the name of their attribute."""
 
 
 def product_names(config: LoopConfig) -> list[tuple[str, str]]:
@@ -230,6 +237,31 @@ class Components:
             for name in self.config.observers
         )
 
+    @property
+    def recipe(self) -> LoopConfig:
+        """See ``harness.protocols.Products``. Observers are for the process that has the run."""
+        return replace(self.config, observers=())
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """See ``harness.protocols.Products``."""
+        used = {self.registry.plugin_of(kind, name) for kind, name in self.names()}
+        rows = [row for row in self.registry.plugins if row.key in used]
+        return {DISTRIBUTION: version(DISTRIBUTION), **{r.distribution: r.version for r in rows}}
+
+    def place_of(self, value: object) -> str | None:
+        """See ``harness.protocols.Products``."""
+        if value is self:
+            return _ALL
+        if value is None or (isinstance(value, tuple) and not value):
+            return None  # there is but one of each in a process, product or not
+        made = self.__dict__
+        return next((place for place in PLACES if made.get(place) is value), None)
+
+    def at(self, place: str) -> object:
+        """See ``harness.protocols.Products``."""
+        return self if place == _ALL else getattr(self, place)
+
     @cached_property
     def setup(self) -> RolloutSetup:
         limits = RolloutLimits(
@@ -346,6 +378,7 @@ class Components:
             progress=lambda done, total: self.notify(
                 "part_progress", part=kind, done=done, total=total
             ),
+            products=self,
         )
 
     def _table(self, kind: str, name: str) -> str:

@@ -60,7 +60,7 @@ def read_signs(
         except RolloutFault:
             return None
 
-    found = in_order(executor, one, episodes, plugin=plugins.executor)
+    found = in_order(executor, one, episodes, stays_here=True, plugin=plugins.executor)
     read = zip(episodes, found, strict=True)
     return {e.trajectory.id: signs for e, signs in read if signs is not None}
 

@@ -70,7 +70,7 @@ def read_failures(
         in_view = 0 <= found.turn < len(turns)
         return replace(found, turn=turns[found.turn]) if in_view else found
 
-    answers = in_order(executor, one, failed, plugin=plugins.executor)
+    answers = in_order(executor, one, failed, stays_here=True, plugin=plugins.executor)
     diagnoses = [answer for answer in answers if isinstance(answer, Diagnosis)]
     return diagnoses, [answer for answer in answers if isinstance(answer, str)]
 

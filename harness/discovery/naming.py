@@ -74,7 +74,7 @@ def _answers(
         except RolloutFault as fault:
             return str(fault)
 
-    return in_order(parts.executor, one, patterns, plugin=parts.plugins.executor)
+    return in_order(parts.executor, one, patterns, stays_here=True, plugin=parts.plugins.executor)
 
 
 def _called(pattern: ErrorPattern, old: ErrorPattern) -> ErrorPattern:

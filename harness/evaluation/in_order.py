@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from harness.errors import core_code, plugin_boundary
 from harness.protocols import NO_PLUGINS, Executor
@@ -11,6 +12,18 @@ from harness.runtime import event_loop
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class OfCore(Generic[T, R]):
+    """A function of the core for an executor; see ``harness.protocols.stays_here``."""
+
+    function: Callable[[T], Awaitable[R]]
+    stays_here: bool = False
+
+    async def __call__(self, item: T) -> R:
+        with core_code():
+            return await self.function(item)
 
 
 def report_nothing(index: int, result: object) -> None:
@@ -23,16 +36,20 @@ def in_order(
     items: Sequence[T],
     finished: Callable[[int, R], None] = report_nothing,
     *,
+    stays_here: bool = False,
     plugin: str = NO_PLUGINS.executor,
 ) -> list[R]:
     """The results in the order of the items; ``finished(index, result)`` is called for each as it
-    ends. ``plugin`` offers the executor.
+    ends. ``plugin`` offers the executor; ``stays_here``: what the function changes in memory is
+    wanted, see ``harness.protocols.stays_here``.
     """
     results: list[R] = []
 
     # Not the coroutine's result: when asyncio ends, it would spell out all of that for nobody.
     async def keep() -> None:
-        found = await gather_in_order(executor, function, items, finished, plugin=plugin)
+        found = await gather_in_order(
+            executor, function, items, finished, stays_here=stays_here, plugin=plugin
+        )
         results.extend(found)
 
     event_loop.run(keep())
@@ -45,14 +62,11 @@ async def gather_in_order(
     items: Sequence[T],
     finished: Callable[[int, R], None] = report_nothing,
     *,
+    stays_here: bool = False,
     plugin: str = NO_PLUGINS.executor,
 ) -> list[R]:
     """As ``in_order``, for those who are on an event loop already."""
-
-    async def run(item: T) -> R:
-        with core_code():
-            return await function(item)
-
+    run = OfCore(function, stays_here)
     results: dict[int, R] = {}
     doing = f"map over {len(items)} items"
     with plugin_boundary(plugin, doing):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,18 @@ ASSERTIONS = "NL_ASSERTION"
 """The name in ``Grade.parts`` of what a judge said about statements in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Turns jobs into episodes of one policy: what ``run_rollouts`` maps over its jobs."""
+
+    policy: Policy
+    setup: RolloutSetup
+    keep_tokens: bool = False
+
+    async def __call__(self, job: RolloutJob) -> Episode:
+        return await rollout(job, self.policy, self.setup, keep_tokens=self.keep_tokens)
+
+
 def run_rollouts(
     jobs: Sequence[RolloutJob],
     policy: Policy,
@@ -59,11 +71,8 @@ def run_rollouts(
     """Episodes in the order of the jobs; ``finished(index, episode)`` is called for each as it
     ends.
     """
-
-    async def one(job: RolloutJob) -> Episode:
-        return await rollout(job, policy, setup, keep_tokens=keep_tokens)
-
-    return in_order(executor, one, jobs, finished, plugin=setup.plugins.executor)
+    function = Rollout(policy, setup, keep_tokens)
+    return in_order(executor, function, jobs, finished, plugin=setup.plugins.executor)
 
 
 async def rollout(

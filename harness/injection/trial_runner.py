@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import RolloutFault, plugin_boundary
 from harness.evaluation.in_order import gather_in_order
-from harness.evaluation.rollout import rollout
+from harness.evaluation.rollout import Rollout
 from harness.protocols import Executor, Judge, Policy, RolloutJob, RolloutSetup
 from harness.types import Diagnosis, Episode, Json, Task, stable_seed
 
@@ -93,7 +93,9 @@ class TrialRunner:
             self._remember(failed[index], kind, whose)
 
         plugin = self.setup.plugins.executor
-        await gather_in_order(self.executor, self._diagnose, failed, explained, plugin=plugin)
+        await gather_in_order(
+            self.executor, self._diagnose, failed, explained, stays_here=True, plugin=plugin
+        )
 
     def forget(self, tasks: Sequence[Task]) -> None:
         """Let go of the conversations on these tasks; how they ended stays known."""
@@ -107,10 +109,6 @@ class TrialRunner:
             )
             for task, trial in keys
         ]
-
-        async def one(job: RolloutJob) -> Episode:
-            return await rollout(job, self.policy, self.setup)
-
         self.count += len(jobs)
 
         def played(index: int, episode: Episode) -> None:
@@ -118,7 +116,8 @@ class TrialRunner:
             self._remember(episode)
 
         plugin = self.setup.plugins.executor
-        await gather_in_order(self.executor, one, jobs, played, plugin=plugin)
+        play = Rollout(self.policy, self.setup)
+        await gather_in_order(self.executor, play, jobs, played, plugin=plugin)
 
     async def _diagnose(self, episode: Episode) -> Diagnosis | None:
         plugin = self.setup.plugins.judge

@@ -90,6 +90,11 @@ class Gateway:
             )
         return chat
 
+    def models(self) -> Mapping[str, str]:
+        """The model behind each spec that was asked for so far."""
+        found = {spec: spec.partition(":")[2] for spec in self._models}
+        return {spec: model or self._models[spec].model for spec, model in found.items()}
+
     def go_on(
         self, earlier: Mapping[str, Json], keep: Callable[[Mapping[str, Json]], None]
     ) -> None:

@@ -18,12 +18,13 @@ from harness.protocols.chat_model import (
 )
 from harness.protocols.clusterer import Clusterer, PatternNamer, SurveyingClusterer
 from harness.protocols.domain import Domain, World
-from harness.protocols.executor import Executor
+from harness.protocols.executor import Executor, stays_here
 from harness.protocols.judge import AssertionJudge, Judge, ReviewedJudge, SignReader
 from harness.protocols.observer import Event, Observer
 from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
 from harness.protocols.policy import InProcessPolicy, Policy, SamplingPolicy, TrainablePolicy
 from harness.protocols.probe import Probe
+from harness.protocols.products import Products
 from harness.protocols.reward_term import RangedTerm, RewardTerm, WeightedTerm
 from harness.protocols.rollout import RolloutJob, RolloutLimits, RolloutSetup
 from harness.protocols.settings import Progress, Settings
@@ -61,6 +62,7 @@ __all__ = [
     "PluginNames",
     "Policy",
     "Probe",
+    "Products",
     "Progress",
     "RangedTerm",
     "ReviewedJudge",
@@ -85,4 +87,5 @@ __all__ = [
     "UserTurn",
     "WeightedTerm",
     "World",
+    "stays_here",
 ]

@@ -138,6 +138,10 @@ class ChatGateway(Protocol):
         """A role's way to the chat model "NAME" or "NAME:MODEL"."""
         ...
 
+    def models(self) -> Mapping[str, str]:
+        """The model behind each spec that was asked for so far."""
+        ...
+
     def go_on(
         self, earlier: Mapping[str, Json], keep: Callable[[Mapping[str, Json]], None]
     ) -> None:

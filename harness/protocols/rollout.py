@@ -26,6 +26,9 @@ class RolloutJob:
     seed: int
     user_seed: int | None = None
 
+    def __str__(self) -> str:
+        return f"trial {self.trial} of task {self.task.id}, seed {self.seed}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutLimits:

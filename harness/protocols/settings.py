@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.protocols.chat_model import ChatGateway
 from harness.protocols.domain import Domain
+from harness.protocols.products import Products
 from harness.types import Checkpoint, Json
 
 Progress = Callable[[int, int], None]
@@ -23,7 +24,8 @@ class Settings:
     which refuses keys that the plugin does not know. ``folder`` is a place for files the product
     makes (inside the run). ``calls`` is the run's way to chat models, with its cache, limits and
     budget: ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be called with how
-    far long work inside the product has come.
+    far long work inside the product has come. ``products`` are those of the whole run, for
+    executors that run parts of it in other processes.
     """
 
     argument: str = ""
@@ -34,3 +36,4 @@ class Settings:
     folder: Path | None = None
     calls: ChatGateway | None = None
     progress: Progress | None = None
+    products: Products | None = None

@@ -1,9 +1,8 @@
-"""Apply an async function to many items, a bounded number at a time."""
+"""Apply an async function to many items on one event loop, a bounded number at a time."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from pydantic import PositiveInt
 
 from harness.assembly.config import read_options
 from harness.protocols import Executor, Settings
+from harness.runtime.bounded import bounded_map
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,29 +35,7 @@ class AsyncioExecutor:
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
 
-    async def map(
+    def map(
         self, function: Callable[[T], Awaitable[R]], items: Sequence[T]
     ) -> AsyncIterator[tuple[int, R]]:
-        waiting = iter(enumerate(items))
-        running: dict[asyncio.Future[R], int] = {}
-        done: asyncio.Queue[asyncio.Future[R]] = asyncio.Queue()
-        try:
-            while True:
-                while self._has_room(running, done) and (item := next(waiting, None)):
-                    started = asyncio.ensure_future(function(item[1]))
-                    started.add_done_callback(done.put_nowait)
-                    running[started] = item[0]
-                    # A thousand that begin in one turn of the loop would hold it for a second.
-                    await asyncio.sleep(0)
-                if not running:
-                    return
-                future = await done.get()
-                yield running.pop(future), future.result()
-        finally:
-            for unfinished in running:
-                unfinished.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-
-    def _has_room(self, running: Sized, done: asyncio.Queue[asyncio.Future[R]]) -> bool:
-        """Whether another item may start; finished ones are yielded first."""
-        return len(running) < self.concurrency and done.empty()
+        return bounded_map(function, items, self.concurrency)

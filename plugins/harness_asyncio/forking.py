@@ -17,11 +17,11 @@ from typing import TypeVar
 from pydantic import NonNegativeInt, PositiveInt
 
 from harness.assembly.config import read_options
+from harness.elsewhere.parcels import END, packed_error, packed_result, unpack
 from harness.errors import RunError
 from harness.protocols import Executor, Settings
 from harness.runtime.processes import can_fork, end_with_parent
 from harness_asyncio.executor import AsyncioExecutor
-from harness_asyncio.parcels import END, packed_error, packed_result, unpack
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,7 +61,7 @@ class ForkExecutor:
     the same way. There are never more processes than ``concurrency`` or items.
 
     What the function raises is raised here unchanged, its last cause the traceback of the process
-    (see ``harness_asyncio.parcels``). A process that dies without an error is a ``RunError``.
+    (see ``harness.elsewhere.parcels``). A process that dies without an error is a ``RunError``.
     """
 
     def __init__(

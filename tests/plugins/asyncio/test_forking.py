@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.elsewhere.parcels import ChildTraceback
 from harness.errors import (
     ChatFailure,
     ConfigError,
@@ -26,7 +27,6 @@ from harness.protocols import Settings
 from harness.testing import check_executor
 from harness_asyncio.executor import asyncio_executor
 from harness_asyncio.forking import ForkExecutor, fork_executor
-from harness_asyncio.parcels import ChildTraceback
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
 

@@ -17,10 +17,10 @@ _LOOK = "Run with HARNESS_TRACEBACK=1 to see where."
 
 
 class ChildTraceback(Exception):
-    """The traceback of an error as it was in the forked process that raised it."""
+    """The traceback of an error as it was in the process that raised it."""
 
     def __str__(self) -> str:
-        return f"in a forked process\n{self.args[0]}"
+        return f"in another process\n{self.args[0]}"
 
 
 @dataclass(frozen=True, slots=True)
