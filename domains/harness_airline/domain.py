@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from itertools import islice
-from typing import Literal
 
 from harness.assembly.config import read_options
 from harness.evaluation.domain_defaults import DomainDefaults
@@ -21,19 +19,11 @@ from harness_airline.readings import readings
 from harness_airline.solve import solve
 from harness_airline.tools import AirlineWorld, offered_tools
 from harness_airline.twists import TWISTS, weave
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """``compat``: the tools as they are meant to be, or as in tau2; ``switches`` of ``Compat`` by
-    name are set on top."""
-
-    compat: Literal["fixed", "tau2"] = "fixed"
-    switches: dict[str, bool] = field(default_factory=dict)
+from harness_taskkit.switches import SwitchOptions
 
 
 def airline_domain(settings: Settings) -> Domain:
-    options = read_options(Options, settings, name="airline")
+    options = read_options(SwitchOptions, settings, name="airline")
     start = TAU2 if options.compat == "tau2" else FIXED
     return AirlineDomain(switched(start, options.switches))
 

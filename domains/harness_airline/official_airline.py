@@ -1,15 +1,13 @@
-"""The official airline database as one that our tools run on, and our records as official ones."""
+"""The official airline database as one that our tools run on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.types import Json
 from harness_airline.records import Flight, Reservation, User
 from harness_airline.state import Airline
 from harness_tau2.data import read_database
@@ -54,14 +52,6 @@ def official_database(folder: Path) -> Airline:
     database.
     """
     return read_database(folder, "airline", _database)
-
-
-def records_about(airline: Airline, user_id: str) -> Mapping[str, Json]:
-    """A user with all reservations, and all flights, by kind and id, in official form."""
-    user = airline.users[user_id]
-    reservations = {key: airline.reservations[key] for key in user["reservations"]}
-    found = {"flights": airline.flights, "users": {user_id: user}, "reservations": reservations}
-    return cast("dict[str, Json]", found)
 
 
 def _database(raw: Any) -> Airline:

@@ -13,7 +13,7 @@ from harness.types import Task
 from harness_airline.compat import TAU2
 from harness_airline.database import database
 from harness_airline.official import telling
-from harness_airline.official_airline import NAME, NOW, official_database, records_about
+from harness_airline.official_airline import NAME, NOW, official_database
 from harness_airline.tools import AirlineWorld
 from harness_tau2.engine import Engine
 from harness_tau2.tasks import task_from_official
@@ -116,13 +116,6 @@ def test_a_field_of_a_wrong_type_is_named_with_its_place(tmp_path: Path) -> None
     broken["reservations"]["AAAAAA"]["flights"][0]["price"] = "much"
     with pytest.raises(ConfigError, match=r"AAAAAA / flights / 0 / price: input should be"):
         official_database(write(tmp_path, json.dumps(broken)))
-
-
-def test_a_task_of_ours_takes_its_customers_records_along() -> None:
-    user_id = next(iter(CARRIER.database.users))
-    records = records_about(CARRIER.database, user_id)
-    assert list(records["users"]) == [user_id]
-    assert list(records["reservations"]) == CARRIER.database.users[user_id]["reservations"]
 
 
 def made(*actions: dict[str, Any]) -> Task:
