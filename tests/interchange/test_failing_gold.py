@@ -85,3 +85,10 @@ def test_the_official_tasks_whose_gold_writes_fail_are_those_of_the_docs() -> No
     assert found == wanted
     unchanged = [t.id for t in domain.tasks("test") if t.id in found and not domain.gold_changes(t)]
     assert unchanged == ["12", "105"], "where who changes nothing succeeds"
+
+
+@needs_tau2
+def test_the_official_airline_tasks_have_no_gold_write_that_fails() -> None:
+    domain = open_registry().make("domain", "tau2-airline", Settings(options={"split": "base"}))
+    assert len(domain.tasks("test")) == 50
+    assert failing_gold(domain.tasks("test"), domain) == {}
