@@ -113,6 +113,7 @@ def rescore(
         )
         for one in (source, *(repeat or ()))
     )  # fmt: skip
+    found.refuse_other_domains(repeats)
     for index, row in enumerate(found.rows()):
         sys.stdout.write(json_text(row) if as_json else _line(index, row))
         sys.stdout.write("\n")

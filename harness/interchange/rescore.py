@@ -26,6 +26,7 @@ class Rescored:
     """
 
     source: Path
+    domain: str
     graded: Sequence[Regraded]
     originals: Mapping[str, Mapping[str, Json]]
     data_version: str
@@ -43,6 +44,16 @@ class Rescored:
         """
         runs = [outcomes_again(one.graded) for one in (self, *repeats)]
         return {**tally(self.graded, self.failing_gold), "noise": noise(runs)}
+
+    def refuse_other_domains(self, repeats: Sequence[Rescored]) -> None:
+        """Raise ``ConfigError`` for a repeat that is of another domain."""
+        for repeat in repeats:
+            if repeat.domain != self.domain:
+                raise ConfigError(
+                    f"{repeat.source} is of the domain {repeat.domain!r}, {self.source} of "
+                    f"{self.domain!r}",
+                    hint="Repeat the same tasks with the same model for a noise floor.",
+                )
 
     def refuse_if_none_graded(self) -> None:
         """Raise ``FormatError`` unless at least one conversation was graded."""
@@ -90,6 +101,7 @@ def rescore(
         warn(line)
     return Rescored(
         source=source,
+        domain=name,
         graded=graded,
         originals=recording.originals,
         data_version=world.data_version,

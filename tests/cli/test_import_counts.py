@@ -310,3 +310,11 @@ def test_the_noise_of_repeated_runs_is_said(cli: Cli, file: Callable[..., Path])
     found = cli("import", "tau2", both, "--out", "both", "--json").json["noise"]
     assert f"{found['unsteady']} of 12 tasks end differently" in said
     assert found["unsteady"] > 0
+
+
+def test_a_run_of_another_domain_repeats_nothing(cli: Cli, file: Callable[..., Path]) -> None:
+    words = ["--domain", "invented", "--policy", "noop", "--tasks", 2, "--out", "other"]
+    assert cli("eval", *words).status == 0
+    outcome = cli("rescore", file(), "--repeat", "other")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "other is of the domain 'invented', " in outcome.err
