@@ -57,7 +57,7 @@ def as_reservation(reservation: Reservation) -> Reservation:
     return cast(Reservation, {**reservation, **found.model_dump()})
 
 
-def _fits(reservation: Reservation) -> bool:
+def _fits(reservation: Mapping[str, Any]) -> bool:
     """Whether nothing needs to be converted; of lists, only the types of entries are looked at."""
     parts = (reservation["passengers"], reservation["payment_history"])
     return (

@@ -100,12 +100,13 @@ def _check_type(name: str, value: Json, schema: Schema) -> None:
 
 
 def _check_list(name: str, value: Json, schema: Schema) -> None:
-    kind, wanted = (str, "strings") if schema["type"] == "string" else (dict, "objects")
+    kind: type[Any] = str if schema["type"] == "string" else dict
+    wanted = "strings" if kind is str else "objects"
     if not isinstance(value, list):
         raise ToolError(f"{name} should be a list of {wanted}, found {_KINDS[type(value)]}")
     properties = cast("Mapping[str, Schema]", schema.get("properties", {}))
     for part in cast("list[Any]", value):
-        if not isinstance(part, kind):
+        if type(part) is not kind:
             found = _KINDS[type(part)]
             raise ToolError(f"{name} should be a list of {wanted}, found {found} in it")
         for field, field_schema in properties.items():
