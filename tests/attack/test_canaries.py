@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -88,6 +91,25 @@ def test_no_echo_of_a_key_is_kept_or_shown(
     assert not waiting, f"{len(waiting)} places were not tried"
     found = [*leaks(tmp_path, screen=done.out + done.err)]
     assert not found, "\n".join(found)
+
+
+def test_no_warning_of_an_sdk_shows_a_key(serve: Serve, tmp_path: Path) -> None:
+    """In a process of its own, where nobody catches warnings and logs; this SDK has both."""
+    wire: Wire = "gemini"
+    waiting = list(ECHOES.echoes(wire, KEY))
+    serve(wire, lambda asked: waiting.pop() if waiting else Reply(stop="refusal"), KEY)
+    (tmp_path / "settings.toml").write_text(SETTINGS)
+    words = ("--policy", wire, "--tasks", "30", "--trials", "8", "--out", str(tmp_path / "run"))
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "eval", "--config", "settings.toml", *words],
+        cwd=tmp_path,
+        env={**os.environ, "HARNESS_CACHE_DIR": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not waiting
+    assert not [*leaks(tmp_path, screen=done.stdout + done.stderr)]
 
 
 @pytest.mark.parametrize("wire", WIRES)
