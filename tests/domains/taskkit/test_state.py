@@ -47,6 +47,13 @@ def test_changes_name_each_field_by_its_path() -> None:
     )
 
 
+def test_a_number_of_another_type_is_a_change_as_it_is_another_text() -> None:
+    overlay = Overlay(seats(), None)
+    overlay.writable("seats", "1A", "Seat")["row"] = 1.0
+    (change,) = overlay.changes()
+    assert (change.path, type(change.after)) == (("seats", "1A", "row"), float)
+
+
 def test_a_record_that_is_put_there_is_a_change_and_stands_among_all_records() -> None:
     overlay = Overlay(seats(), None)
     overlay.put("seats", "1B", {"row": 1})

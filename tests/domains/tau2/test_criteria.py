@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.types import Change, Changes, Ended, Grade, Trajectory
+from harness.types import Change, Changes, Ended, Grade, Json, Trajectory
 from harness.types.messages import Message, ToolCall
 from harness_tau2.criteria import grade_officially, read_criteria
 from harness_tau2.tasks import task_from_official
@@ -19,18 +19,19 @@ DONE: Changes = (Change(path=("orders", "#W1", "status"), before="pending", afte
 def grade(
     raw: dict[str, Any],
     *,
+    wanted: Changes = DONE,
     actual: Changes = DONE,
     said: str = "Done.",
     calls: tuple[ToolCall, ...] = (),
     ended: Ended = "user_stop",
 ) -> Grade:
-    """The grade of a conversation on the task, whose gold calls have the effect ``DONE``."""
+    """The grade of a conversation on the task, whose gold calls have the effect ``wanted``."""
     messages = (Message(role="assistant", content=said), Message(role="assistant", calls=calls))
     trajectory = Trajectory(
         id="t", task_id="0", trial=0, policy="p", seed=0, messages=messages, ended=ended
     )
     task = task_from_official(raw, split="test", domain="tau2-retail")
-    return grade_officially(task, read_criteria(raw), DONE, actual, trajectory)
+    return grade_officially(task, read_criteria(raw), wanted, actual, trajectory)
 
 
 def asserting(function: str = "assert_it") -> dict[str, Any]:
@@ -47,6 +48,15 @@ def test_another_end_state_fails_the_database_part_alone() -> None:
     found = grade(official(), actual=())
     assert not found.success
     assert found.parts == {"DB": False, "COMMUNICATE": True}
+
+
+@pytest.mark.parametrize(("after", "holds"), [(2, True), (2.0, False), (True, False), (3, False)])
+def test_a_number_of_another_type_is_another_end_state(after: Json, holds: bool) -> None:
+    path = ("reservations", "AAAAAA", "total_baggages")
+    wanted, actual = (
+        (Change(path=path, before=1, after={"bags": [value]}),) for value in (2, after)
+    )
+    assert grade(official(), wanted=wanted, actual=actual).parts["DB"] == holds
 
 
 @pytest.mark.parametrize(
