@@ -27,6 +27,10 @@ class Compat(ToolSwitches):
     """A booking may name a payment method twice: a gift card is overdrawn, and at a certificate the
     booking breaks off half way. Off: refused."""
 
+    repeated_flights: bool = False
+    """A reservation may list a flight on one day twice, which can take more seats than are free.
+    Off: refused."""
+
     negative_numbers: bool = False
     """Bags, payments and certificates may be below 0. Off: refused."""
 
@@ -50,6 +54,7 @@ TAU2 = Compat(
     unlisted_next_day=True,
     fixed_seats=True,
     repeated_methods=True,
+    repeated_flights=True,
     negative_numbers=True,
     empty_lists=True,
     changes_after_cancellation=True,

@@ -202,6 +202,8 @@ class AirlineWorld(ToolboxWorld):
             for name in ("flights", "passengers"):
                 if call.arguments.get(name, True) in ([], "", {}):
                     raise ToolError(f"{name} is empty: list at least one")
+        if not compat.repeated_flights:
+            _check_once(call.arguments.get("flights"))
         if not compat.negative_numbers:
             for name, value in _numbers(call):
                 if value < 0:
@@ -211,6 +213,16 @@ class AirlineWorld(ToolboxWorld):
 def offered_tools(compat: Compat) -> tuple[Tool, ...]:
     """The tools that an airline with these switches has: all."""
     return TOOLS
+
+
+def _check_once(flights: Json) -> None:
+    """Raise ``ToolError`` for a flight that is listed twice for one day."""
+    seen: list[tuple[Json, Json]] = []
+    for flight in flights if isinstance(flights, list) else ():
+        if isinstance(flight, dict):
+            seen.append((flight.get("flight_number"), flight.get("date")))
+            if seen.count(seen[-1]) > 1:
+                raise ToolError(f"flights lists {seen[-1][0]} on {seen[-1][1]} twice")
 
 
 def _numbers(call: ToolCall) -> Iterator[tuple[str, float]]:

@@ -133,6 +133,12 @@ CASES = (
         off={"answer": "Error: Payment method certificate_3 is named twice"},
     ),
     Case(
+        switch="repeated_flights",
+        calls=(change("basic_economy", "HAT003", "HAT003"),),
+        on={"reservations/AAAAAA/flights/0/price": 50},
+        off={"answer": "Error: flights lists HAT003 on 2024-05-20 twice"},
+    ),
+    Case(
         switch="negative_numbers",
         calls=(call("send_certificate", user_id=USER, amount=-50),),
         on={"answer": f"Certificate certificate_3221322 added to user {USER} with amount -50."},

@@ -117,6 +117,9 @@ def test_seats_taken_and_given_back_add_up(tiny: Airline, script: list[ToolCall]
     for call in script:
         world.call(call)
     assert _seats(world) == before
+    for flight in world.records()["flights"].values():
+        for on_date in flight["dates"].values():  # type: ignore[index, union-attr, call-overload]
+            assert min(on_date.get("available_seats", {"": 0}).values()) >= 0
 
 
 def _seats(world: AirlineWorld) -> dict[str, int]:
