@@ -2,7 +2,7 @@
 
 ``python benchmarks/injection.py --seeds N N N`` prints mean and worst seed of each weakness, the
 matrix weakness x pattern, the yield and the speed of the gates, what became of planted leaks, and
-how varied the tasks are; ``--markdown`` puts it into docs/injection.md.
+of retail tasks how varied they are; ``--markdown`` puts it into the document of the ``--domain``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, get_args
 from injection_report import Column, Report, hits, markdown, with_ratios
 from over_seeds import add_seed_options, as_json, seeds_of
 from variety import measure
-from weak_agents import WEAKNESSES, WeakAgent
+from weak_agents import WeakAgent, Weakness, weaknesses_of
 
 from harness.discovery.diagnose import diagnose
 from harness.discovery.patterns import find_patterns
@@ -31,61 +31,77 @@ from harness.injection.admission import GateLog, Options, pass_gates
 from harness.injection.candidates import InjectionContext
 from harness.injection.engine import inject_tasks
 from harness.injection.static_gates import Known, cheap_gates
-from harness.protocols import Policy, RolloutJob, RolloutSetup, Settings
+from harness.llm.roles import open_registry
+from harness.protocols import Domain, Policy, RolloutJob, RolloutSetup, Settings
 from harness.testing.checks.leaks import planted_leaks
 from harness.types import Diagnosis, Episode, ErrorPattern, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
 from harness_faiss.clusterer import faiss_clusterer
-from harness_retail.domain import RetailDomain
 from harness_scripted.expert import oracle
 from harness_scripted.injector import First, template_injector
 from harness_scripted.judge import rule_judge
 from harness_scripted.user import scripted_user
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "injection.md"
+DOCUMENTS = {"retail": "injection.md", "airline": "airline.md"}
+"""Where the tables of a domain go, in docs/."""
 START, END = "<!-- injection: start -->", "<!-- injection: end -->"
 
 STUDIED = 250
 """The fewest tasks to find patterns in: the rarest weakness shows on about one in a hundred."""
 
-DOMAIN = RetailDomain()
-SETTING = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
 EXECUTOR = asyncio_executor(Settings())
 Members = Sequence[tuple[Episode, Diagnosis]]
 
 
-def failed(policy: Policy, tasks: Sequence[Task], seed: int) -> dict[str, bool]:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A domain, and the weaknesses that agents have in it, by name."""
+
+    domain: Domain
+    weaknesses: Mapping[str, Weakness]
+
+    def agent(self, weakness: str) -> WeakAgent:
+        return WeakAgent(weakness, self.weaknesses[weakness])
+
+    def played(self, policy: Policy, tasks: Sequence[Task], seed: int) -> Sequence[Episode]:
+        """One conversation of the policy on each task."""
+        setup = RolloutSetup(domain=self.domain, user=scripted_user(Settings()))
+        jobs = [RolloutJob(task=task, trial=0, seed=seed) for task in tasks]
+        return run_rollouts(jobs, policy, setup, EXECUTOR)
+
+
+def failed(ground: Ground, policy: Policy, tasks: Sequence[Task], seed: int) -> dict[str, bool]:
     """Whether the policy fails each task, by id, in one conversation on each."""
-    jobs = [RolloutJob(task=task, trial=0, seed=seed) for task in tasks]
-    episodes = run_rollouts(jobs, policy, SETTING, EXECUTOR)
-    return {e.task.id: not e.score.success for e in episodes}
+    return {e.task.id: not e.score.success for e in ground.played(policy, tasks, seed)}
 
 
-def pattern_of(weakness: str, tasks: Sequence[Task], seed: int) -> tuple[ErrorPattern, Members]:
+def pattern_of(
+    ground: Ground, weakness: str, tasks: Sequence[Task], seed: int
+) -> tuple[ErrorPattern, Members]:
     """The largest error pattern of an agent with the weakness, found as the loop finds it."""
-    jobs = [RolloutJob(task=task, trial=0, seed=seed) for task in tasks]
-    episodes = run_rollouts(jobs, WeakAgent(weakness), SETTING, EXECUTOR)
+    episodes = ground.played(ground.agent(weakness), tasks, seed)
     failures = [e for e in episodes if not e.score.success]
-    found = diagnose(failures, rule_judge(Settings()), DOMAIN, EXECUTOR)
-    pattern = find_patterns(found, faiss_clusterer(Settings(domain=DOMAIN)))[0]
+    found = diagnose(failures, rule_judge(Settings()), ground.domain, EXECUTOR)
+    pattern = find_patterns(found, faiss_clusterer(Settings(domain=ground.domain)))[0]
     by_id = {e.trajectory.id: e for e in failures}
     members = [(by_id[d.trajectory_id], d) for d in found if d.trajectory_id in pattern.members]
     return pattern, members
 
 
-def context(pool: Sequence[Task] = (), level: str = "plain") -> InjectionContext:
+def context(ground: Ground, pool: Sequence[Task] = (), level: str = "plain") -> InjectionContext:
     """All gates but those that hold conversations, and an injector that begins at the level."""
-    known, options = Known(DOMAIN, pool), Options()
+    domain, known, options = ground.domain, Known(ground.domain, pool), Options()
     return InjectionContext(
         injector=template_injector(Settings(options={"level": level})),
-        domain=DOMAIN,
-        gates=cheap_gates(DOMAIN, known, options),
+        domain=domain,
+        gates=cheap_gates(domain, known, options),
         known=known,
         options=options,
     )
 
 
 def column(
+    ground: Ground,
     weakness: str,
     injected: Sequence[Task],
     untargeted: Sequence[Task],
@@ -95,15 +111,15 @@ def column(
     """How all agents fare on tasks injected for one weakness."""
     lengths = Counter(len(task.scenario.requests) for task in injected)
     rates = {
-        name: sum(failed(WeakAgent(name), injected, seed).values()) / len(injected)
-        for name in WEAKNESSES
+        name: sum(failed(ground, ground.agent(name), injected, seed).values()) / len(injected)
+        for name in ground.weaknesses
     }
     return Column(
         weakness=weakness,
         tasks=len(injected),
         rates=rates,
-        usual={name: _as_long(usual[name], untargeted, lengths) for name in WEAKNESSES},
-        alike={name: _of_kinds(usual[name], untargeted, injected) for name in WEAKNESSES},
+        usual={name: _as_long(usual[name], untargeted, lengths) for name in ground.weaknesses},
+        alike={name: _of_kinds(usual[name], untargeted, injected) for name in ground.weaknesses},
     )
 
 
@@ -137,23 +153,31 @@ def _of_kinds(
 
 
 def run(
-    seed: int, *, tasks: int, untargeted: int, many: int, leaks: int, level: str = "plain"
+    ground: Ground,
+    seed: int,
+    *,
+    tasks: int,
+    untargeted: int,
+    many: int,
+    leaks: int,
+    level: str = "plain",
 ) -> Report:
     """The whole measurement. tasks: per weakness; many: for the yield, the speed and variety."""
-    plain = list(islice(DOMAIN.generate(seed, Recipe()), untargeted))
-    study = list(islice(DOMAIN.generate(seed + 1, Recipe()), max(untargeted, STUDIED)))
-    usual = {name: failed(WeakAgent(name), plain, seed) for name in WEAKNESSES}
-    patterns = {name: pattern_of(name, study, seed) for name in WEAKNESSES}
+    domain, names = ground.domain, ground.weaknesses
+    plain = list(islice(domain.generate(seed, Recipe()), untargeted))
+    study = list(islice(domain.generate(seed + 1, Recipe()), max(untargeted, STUDIED)))
+    usual = {name: failed(ground, ground.agent(name), plain, seed) for name in names}
+    patterns = {name: pattern_of(ground, name, study, seed) for name in names}
     columns = []
     for name, (pattern, members) in patterns.items():
-        shop = context(level=level)
+        shop = context(ground, level=level)
         made = inject_tasks([pattern], {pattern.id: members}, shop, count=tasks, round=1, seed=seed)
-        columns.append(column(name, made.tasks, plain, usual, seed))
+        columns.append(column(ground, name, made.tasks, plain, usual, seed))
         _say(f"{name}: {len(made.tasks)} tasks, {columns[-1].ratio(name):.1f} times as often")
-    pool, log, seconds, cpu = _many(patterns, many, seed, level)
-    solved = len(pool) - sum(failed(oracle(Settings()), pool, seed).values())
-    planted = planted_leaks(DOMAIN, pool, seed, leaks)
-    let_in = {kind: _let_in(found, pool) for kind, found in planted.items()}
+    pool, log, seconds, cpu = _many(ground, patterns, many, seed, level)
+    solved = len(pool) - sum(failed(ground, oracle(Settings()), pool, seed).values())
+    planted = planted_leaks(domain, pool, seed, leaks)
+    let_in = {kind: _let_in(ground, found, pool) for kind, found in planted.items()}
     report = Report(
         seed=seed,
         columns=columns,
@@ -166,20 +190,24 @@ def run(
         leaks={kind: len(found) for kind, found in planted.items()},
         leaks_admitted=sum(let_in.values()),
         leaks_admitted_by_kind=let_in,
-        variety=measure(pool),
+        variety=measure(pool) if domain.name == "retail" else None,
     )
     return with_ratios(report)
 
 
 def _many(
-    patterns: Mapping[str, tuple[ErrorPattern, Members]], count: int, seed: int, level: str
+    ground: Ground,
+    patterns: Mapping[str, tuple[ErrorPattern, Members]],
+    count: int,
+    seed: int,
+    level: str,
 ) -> tuple[list[Task], GateLog, float, float]:
     """Tasks for all patterns at once, as many for each, and what making them took."""
     named = {
         f"{name}": (_renamed(pattern, name, len(patterns)), members)
         for name, (pattern, members) in patterns.items()
     }
-    shop = context(level=level)
+    shop = context(ground, level=level)
     clock, cpu = time.perf_counter(), time.process_time()
     made = inject_tasks(
         [pattern for pattern, _ in named.values()],
@@ -204,8 +232,8 @@ def _renamed(pattern: ErrorPattern, name: str, patterns: int) -> ErrorPattern:
     )
 
 
-def _let_in(candidates: Sequence[Task], pool: Sequence[Task]) -> int:
-    shop = context(pool)
+def _let_in(ground: Ground, candidates: Sequence[Task], pool: Sequence[Task]) -> int:
+    shop = context(ground, pool)
     return sum(pass_gates(shop.gates, task, GateLog()) is not None for task in candidates)
 
 
@@ -220,6 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_seed_options(parser, default=0)
+    parser.add_argument("--domain", default="retail", choices=list(DOCUMENTS))
     parser.add_argument("--tasks", type=int, default=60, help="injected tasks per weakness")
     parser.add_argument("--untargeted", type=int, default=400, help="untargeted tasks")
     parser.add_argument("--many", type=int, default=1000, help="tasks for yield and speed")
@@ -227,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     levels = get_args(First)
     parser.add_argument("--level", choices=levels, default="plain", help="of the candidates")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--markdown", action="store_true", help="also write docs/injection.md")
+    parser.add_argument("--markdown", action="store_true", help="also write the document")
     options = parser.parse_args(arguments)
     try:
         reports = [_reported(seed, options) for seed in seeds_of(options)]
@@ -236,13 +265,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = markdown(reports, _command(options))
     print(as_json(plain(reports)) if options.json else text)
     if options.markdown:
-        before, start, rest = DOCUMENT.read_text(encoding="utf-8").partition(START)
+        document = Path(__file__).parents[1] / "docs" / DOCUMENTS[options.domain]
+        before, start, rest = document.read_text(encoding="utf-8").partition(START)
         _, end, after = rest.partition(END)
-        DOCUMENT.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+        document.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _reported(seed: int, options: argparse.Namespace) -> Report:
+    domain = open_registry().make("domain", options.domain, Settings())
     return run(
+        Ground(domain, weaknesses_of(domain.name)),
         seed,
         tasks=options.tasks,
         untargeted=options.untargeted,
@@ -256,6 +288,7 @@ def _command(options: argparse.Namespace) -> str:
     seeds = seeds_of(options)
     given = f"--seeds {' '.join(map(str, seeds))}" if len(seeds) > 1 else f"--seed {seeds[0]}"
     sizes = ("tasks", "untargeted", "many", "leaks")
+    given += "" if options.domain == "retail" else f" --domain {options.domain}"
     given += "".join(f" --{name} {getattr(options, name)}" for name in sizes)
     level = "" if options.level == "plain" else f' --level "{options.level}"'
     return f"python benchmarks/injection.py {given}{level}"

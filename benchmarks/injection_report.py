@@ -9,7 +9,6 @@ from math import comb, inf
 from statistics import fmean
 
 from variety import Variety
-from weak_agents import WEAKNESSES
 
 ONLY_HERE = "only here"
 """Stands in tables for a ratio to a rate of zero."""
@@ -80,7 +79,7 @@ class Report:
     leaks: Mapping[str, int]
     leaks_admitted: int
     leaks_admitted_by_kind: Mapping[str, int]
-    variety: Variety
+    variety: Variety | None
     ratios: Mapping[str, float | None] = field(default_factory=dict)
     others: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
     no_ratio: Mapping[str, str] = field(default_factory=dict)
@@ -168,8 +167,8 @@ def _number(ratio: float) -> float | None:
 
 def markdown(reports: Sequence[Report], command: str) -> str:
     """Tables for the document; rates and the matrix are means over the reports."""
-    names = list(WEAKNESSES)
     columns, found = pooled(reports), hits(reports)
+    names = list(columns[0].rates)
     lines = [
         f"Made by `{command} --markdown`.",
         "",
@@ -247,6 +246,8 @@ def _yields(reports: Sequence[Report]) -> list[str]:
 
 def _variety(reports: Sequence[Report]) -> list[str]:
     v = reports[0].variety
+    if v is None:
+        return []
     return [
         f"Variety of the tasks of seed {reports[0].seed}: {v.templates} opening templates, the "
         f"most frequent makes {100 * v.top_template:.1f}% of them; {v.openings} openings differ; "

@@ -54,7 +54,7 @@ def choose_flights(
     old = ways[place]
     goal = old[-1]["destination"]
     if flaw == "route":
-        place, old = len(ways) - 1, ways[0]
+        place, old = 0, ways[0]
         others = [
             code
             for code in customer.view.airline.airports

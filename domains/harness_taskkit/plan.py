@@ -203,11 +203,8 @@ class Planner:
         if not kinds:
             if not harder:
                 return []
-            fitting = {
-                kind: share
-                for kind, share in self.mix.writes.items()
-                if all(kind in self.mix.supports[name] for name in harder)
-            }
+            fitting = self._fitting(self.mix.writes, harder)
+            fitting = fitting or self._fitting(self.mix.dead_ends, harder)
             kinds = [drawn(fitting, rng)] if fitting else []
         if self.mix.again in must:
             kinds = self._with_pair(kinds, rng)
@@ -222,6 +219,14 @@ class Planner:
                 return None
             placed[able[0]].add(name)
         return [Slot(kind=kind, must=frozenset(has)) for kind, has in placed.items()]
+
+    def _fitting(self, kinds: Mapping[str, float], harder: Sequence[str]) -> dict[str, float]:
+        """Those of the kinds that can be made harder in all of these ways, with their weights."""
+        return {
+            kind: share
+            for kind, share in kinds.items()
+            if all(kind in self.mix.supports[name] for name in harder)
+        }
 
     def _clash(self, features: Iterable[str]) -> bool:
         together = frozenset(features)
