@@ -82,14 +82,22 @@ DIALECTS: Sequence[Dialect] = (
 )
 
 
+_NAMELESS = re.compile(
+    "|".join(dialect.mark for dialect in DIALECTS if "{tool}" not in dialect.mark), re.IGNORECASE
+)
+"""Finds those that need no tool's name: most texts have neither."""
+
+
 def dialect_of(message: Message, tools: Sequence[Tool]) -> Dialect | None:
     """The dialect of calls that stand in the text of a message without calls; None: there are
     none.
     """
     text = message.content
-    if message.calls or not any(sign in text for sign in "<[{(:"):
+    if message.calls:
         return None
     named = [re.escape(tool.name) for tool in tools if tool.name in text]
+    if not named and not _NAMELESS.search(text):
+        return None
     names = f"({'|'.join(named)})"
     for dialect in DIALECTS:
         if "{tool}" in dialect.mark and not named:

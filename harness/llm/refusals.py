@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.errors import ChatFailure
 from harness.llm.overflow import most, room
 from harness.protocols.chat_model import ChatRequest
-from harness.types import Json
 
 MOST_CHANGES = 8
 """How often one question is asked in another way."""
@@ -57,15 +55,18 @@ class Manners:
     answered: set[str] = field(default_factory=set)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    @contextmanager
-    def one(self, role: str) -> Iterator[None]:
-        """One request of the role that is open."""
+    @property
+    def is_told(self) -> bool:
+        """Whether requests are made otherwise than by default."""
+        return bool(self.omit) or self.most_tokens is not None
+
+    def begin(self, role: str) -> None:
+        """A request of the role is open, until ``end``."""
         self.open[role] += 1
         self.peak[role] = max(self.peak[role], self.open[role])
-        try:
-            yield
-        finally:
-            self.open[role] -= 1
+
+    def end(self, role: str) -> None:
+        self.open[role] -= 1
 
     def refuses_all(self, role: str, failure: ChatFailure) -> bool:
         """Note that a question of the role was refused for good; whether all were, and alike: at
@@ -85,7 +86,7 @@ class Question:
     ) -> None:
         self._asked = request
         self._manners = manners
-        self._parts = _parts_of(request, dispensable)
+        self._dispensable = dispensable
         self._omit: set[str] = set()
         self._tokens = request.max_tokens
         self._most: int | None = None
@@ -94,6 +95,8 @@ class Question:
     @property
     def request(self) -> ChatRequest:
         """As it is to be sent now."""
+        if not self._changes and not self._manners.is_told:
+            return self._asked
         omit = self._asked.omit | self._manners.omit | self._omit
         return replace(
             self._asked,
@@ -121,7 +124,7 @@ class Question:
             return False
         there = [
             part
-            for part in self._parts.values()
+            for part in self._parts().values()
             if part.name not in sent.omit and (not part.after or part.after in sent.omit)
         ]
         places = {part.name: part.place_in(said) for part in there}
@@ -134,22 +137,17 @@ class Question:
 
     def taken(self) -> Iterable[str]:
         """The server took the request: the next ones are made like it. What is new, for people."""
+        if not self._changes:
+            return ()
         new = self._omit - self._manners.omit
         self._manners.omit |= new
         self._manners.most_tokens = self._most or self._manners.most_tokens
-        return [f"takes no {name}: {self._parts[name].instead}" for name in sorted(new)]
+        parts = self._parts()
+        return [f"takes no {name}: {parts[name].instead}" for name in sorted(new)]
 
-
-def _parts_of(
-    request: ChatRequest, dispensable: Sequence[Dispensable]
-) -> Mapping[str, Dispensable]:
-    """What this request can do without, by name."""
-    own: Mapping[str, Json] = request.extra
-    parts = [*map(_field, own), *dispensable]
-    if request.temperature is not None:
-        parts.append(TEMPERATURE)
-    return {part.name: part for part in parts}
-
-
-def _field(name: str) -> Dispensable:
-    return Dispensable(name=name)
+    def _parts(self) -> Mapping[str, Dispensable]:
+        """What the request can do without, by name: fields of ``extra`` are among it."""
+        parts = [*(Dispensable(name=name) for name in self._asked.extra), *self._dispensable]
+        if self._asked.temperature is not None:
+            parts.append(TEMPERATURE)
+        return {part.name: part for part in parts}

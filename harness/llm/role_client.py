@@ -174,12 +174,15 @@ class RoleClient:
         ledger = self.shared.ledger
         async with self._throttle.slot():
             await self.shared.start_queue.passed()
-            with ledger.call(self.role), self._manners.one(self.role):
+            with ledger.call(self.role):
+                self._manners.begin(self.role)
                 try:
                     reply = await self._complete(request)
                 except ChatFailure as failure:
                     self._throttle.failed(failure)
                     raise
+                finally:
+                    self._manners.end(self.role)
             self._throttle.succeeded(reply.allowance)
         self._manners.answered.add(self.role)
         for words in question.taken():

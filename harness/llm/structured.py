@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import RolloutFault
+from harness.llm import plain_json
 from harness.llm.quoting import plain
 from harness.protocols import ChatClient
 from harness.types import Json, Message, Tool
@@ -101,8 +102,9 @@ def _arguments(form: Form[Shape], message: Message) -> Mapping[str, Json] | None
     if start < 0:
         return None
     try:
-        found, _ = json.JSONDecoder().raw_decode(message.content, start)
-    except ValueError:
+        read, _ = json.JSONDecoder().raw_decode(message.content, start)
+        found = plain_json.plain(read)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
