@@ -19,6 +19,12 @@ class HarnessError(Exception):
         self.hint = hint
 
 
+class FolderWarning(UserWarning):
+    """Damage that was found in a folder, and mended or left out. Said by Python's own warnings to
+    who gave no other way.
+    """
+
+
 class ConfigError(HarnessError):
     """A setting that is unknown, unused or of the wrong type."""
 

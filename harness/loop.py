@@ -159,7 +159,6 @@ def discover(
                 keep_practice(parts, store, source.arm)
             episodes = read_evaluation(store, source)
             found = discover_patterns(parts, episodes, patterns_before(store, number))
-            store.reopen(station)
             write_discovery(store, number, source, found)
             if source.on_split == "test":
                 parts.notify(

@@ -61,7 +61,8 @@ def begin_run(
     anything was written into it.
     """
     parts = checked(config, needs, registry, observers)
-    store = RunFolder.create(folder or new_folder(config.domain), config.plain())
+    known = {} if needs.training else {split: _tasks(parts, split) for split in needs.splits}
+    store = RunFolder.create(folder or new_folder(config.domain), config.plain(), known)
     remember(wishes(config, registry))
     with store.lock(), _discarded_if_unused(store), _own(parts, store), _at_work(parts, store):
         _count_calls(parts, store)
@@ -184,12 +185,16 @@ def warn_by(observers: Sequence[Observer]) -> Callable[[str], None]:
 def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> None:
     """The configured observers get nothing yet: checking a plan opens none."""
     parts.check(training=needs.training)
-    config, warn = parts.config, warn_by(observers)
+    warn = warn_by(observers)
     for split in needs.splits:
-        count = config.test_tasks if split == "test" else config.validation_tasks
-        tasks = held_out_tasks(parts, split, count)
-        for problem in problems(parts.domain, tasks, plugin=parts.plugins.domain):
+        for problem in problems(parts.domain, _tasks(parts, split), plugin=parts.plugins.domain):
             warn(problem)
+
+
+def _tasks(parts: Components, split: Split) -> list[Task]:
+    config = parts.config
+    count = config.test_tasks if split == "test" else config.validation_tasks
+    return held_out_tasks(parts, split, count)
 
 
 def _count_calls(parts: Components, store: RunFolder) -> None:

@@ -25,6 +25,7 @@ from harness.cli import (
     study,
     tasks,
 )
+from harness.cli.running import folder_warnings
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -45,7 +46,8 @@ for command in app.registered_commands:  # Typer would break lines where a docst
 def main() -> None:
     """Run the CLI; an error meant for the user is one line and a hint, without a traceback."""
     try:
-        app()
+        with folder_warnings():
+            app()
     except HarnessError as error:
         if os.environ.get("HARNESS_TRACEBACK"):
             raise

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -144,6 +144,26 @@ def tell(message: object) -> None:
 def warn(message: str) -> None:
     """One warning on stderr."""
     say(f"warning: {message}")
+
+
+@contextmanager
+def folder_warnings() -> Iterator[None]:
+    """Damage that is found in folders within the block is said on stderr, each once."""
+    import warnings
+
+    from harness.errors import FolderWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", FolderWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            warn(str(message)) if issubclass(category, FolderWarning) else shown(
+                message, category, *rest
+            )
+
+        warnings.showwarning = show
+        yield
 
 
 def say(message: str) -> None:

@@ -18,7 +18,7 @@ from harness.errors import NothingToLearn, RunError, plugin_boundary
 from harness.protocols import SurveyingClusterer
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Survey
-from harness.types.names import EvaluationName
+from harness.types.names import EvaluationName, StationName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class _Read:
 def write_discovery(store: RunFolder, number: int, source: str, found: Discovery) -> None:
     """Keep a discovery as that of a round; ``source`` is the evaluation it read.
 
-    Its files change in one step.
+    Its files and its mark change in one step.
     """
     folder = f"rounds/{number}"
     places = {id: [round(x, 4), round(y, 4)] for id, (x, y) in found.survey.places.items()}
@@ -116,6 +116,7 @@ def write_discovery(store: RunFolder, number: int, source: str, found: Discovery
         store.write_values(f"{folder}/filtered.jsonl", ErrorPattern, found.filtered)
         store.write_json(f"{folder}/map.json", places)
         store.write_json(f"{folder}/discovery.json", {"evaluation": source, **found.about})
+        store.mark(StationName.discover(number))
 
 
 def evaluation_read(store: RunFolder, number: int) -> EvaluationName:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.errors import FormatError, HarnessError, RunError, plugin_boundary
 from harness.interchange.runs import Options, Source, recorded_run
 from harness.protocols import Settings, TrajectoryFormat
 from harness.run_folder import CONFIG, RunFolder, disk_errors
+from harness.runtime import files
 from harness.runtime.garbage_collection import uncollected
 from harness.types import Json, Recording
 
@@ -80,7 +82,8 @@ def write_recording(
     path: Path,
     options: Mapping[str, Json] | None = None,
 ) -> None:
-    """Write the recording in the format of that name.
+    """Write the recording in the format of that name: a file or a new folder is there whole or not
+    at all.
 
     Raises ``FormatError`` if the format cannot hold it, ``RunError`` for an error of the disk.
     """
@@ -89,12 +92,25 @@ def write_recording(
         path.parent.mkdir(parents=True, exist_ok=True)
     with plugin_boundary(registry.plugin_of("format", name), f"writing of {path}"):
         try:
-            writer.write(recording, path)
+            with _whole(path) as place:
+                writer.write(recording, place)
         except OSError as error:
             if not _is_of_disk(error, path):
                 raise
             with disk_errors(path):
                 raise
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write what belongs at the path: a folder with something in it is its format's
+    business.
+    """
+    if path.is_dir() and any(path.iterdir()):
+        yield path
+        return
+    with files.whole(path) as place:
+        yield place
 
 
 def _is_of_disk(error: OSError, path: Path) -> bool:

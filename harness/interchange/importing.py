@@ -45,11 +45,11 @@ def import_file(
     domain = _domain(registry, source.recording, kept, warn)
     graded = _graded(registry, source.recording, domain, warn)
     data_version = domain.data_version if domain else ""
-    store = RunFolder.create(out or new_folder(config.domain), config.plain())
+    with RunFolder.whole(out or new_folder(config.domain), config.plain()) as store:
+        name = keep(store, source, graded, data_version=data_version)
+        report = summarise(store, complete=True)
+        store.write_json("report.json", report)
     remember(wishes(config, registry))
-    name = keep(store, source, graded, data_version=data_version)
-    report = summarise(store, complete=True)
-    store.write_json("report.json", report)
     failing = failing_gold(source.recording.tasks, domain) if domain else {}
     counts = {
         **tally(graded, failing),

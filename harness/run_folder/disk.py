@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import errno
 import json
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import RunError
+from harness.errors import FolderWarning, RunError
 from harness.run_folder.together import JOURNAL, Together, settle
 from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, links_out, place
@@ -29,6 +30,11 @@ _Table = dict[str, Any]
 _REPEAT = "Delete it (of a file of lines, that line); the run repeats the lost part with --resume."
 
 
+def say(message: str) -> None:
+    """Say that damage was found, by a ``FolderWarning``."""
+    warnings.warn(message, FolderWarning, stacklevel=2)
+
+
 class FolderFiles:
     """The files of one folder, by their names in it. ``warn`` is called for damage that was found
     and repaired. ``held``: this process alone writes there.
@@ -37,7 +43,7 @@ class FolderFiles:
     call for a name that leads out of the folder.
     """
 
-    def __init__(self, folder: Path, warn: Callable[[str], None] = lambda message: None) -> None:
+    def __init__(self, folder: Path, warn: Callable[[str], None] = say) -> None:
         self.folder = folder
         self.warn = warn
         self.held = False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import RunError
-from harness.run_folder.disk import FolderFiles, disk_errors, read_errors
+from harness.run_folder.disk import FolderFiles, disk_errors, read_errors, say
 from harness.run_folder.marks import EPISODES, Mark, differences, intact, left_by, mark_name
 from harness.run_folder.rows import EpisodeRow, Outline, once, plain_row
 from harness.run_folder.together import is_leftover, is_unsettled
@@ -17,9 +17,10 @@ from harness.run_folder.weights import digests_of
 from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, opened, place
 from harness.runtime.json_lines import adapter
-from harness.types import Checkpoint, Episode, Json, Task
+from harness.types import Checkpoint, Episode, Json, Split, Task
 
 CONFIG = "config.json"
+TASKS = "tasks"
 LOCK = "run.lock"
 PROOFS = "proofs.jsonl"
 
@@ -28,24 +29,38 @@ class RunFolder(FolderFiles):
     """One run folder."""
 
     @classmethod
-    def create(cls, folder: Path, config: Mapping[str, Json]) -> RunFolder:
-        """A new run folder. Raises ``RunError`` if there is a run already or anything else in the
-        way.
+    def create(
+        cls,
+        folder: Path,
+        config: Mapping[str, Json],
+        tasks: Mapping[Split, Sequence[Task]] | None = None,
+    ) -> RunFolder:
+        """A new run folder; ``tasks`` are those to evaluate on by split, where they are known.
+        Raises ``RunError`` if there is a run already or anything else in the way.
         """
-        if folder.exists() and (not folder.is_dir() or any(map(_is_in_the_way, folder.iterdir()))):
-            is_run = folder.is_dir() and (folder / CONFIG).exists()
-            raise RunError(
-                f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
-                hint=f"Continue it with --resume {folder}, or choose another --out."
-                if is_run
-                else "Choose another --out.",
-            )
+        _refuse_taken(folder)
         store = cls(folder)
-        store.write_json(CONFIG, dict(config))
+        with store.together():
+            store.write_json(CONFIG, dict(config))
+            for split, known in (tasks or {}).items():
+                store.write_values(f"{TASKS}/{split}.jsonl", Task, known)
         return store
 
     @classmethod
-    def open(cls, folder: Path, warn: Callable[[str], None] = lambda message: None) -> RunFolder:
+    @contextmanager
+    def whole(cls, folder: Path, config: Mapping[str, Json]) -> Iterator[RunFolder]:
+        """A new run folder that is there once the block ends, with all that was written into it,
+        and not at all if the block raises or the process dies. Raises as ``create``.
+        """
+        _refuse_taken(folder)
+        with disk_errors(folder), files.whole(folder) as scratch:
+            store = cls.create(scratch, config)
+            yield store
+            store.sync()
+        store.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path, warn: Callable[[str], None] = say) -> RunFolder:
         """An existing run folder. Raises ``RunError`` if it is not one, or if a link leaves it."""
         store = cls(folder, warn)
         if is_unsettled(folder):
@@ -88,17 +103,17 @@ class RunFolder(FolderFiles):
             self.held = True
             try:
                 self.settle()
+                with disk_errors(self.folder):
+                    files.clear_scratch(self.folder)
                 yield
             finally:
                 self.held = False
 
     def discard_if_unused(self) -> None:
-        """Remove the folder if it holds settings and nothing else: no run has started in it."""
+        """Remove the folder if it holds settings and tasks alone: no run has started in it."""
         names = {path.name for path in self.folder.iterdir()}
-        if names <= {CONFIG, LOCK}:
-            for name in names:
-                (self.folder / name).unlink()
-            self.folder.rmdir()
+        if names <= {CONFIG, LOCK, TASKS}:
+            files.clear(self.folder)
 
     # --- stations ---------------------------------------------------------------------------------
 
@@ -283,5 +298,16 @@ class _Timing:
     seconds: float
 
 
+def _refuse_taken(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(map(_is_in_the_way, folder.iterdir()))):
+        is_run = folder.is_dir() and (folder / CONFIG).exists()
+        raise RunError(
+            f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
+            hint=f"Continue it with --resume {folder}, or choose another --out."
+            if is_run
+            else "Choose another --out.",
+        )
+
+
 def _is_in_the_way(path: Path) -> bool:
-    return path.name != LOCK and not is_leftover(path)
+    return path.name not in (LOCK, CONFIG + files.SCRATCH) and not is_leftover(path)

@@ -19,6 +19,9 @@ from typing import BinaryIO
 
 from harness.runtime.inside import opened
 
+SCRATCH = ".part"
+"""How the names of files end that are being written."""
+
 
 def read(path: Path) -> bytes:
     """What an ordinary file holds; a link is followed. Raises ``OSError``."""
@@ -50,7 +53,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write the new content of ``path`` to. At any time ``path`` has the old content or
     the new one, and is synced when the block ends; if it raises, ``path`` stays as it was.
     """
-    scratch = path.with_name(path.name + ".part")
+    scratch = path.with_name(path.name + SCRATCH)
     scratch.unlink(missing_ok=True)  # of a process that was killed
     try:
         with opened(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
@@ -77,7 +80,7 @@ def whole(path: Path) -> Iterator[Path]:
     An existing file is replaced, and so is an empty folder. Raises ``BlockingIOError`` if another
     process makes the same.
     """
-    scratch = path.with_name(f".{path.name}.part")
+    scratch = path.with_name(f".{path.name}{SCRATCH}")
     make_folder(path.parent)
     with _alone(path.parent):
         clear(scratch)  # of a process that was killed
@@ -92,6 +95,13 @@ def whole(path: Path) -> Iterator[Path]:
         finally:
             clear(scratch)
     _sync_names(path.parent)
+
+
+def clear_scratch(folder: Path) -> None:
+    """Delete what a process that was killed was writing into the folder, at any depth."""
+    for path in sorted(folder.rglob(f"*{SCRATCH}")):
+        if path.name.startswith(".") or path.is_file() or path.is_symlink():
+            clear(path)
 
 
 def clear(path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.assembly.components import Components
 from harness.errors import NothingToLearn, core_code, core_items, plugin_boundary
 from harness.protocols import TrainingJob
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, disk_errors
 from harness.training.curricula import held_out, shown, shown_beside
 from harness.training.proofs import proofs_of
 from harness.training.rollout_log import RolloutLog
@@ -133,14 +133,15 @@ def train_arm(
     log = RolloutLog(parts, store, arm)
 
     def keep_as(name: str, record: Mapping[str, Json]) -> None:
-        with plugin_boundary(parts.plugins.policy, "saving"):
-            learner.save(folder / name / "model")
+        place = folder / name / "model"
+        with plugin_boundary(parts.plugins.policy, "saving"), disk_errors(place):
+            learner.save(place)
         store.write_checkpoint(
             name,
             Checkpoint(
                 id=stable_id(parent.id, name, trained_on, parts.config.seed),
                 policy=parent.policy,
-                path=str(folder / name / "model"),
+                path=str(place),
                 parent=parent.id,
                 trained_on=trained_on,
                 record=record,

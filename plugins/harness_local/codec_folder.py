@@ -41,7 +41,7 @@ def codec_of(path: str, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int]
     if file.is_file():
         try:
             name = json.loads(file.read_text())["codec"]
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             name = "?"
     if name == "compact":
         return CompactCodec(tokenizer)

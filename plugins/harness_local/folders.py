@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -26,6 +27,7 @@ from transformers import (
 from transformers.utils import logging
 
 from harness.errors import ModelError
+from harness.run_folder import disk_errors
 from harness.types import stable_id
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -77,6 +79,7 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
             hint="Is it a causal language model in Hugging Face format, complete and reachable?",
         ) from error
     _check_weights(found, path)
+    _check_finite(model, path)
     _check_vocabulary(tokenizer, model, path)
     return tokenizer, model
 
@@ -109,6 +112,19 @@ def quiet() -> Iterator[None]:
             log.enable_progress_bar()
 
 
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Make the folder and save a model there. Raises ``RunError`` for an error of the disk."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with quiet():
+                yield
+        except SafetensorError as error:  # it keeps the system's own error as words alone
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
+
+
 def _check_weights(found: Mapping[str, Any], path: str) -> None:
     hint = "config.json and weights seem to belong to different models."
     if missing := sorted(found["missing_keys"]):
@@ -122,6 +138,16 @@ def _check_weights(found: Mapping[str, Any], path: str) -> None:
             f"but its config.json expects {tuple(wanted)}",
             hint=hint,
         )
+
+
+def _check_finite(model: PreTrainedModel, path: str) -> None:
+    """Weights that are no numbers would speak nonsense without an error."""
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ModelError(
+                f"{name} in the weights of {path} has values that are not finite numbers",
+                hint="The weights are damaged, or their training diverged: use others.",
+            )
 
 
 def _check_vocabulary(

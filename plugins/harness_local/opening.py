@@ -21,7 +21,7 @@ from harness.assembly.config import (
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Domain, Policy, Settings
 from harness.types import Checkpoint
-from harness_local.codec_folder import codec_of, end_tokens
+from harness_local.codec_folder import CODEC_FILE, codec_of, end_tokens
 from harness_local.folders import content_id, load
 from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits, Sampler
@@ -85,6 +85,11 @@ def tiny_policy(settings: Settings) -> Policy:
     options = read_options(TinyOptions, settings, name="tiny")
     if settings.checkpoint is not None:
         path = settings.checkpoint.path
+        if Path(path).is_dir() and not (Path(path) / CODEC_FILE).is_file():
+            raise ModelError(
+                f"{path} has no {CODEC_FILE}, which says how the policy 'tiny' reads and writes",
+                hint="Bring it back from a copy, or train the checkpoint again.",
+            )
         return open_model(path, options, name="tiny", checkpoint=settings.checkpoint)
     if settings.domain is None:
         raise ConfigError(

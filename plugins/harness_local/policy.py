@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from harness.types import Checkpoint
 from harness_local.codec import Codec
 from harness_local.codec_folder import write_codec
-from harness_local.folders import quiet
+from harness_local.folders import saving
 from harness_local.sampler import Sampler
 from harness_local.turns import CodecPolicy
 
@@ -36,11 +36,10 @@ class LocalPolicy(CodecPolicy):
         self.tokenizer = tokenizer
 
     def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with quiet():
+        with saving(folder):
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
-        write_codec(folder, self._codec)
+            write_codec(folder, self._codec)
 
     def __reduce__(self) -> tuple[object, ...]:
         from harness_local.travelling import arrived, packed

@@ -19,7 +19,7 @@ from transformers import (
 from harness.errors import ConfigError
 from harness.protocols import Domain
 from harness_local.corpus import corpus
-from harness_local.folders import content_id, load, quiet
+from harness_local.folders import content_id, load, saving
 from harness_local.growing import grow
 from harness_local.lexicon import Lexicon
 from harness_local.tokenizer import train_tokenizer
@@ -91,11 +91,10 @@ def build_model(folder: Path, tokenizer: Qwen2Tokenizer, shape: Shape, *, seed: 
 
 
 def _write(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with quiet():
+    with saving(folder):
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    (folder / "codec.json").write_text('{"codec": "compact"}\n')
+        (folder / "codec.json").write_text('{"codec": "compact"}\n')
 
 
 def _built(folder: Path) -> object:
