@@ -1,0 +1,92 @@
+"""Connect to a Ray cluster, and have actors there that live as long as the run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import ray
+
+from harness.errors import ConfigError, RunError
+from harness_ray.options import Options
+from harness_ray.worker import Worker
+
+NAMESPACE = "errata-harness"
+CALLS_AT_ONCE = 10_000
+"""How many calls of one actor may be open: each map has one that waits for results."""
+
+_POOLS: dict[tuple[str, str], Pool] = {}
+
+
+def open_pool(options: Options) -> Pool:
+    """The pool for these options on the cluster that this process is connected to.
+
+    Raises ``RunError`` if the cluster cannot be reached.
+    """
+    connect(options)
+    key = (ray.get_runtime_context().get_job_id(), repr(options))
+    if key not in _POOLS:
+        _POOLS.clear()  # those of a connection that was closed
+        _POOLS[key] = Pool(options)
+    return _POOLS[key]
+
+
+def connect(options: Options) -> None:
+    """Connect this process, unless it is: to the address, or to a cluster of its own."""
+    if ray.is_initialized():
+        return
+    if options.address.startswith("ray://"):
+        raise ConfigError(
+            f"[options.ray] address = {options.address!r} is for clients outside the cluster",
+            hint='Start the run on a machine of the cluster, with address = "auto".',
+        )
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    own = {} if options.address else {"include_dashboard": False}
+    try:
+        ray.init(
+            address=options.address or "local",
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level="error",
+            **own,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = options.address or "on this machine"
+        raise RunError(
+            f"no Ray cluster can be reached at {where}: {str(error).strip().splitlines()[0]}",
+            hint="Start one with `ray start --head` and give its address, or leave the address out "
+            "for one of the run's own. All nodes need the same versions of Ray and Python.",
+        ) from error
+
+
+class Pool:
+    """Actors at numbered places, made when first asked for."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._workers: dict[int, Any] = {}
+
+    @property
+    def size(self) -> int:
+        """How many actors there are to be."""
+        cores = ray.cluster_resources().get("CPU", 1.0)
+        wanted = self._options.actors or int(cores / self._options.cpus)
+        return max(1, min(wanted, self._options.concurrency))
+
+    def worker(self, place: int) -> Any:
+        """The actor at the place, which may not have answered yet."""
+        if place not in self._workers:
+            made: Any = ray.remote(Worker)
+            self._workers[place] = made.options(
+                num_cpus=self._options.cpus,
+                max_concurrency=CALLS_AT_ONCE,
+                max_restarts=0,
+                max_task_retries=0,
+                runtime_env=self._options.runtime_env or None,
+            ).remote()
+        return self._workers[place]
+
+    def drop(self, place: int) -> None:
+        """Let go of the actor at the place, and end it if it still lives."""
+        if worker := self._workers.pop(place, None):
+            ray.kill(worker)
