@@ -36,10 +36,14 @@ def test_both_sides_are_measured_on_the_same_tasks(domain: str) -> None:
     assert max(tools.values()) == found["tool_call_us_max"]
 
 
-def test_without_the_package_our_side_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("domain", ["retail", "airline"])
+def test_without_the_package_our_side_is_measured_alone(
+    monkeypatch: pytest.MonkeyPatch, domain: str
+) -> None:
     monkeypatch.delenv("TAU2_DATA_DIR", raising=False)
-    found = json.loads(output("-c", ALONE, str(SCRIPT), "--json", "--episodes", "2"))
-    assert found["domain"] == "retail"
+    asked = ("--domain", domain, "--json", "--episodes", "2")
+    found = json.loads(output("-c", ALONE, str(SCRIPT), *asked))
+    assert found["domain"] == domain
     assert all(found[key] > 0 for key in MEASURED)
     assert all(found[key] is None for key in COMPARED)
 
