@@ -81,15 +81,23 @@ def _failure_in(document: Json) -> Any:
 
 
 def usage(
-    told: Any, *, fresh: str, out: tuple[str, ...], cached: str, beside: tuple[str, ...] = ()
+    told: Any,
+    *,
+    fresh: str,
+    out: tuple[str, ...],
+    cached: str,
+    beside: tuple[str, ...] = (),
+    omits_zeros: bool = False,
 ) -> Usage | None:
     """The tokens by the names of their counts; None if the provider did not tell them.
 
     ``fresh`` and what is ``beside`` it were read, ``cached`` of that from a cache (dots lead into
-    tables); ``out`` were written. A count may be text. One that is no whole number is not told.
+    tables); ``out`` were written, the first of them always told, unless the provider
+    ``omits_zeros``. A count may be text. One that is no whole number is not told.
     """
     read, wrote = _count(told, fresh), [_count(told, name) for name in out]
-    if read is None or wrote[0] is None:
+    is_zero = omits_zeros and isinstance(told, dict) and out[0] not in told
+    if read is None or (wrote[0] is None and not is_zero):
         return None
     more = sum(_count(told, name) or 0 for name in beside)
     return Usage(

@@ -165,8 +165,11 @@ def reply(
     the provider did not tell it.
 
     An id that is no text is none. Raises ``ValueError`` for other values that are not of their
-    types or that no file can hold.
+    types or that no file can hold, and where calls were announced and nothing came.
     """
+    calls = tuple(calls)
+    if stop_reason == "tools" and not calls and not text:
+        raise ValueError("the answer stopped for calls, and there are none")
     if not all(isinstance(word, str) for word in (text, stop_reason)):
         raise ValueError("text and stop reason of an answer are not text")
     message = Message(

@@ -231,7 +231,10 @@ class RoleClient:
         if reply.stop_reason == "refusal":
             raise ChatFailure("refusal", "the model or the provider refused to answer")
         if not message.content.strip() and not message.calls:
-            raise ChatFailure("empty_reply", f"an empty answer, ended by {reply.stop_reason!r}")
+            is_cut = reply.stop_reason == "length"
+            more = " (raise max_tokens in [options.calls])" if is_cut else ""
+            said = f"an empty answer, ended by {reply.stop_reason!r}{more}"
+            raise ChatFailure("empty_reply", said)
         calls = tuple(
             replace(call, id=call.id or f"call_{len(request.messages)}_{number}")
             for number, call in enumerate(message.calls)

@@ -84,6 +84,7 @@ def read(response: GenerateContentResponse) -> ChatReply:
         fresh="promptTokenCount",
         out=("candidatesTokenCount", "thoughtsTokenCount"),
         cached="cachedContentTokenCount",
+        omits_zeros=True,
     )
     if not answer.candidates:
         if answer.promptFeedback and answer.promptFeedback.blockReason:

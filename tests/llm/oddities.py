@@ -436,6 +436,20 @@ ROWS_ABSENT = [
     ),
     Row(
         kind=ABSENT,
+        wire="openai",
+        does="it stopped for calls, and there are neither calls nor text",
+        answer=openai(stop="tool_calls", content=None, tool_calls=[]),
+        made=MALFORMED,
+    ),
+    Row(
+        kind=ABSENT,
+        wire="gemini",
+        does="no count of tokens written, where none were",
+        answer=gemini({"text": "Good day."}, usageMetadata={"promptTokenCount": 12}),
+        made=Said(text="Good day.", counted=True, tokens=(12, 0)),
+    ),
+    Row(
+        kind=ABSENT,
         wire="claude",
         does="`input: null`",
         answer=claude(tool_use(input=None), stop="tool_use"),
