@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from damaged_folders import damaged
 from dying_process import How
 from killed_stations import STATIONS, Bench, Tally, some
 
@@ -17,25 +18,35 @@ HOWS: tuple[How, ...] = ("killed", "torn", "full")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=0, help="per station and kind; 0: all")
+    parser.add_argument(
+        "--kills", type=int, default=0, help="per station and kind; 0: all; -1: none"
+    )
     parser.add_argument("--station", action="append", help="only these; repeatable")
     parser.add_argument("--how", action="append", choices=HOWS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--damaged", type=int, default=5000, help="damaged folders")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    stations = STATIONS if given.kills >= 0 else ()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(Path(scratch))
         rows = []
-        for station in STATIONS:
+        for station in stations:
             if given.station and station.name not in given.station:
                 continue
             for how in given.how or HOWS:
                 tally = bench.tally(station, how, some(given.kills, given.seed))
                 rows.append({"station": station.name, "how": how, **asdict(tally)})
                 print(_line(station.name, how, tally), file=sys.stderr)
+        spoiled = damaged(bench.begun(["loop", "study"]), Path(scratch), given.damaged, given.seed)
+    print(f"{spoiled.tries} damaged folders, {spoiled.failures} tracebacks", file=sys.stderr)
+    for place, count in spoiled.places.most_common():
+        print(f"    {count} x {place}", file=sys.stderr)
     if given.json:
-        print(json.dumps({"seed": given.seed, "kills": rows}, indent=2))
-    sys.exit(any(row[what] for row in rows for what in ("lost", "doubled", "differing", "stuck")))
+        found = {"seed": given.seed, "kills": rows, "damaged": asdict(spoiled)}
+        print(json.dumps(found, indent=2))
+    bad = any(row[what] for row in rows for what in ("lost", "doubled", "differing", "stuck"))
+    sys.exit(bad or spoiled.failures > 0)
 
 
 def _line(name: str, how: str, tally: Tally) -> str:

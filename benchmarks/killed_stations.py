@@ -59,6 +59,16 @@ arm = "targeted"
 against = "sft"
 """
 
+PLAIN = """
+from harness.hookspecs import hookimpl
+from harness.testing import PlainFormat
+
+
+@hookimpl
+def harness_formats():
+    return {"plain": lambda settings: PlainFormat()}
+"""
+
 Words = Sequence[object]
 
 
@@ -106,7 +116,7 @@ STATIONS = (
     Station(name="export to a folder",
             words=["export", RUN, "--format", "tau2", "--out", "out/folder"], before=["talk"],
             once=True),
-    Station(name="study", words=["study", "run", "study.toml", "--out", RUN, "--trust"]),
+    Station(name="study", words=["study", "run", "study.toml", "--out", "study", "--trust"]),
     Station(name="ablate", words=["ablate", RUN, "--train", "--seeds", 1, "--only", "task_success",
                              "--without", "length", "--out", "ablation", "--trust"],
             before=["loop"]),
@@ -243,8 +253,9 @@ def _command(here: Path, words: Words) -> None:
 
 
 def _of_step(folder: Path) -> dict[str, bytes]:
-    """Without the report, which every command makes anew."""
-    return {name: value for name, value in _values(folder).items() if name != f"{RUN}/report.json"}
+    """Without the report, which every command makes anew, and what the next that writes clears."""
+    found = _values(folder).items()
+    return {name: v for name, v in found if name != f"{RUN}/report.json" and ".part" not in name}
 
 
 def _values(folder: Path) -> dict[str, bytes]:
@@ -280,13 +291,14 @@ def _compare(
 
 
 def _install(site: Path) -> None:
-    """The tests' weather domain and their pupil, as pip would leave them."""
+    """The tests' weather domain, pupil and plain format, as pip would leave them."""
     site.mkdir()
     tests = ROOT / "tests"
     shutil.copytree(tests / "thirdparty" / "harness_weather" / "harness_weather",
                     site / "harness_weather")  # fmt: skip
     shutil.copy(tests / "e2e" / "plugin" / "harness_pupil.py", site)
-    points = {"weather": "harness_weather", "pupil": "harness_pupil"}
+    (site / "harness_plain.py").write_text(PLAIN)
+    points = {"weather": "harness_weather", "pupil": "harness_pupil", "plain": "harness_plain"}
     for name, module in points.items():
         info = site / f"{module}-1.0.dist-info"
         info.mkdir()

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from annotated_types import Ge, Gt, Le
 
@@ -159,6 +159,7 @@ def load_config(
     that nothing in this configuration uses, and a file that cannot be read.
     """
     written = read_toml(file) if file else {}
+    written.pop("recipe", None)  # what the run needs is for `harness plan`
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     preset = preset or str(written.get("preset", "default"))
     table = _preset(preset)
@@ -242,19 +243,20 @@ def _refuse_unknown(
 
 
 def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
-    """The table as ``shape``. Raises ``ConfigError`` for a value of the wrong type or out of its
-    bounds.
+    """The table as ``shape``; "none" unsets a setting that may be unset. Raises ``ConfigError`` for
+    a value of the wrong type or out of its bounds.
     """
     from pydantic import TypeAdapter, ValidationError
 
+    table = _unset(shape, table)
     for key, value in table.items():
         if isinstance(value, float) and not isfinite(value):
             raise ConfigError(
                 f"{where} {key!r}: found {value}, expected a finite number",
-                hint="Leave it out for no limit.",
+                hint='Leave it out, or set it to "none", for no limit.',
             )
     try:
-        return TypeAdapter(shape).validate_python(dict(table))
+        return TypeAdapter(shape).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -262,6 +264,19 @@ def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
             f"{where} {key!r}: {first['msg'].lower()}, found {first['input']!r}",
             hint="Correct it in the config file or on the command line.",
         ) from None
+
+
+def _unset(shape: type[DataclassInstance], table: Mapping[str, object]) -> dict[str, object]:
+    """The table with None for "none", which TOML has no other word for, where a field can be None
+    and no text.
+    """
+    if "none" not in table.values():
+        return dict(table)
+    kinds = {name: get_args(kind) for name, kind in get_type_hints(shape).items()}
+    optional = {name for name, kind in kinds.items() if type(None) in kind and str not in kind}
+    return {
+        key: None if value == "none" and key in optional else value for key, value in table.items()
+    }
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -272,7 +287,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"cannot read {file}: {error.strerror}", hint="Check the path given to --config."
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}", hint="Fix that line.") from None
 
 

@@ -37,7 +37,8 @@ class Options:
     ``temperature`` 0 is greedy; ``top_p`` in (0, 1]. Token counts: ``max_new_tokens`` per turn,
     ``max_context`` per conversation (0: the model's limit). ``slots``: conversations that keep
     their keys and values between turns. ``device`` and ``dtype`` "auto": a GPU in bfloat16 if there
-    is one, else float32. ``threads`` 0: torch's own setting.
+    is one, else float32. ``threads`` 0: torch's own setting. ``exact``: compute turns in float64,
+    so that a conversation is the same whoever shares its batch.
     """
 
     temperature: NonNegativeFloat = 0.7
@@ -48,6 +49,7 @@ class Options:
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     threads: NonNegativeInt = 0
+    exact: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +148,7 @@ def open_model(
         temperature=options.temperature,
         top_p=options.top_p,
         changes=changes,
+        exact=options.exact,
     )
     return kind(
         model=model,

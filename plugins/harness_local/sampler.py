@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import heapq
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,6 +76,10 @@ class Sampler:
     next token, or several where they could be guessed (see ``Guesses``). The task lives as long as
     there is work, on the loop that asked. The weights' version is how often they have
     changed (``changes``).
+
+    In float32 the last bits of a row's logits depend on who shares its pass, and once in some
+    thousand tokens so does a token. ``exact``: a copy of the model in float64 computes instead,
+    whose differences are too small to be met (see ``benchmarks/batch_invariance.py``).
     """
 
     def __init__(
@@ -86,14 +91,18 @@ class Sampler:
         temperature: float,
         top_p: float = 1.0,
         changes: int = 0,
+        exact: bool = False,
     ) -> None:
         self.model = model
+        self.exact = exact
+        self._double: PreTrainedModel | None = None
         self.temperature = temperature
         self.top_p = top_p
         self.limits = limits
         self._ends = ends
         self._dtype = model.dtype
-        self._cache = SlotCache(dtype=model.dtype, device=model.device)
+        cached = torch.float64 if exact else model.dtype
+        self._cache = SlotCache(dtype=cached, device=model.device)
         self._guesses = Guesses()
         self._can_keep = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._rows: dict[str, _Row] = {}
@@ -147,6 +156,7 @@ class Sampler:
         if self._waiting or self._speaking:
             raise RuntimeError("the weights changed while a turn was being sampled")
         self.changes += 1
+        self._double = None
         for row in self._rows.values():
             row.cached = 0
 
@@ -250,7 +260,7 @@ class Sampler:
             end - 1 - n for row, end in zip(rows, ends, strict=True) for n in _places(row)[::-1]
         ]
         places = torch.tensor(kept, device=device)
-        output = self.model(
+        output = self._speaker(
             input_ids=torch.tensor([[*chain.from_iterable(fed)]], device=device),
             position_ids=window.positions()[None].to(device),
             past_key_values=self._cache,
@@ -284,20 +294,30 @@ class Sampler:
             row.cached, row.turn = 0, None
         self._waiting, self._speaking = [], []
 
+    @property
+    def _speaker(self) -> PreTrainedModel:
+        """The model that computes turns."""
+        if not self.exact:
+            return self.model
+        if self._double is None:
+            self._double = copy.deepcopy(self.model).double()
+        return self._double
+
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         """Compute in the configured dtype, even if a trainer has widened the weights."""
-        training, attention = self.model.training, self.model.config._attn_implementation
-        widened = self.model.dtype != self._dtype
-        narrow = torch.autocast(self.model.device.type, self._dtype) if widened else nullcontext()
-        self.model.train(False)
-        self.model.set_attn_implementation(SLOTS)
+        model = self._speaker
+        training, attention = model.training, model.config._attn_implementation
+        widened = not self.exact and model.dtype != self._dtype
+        narrow = torch.autocast(model.device.type, self._dtype) if widened else nullcontext()
+        model.train(False)
+        model.set_attn_implementation(SLOTS)
         try:
             with narrow:
                 yield
         finally:
-            self.model.set_attn_implementation(attention)
-            self.model.train(training)
+            model.set_attn_implementation(attention)
+            model.train(training)
 
     def _overflow(self, row: _Row) -> RolloutFault:
         return RolloutFault(

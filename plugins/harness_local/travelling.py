@@ -43,6 +43,7 @@ def packed(policy: LocalPolicy, sampler: Sampler) -> Luggage:
             slots=limits.slots,
             device="cpu" if on_cpu else "auto",
             dtype=sampler.dtype,
+            exact=sampler.exact,
         ),
         changes=sampler.changes,
         files=files,

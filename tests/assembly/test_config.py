@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.assembly.config import LoopConfig, load_config, parse_config
+from harness.assembly.config import LoopConfig, load_config, parse_config, read_options
 from harness.errors import ConfigError
+from harness.protocols import Settings
+from harness_sft.options import Options as SftOptions
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
@@ -100,3 +102,23 @@ def test_which_plugins_a_run_uses_is_said_by_the_presets_alone() -> None:
     names = ("domain", "policy", "simulator", "judge", "clusterer", "injector", "trainer")
     assert {getattr(LoopConfig(), name) for name in names} == {""}
     assert all(getattr(load_config(), name) for name in names)
+
+
+@pytest.mark.parametrize("setting", ["budget_usd", "budget_tokens", "demonstrations"])
+def test_none_unsets_whatever_may_be_unset(tmp_path: Path, setting: str) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(f'{setting} = "none"\n')
+    assert getattr(load_config(file=file, flags={"domain": "x"}), setting) is None
+
+
+def test_none_stays_a_word_where_a_setting_has_it(tmp_path: Path) -> None:
+    assert load_config(flags={"domain": "x", "control": "none"}).control == "none"
+    with pytest.raises(ConfigError, match="'rounds'"):
+        load_config(flags={"domain": "x", "rounds": "none"})
+
+
+def test_none_unsets_an_option_that_a_preset_has_set() -> None:
+    budget = {"sft": {"cpu_seconds": "none", "max_steps": 3}}
+    config = load_config(preset="quick", flags={"domain": "x", "options": budget})
+    options = read_options(SftOptions, Settings(options=config.options["sft"]), name="sft")
+    assert (options.cpu_seconds, options.max_steps) == (None, 3)
