@@ -37,7 +37,7 @@ ORDER = (
     {"training"},
     {"results"},
     {"interchange", "loop"},
-    {"study"},
+    {"planning", "study"},
     {"report"},
     {"cli", "testing"},
     {"__main__"},

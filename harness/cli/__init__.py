@@ -19,6 +19,7 @@ from harness.cli import (
     evaluate,
     interchange,
     loop,
+    plan,
     report,
     rewards,
     stations,
@@ -35,7 +36,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for module in (
-    loop, evaluate, discovery, stations, tasks, report, study, rewards, ablate, interchange, about
+    loop, evaluate, discovery, stations, tasks, report, study, rewards, ablate, interchange, plan,
+    about,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does
