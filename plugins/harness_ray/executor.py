@@ -58,12 +58,13 @@ class RayExecutor:
 
         from harness_ray.lanes import Lane
         from harness_ray.orders import ordered
-        from harness_ray.pool import open_pool
+        from harness_ray.pool import cores, open_pool
         from harness_ray.work import Work
 
         options, pool = self.options, open_pool(self.options)
         order = ray.put(ordered(function, self._products))
-        size = min(pool.size, len(items))
+        wanted = options.actors or int(cores() / options.cpus)
+        size = max(1, min(wanted, options.concurrency, len(items)))
         work = Work(
             items,
             concurrency=options.concurrency,

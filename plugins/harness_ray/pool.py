@@ -15,20 +15,25 @@ NAMESPACE = "errata-harness"
 CALLS_AT_ONCE = 10_000
 """How many calls of one actor may be open: each map has one that waits for results."""
 
-_POOLS: dict[tuple[str, str], Pool] = {}
+_POOL: dict[str, Pool] = {}
+"""The pool of this process, by what its actors are like. Two would wait for each other's cores."""
 
 
 def open_pool(options: Options) -> Pool:
-    """The pool for these options on the cluster that this process is connected to.
+    """The actors for these options on the cluster that this process is connected to.
 
     Raises ``RunError`` if the cluster cannot be reached.
     """
     connect(options)
-    key = (ray.get_runtime_context().get_job_id(), repr(options))
-    if key not in _POOLS:
-        _POOLS.clear()  # those of a connection that was closed
-        _POOLS[key] = Pool(options)
-    return _POOLS[key]
+    job = ray.get_runtime_context().get_job_id()
+    key = f"{job} {options.cpus} {options.runtime_env}"
+    if key not in _POOL:
+        for other, pool in _POOL.items():
+            if other.startswith(job):  # else they ended with their connection
+                pool.close()
+        _POOL.clear()
+        _POOL[key] = Pool(options)
+    return _POOL[key]
 
 
 def connect(options: Options) -> None:
@@ -59,6 +64,11 @@ def connect(options: Options) -> None:
         ) from error
 
 
+def cores() -> float:
+    """How many the cluster has now, taken or not."""
+    return float(ray.cluster_resources().get("CPU", 1.0))
+
+
 class Pool:
     """Actors at numbered places, made when first asked for."""
 
@@ -66,12 +76,10 @@ class Pool:
         self._options = options
         self._workers: dict[int, Any] = {}
 
-    @property
-    def size(self) -> int:
-        """How many actors there are to be."""
-        cores = ray.cluster_resources().get("CPU", 1.0)
-        wanted = self._options.actors or int(cores / self._options.cpus)
-        return max(1, min(wanted, self._options.concurrency))
+    def close(self) -> None:
+        """End all actors."""
+        for place in list(self._workers):
+            self.drop(place)
 
     def worker(self, place: int) -> Any:
         """The actor at the place, which may not have answered yet."""
