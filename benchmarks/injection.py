@@ -108,7 +108,10 @@ def column(
     usual: Mapping[str, Mapping[str, bool]],
     seed: int,
 ) -> Column:
-    """How all agents fare on tasks injected for one weakness."""
+    """How all agents fare on tasks injected for one weakness; where there are none, none fails."""
+    if not injected:
+        never = dict.fromkeys(ground.weaknesses, 0.0)
+        return Column(weakness=weakness, tasks=0, rates=never, usual=never, alike=never)
     lengths = Counter(len(task.scenario.requests) for task in injected)
     rates = {
         name: sum(failed(ground, ground.agent(name), injected, seed).values()) / len(injected)
@@ -249,6 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_seed_options(parser, default=0)
     parser.add_argument("--domain", default="retail", choices=list(DOCUMENTS))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these weaknesses alone")
     parser.add_argument("--tasks", type=int, default=60, help="injected tasks per weakness")
     parser.add_argument("--untargeted", type=int, default=400, help="untargeted tasks")
     parser.add_argument("--many", type=int, default=1000, help="tasks for yield and speed")
@@ -273,8 +277,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _reported(seed: int, options: argparse.Namespace) -> Report:
     domain = open_registry().make("domain", options.domain, Settings())
+    known = weaknesses_of(domain.name)
+    chosen = options.only or known
     return run(
-        Ground(domain, weaknesses_of(domain.name)),
+        Ground(domain, {name: found for name, found in known.items() if name in chosen}),
         seed,
         tasks=options.tasks,
         untargeted=options.untargeted,
@@ -289,6 +295,7 @@ def _command(options: argparse.Namespace) -> str:
     given = f"--seeds {' '.join(map(str, seeds))}" if len(seeds) > 1 else f"--seed {seeds[0]}"
     sizes = ("tasks", "untargeted", "many", "leaks")
     given += "" if options.domain == "retail" else f" --domain {options.domain}"
+    given += f" --only {' '.join(options.only)}" if options.only else ""
     given += "".join(f" --{name} {getattr(options, name)}" for name in sizes)
     level = "" if options.level == "plain" else f' --level "{options.level}"'
     return f"python benchmarks/injection.py {given}{level}"

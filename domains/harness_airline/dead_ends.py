@@ -49,13 +49,14 @@ OUT_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
 }
 """What no tool serves: the summary for the human agent, and how customers put it."""
 
-FLOWN = "The customer wants to cancel a trip of which a flight was flown."
+_FLOWN = "The customer wants to cancel reservation {}, of which a flight was flown."
 
 
 def draft_dead_end(customer: Customer, kind: str, wanted: frozenset[str]) -> Draft | None:
     """A request of one of the kinds ``features.DEAD_ENDS``; None if this customer has none."""
     if kind == "transfer":
         summary, says = customer.rng.choice(list(OUT_OF_SCOPE.items()))
+        summary = summary.replace("The customer", f"The customer {customer.user_id}")
         return _transfer(Request(kind="transfer", says=says), summary, "transfer")
     if kind == "transfer_flown":
         return _flown(customer, wanted)
@@ -101,4 +102,4 @@ def _flown(customer: Customer, wanted: frozenset[str]) -> Draft | None:
     )
     customer.used.add(target.id)
     features = ("transfer_flown", *(("two_reservations",) if target.hint else ()))
-    return _transfer(request, FLOWN, *features)
+    return _transfer(request, _FLOWN.format(target.id), *features)
