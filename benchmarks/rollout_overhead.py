@@ -1,13 +1,15 @@
 """What a conversation costs besides the provider's SDK, with 1,000 of them open at once.
 
     python benchmarks/rollout_overhead.py [--inspect-python INSPECT_ENV/bin/python] [--json]
+    python benchmarks/rollout_overhead.py --ray 500 [--json]
 
 One evaluation of the retail domain, as `harness eval --policy openai:MODEL --simulator openai` does
 it: cache, counts, run folder and grades included. Agent and customer are one server on loopback, in
 a process of its own, whose every answer takes 50 ms (`rollout_overhead_server.py`). A turn is one
 answer of a chat model; ten make a conversation, and three of them are calls of a tool. With
 --inspect-python, inspect_ai has the same conversations with the same server
-(`rollout_overhead_inspect.py`).
+(`rollout_overhead_inspect.py`). With --ray, what a rollout costs on a Ray cluster beyond one here
+is measured instead (`rollout_overhead_ray.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from loop_lag import Lag, percentile
+from rollout_overhead_ray import ray_figures
 from rollout_overhead_server import TOOL, TURNS, USED
 
 from harness.assembly.components import Components
@@ -67,10 +70,14 @@ def main() -> None:
     parser.add_argument(
         "--inspect-conversations", type=int, help="As many as ours if not said; it takes long."
     )
+    parser.add_argument("--ray", type=int, help="So many rollouts on a Ray cluster instead.")
     parser.add_argument("--json", action="store_true", help="Print the figures as JSON.")
     arguments = parser.parse_args()
-    with serving(arguments.wire, arguments.seconds) as url:
-        figures = ours(url, arguments.wire, arguments.conversations)
+    if arguments.ray:
+        figures = ray_figures(arguments.ray)
+    else:
+        with serving(arguments.wire, arguments.seconds) as url:
+            figures = ours(url, arguments.wire, arguments.conversations)
     if arguments.inspect_python:
         count = arguments.inspect_conversations or arguments.conversations
         with serving("openai", arguments.seconds) as url:

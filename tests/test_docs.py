@@ -25,6 +25,7 @@ from harness_asyncio import executor, forking
 from harness_faiss import clusterer
 from harness_grpo import options as grpo
 from harness_local import opening
+from harness_ray import options as ray_options
 from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
@@ -155,6 +156,7 @@ OPTIONS: dict[str, Any] = {
     "judge": judge_panel.Options,
     "openai": providers.Options,
     "path": opening.Options,
+    "ray": ray_options.Options,
     "replay": recorded.Options,
     "sft": sft.Options,
     "smollm2": opening.Options,
