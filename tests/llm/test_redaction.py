@@ -1,4 +1,5 @@
 import asyncio
+import json
 import traceback
 
 import pytest
@@ -7,8 +8,10 @@ from harness.errors import HarnessError, PluginFailed, ProviderError, RolloutFau
 from harness.llm.redaction import MASK, Redactor
 from harness.llm.role_client import RoleClient
 from harness.llm.shared import CallOptions, Shared
+from harness.protocols.chat_model import ChatReply
 from harness.testing.wires import Reply
-from harness.types import Message, ToolCall
+from harness.types import Message, ToolCall, Usage
+from harness.types.messages import Opaque
 
 KEY = "canary-key-5f2c9a71d0"
 ASK = [Message(role="user", content="Hello")]
@@ -102,3 +105,59 @@ def test_a_timeout_of_the_providers_own_is_told_in_its_own_words() -> None:
 def test_only_what_is_named_like_a_key_and_long_enough_is_masked() -> None:
     redactor = Redactor({"A_API_KEY": "abc", "HOME": "/home/someone", "B_AUTH_TOKEN": "0123456789"})
     assert redactor.text("abc /home/someone 0123456789") == f"abc /home/someone {MASK}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HF_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID",
+        "OPENAI_API_KEY_2",
+        "DB_PASSWORD", "VAULT_PAT", "SENTRY_DSN", "apikey", "CLIENT_SECRET_VALUE",
+        "GCP_CREDENTIALS",
+    ],
+)  # fmt: skip
+def test_every_variable_named_like_a_secret_is_masked(name: str) -> None:
+    assert Redactor({name: KEY}).text(f"it is {KEY}.") == f"it is {MASK}."
+
+
+@pytest.mark.parametrize(
+    "name", ["HOME", "PWD", "OLDPWD", "SSH_AUTH_SOCK", "TOKENIZERS_PARALLELISM"]
+)
+def test_other_variables_are_not(name: str) -> None:
+    assert Redactor({name: "/home/someone"}).text("/home/someone") == "/home/someone"
+
+
+@pytest.mark.parametrize("value", [f"{KEY}\r\n", f" {KEY}\t", f"first-line-of-it\n{KEY}\n"])
+def test_a_key_is_masked_without_the_white_space_around_it(value: str) -> None:
+    redactor = Redactor({"A_API_KEY": value})
+    assert redactor.text(f"<{KEY}>") == f"<{MASK}>"
+
+
+def test_the_password_in_an_address_is_masked() -> None:
+    redactor = Redactor({"DATABASE": f"postgres://me:{KEY}@db.example/x"})
+    assert redactor.text(f"cannot log in with {KEY}") == f"cannot log in with {MASK}"
+
+
+def test_a_key_that_a_text_was_cut_in_is_masked() -> None:
+    redactor = Redactor({"A_API_KEY": KEY})
+    for length in range(8, len(KEY)):
+        assert redactor.text(f"wrong key {KEY[:length]}") == f"wrong key {MASK}"
+    assert redactor.text(f"wrong key {KEY[:7]}") == f"wrong key {KEY[:7]}"
+
+
+def test_a_key_is_masked_as_json_and_addresses_write_it() -> None:
+    redactor = Redactor({"A_API_KEY": 'a"b/c+d=0123456789'})
+    assert redactor.text(json.dumps(['a"b/c+d=0123456789'])) == f'["{MASK}"]'
+    assert redactor.text("?key=a%22b%2Fc%2Bd%3D0123456789") == f"?key={MASK}"
+
+
+def test_a_value_is_masked_wherever_it_is_text() -> None:
+    redactor = Redactor({"A_API_KEY": KEY})
+    call = ToolCall(name=KEY, id=KEY, arguments={KEY: [{KEY: KEY}, 1, None]})
+    opaque = Opaque(value={KEY: KEY})
+    message = Message(role="assistant", content=KEY, calls=(call,), opaque=opaque)
+    reply = ChatReply(message=message, usage=Usage(tokens_in=3), stop_reason=KEY)
+    masked = redactor.value(reply)
+    assert KEY not in repr(masked)
+    assert repr(masked).count(MASK) == repr(reply).count(KEY)
+    assert masked.usage == reply.usage
