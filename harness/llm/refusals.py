@@ -115,8 +115,9 @@ class Question:
         said = str(failure)
         if self._changes > MOST_CHANGES:
             return False
-        self._most = most(said) or self._most
-        free = self._most or room(said)
+        of_model = most(said)
+        self._most = of_model or self._most
+        free = room(said) if of_model is None else of_model
         if free is not None and free < sent.max_tokens:
             self._tokens = free
             return True

@@ -69,6 +69,20 @@ def test_the_most_tokens_of_a_model_are_asked_for_from_then_on(serve, calls) -> 
     assert sent == [4096, 2048, 2048, 2048]
 
 
+def test_an_answer_may_be_too_long_for_the_model_and_then_for_the_context(serve, calls) -> None:
+    def answer(asked):
+        most = asked.body["max_completion_tokens"]
+        if most > 2048:
+            return Reply(status=400, error="supports at most 2048 completion tokens")
+        full = "context length is 8192 tokens and your request has 7000 input tokens"
+        return Reply(status=400, error=full) if most > 1192 else GOOD
+
+    server = serve("openai", answer)
+    assert ask(calls()) == "Good day."
+    sent = [asked.body["max_completion_tokens"] for asked in server.asked]
+    assert sent == [4096, 2048, 1192]
+
+
 def test_where_there_is_no_room_for_an_answer_the_conversation_is_too_long(serve, calls) -> None:
     words = "context length is 8192 tokens and your request has 8190 input tokens, maximum context"
     server = serve("openai", lambda asked: Reply(status=400, error=words))
