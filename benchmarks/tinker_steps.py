@@ -39,7 +39,9 @@ def main() -> None:
     given.add_argument("--make", action="store_true")
     given.add_argument("--url", default="")
     given.add_argument("--backend", default="skyrl-jax")
-    given.add_argument("--sft-steps", type=int, default=12)
+    given.add_argument("--sft-steps", type=int, default=6)
+    given.add_argument("--batch", type=int, default=2, help="conversations of an SFT step")
+    given.add_argument("--length", type=int, default=256, help="tokens of one that are kept")
     given.add_argument("--grpo-steps", type=int, default=2)
     given.add_argument("--loss", default="ppo")
     given.add_argument("--proof-loss", default="cross_entropy")
@@ -58,12 +60,12 @@ def make(folder: Path) -> None:
     torch.manual_seed(0)
     config = Qwen3Config(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=256,
+        hidden_size=64,
+        intermediate_size=128,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=32,
+        head_dim=16,
         max_position_embeddings=4096,
         tie_word_embeddings=False,
         eos_token_id=tokenizer.eos_token_id,
@@ -89,7 +91,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
                 "executor": "asyncio",
                 "temperature": 1.0,
                 "message_limit": 40,
-                "held_out_demonstrations": 4,
+                "held_out_demonstrations": 2,
                 "options": {"tinker": server, "asyncio": {"concurrency": 8}},
             },
         ),
@@ -101,23 +103,29 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
         parts,
         policy,
         "tinker-sft",
-        {"max_steps": asked.sft_steps, "batch_size": 8, "learning_rate": 1e-2, "max_length": 1024},
+        {
+            "max_steps": asked.sft_steps,
+            "batch_size": asked.batch,
+            "learning_rate": 1e-2,
+            "max_length": asked.length,
+        },
         asked.folder / "runs",
         demonstrations=shown(parts, 1),
         held_out=held_out(parts),
     )
     policy.save(asked.folder / "sft" / "model")
-    tasks = list(islice(train_tasks(parts.setup, 1, 1.0), 4))
+    tasks = list(islice(train_tasks(parts.setup, 1, 1.0), 2))
     shows = _played(parts, parts.teacher, [(task, 0, 1) for task in tasks])
     proofs = {episode.task.id: episode for episode in shows if episode.score.success}
+    short = parts.changed(message_limit=6)  # what an untrained model says is soon seen
     reinforced = _train(
-        parts,
+        short,
         policy,
         "tinker-grpo",
         {
             "max_steps": asked.grpo_steps,
-            "tasks_per_step": 2,
-            "num_generations": 4,
+            "tasks_per_step": 1,
+            "num_generations": 2,
             "learning_rate": 1e-3,
             "loss": asked.loss,
             "proof_loss": asked.proof_loss,
@@ -134,7 +142,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
         "grpo": reinforced["curve"],
         "proofs": reinforced["proofs"],
         "grpo_seconds": reinforced["seconds"],
-        "gap_of_weights_back": _gap(parts, policy, asked.folder / "grpo" / "model", tasks),
+        "gap_of_weights_back": _gap(short, policy, asked.folder / "grpo" / "model", tasks),
         "server_losses": reinforced["server_losses"],
         "seconds": round(time.monotonic() - started, 1),
         "own_cpu_seconds": round(time.process_time() - cpu, 1),

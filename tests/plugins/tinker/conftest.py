@@ -46,7 +46,7 @@ Parts = Callable[..., Components]
 @pytest.fixture
 def parts(folder: Path, server: TinkerServer) -> Parts:
     def made(**options: Any) -> Components:
-        table = {"url": server.url, "rank": 4, "max_new_tokens": 8, "max_context": 600, **options}
+        table = {"url": server.url, "rank": 4, "max_new_tokens": 8, "max_context": 4000, **options}
         flags = {
             "domain": "retail",
             "policy": f"tinker:{folder}",

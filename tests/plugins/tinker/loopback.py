@@ -106,7 +106,8 @@ class TinkerServer:
     """Use it in a ``with`` statement. ``asked`` lists (route, body) in order of arrival.
 
     ``reduction``: what it does to the losses of tokens, see ``harness_tinker.backends``. ``flaws``
-    may be set: a function of route and body that may raise ``Refused``. ``lose()`` forgets sessions
+    may be set: a function of route and body that may raise ``Refused``; so may ``scripted``, a
+    sequence that is sampled always. ``lose()`` forgets sessions
     and models, as a server does that starts again with the disk it had.
     """
 
@@ -125,7 +126,7 @@ class TinkerServer:
         self.asked: list[tuple[str, Body]] = []
         self.keys: set[str] = set()
         self.flaws: Callable[[str, Body], None] = lambda route, body: None
-        self.drops_end_token = False
+        self.scripted: Body | None = None
         self.numbers = count(1)
         self.lock = threading.Lock()
         self.active: Adapter | None = None
@@ -281,7 +282,7 @@ class TinkerServer:
         asked = body["sampling_params"]
         ids = [t for chunk in body["prompt"]["chunks"] for t in chunk["tokens"]]
         with self._using(adapter), torch.no_grad():
-            said = self._said(ids, asked)
+            said = self.scripted or self._said(ids, asked)
         return self._later({"sequences": [said], "type": "sample"})
 
     def _said(self, ids: list[int], asked: Body) -> Body:
@@ -297,8 +298,6 @@ class TinkerServer:
             tokens.append(chosen)
             logprobs.append(float(warm.log_softmax(-1)[chosen]))
             reason = "stop" if chosen in asked["stop"] else "length"
-        if self.drops_end_token and reason == "stop" and len(tokens) > 1:
-            tokens, logprobs = tokens[:-1], logprobs[:-1]
         return {"tokens": tokens, "logprobs": logprobs, "stop_reason": reason}
 
     # Shared.
