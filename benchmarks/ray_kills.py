@@ -130,7 +130,7 @@ def kill_node(cluster: Cluster) -> None:
 
 
 def add_node(cluster: Cluster) -> None:
-    cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+    cluster.add_node(num_cpus=2, object_store_memory=80_000_000)
 
 
 def driver(jobs: Sequence[RolloutJob], address: str) -> dict[str, Any]:

@@ -86,7 +86,12 @@ class RayExecutor:
             )
             for place in range(size)
         ]
-        work.wake = lambda: [lane.feed() for lane in lanes] and None
+
+        def wake() -> None:
+            for lane in lanes:
+                lane.feed()
+
+        work.wake = wake
         serving = [asyncio.create_task(lane.run()) for lane in lanes]
         try:
             async for pair in work.results():

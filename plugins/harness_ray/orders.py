@@ -57,13 +57,13 @@ def opened(order: Order, products: Products | None) -> Any:
 
 def _pickled(function: object, products: Products | None) -> bytes:
     file = io.BytesIO()
-    _Pickler(file, products).dump(function)
+    _Pickler(file, products).dump(function)  # type: ignore[no-untyped-call]
     return file.getvalue()
 
 
-class _Pickler(CloudPickler):  # type: ignore[misc]
+class _Pickler(CloudPickler):
     def __init__(self, file: io.BytesIO, products: Products | None) -> None:
-        super().__init__(file)
+        super().__init__(file)  # type: ignore[no-untyped-call]
         self._products = products
 
     def persistent_id(self, value: object) -> object:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -46,13 +48,13 @@ def connect(options: Options) -> None:
             hint='Start the run on a machine of the cluster, with address = "auto".',
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = {} if options.address else {"include_dashboard": False}
+    own: dict[str, Any] = {} if options.address else {"include_dashboard": False}
     try:
         ray.init(
             address=options.address or "local",
             namespace=NAMESPACE,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
             **own,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -66,7 +68,8 @@ def connect(options: Options) -> None:
 
 def cores() -> float:
     """How many the cluster has now, taken or not."""
-    return float(ray.cluster_resources().get("CPU", 1.0))
+    known: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return known.get("CPU", 1.0)
 
 
 class Pool:

@@ -18,7 +18,7 @@ from harness.types import Episode
 Play = Callable[..., list[Episode]]
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[None]:
     """Four cores of this machine, however many it has."""
     import ray

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from harness_ray.executor import RayExecutor  # noqa: E402
 from harness_ray.options import Options  # noqa: E402
 from harness_ray.pool import connect  # noqa: E402
 
-Function = Callable[[int], Awaitable[Any]]
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 def executor(**options: Any) -> RayExecutor:
