@@ -113,13 +113,23 @@ def killing(
 
 
 def kill_actor() -> None:
-    """The process of one actor that is alive."""
+    """The process of one actor of this cluster."""
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
             command = entry.name.isdigit() and (entry / "cmdline").read_bytes()
-            if command and command.startswith(b"ray::Worker"):
+            if command and command.startswith(b"ray::Worker") and is_below_us(int(entry.name)):
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
+    raise RuntimeError("no actor is running")
+
+
+def is_below_us(pid: int) -> bool:
+    """Whether this process has started that one, or one that did."""
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return False
 
 
 def kill_node(cluster: Cluster) -> None:
