@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from damaged_folders import damaged
+from damaged_folders import Damaged, damaged
 from dying_process import How
 from killed_stations import STATIONS, Bench, Tally, some
 
@@ -38,7 +38,10 @@ def main() -> None:
                 tally = bench.tally(station, how, some(given.kills, given.seed))
                 rows.append({"station": station.name, "how": how, **asdict(tally)})
                 print(_line(station.name, how, tally), file=sys.stderr)
-        spoiled = damaged(bench.begun(["loop", "study"]), Path(scratch), given.damaged, given.seed)
+        spoiled = Damaged()
+        if given.damaged:
+            template = bench.begun(["loop", "study"])
+            spoiled = damaged(template, Path(scratch), given.damaged, given.seed)
     print(f"{spoiled.tries} damaged folders, {spoiled.failures} tracebacks", file=sys.stderr)
     for place, count in spoiled.places.most_common():
         print(f"    {count} x {place}", file=sys.stderr)

@@ -72,7 +72,7 @@ def _of_row(
         query[:, :, first : first + count],
         key[slot : slot + 1, :, :end],
         value[slot : slot + 1, :, :end],
-        attn_mask=window.mask(start, count, query.device),
+        attn_mask=window.mask(start, count, query),
         scale=scaling,
         enable_gqa=query.shape[1] != key.shape[1],
     )

@@ -51,12 +51,16 @@ class Window:
         shift = (torch.tensor(self.starts) - before).repeat_interleave(counts)
         return torch.arange(len(shift)) + shift
 
-    def mask(self, start: int, count: int, device: torch.device) -> Tensor | None:
-        """(count, start + count), -inf where a new token may not look; None: it may anywhere."""
+    def mask(self, start: int, count: int, query: Tensor) -> Tensor | None:
+        """(count, start + count), -inf where a new token may not look; None: it may anywhere. Of
+        the query's own dtype: float64 beside another one is attended to wrongly, without an error.
+        """
         if count == 1:
             return None
         if (start, count) not in self.masks:
-            hidden = torch.full((count, start + count), -torch.inf, device=device)
+            hidden = torch.full(
+                (count, start + count), -torch.inf, device=query.device, dtype=query.dtype
+            )
             self.masks[start, count] = hidden.triu_(start + 1)
         return self.masks[start, count]
 

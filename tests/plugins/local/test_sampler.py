@@ -243,3 +243,33 @@ def test_the_mode_of_the_model_is_left_as_it_was() -> None:
     asyncio.run(sampler(model).turn("a", [1], seed=0))
     assert model.training
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_with_exact_arithmetic_a_conversation_is_the_same_in_any_batch(
+    model: PreTrainedModel,
+) -> None:
+    def engine() -> Sampler:
+        limits = Limits(max_new_tokens=9, max_context=400, slots=64)
+        ends = frozenset({END})
+        return Sampler(model, ends=ends, limits=limits, temperature=1.0, exact=True)
+
+    seeds = list(range(23))
+    together = converse_all(engine(), seeds)
+    assert [converse_all(engine(), [seed])[0] for seed in seeds] == together
+    assert converse_all(engine(), seeds[5:12]) == together[5:12]
+    assert model.dtype == torch.float32
+
+
+def test_exact_arithmetic_follows_weights_that_change() -> None:
+    changing = make("qwen2")
+    limits = Limits(max_new_tokens=9, max_context=400, slots=64)
+    engine = Sampler(changing, ends=frozenset({END}), limits=limits, temperature=0.0, exact=True)
+    before = converse_all(engine, [1])
+    with torch.no_grad():
+        for weight in changing.parameters():
+            weight.add_(torch.randn_like(weight))
+    engine.weights_changed()
+    [after] = converse_all(engine, [1])
+    assert [after] != before
+    sampled = [logprob for _, turn in after for logprob in turn.logprobs]
+    np.testing.assert_allclose(sampled, plain_logprobs(changing, after), atol=1e-3)
