@@ -130,7 +130,7 @@ def test_a_scratch_file_is_made_anew(tmp_path: Path, own: Path, name: str) -> No
     store = FolderFiles(tmp_path / "open")
     link(store.folder, f"{name}.part", own)
     store.write_json(name, {"a": 1})
-    assert store.read_json(name) == {"a": 1}
+    assert store.read_table(name) == {"a": 1}
     assert own.read_text() == SECRET
     assert not os.path.lexists(store.folder / f"{name}.part")
 
@@ -171,7 +171,7 @@ def test_a_pipe_in_a_files_place_holds_nobody_up(tmp_path: Path, name: str) -> N
         elif name == "timings.jsonl":
             store.append(name, {"n": 1})
         else:
-            store.read_json(name)
+            store.read_table(name)
 
     with pytest.raises(RunError, match="is left alone: it is no ordinary file"):
         use()
@@ -187,7 +187,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path, own: Path, name: str) -> None
     with pytest.raises(LeadsOutside):
         place(folder, name)
     store = FolderFiles(folder)
-    for use in (store.has, store.read_json, store.read_rows, store.remove):
+    for use in (store.has, store.read_table, store.read_rows, store.remove):
         with pytest.raises(RunError, match="is left alone: the name leads out of the folder"):
             use(name)
     with pytest.raises(RunError):
