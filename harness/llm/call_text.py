@@ -82,10 +82,8 @@ DIALECTS: Sequence[Dialect] = (
 )
 
 
-_NAMELESS = re.compile(
-    "|".join(dialect.mark for dialect in DIALECTS if "{tool}" not in dialect.mark), re.IGNORECASE
-)
-"""Finds those that need no tool's name: most texts have neither."""
+_SIGNS = ("<", "[TOOL", "to=functions.")
+"""One of these is in each mark that needs no tool's name: most texts have neither."""
 
 
 def dialect_of(message: Message, tools: Sequence[Tool]) -> Dialect | None:
@@ -96,7 +94,7 @@ def dialect_of(message: Message, tools: Sequence[Tool]) -> Dialect | None:
     if message.calls:
         return None
     named = [re.escape(tool.name) for tool in tools if tool.name in text]
-    if not named and not _NAMELESS.search(text):
+    if not named and not any(sign in text for sign in _SIGNS):
         return None
     names = f"({'|'.join(named)})"
     for dialect in DIALECTS:
