@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from harness.errors import core_code, plugin_boundary
-from harness.protocols import NO_PLUGINS, Executor
+from harness.protocols import NO_PLUGINS, Executor, has_threads
 from harness.runtime import event_loop
 
 T = TypeVar("T")
@@ -20,6 +20,11 @@ class OfCore(Generic[T, R]):
 
     function: Callable[[T], Awaitable[R]]
     stays_here: bool = False
+
+    @property
+    def has_threads(self) -> bool:
+        """See ``harness.protocols.has_threads``."""
+        return has_threads(self.function)
 
     async def __call__(self, item: T) -> R:
         with core_code():

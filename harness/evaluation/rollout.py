@@ -27,6 +27,7 @@ from harness.protocols import (
     TurnTokens,
     UserTurn,
     World,
+    has_threads,
 )
 from harness.types import (
     Ended,
@@ -54,6 +55,11 @@ class Rollout:
     policy: Policy
     setup: RolloutSetup
     keep_tokens: bool = False
+
+    @property
+    def has_threads(self) -> bool:
+        """See ``harness.protocols.has_threads``."""
+        return has_threads(self.policy)
 
     async def __call__(self, job: RolloutJob) -> Episode:
         return await rollout(job, self.policy, self.setup, keep_tokens=self.keep_tokens)

@@ -28,3 +28,10 @@ def stays_here(function: object) -> bool:
     run it: a judge remembers how often a second one agreed.
     """
     return bool(getattr(function, "stays_here", False))
+
+
+def has_threads(function: object) -> bool:
+    """Whether the function's policy keeps threads or connections, which a forked process lacks; it
+    may be pickled all the same.
+    """
+    return bool(getattr(function, "has_threads", False))

@@ -19,7 +19,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from harness.assembly.config import read_options
 from harness.elsewhere.parcels import END, packed_error, packed_result, unpack
 from harness.errors import RunError
-from harness.protocols import Executor, Settings
+from harness.protocols import Executor, Settings, has_threads
 from harness.runtime.processes import can_fork, end_with_parent
 from harness_asyncio.executor import AsyncioExecutor
 
@@ -57,8 +57,9 @@ class ForkExecutor:
 
     What the function changes in memory is lost. So everything runs in this process while
     ``shares_memory`` says that it matters (chat models share a cache, limits and a budget), where
-    the system cannot fork, and for few items. Equal items on equally many processes are distributed
-    the same way. There are never more processes than ``concurrency`` or items.
+    the system cannot fork or the function has threads, and for few items. Equal items on equally
+    many processes are distributed the same way. There are never more processes than ``concurrency``
+    or items.
 
     What the function raises is raised here unchanged, its last cause the traceback of the process
     (see ``harness.elsewhere.parcels``). A process that dies without an error is a ``RunError``.
@@ -82,7 +83,7 @@ class ForkExecutor:
     ) -> AsyncIterator[tuple[int, R]]:
         count = min(self.processes, self.concurrency, len(items))
         alone = count < 2 or len(items) < self.least or not can_fork()
-        if alone or self._shares_memory():
+        if alone or has_threads(function) or self._shares_memory():
             async for pair in AsyncioExecutor(self.concurrency).map(function, items):
                 yield pair
             return

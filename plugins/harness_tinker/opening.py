@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.assembly.config import read_options
 from harness.errors import ConfigError, ModelError
@@ -40,6 +43,33 @@ def tinker_policy(settings: Settings) -> Policy:
         tokenizer=tokenizer,
         codec=codec,
         checkpoint=checkpoint or Checkpoint(id=known, policy="tinker", path=path),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Luggage:
+    """What it takes to open the policy in another process: ``files`` are those of tokenizer and
+    codec by name.
+    """
+
+    options: ServerOptions
+    place: Place
+    checkpoint: Checkpoint
+    files: Mapping[str, bytes]
+
+
+def arrived(luggage: Luggage) -> TinkerPolicy:
+    """The same policy, which says the same to the same seeds."""
+    with TemporaryDirectory() as folder:
+        for file, content in luggage.files.items():
+            (Path(folder) / file).write_bytes(content)
+        tokenizer, codec = open_codec(folder)
+    return TinkerPolicy(
+        model=RemoteModel(Server(luggage.options), luggage.place),
+        base=Path(luggage.checkpoint.path),
+        tokenizer=tokenizer,
+        codec=codec,
+        checkpoint=luggage.checkpoint,
     )
 
 

