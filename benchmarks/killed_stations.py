@@ -20,7 +20,7 @@ from dying_process import DIED, Ended, How, run
 ROOT = Path(__file__).parents[1]
 CLOCKS = ("timings.jsonl", "cpu.jsonl", "run.lock")
 """Files that hold nothing but what the clock says, or nothing."""
-_CLOCK = re.compile(rb'"seconds": (\{[^}]*\}|[0-9.]+)')
+_CLOCK = re.compile(rb'"(seconds|cpu)": ?(\{[^}]*\}|[0-9.]+)')
 
 LOOP = """
 domain = "weather"
@@ -110,7 +110,8 @@ STATIONS = (
     Station(name="train again", words=["train", RUN, "--again"], resumed=["train", RUN],
             before=["loop"]),
     Station(name="import", words=["import", "tau2", "recording.json", "--out", "imported"],
-            before=["talk", "record"]),
+            before=["talk", "record"],
+            once=True),
     Station(name="export to a file",
             words=["export", RUN, "--format", "tau2", "--out", "out/file.json"], before=["talk"]),
     Station(name="export to a folder",

@@ -27,6 +27,7 @@ from harness.cli import (
     tasks,
 )
 from harness.cli.running import folder_warnings
+from harness.cli.streams import standard_streams
 from harness.errors import HarnessError
 
 app = typer.Typer(
@@ -48,7 +49,7 @@ for command in app.registered_commands:  # Typer would break lines where a docst
 def main() -> None:
     """Run the CLI; an error meant for the user is one line and a hint, without a traceback."""
     try:
-        with folder_warnings():
+        with standard_streams(), folder_warnings():
             app()
     except HarnessError as error:
         if os.environ.get("HARNESS_TRACEBACK"):

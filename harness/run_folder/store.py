@@ -75,6 +75,11 @@ class RunFolder(FolderFiles):
         store.refuse_links_out()
         return store
 
+    @staticmethod
+    def is_one(folder: Path) -> bool:
+        """Whether a run was begun in the folder."""
+        return (folder / CONFIG).exists() or is_unsettled(folder)
+
     @property
     def config(self) -> dict[str, Json]:
         return self.read_table(CONFIG)
@@ -300,7 +305,7 @@ class _Timing:
 
 def _refuse_taken(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(map(_is_in_the_way, folder.iterdir()))):
-        is_run = folder.is_dir() and (folder / CONFIG).exists()
+        is_run = RunFolder.is_one(folder)
         raise RunError(
             f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
             hint=f"Continue it with --resume {folder}, or choose another --out."

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig
 from harness.errors import RunError
-from harness.run_folder import CONFIG, FolderFiles, RunFolder
+from harness.run_folder import FolderFiles, RunFolder
 from harness.study.arms import branch
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
@@ -99,7 +99,7 @@ class StudyFolder:
         if turn.arm == SHARED:
             return (
                 RunFolder.open(target)
-                if (target / CONFIG).exists()
+                if RunFolder.is_one(target)
                 else RunFolder.create(target, config.plain())
             )
         if target.exists():

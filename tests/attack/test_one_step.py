@@ -110,3 +110,14 @@ def test_a_run_that_was_never_begun_is_not_in_the_way(tmp_path: Path) -> None:
     (folder / "pending" / "0").write_text("half")
     assert RunFolder.create(folder, {"domain": "weather"}).config == {"domain": "weather"}
     assert (folder / CONFIG).is_file()
+
+
+def test_a_run_that_died_just_as_it_was_begun_is_a_run(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "pending").mkdir(parents=True)
+    (folder / "pending" / "0").write_text('{"domain": "weather"}')
+    (folder / "pending" / "journal.json").write_text(json.dumps({CONFIG: "0"}))
+    assert RunFolder.is_one(folder)
+    with pytest.raises(RunError, match="already holds a run"):
+        RunFolder.create(folder, {"domain": "retail"})
+    assert RunFolder.open(folder).config == {"domain": "weather"}
