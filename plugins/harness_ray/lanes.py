@@ -49,6 +49,7 @@ class Lane:
         self._answering = answering
         self._distributions = distributions
         self._worker: Any = None
+        self._is_serving = False
         self._running: set[int] = set()
         self._is_alone = False
         self._answers: set[asyncio.Task[None]] = set()
@@ -63,7 +64,7 @@ class Lane:
                 except RayTaskError:
                     raise
                 except RayError as error:
-                    failed_starts = 0 if self._worker else failed_starts + 1
+                    failed_starts = 0 if self._is_serving else failed_starts + 1
                     self._give_up(str(error))
                     if failed_starts >= STARTS:
                         raise _no_start(str(error)) from error
@@ -75,7 +76,7 @@ class Lane:
     def feed(self) -> None:
         """Give the actor as many items as it has room for."""
         given: list[Given] = []
-        while self._worker and not self._is_alone and len(self._running) < self._share:
+        while self._is_serving and not self._is_alone and len(self._running) < self._share:
             found = self._work.next_item(is_idle=not self._running)
             if found is None:
                 break
@@ -91,16 +92,15 @@ class Lane:
             task.cancel()
         if self._worker:
             self._worker.close.remote(self._channel)
-            self._worker = None
-            self._work.serving -= 1
+        self._leave()
 
     async def _serve(self) -> None:
-        worker = self._pool.worker(self._place)
+        self._worker = worker = self._pool.worker(self._place)
         meeting: Meeting = await worker.meet.remote(self._distributions)
         _check_versions(meeting, versions_here(self._distributions))
         if failure := await worker.open.remote(self._channel, self._order):
             unpack(failure)
-        self._worker = worker
+        self._is_serving = True
         self._work.serving += 1
         while True:
             self.feed()
@@ -123,12 +123,14 @@ class Lane:
 
     def _give_up(self, reason: str) -> None:
         """The actor died, or cannot be reached: others run what it was given."""
-        self._pool.drop(self._place)
-        if self._worker:
-            self._work.serving -= 1
-        self._worker, self._is_alone = None, False
+        self._pool.drop(self._place, self._worker)
+        self._leave()
         lost, self._running = self._running, set()
         self._work.lost(lost, " ".join(reason.split()))
+
+    def _leave(self) -> None:
+        self._work.serving -= self._is_serving
+        self._worker, self._is_serving, self._is_alone = None, False, False
 
 
 def _check_versions(meeting: Meeting, here: Mapping[str, str]) -> None:

@@ -81,8 +81,8 @@ class Pool:
 
     def close(self) -> None:
         """End all actors."""
-        for place in list(self._workers):
-            self.drop(place)
+        for place, worker in list(self._workers.items()):
+            self.drop(place, worker)
 
     def worker(self, place: int) -> Any:
         """The actor at the place, which may not have answered yet."""
@@ -97,7 +97,8 @@ class Pool:
             ).remote()
         return self._workers[place]
 
-    def drop(self, place: int) -> None:
-        """Let go of the actor at the place, and end it if it still lives."""
-        if worker := self._workers.pop(place, None):
-            ray.kill(worker)
+    def drop(self, place: int, worker: Any) -> None:
+        """Let go of an actor, and end it if it still lives: the place's next one is another."""
+        if self._workers.get(place) is worker:
+            del self._workers[place]
+        ray.kill(worker)

@@ -8,7 +8,7 @@ import os
 import pickle
 import platform
 import socket
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +22,9 @@ from harness_ray.orders import Order, opened
 
 RUNS = 4
 """So many runs have their products kept, in case more work of them comes."""
+
+CLOSED = 1000
+"""So many channels that were closed are remembered."""
 
 Sent = tuple[Literal["done", "ask"], int, bytes]
 """What an actor has for the run: a result or error of an item, or a question, by its number."""
@@ -55,6 +58,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._channels: dict[str, _Channel] = {}
+        self._closed: deque[str] = deque(maxlen=CLOSED)
         self._runs: OrderedDict[str, tuple[Products, RemoteCalls]] = OrderedDict()
 
     async def meet(self, distributions: Sequence[str]) -> Meeting:
@@ -65,6 +69,8 @@ class Worker:
 
     async def open(self, channel: str, order: Order) -> bytes:
         """Make the function of the order. Returns the error as a parcel, or nothing."""
+        if channel in self._closed:  # the order was longer on its way than the map took
+            return b""
         try:
             function = opened(order, self._products(order))
         except Exception as error:  # a product that cannot be made on this machine
@@ -86,6 +92,7 @@ class Worker:
 
     async def close(self, channel: str) -> None:
         """Stop what still runs: nobody wants it."""
+        self._closed.append(channel)
         if found := self._channels.pop(channel, None):
             found.stop()
 

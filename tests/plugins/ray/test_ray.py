@@ -9,18 +9,22 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.assembly.components import Components
 from harness.errors import BudgetSpent, ConfigError, RunError
 from harness.evaluation.in_order import gather_in_order, in_order
+from harness.evaluation.rollout import run_rollouts
 from harness.injection.trial_runner import TrialRunner
-from harness.protocols import SamplingPolicy, TrainablePolicy
+from harness.protocols import RolloutJob, TrainingJob
 from harness.testing import check_executor
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply
+from harness.types import Episode
 from tests.plugins.ray.conftest import Play, jobs_of, parts_of
 
 ray: Any = pytest.importorskip("ray", reason="needs the extra [ray]")
@@ -151,11 +155,17 @@ def test_a_policy_that_cannot_be_sent_is_said() -> None:
     assert "executor fork" in raised.value.hint
 
 
-def test_what_is_to_stay_runs_in_this_process() -> None:
+def test_what_is_to_stay_runs_in_this_process_and_so_does_all_in_a_child_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def pid(item: int) -> int:
         return os.getpid()
 
-    assert in_order(executor(), pid, range(4), stays_here=True) == [os.getpid()] * 4
+    here = [os.getpid()] * 4
+    assert in_order(executor(), pid, range(4), stays_here=True) == here
+    assert in_order(executor(), pid, range(4)) != here
+    monkeypatch.setattr("multiprocessing.parent_process", object)
+    assert in_order(executor(), pid, range(4)) == here
 
 
 def test_another_version_on_a_node_is_refused(tmp_path: Path) -> None:
@@ -213,33 +223,66 @@ def test_actors_ask_chat_models_through_the_run_with_its_cache_and_budget(
             play(poor, jobs)
 
 
-def test_a_policy_in_the_process_takes_its_weights_along_each_time_they_change(
-    play: Play,
-) -> None:
-    torch: Any = pytest.importorskip("torch")
+def tiny_parts() -> Components:
+    """A run whose policy is a small model without training."""
     shape = {"base": "untrained", "hidden": 32, "feedforward": 48, "layers": 2, "heads": 2}
     small = {**shape, "vocabulary": 1200, "tasks": 20, "max_new_tokens": 12}
-    parts = parts_of(policy="tiny", message_limit=6, options={"tiny": small})
+    grpo = {"max_steps": 2, "tasks_per_step": 2, "num_generations": 2, "resamples": 0}
+    return parts_of(
+        policy="tiny",
+        message_limit=6,
+        temperature=1.0,
+        options={"tiny": small, "grpo": {**grpo, "learning_rate": 1e-2}},
+    )
+
+
+def test_a_policy_in_the_process_takes_its_weights_along(play: Play) -> None:
+    pytest.importorskip("torch", reason="needs the extra [train]")
+    parts = tiny_parts()
     policy = parts.policy()
-    assert isinstance(policy, TrainablePolicy)
-    assert isinstance(policy, SamplingPolicy)
-    policy.set_temperature(1.0)
     jobs = jobs_of(parts, 6)
-    traces = []
-    for _ in range(2):
-        had = [play(parts, jobs, policy=policy, keep_tokens=True, here=here) for here in (0, 1)]
-        for there, here in zip(*had, strict=True):
-            assert there.trajectory == here.trajectory
-            assert there.tokens is not None
-            assert here.tokens is not None
-            assert there.tokens.ids.tolist() == here.tokens.ids.tolist()
-            assert there.tokens.versions == here.tokens.versions
-            assert abs(there.tokens.logprobs - here.tokens.logprobs).max() < 1e-4
-        traces.append([episode.tokens.ids.tolist() for episode in had[0] if episode.tokens])
-        with torch.no_grad():
-            policy.model.model.embed_tokens.weight.mul_(-2.0)  # type: ignore[attr-defined]
-        policy.weights_changed()
-    assert traces[0] != traces[1]
+    had = [play(parts, jobs, policy=policy, keep_tokens=True, here=here) for here in (False, True)]
+    for there, here in zip(*had, strict=True):
+        assert there.trajectory == here.trajectory
+        assert there.tokens is not None
+        assert here.tokens is not None
+        assert there.tokens.ids.tolist() == here.tokens.ids.tolist()
+        assert there.tokens.versions == here.tokens.versions
+        assert abs(there.tokens.logprobs - here.tokens.logprobs).max() < 1e-4
+
+
+def test_each_step_of_reinforcement_samples_from_the_weights_that_the_last_one_left(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra [train]")
+    parts = tiny_parts()
+    policy = parts.trainable()
+    versions: list[str] = []
+
+    def rollouts(policy: Any, jobs: Any, *, guided: int = 0) -> list[Episode]:
+        listed = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
+        episodes = run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
+        traces = [episode.tokens for episode in episodes if episode.tokens is not None]
+        versions.extend(span.version for trace in traces for span in trace.versions)
+        # Something to learn from a policy that can do nothing.
+        paid = [replace(e.score, total=float(n % 2)) for n, e in enumerate(episodes)]
+        return [replace(e, score=score) for e, score in zip(episodes, paid, strict=True)]
+
+    job = TrainingJob(
+        policy=policy,
+        domain=parts.domain,
+        rollouts=rollouts,
+        seed=1,
+        folder=tmp_path,
+        progress=lambda step, steps, metrics: None,
+        tasks=parts.domain.tasks("train")[:4],
+        weights=(),
+    )
+    curve: Any = parts.trainer("grpo").train(job)["curve"]
+    gaps = [point["sampler_gap_max"] for point in curve if "sampler_gap_max" in point]
+    assert len(gaps) >= 2
+    assert max(gaps) < 1e-3
+    assert len(set(versions)) == 2
 
 
 def test_the_gates_with_conversations_play_theirs_on_the_cluster() -> None:
