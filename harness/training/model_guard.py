@@ -53,13 +53,18 @@ def lent(policy: InProcessPolicy, *, threads: int | None, lower: str) -> Iterato
         model.train(training)
 
 
+_OF_MEMORY = ("allocate memory", "could not create a primitive")
+"""What torch and its kernels say of memory, in errors of no type of their own."""
+
+
 def _memory_complaint(error: BaseException | None) -> str | None:
     """The first line of the out-of-memory message of the error or of a cause of it."""
     import torch
 
     while error is not None:
         said = str(error).partition("\n")[0] or type(error).__name__
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in said:
+        is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if is_memory or any(words in said for words in _OF_MEMORY):
             return said
         error = error.__cause__
     return None
