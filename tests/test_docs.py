@@ -29,6 +29,7 @@ from harness_ray import options as ray_options
 from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
+from harness_tinker import options as tinker_options
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -161,6 +162,9 @@ OPTIONS: dict[str, Any] = {
     "sft": sft.Options,
     "smollm2": opening.Options,
     "template": template.Options,
+    "tinker": tinker_options.ServerOptions,
+    "tinker-grpo": tinker_options.ReinforcementOptions,
+    "tinker-sft": tinker_options.ImitationOptions,
     "tiny": opening.TinyOptions,
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -161,6 +162,12 @@ class RemoteModel:
         if self._training is not None:
             self.server.unload(str(self._training.model_id))
         self._training = self._sampling = None
+        self.server.forget()
+
+    def __del__(self) -> None:
+        # A run trains several policies, and a server has few places.
+        with suppress(Exception):
+            self.close()
 
     def _state(self, name: str) -> str:
         asked = self._fresh(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -54,8 +55,11 @@ class Server:
         self._client: tinker.ServiceClient | None = None
 
     def client(self) -> tinker.ServiceClient:
-        """The connection, made anew after ``forget``. The client's telemetry is off."""
+        """The connection, made anew after ``forget``. The client's telemetry is off, and it says
+        nothing: what matters of its troubles becomes an error here.
+        """
         if self._client is None:
+            logging.getLogger("tinker").setLevel(logging.CRITICAL)
             os.environ.setdefault("TINKER_TELEMETRY", "0")
             # The header, too: the client would fill it with the key of the hosted service.
             self._client = tinker.ServiceClient(
@@ -64,8 +68,11 @@ class Server:
         return self._client
 
     def forget(self) -> None:
-        """Make a new session the next time: this one is of no use any more."""
-        self._client = None
+        """End the session, and make a new one the next time."""
+        client, self._client = self._client, None
+        # Asking for ``holder`` would begin a session, if there were none, to end it.
+        if client is not None and (session := client._session_holder) is not None:
+            session.close()  # type: ignore[no-untyped-call]
 
     def check_model(self, name: str) -> None:
         """Raise ``ConfigError`` if the server says which models it has, and not this one."""

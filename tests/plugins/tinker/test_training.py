@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -95,6 +96,17 @@ def test_a_checkpoint_is_opened_by_its_name_on_the_server_and_trained_further(
     assert noted["state"] in server.disk.states
     again: Any = opened(parts(), tmp_path / "sft" / "model")
     assert learn(again.remote, 1)[0] < before[-1]
+
+
+def test_a_policy_that_is_done_with_gives_its_place_back(
+    parts: Parts, server: TinkerServer
+) -> None:
+    policy: Any = parts().trainable()
+    learn(policy.remote, 1)
+    assert len(server.models) == 1
+    del policy
+    gc.collect()
+    assert not server.models
 
 
 def test_a_base_that_is_not_here_leaves_the_adapter_alone(
@@ -203,7 +215,7 @@ def test_failed_groups_learn_from_their_proofs_in_the_steps_own_update(
     warned: list[str] = []
     options = ReinforcementOptions(
         max_steps=2, tasks_per_step=2, num_generations=2, learning_rate=1e-2, loss=loss,
-        proof_loss=proof_loss,
+        proof_loss=proof_loss, proof_contrast=True,
     )  # fmt: skip
     job = job_of(made, policy, tmp_path, tasks=tasks, proofs=proofs, warn=warned.append)
     record = TinkerReinforcement(options).train(job)
@@ -299,7 +311,8 @@ def test_the_fork_executor_keeps_a_policy_with_threads_in_its_process(parts: Par
     ]
     forks = ForkExecutor(processes=2, concurrency=2, least=1)
     found = run_rollouts(jobs, policy, setup, forks, keep_tokens=True)
-    assert [episode.uncounted for episode in found] == [False, False]
+    assert not any(episode.uncounted for episode in found)
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(
