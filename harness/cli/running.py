@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -157,10 +157,18 @@ def folder_warnings() -> Iterator[None]:
         warnings.simplefilter("default", FolderWarning)
         shown = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            warn(str(message)) if issubclass(category, FolderWarning) else shown(
-                message, category, *rest
-            )
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, FolderWarning):
+                warn(str(message))
+            else:
+                shown(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield

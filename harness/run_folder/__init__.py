@@ -28,8 +28,9 @@ somebody else: no name in it and no link leads out of it.
 """
 
 from harness.run_folder.disk import FolderFiles, disk_errors
+from harness.run_folder.marks import EPISODES
 from harness.run_folder.rows import Outline
-from harness.run_folder.store import CONFIG, EPISODES, LOCK, PROOFS, RunFolder
+from harness.run_folder.store import CONFIG, LOCK, PROOFS, RunFolder
 
 __all__ = [
     "CONFIG",

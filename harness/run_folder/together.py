@@ -92,6 +92,6 @@ def _listed(folder: Path) -> Iterator[tuple[str, Path | None]]:
     for name, waiting in found.items():
         if waiting is not None and not isinstance(waiting, str):
             raise ValueError(f"it gives {name!r} no place")
-        if waiting is not None and Path(waiting).name != waiting:
+        if waiting is not None and (not waiting or Path(waiting).name != waiting):
             raise LeadsOutside(folder / PENDING / waiting, "the name leads out of the folder")
-        yield name, waiting and place(folder, f"{PENDING}/{waiting}")
+        yield name, None if waiting is None else place(folder, f"{PENDING}/{waiting}")
