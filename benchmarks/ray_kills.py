@@ -1,12 +1,13 @@
 """Kill actors, nodes and the driver in the middle of rollouts, and compare what comes of it.
 
-    python benchmarks/ray_kills.py [--rollouts 500] [--times 7] [--json]
+    python benchmarks/ray_kills.py [--rollouts 500] [--times 7] [--kinds actor ...] [--json]
 
 A cluster of a head without actors and two nodes on this machine. Each run has the rollouts of a
 noisy policy on the retail domain and one SIGKILL after a third of them: of an actor, of a whole
 node (its raylet with all below it; another node joins afterwards), or of a driver, whose evaluation
-is then resumed. It counts how many results came, how many rollouts they are of, and whether they
-are those of one process.
+is then resumed; or a SIGSTOP of a whole node, which falls silent as one behind a cut link does. It
+counts how many results came, how many rollouts they are of, and whether they are those of one
+process.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ POLICY = "noisy:0.5"
 QUICKLY = {
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 2000,
     "health_check_failure_threshold": 3,
 }
 """How soon Ray counts a silent node as dead."""
@@ -47,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=500)
     parser.add_argument("--times", type=int, default=7, help="Runs of each kind.")
+    parser.add_argument("--kinds", nargs="+", choices=["actor", "node", "silence", "driver"])
     parser.add_argument("--json", action="store_true", help="Print the rows as JSON.")
     arguments = parser.parse_args()
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -65,23 +68,22 @@ def main() -> None:
     for _ in range(2):
         add_node(cluster)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    kinds: dict[str, Callable[[], dict[str, Any]]] = {
+        "actor": lambda: killing(jobs, expected, kill_actor),
+        "node": lambda: killing(jobs, expected, lambda: kill_node(cluster)),
+        "silence": lambda: silencing(jobs, expected, cluster),
+        "driver": lambda: driver(jobs, cluster.address),
+    }
     for number in range(arguments.times):
-        rows.append({"killed": "actor", "run": number, **killing(jobs, expected, kill_actor)})
-        rows.append(
-            {
-                "killed": "node",
-                "run": number,
-                **killing(jobs, expected, lambda: kill_node(cluster)),
-            }
-        )
-        rows.append({"killed": "driver", "run": number, **driver(jobs, cluster.address)})
-        print(*rows[-3:], sep="\n", file=sys.stderr)
+        for kind in arguments.kinds or kinds:
+            rows.append({"killed": kind, "run": number, **kinds[kind]()})
+            print(rows[-1], file=sys.stderr)
     ray.shutdown()
     cluster.shutdown()
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    for kind in ("actor", "node", "driver"):
+    for kind in arguments.kinds or kinds:
         of = [row for row in rows if row["killed"] == kind]
         good = sum(row["delivered"] == row["unique"] == len(jobs) and row["equal"] for row in of)
         seconds = max(row["seconds"] for row in of)
@@ -128,7 +130,7 @@ def is_below_us(pid: int) -> bool:
     while pid > 1:
         if pid == os.getpid():
             return True
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        pid = parent_of(pid)
     return False
 
 
@@ -137,6 +139,43 @@ def kill_node(cluster: Cluster) -> None:
     node = next(node for node in cluster.worker_nodes)
     cluster.remove_node(node, allow_graceful=False)
     add_node(cluster)
+
+
+def silencing(
+    jobs: Sequence[RolloutJob], expected: Sequence[Episode], cluster: Cluster
+) -> dict[str, Any]:
+    """One run in which a node falls silent; its processes are killed when the run is over."""
+    stopped: list[int] = []
+    row = killing(jobs, expected, lambda: stopped.extend(silence_node(cluster)))
+    for pid in stopped:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    return row
+
+
+def silence_node(cluster: Cluster) -> Sequence[int]:
+    """Stop all processes of a node, and say which; Ray has to find out."""
+    node = cluster.worker_nodes.pop()
+    [raylet] = [process.process.pid for process in node.all_processes["raylet"]]
+    stopped = [raylet, *below(raylet)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    add_node(cluster)
+    return stopped
+
+
+def below(pid: int) -> list[int]:
+    """The processes that descend from it."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and parent_of(int(entry.name)) == pid:
+                found += [int(entry.name), *below(int(entry.name))]
+    return found
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def add_node(cluster: Cluster) -> None:
