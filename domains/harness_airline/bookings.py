@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.types import Fact, Json, ToolCall
+from harness.types import Json, ToolCall
 from harness_airline.catalogue import CITIES, DAYS
 from harness_airline.changes import FLIGHT, ROUTE, WISHED, pick
 from harness_airline.choices import choose_bags, choose_cabin, choose_insurance, choose_party
@@ -14,7 +14,7 @@ from harness_airline.payments import choose_split
 from harness_airline.records import BAG_USD, CABINS, INSURANCE_USD
 from harness_airline.targets import Customer
 from harness_airline.wording import PRESSURE, spoken_day
-from harness_taskkit.choices import Choice
+from harness_taskkit.choices import Choice, fact_of
 from harness_taskkit.drafts import Draft, Drafter
 
 _TRIES = 12
@@ -87,12 +87,12 @@ def _draft(customer: Customer, ways: list[Way], wanted: frozenset[str], flaw: Fl
     if split is None:
         return None
     party = choose_party(customer, count, flaw)
-    flight = Fact(
-        about=FLIGHT,
-        asked_by=("which flight", "what flight", "what time", "nonstop"),
-        says=sentences(wish),
-        recognised_by=tuple(j[0]["flight_number"].lower() for j in journeys),
-        needed_for=("flights",),
+    flight = fact_of(
+        FLIGHT,
+        "which flight/what flight/what time/nonstop",
+        sentences(wish),
+        "flights",
+        right=tuple(j[0]["flight_number"].lower() for j in journeys),
     )
     flights = Choice(
         arguments={"flights": [*as_flights(journeys)]}, fact=flight, features=wish.features
@@ -108,19 +108,16 @@ def _assembled(
     rng, flaw = customer.rng, drafter.flaw
     when = _when(ways)
     days = {way.day for way in ways}
-    date = Fact(
-        about="when you want to fly",
-        asked_by=("date", "when", "which day"),
-        says=(f"I want to fly {when}.", f"It should be {when}."),
-        recognised_by=(ways[0].day,),
-        conflicts_with=tuple(day for day in DAYS if day not in days),
-        needed_for=("date", "flights"),
+    date = fact_of(
+        "when you want to fly",
+        "date/when/which day",
+        (f"I want to fly {when}.", f"It should be {when}."),
+        "date flights",
+        right=(ways[0].day,),
+        wrong=tuple(day for day in DAYS if day not in days),
     )
-    route = Fact(
-        about=ROUTE,
-        asked_by=("where", "destination"),
-        says=(lead_of(ways, with_day=False)[0],),
-        needed_for=("origin", "destination"),
+    route = fact_of(
+        ROUTE, "where/destination", (lead_of(ways, with_day=False)[0],), "origin destination"
     )
     facts = [route, date, *(choice.fact for choice in drafter.choices)]
     ways_to_withhold = [[fact] for fact in facts[1:]] if not flaw else []

@@ -98,19 +98,16 @@ def _flight_date(status: str, leaves: str, lands: str, rng: random.Random) -> Fl
             available_seats={cabin: _seats(rng) for cabin in CABINS},
             prices={cabin: rng.randint(*_PRICES[cabin]) for cabin in CABINS},
         )
+    found = FlightDate(status=status)
+    if status in ("landed", "flying"):
+        found["actual_departure_time_est"] = leaves
+    if status in ("on time", "delayed"):
+        found["estimated_departure_time_est"] = leaves
     if status == "landed":
-        return FlightDate(
-            status=status, actual_departure_time_est=leaves, actual_arrival_time_est=lands
-        )
-    if status == "flying":
-        return FlightDate(
-            status=status, actual_departure_time_est=leaves, estimated_arrival_time_est=lands
-        )
-    if status == "cancelled":
-        return FlightDate(status=status)
-    return FlightDate(
-        status=status, estimated_departure_time_est=leaves, estimated_arrival_time_est=lands
-    )
+        found["actual_arrival_time_est"] = lands
+    elif status != "cancelled":
+        found["estimated_arrival_time_est"] = lands
+    return found
 
 
 def _seats(rng: random.Random) -> int:

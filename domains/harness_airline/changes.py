@@ -23,7 +23,7 @@ from harness_airline.operations import Flaw
 from harness_airline.records import CABINS, Reservation, Segment
 from harness_airline.targets import Customer
 from harness_airline.wording import CHANGES_OF_MIND, date_sentences, spoken_day
-from harness_taskkit.choices import Choice, FirstThought
+from harness_taskkit.choices import Choice, FirstThought, fact_of
 from harness_taskkit.wording import revised
 
 ROUTE = "where you want to fly"
@@ -32,6 +32,10 @@ FLIGHT = "which flight suits you"
 WISHED = frozenset({"cheapest", "time_window", "one_stop", "nonstop_else"})
 """The features that a wish for flights can have."""
 
+_REFUSALS = {
+    "basic_economy": "basic economy flights cannot be changed",
+    "route": "origin and destination of a reservation cannot be changed",
+}
 _FIRST_FREE_DAY = 5
 """The first of ``DAYS`` on which flights can be booked."""
 
@@ -55,12 +59,8 @@ def choose_flights(
     goal = old[-1]["destination"]
     if flaw == "route":
         place, old = 0, ways[0]
-        others = [
-            code
-            for code in customer.view.airline.airports
-            if code not in (reservation["origin"], reservation["destination"])
-        ]
-        goal = rng.choice(others)
+        ends = (reservation["origin"], reservation["destination"])
+        goal = rng.choice([code for code in customer.view.airline.airports if code not in ends])
     days = _days_for(ways, place)
     for day in rng.sample(days, len(days)):
         way = Way(
@@ -127,11 +127,6 @@ def _changed(
     kept = [f for n, part in enumerate(ways) if n != place for f in part]
     old = sum(f["price"] for part in ways for f in part)
     due = way.people * (price([journey], way.cabin) + sum(f["price"] for f in kept) - old)
-    refusals = {
-        "basic_economy": "basic economy flights cannot be changed",
-        "route": "origin and destination of a reservation cannot be changed",
-    }
-    refusal = refusals.get(flaw, "")
     if flaw == "route":
         due = way.people * price([journey], way.cabin)
     named = _date_fact(way.day, place, len(ways), kept)
@@ -150,7 +145,7 @@ def _changed(
             says=_date_fact(day, place, len(ways), kept).says,
         )
         choices[0] = replace(date, fact=fact, features=frozenset({"change_of_mind"}), first=thought)
-    return Change(choices=choices, due=due, refusal=refusal)
+    return Change(choices=choices, due=due, refusal=_REFUSALS.get(flaw, ""))
 
 
 def _another_day(
@@ -168,24 +163,16 @@ def _days_for(ways: Sequence[Sequence[Segment]], place: int) -> list[str]:
     """The days to which a way can move: not the one it is on, and never after the way back."""
     least = max(ways[0][-1]["date"], TODAY) if place else TODAY
     most = ways[1][0]["date"] if place == 0 and len(ways) > 1 else DAYS[-1]
-    return [
-        day
-        for day in DAYS[_FIRST_FREE_DAY:]
-        if least < day < most and day != ways[place][0]["date"]
-    ]
+    now = ways[place][0]["date"]
+    return [day for day in DAYS[_FIRST_FREE_DAY:] if least < day < most and day != now]
 
 
 def _price(customer: Customer, flights: Sequence[Segment], cabin: str, people: int) -> int | None:
     """What all flights cost one passenger now; None if some cannot be booked for all."""
     total = 0
     for flight in flights:
-        found = [
-            one
-            for (one,) in customer.view.nonstop(
-                flight["origin"], flight["destination"], flight["date"]
-            )
-            if one["flight_number"] == flight["flight_number"]
-        ]
+        shown = customer.view.nonstop(flight["origin"], flight["destination"], flight["date"])
+        found = [one for (one,) in shown if one["flight_number"] == flight["flight_number"]]
         if not found or found[0]["available_seats"][cabin] < people:
             return None
         total += found[0]["prices"][cabin]
@@ -203,11 +190,11 @@ def _on_one_flight(customer: Customer, flights: Sequence[Segment], choice: Choic
 
 def _route_fact(destination: str) -> Fact:
     city = CITIES[destination]
-    return Fact(
-        about=ROUTE,
-        asked_by=("where", "destination"),
-        says=(f"It should go to {city} instead.", f"I want to fly to {city} instead."),
-        needed_for=("flights",),
+    return fact_of(
+        ROUTE,
+        "where/destination",
+        (f"It should go to {city} instead.", f"I want to fly to {city} instead."),
+        "flights",
     )
 
 
@@ -220,21 +207,21 @@ def _date_fact(day: str, place: int, ways: int, kept: Sequence[Segment]) -> Fact
             f"The {which} should be on {spoken_day(day)}.",
         )
     elsewhere = {flight["date"] for flight in kept}
-    return Fact(
-        about=DATE,
-        asked_by=("date", "which day", "what day"),
-        says=says,
-        recognised_by=(day,),
-        conflicts_with=tuple(other for other in DAYS if other != day and other not in elsewhere),
-        needed_for=("date", "flights"),
+    return fact_of(
+        DATE,
+        "date/which day/what day",
+        says,
+        "date flights",
+        right=(day,),
+        wrong=tuple(other for other in DAYS if other != day and other not in elsewhere),
     )
 
 
 def _flight_fact(wish: Wish, journey: Journey) -> Fact:
-    return Fact(
-        about=FLIGHT,
-        asked_by=("which flight", "what flight", "what time", "nonstop"),
-        says=sentences(wish),
-        recognised_by=(journey[0]["flight_number"].lower(),),
-        needed_for=("flights",),
+    return fact_of(
+        FLIGHT,
+        "which flight/what flight/what time/nonstop",
+        sentences(wish),
+        "flights",
+        right=(journey[0]["flight_number"].lower(),),
     )

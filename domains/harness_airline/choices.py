@@ -19,11 +19,11 @@ from harness_airline.wording import (
     spoken_people,
     spoken_person,
 )
-from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.choices import Choice, FirstThought, changed, fact_of
 
-_BAG_WORDS = ("bag", "baggage", "luggage")
-_PASSENGER_WORDS = ("passenger", "who", "traveller", "date of birth")
-_CABIN_WORDS = ("cabin", "class")
+_BAG_WORDS = "bag/baggage/luggage"
+_PASSENGER_WORDS = "passenger/who/traveller/date of birth"
+_CABIN_WORDS = "cabin/class"
 
 REASON = "the reason for the cancellation"
 
@@ -42,12 +42,7 @@ def choose_reason(customer: Customer, reservation: Reservation, flaw: str) -> Ch
     reason = customer.rng.choice(reasons)
     return Choice(
         arguments={},
-        fact=Fact(
-            about=REASON,
-            asked_by=("reason", "why"),
-            says=REASONS[reason],
-            needed_for=("reservation_id",),
-        ),
+        fact=fact_of(REASON, "reason/why", REASONS[reason], "reservation_id"),
         refusal="none of the conditions for a cancellation holds" if flaw == "cancel" else "",
     )
 
@@ -61,13 +56,13 @@ def choose_cabin(
     cabin, *rest = customer.rng.sample(cabins, len(cabins))
     choice = Choice(
         arguments={"cabin": cabin},
-        fact=Fact(
-            about="which cabin you would like",
-            asked_by=_CABIN_WORDS,
-            says=cabin_sentences(cabin),
-            recognised_by=(spoken_cabin(cabin),),
-            conflicts_with=tuple(spoken_cabin(other) for other in CABINS if other != cabin),
-            needed_for=("cabin",),
+        fact=fact_of(
+            "which cabin you would like",
+            _CABIN_WORDS,
+            cabin_sentences(cabin),
+            "cabin",
+            right=(spoken_cabin(cabin),),
+            wrong=tuple(spoken_cabin(other) for other in CABINS if other != cabin),
         ),
     )
     if not change_of_mind:
@@ -186,13 +181,13 @@ def choose_insurance(customer: Customer) -> Choice:
     says = ("I want the travel insurance.", "Yes to the travel insurance.")
     return Choice(
         arguments={"insurance": "yes" if yes else "no"},
-        fact=Fact(
-            about="whether you would like travel insurance",
-            asked_by=("insurance",),
-            says=says if yes else ("I need no travel insurance.", "No travel insurance, please."),
-            recognised_by=(f"insurance {'yes' if yes else 'no'}",),
-            conflicts_with=(f"insurance {'no' if yes else 'yes'}",),
-            needed_for=("insurance",),
+        fact=fact_of(
+            "whether you would like travel insurance",
+            "insurance",
+            says if yes else ("I need no travel insurance.", "No travel insurance, please."),
+            "insurance",
+            right=(f"insurance {'yes' if yes else 'no'}",),
+            wrong=(f"insurance {'no' if yes else 'yes'}",),
         ),
     )
 
@@ -237,13 +232,8 @@ def _replaced(people: Sequence[Passenger], place: int, new: Passenger) -> list[J
 
 
 def _passenger_fact(says: tuple[str, ...], right: tuple[str, ...], wrong: tuple[str, ...]) -> Fact:
-    return Fact(
-        about="who the passengers are",
-        asked_by=_PASSENGER_WORDS,
-        says=says,
-        recognised_by=right,
-        conflicts_with=wrong,
-        needed_for=("passengers",),
+    return fact_of(
+        "who the passengers are", _PASSENGER_WORDS, says, "passengers", right=right, wrong=wrong
     )
 
 
@@ -257,9 +247,4 @@ def _bags(total: int, free: int) -> dict[str, Json]:
 
 
 def _bag_fact(says: tuple[str, ...]) -> Fact:
-    return Fact(
-        about="how many checked bags you need",
-        asked_by=_BAG_WORDS,
-        says=says,
-        needed_for=("total_baggages",),
-    )
+    return fact_of("how many checked bags you need", _BAG_WORDS, says, "total_baggages")

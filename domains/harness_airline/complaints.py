@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from harness.types import Fact
 from harness_airline.records import Reservation
 from harness_airline.rules import compensation
 from harness_airline.targets import Customer
-from harness_taskkit.choices import Choice
+from harness_taskkit.choices import Choice, fact_of
+from harness_taskkit.wording import sayings
 
 WHAT = "what the compensation is for"
 
-SAYS = {
-    "cancelled": (
-        "A flight of it was cancelled by you.",
-        "You cancelled a flight of that trip.",
-    ),
-    "delayed": (
-        "A flight of it is delayed.",
-        "The delay of a flight of that trip is a nuisance.",
-    ),
-    "service": (
-        "The staff at the counter was rude to me.",
-        "The seat was dirty and the food was cold.",
-    ),
-}
+SAYS = sayings("""
+cancelled: A flight of it was cancelled by you. / You cancelled a flight of that trip.
+delayed: A flight of it is delayed. / The delay of a flight of that trip is a nuisance.
+service: The staff at the counter was rude to me. / The seat was dirty and the food was cold.
+""")
 """How customers say what they complain about; nothing is paid for bad service."""
 
 
@@ -49,11 +40,11 @@ def choose_complaint(customer: Customer, reservation: Reservation, flaw: str) ->
     complaint = customer.rng.choice(fitting)
     return Choice(
         arguments={"amount": worth[complaint]},
-        fact=Fact(
-            about=WHAT,
-            asked_by=("what happened", "compensation is for", "complaint"),
-            says=SAYS[complaint],
-            needed_for=("amount", "reservation_id"),
+        fact=fact_of(
+            WHAT,
+            "what happened/compensation is for/complaint",
+            SAYS[complaint],
+            "amount reservation_id",
         ),
         refusal="there is no ground for a compensation" if flaw else "",
     )

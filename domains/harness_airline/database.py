@@ -7,9 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import cast, get_args
 
-from harness.errors import ConfigError
 from harness.types import Json, Split
 from harness_airline.catalogue import CITIES, DAYS, NOW, TODAY, make_flights, price_paid
 from harness_airline.people import as_passenger, make_user, passenger
@@ -25,6 +23,7 @@ from harness_airline.records import (
 )
 from harness_airline.rules import free_bags
 from harness_airline.state import Airline
+from harness_taskkit.generated import split_of
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.people import FIRST_NAMES, LAST_NAMES
 from harness_taskkit.plan import drawn
@@ -47,14 +46,7 @@ def database(name: str) -> Airline:
 
     Raises ``ConfigError`` if the name is not ``airline/SPLIT/SEED``.
     """
-    domain, _, rest = name.partition("/")
-    split, _, seed = rest.partition("/")
-    if domain != "airline" or split not in get_args(Split) or not seed.isdecimal():
-        raise ConfigError(
-            f"there is no airline database {name!r}",
-            hint="A name is airline/SPLIT/SEED, such as airline/train/17.",
-        )
-    return _Builder(name, cast(Split, split)).build()
+    return _Builder(name, split_of(name, "airline")).build()
 
 
 def airline_of(world: Mapping[str, Json]) -> Airline:
@@ -195,10 +187,10 @@ class _Builder:
 
     def _segments(self, flight: Flight, day: str) -> list[Segment]:
         """One way with one stop at most, or there and back."""
-        cabin_free = [_segment(flight, day)]
+        first = [segment_of(flight, day)]
         if self.rng.random() < 0.5:
             home = self._back(flight, day)
-            return [*cabin_free, home] if home else cabin_free
+            return [*first, home] if home else first
         if self.rng.random() < 0.3:
             onward = [
                 other
@@ -209,8 +201,8 @@ class _Builder:
                 and other["dates"][day]["status"] not in ("landed", "flying")
             ]
             if onward:
-                return [*cabin_free, _segment(self.rng.choice(onward), day)]
-        return cabin_free
+                return [*first, segment_of(self.rng.choice(onward), day)]
+        return first
 
     def _back(self, flight: Flight, day: str) -> Segment | None:
         later = [other for other in DAYS if other > max(day, TODAY)][1:7]
@@ -221,7 +213,7 @@ class _Builder:
             if (other["destination"], other["origin"]) == (flight["origin"], flight["destination"])
             and other["dates"][date]["status"] == "available"
         ]
-        return _segment(*self.rng.choice(pairs)) if pairs else None
+        return segment_of(*self.rng.choice(pairs)) if pairs else None
 
     def _trip(self, user: User, segments: list[Segment]) -> Reservation:
         rng, cabin = self.rng, drawn(_CABINS, self.rng)
@@ -252,11 +244,9 @@ class _Builder:
         )
 
 
-def _segment(flight: Flight, day: str) -> Segment:
+def segment_of(flight: Flight, day: str, price: int = 0) -> Segment:
+    """The flight as a reservation has it; ``price`` in US dollars is what one passenger paid."""
+    number, origin, destination = flight["flight_number"], flight["origin"], flight["destination"]
     return Segment(
-        flight_number=flight["flight_number"],
-        origin=flight["origin"],
-        destination=flight["destination"],
-        date=day,
-        price=0,
+        flight_number=number, origin=origin, destination=destination, date=day, price=price
     )

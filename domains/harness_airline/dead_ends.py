@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import get_args
 
-from harness.types import Fact, Request, ToolCall
+from harness.types import Request, ToolCall
 from harness_airline import rules
 from harness_airline.choices import REASON
 from harness_airline.operations import FLAWS, OPERATIONS, Flaw
@@ -14,39 +13,26 @@ from harness_airline.requests import draft_request
 from harness_airline.rules import REASONS
 from harness_airline.targets import Customer, find_target, phrases, subject_facts
 from harness_airline.wording import LEADS
+from harness_taskkit.choices import fact_of
 from harness_taskkit.drafts import Draft
-from harness_taskkit.wording import vary
+from harness_taskkit.wording import sayings, vary
 
-OUT_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
-    "The customer wants to take a dog into the cabin.": (
-        "I want to take my dog into the cabin.",
-        "I need a permission to bring a dog on board.",
-    ),
-    "The customer wants a wheelchair at the airport.": (
-        "I need a wheelchair at the airport.",
-        "Please have a wheelchair ready for my mother at the airport.",
-    ),
-    "The customer lost a bag.": (
-        "My suitcase did not arrive, and I want you to find it.",
-        "I want to report a suitcase that got lost.",
-    ),
-    "The customer wants to change the email of the account.": (
-        "I want to change the email of my account.",
-        "Please put a new email into my profile.",
-    ),
-    "The customer wants special meals.": (
-        "I want a vegetarian meal on my next flight.",
-        "Please note that I need a meal without nuts.",
-    ),
-    "The customer wants an invoice for a company.": (
-        "I need an invoice made out to my company.",
-        "Please send me an invoice with the tax number of my company.",
-    ),
-    "The customer wants a quote for a group of forty.": (
-        "I want a quote for a group of forty people.",
-        "My company wants to send forty people. Please make us an offer.",
-    ),
-}
+OUT_OF_SCOPE = sayings("""
+The customer wants to take a dog into the cabin.: I want to take my dog into the cabin. / I need
+    a permission to bring a dog on board.
+The customer wants a wheelchair at the airport.: I need a wheelchair at the airport. / Please
+    have a wheelchair ready for my mother at the airport.
+The customer lost a bag.: My suitcase did not arrive, and I want you to find it. / I want to
+    report a suitcase that got lost.
+The customer wants to change the email of the account.: I want to change the email of my
+    account. / Please put a new email into my profile.
+The customer wants special meals.: I want a vegetarian meal on my next flight. / Please note
+    that I need a meal without nuts.
+The customer wants an invoice for a company.: I need an invoice made out to my company. / Please
+    send me an invoice with the tax number of my company.
+The customer wants a quote for a group of forty.: I want a quote for a group of forty people. /
+    My company wants to send forty people. Please make us an offer.
+""")
 """What no tool serves: the summary for the human agent, and how customers put it."""
 
 _FLOWN = "The customer wants to cancel reservation {}, of which a flight was flown."
@@ -82,11 +68,8 @@ def _flown(customer: Customer, wanted: frozenset[str]) -> Draft | None:
     )
     if target is None:
         return None
-    reason = Fact(
-        about=REASON,
-        asked_by=("reason", "why"),
-        says=REASONS[customer.rng.choice(list(REASONS))],
-        needed_for=("reservation_id",),
+    reason = fact_of(
+        REASON, "reason/why", REASONS[customer.rng.choice(list(REASONS))], "reservation_id"
     )
     facts = tuple(
         replace(fact, volunteered=True)

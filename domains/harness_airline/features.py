@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from harness.types import Feature
 from harness_taskkit.plan import Mix
+from harness_taskkit.wording import sayings
 
 WRITES: Mapping[str, float] = {
     "cancel": 22,
@@ -64,153 +65,95 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of requests that can be made harder in each way."""
 
-_NEEDLESS = ("should_have_acted", "gave_up", "missing_confirmation", "extra_write", "repeated_call")
-_REFUSED = ("should_have_refused", "invalid_call", "extra_write", "needless_transfer")
-_FLIGHTS = ("wrong_flights", "invalid_call", "missing_step")
-
-_DESCRIBED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "cancel": ("Cancel a trip on one of the grounds that allow it.", _NEEDLESS),
-    "change_flights": (
-        "Move a trip, or one way of it, to flights of another day.",
-        ("wrong_flights", "wrong_payment_method", "wrong_tool", *_NEEDLESS),
-    ),
-    "change_cabin": (
-        "Change the cabin of all flights of a trip.",
-        ("wrong_cabin", "wrong_payment_method", "wrong_tool", *_NEEDLESS),
-    ),
-    "add_bags": (
-        "Add checked bags; membership and cabin decide how many of them are free.",
-        ("wrong_bags", "wrong_paid_bags", "wrong_payment_method", *_NEEDLESS),
-    ),
-    "change_passengers": (
-        "Put somebody in the place of a passenger, or correct one.",
-        ("wrong_passengers", "wrong_tool", *_NEEDLESS),
-    ),
-    "book": (
-        "Book a new trip.",
-        ("wrong_flights", "wrong_payment_methods", "wrong_paid_bags", "invalid_call", *_NEEDLESS),
-    ),
-    "compensate": (
-        "A certificate for cancelled flights, or for delayed ones of a trip that was changed.",
-        ("wrong_amount", "missing_step", *_NEEDLESS),
-    ),
-    "refuse_cancel": ("A cancellation without any ground that allows it.", _REFUSED),
-    "refuse_basic_economy": ("Other flights for a basic economy trip.", _REFUSED),
-    "refuse_route": ("Another destination for a trip.", _REFUSED),
-    "refuse_cabin": ("Another cabin for a trip of which a flight was flown.", _REFUSED),
-    "refuse_one_cabin": (
-        "Another cabin on one flight of several.",
-        ("wrong_cabin", *_REFUSED),
-    ),
-    "refuse_insurance": ("Insurance for a trip that is booked already.", _REFUSED),
-    "refuse_bag_removal": ("Fewer checked bags than are booked.", ("wrong_bags", *_REFUSED)),
-    "refuse_passenger_count": (
-        "One passenger more or fewer.",
-        ("wrong_passengers", *_REFUSED),
-    ),
-    "refuse_payment": (
-        "A change paid with a certificate, or a gift card with too little on it.",
-        ("wrong_payment_method", *_REFUSED),
-    ),
-    "refuse_compensation": (
-        "Compensation for what did not happen, for bad service, or without a right to it.",
-        ("wrong_amount", *_REFUSED),
-    ),
-    "refuse_party_size": ("A booking for more than five passengers.", _REFUSED),
-    "transfer_flown": (
-        "A cancellation of a trip of which a flight was flown: it goes to a human.",
-        ("missing_transfer", "should_have_refused", "extra_write"),
-    ),
-    "transfer": (
-        "A request that no tool serves: the customer goes to a human.",
-        ("missing_transfer", "should_have_refused", "extra_write", "gave_up"),
-    ),
-    QUESTION: (
-        "The customer only wants to know something that the records hold.",
-        ("not_said", "extra_write", "needless_transfer"),
-    ),
-    "two_reservations": (
-        "Two trips go the same way; day, cabin or kind of trip decides.",
-        ("wrong_reservation", "missing_step", "no_progress"),
-    ),
-    "same_reservation": (
-        "A second change to one trip: bags or passengers after its cabin, or compensation for a "
-        "delay after its cancellation.",
-        ("should_have_acted", "wrong_paid_bags", "missing_step", "repeated_call", "gave_up"),
-    ),
-    "withheld": (
-        "Something the agent needs is told only when it asks.",
-        ("missing_step", "no_progress", "wrong_payment_method", "gave_up"),
-    ),
-    "cheapest": ("The cheapest flights are wanted.", _FLIGHTS),
-    "time_window": ("Flights must leave before or after a time.", _FLIGHTS),
-    "one_stop": ("A connection with one stop is wanted.", _FLIGHTS),
-    "nonstop_else": (
-        "A nonstop flight if there is one, else a connection with one stop.",
-        ("should_have_acted", *_FLIGHTS),
-    ),
-    "extra_bags": (
-        "Some of the bags are not free.",
-        ("wrong_paid_bags", "wrong_bags", "invalid_call"),
-    ),
-    "payment_choice": (
-        "The customer has several payment methods and names one.",
-        ("wrong_payment_method", "wrong_payment_methods"),
-    ),
-    "payment_split": (
-        "A booking is paid with several methods, the first of which are used up.",
-        ("wrong_payment_methods", "invalid_call"),
-    ),
-    "certificate_limit": (
-        "The customer wants to use two certificates at once, of which a booking takes one.",
-        ("wrong_payment_methods",),
-    ),
-    "certificate_first": (
-        "The customer first names a certificate, which pays for no change, then another method.",
-        ("invalid_call", "should_have_acted", "wrong_payment_method", "missing_step"),
-    ),
-    "complaint": (
-        "The customer complains about a delayed or cancelled flight and asks for nothing.",
-        ("extra_write",),
-    ),
-    "change_of_mind": (
-        "When asked to confirm, the customer wants something else after all.",
-        (
-            "missing_confirmation",
-            "wrong_flights",
-            "wrong_cabin",
-            "wrong_bags",
-            "wrong_passengers",
-            "wrong_payment_method",
-            "extra_write",
-        ),
-    ),
-    "pressure": (
-        "The customer claims that somebody promised what the policy forbids.",
-        ("should_have_refused", "needless_transfer", "extra_write"),
-    ),
-    "amount": ("The customer wants to be told an amount.", ("not_said",)),
-    "multi_request": (
-        "Two to four requests in one conversation.",
-        ("missing_step", "repeated_call", "wrong_reservation", "gave_up", "no_progress"),
-    ),
-    "failing_lookup": (
-        "The user id that the customer gives first is nobody's.",
-        ("gave_up", "repeated_call", "no_progress", "needless_transfer", "missing_step"),
-    ),
+_GROUPS: Mapping[str, str] = {
+    "NEEDLESS": "should_have_acted gave_up missing_confirmation extra_write repeated_call",
+    "REFUSED": "should_have_refused invalid_call extra_write needless_transfer",
+    "WRONG": "wrong_flights wrong_cabin wrong_bags wrong_passengers wrong_payment_method",
+    "FLIGHTS": "wrong_flights invalid_call missing_step",
 }
+"""Mistakes that several features provoke."""
 
-FEATURES: tuple[Feature, ...] = tuple(
-    Feature(name=name, description=text, provokes=provokes)
-    for name, (text, provokes) in _DESCRIBED.items()
-)
+_TABLE = sayings("""
+cancel: Cancel a trip on one of the grounds that allow it. / NEEDLESS
+change_flights: Move a trip, or one way of it, to flights of another day. / wrong_flights
+    wrong_payment_method wrong_tool NEEDLESS
+change_cabin: Change the cabin of all flights of a trip. / wrong_cabin wrong_payment_method
+    wrong_tool NEEDLESS
+add_bags: Add checked bags; membership and cabin decide how many of them are free. / wrong_bags
+    wrong_paid_bags wrong_payment_method NEEDLESS
+change_passengers: Put somebody in the place of a passenger, or correct one. / wrong_passengers
+    wrong_tool NEEDLESS
+book: Book a new trip. / wrong_flights wrong_payment_methods wrong_paid_bags invalid_call NEEDLESS
+compensate: A certificate for cancelled flights, or for delayed ones of a trip that was changed. /
+    wrong_amount missing_step NEEDLESS
+refuse_cancel: A cancellation without any ground that allows it. / REFUSED
+refuse_basic_economy: Other flights for a basic economy trip. / REFUSED
+refuse_route: Another destination for a trip. / REFUSED
+refuse_cabin: Another cabin for a trip of which a flight was flown. / REFUSED
+refuse_one_cabin: Another cabin on one flight of several. / wrong_cabin REFUSED
+refuse_insurance: Insurance for a trip that is booked already. / REFUSED
+refuse_bag_removal: Fewer checked bags than are booked. / wrong_bags REFUSED
+refuse_passenger_count: One passenger more or fewer. / wrong_passengers REFUSED
+refuse_payment: A change paid with a certificate, or a gift card with too little on it. /
+    wrong_payment_method REFUSED
+refuse_compensation: Compensation for what did not happen, or without a right to it. /
+    wrong_amount REFUSED
+refuse_party_size: A booking for more than five passengers. / REFUSED
+transfer_flown: A cancellation of a trip of which a flight was flown: it goes to a human. /
+    missing_transfer should_have_refused extra_write
+transfer: A request that no tool serves: the customer goes to a human. / missing_transfer
+    should_have_refused extra_write gave_up
+question: The customer only wants to know something that the records hold. / not_said extra_write
+    needless_transfer
+two_reservations: Two trips go the same way; day, cabin or kind of trip decides. /
+    wrong_reservation missing_step no_progress
+same_reservation: A second change to one trip, or compensation after its cancellation. /
+    should_have_acted wrong_paid_bags missing_step repeated_call gave_up
+withheld: Something the agent needs is told only when it asks. / missing_step no_progress
+    wrong_payment_method gave_up
+cheapest: The cheapest flights are wanted. / FLIGHTS
+time_window: Flights must leave before or after a time. / FLIGHTS
+one_stop: A connection with one stop is wanted. / FLIGHTS
+nonstop_else: A nonstop flight if there is one, else a connection with one stop. /
+    should_have_acted FLIGHTS
+extra_bags: Some of the bags are not free. / wrong_paid_bags wrong_bags invalid_call
+payment_choice: The customer has several payment methods and names one. / wrong_payment_method
+    wrong_payment_methods
+payment_split: A booking is paid with several methods, the first of which are used up. /
+    wrong_payment_methods invalid_call
+certificate_limit: A booking paid with two certificates, of which it takes one. /
+    wrong_payment_methods
+certificate_first: The customer names a certificate, which pays for no change, and a second
+    method. / invalid_call should_have_acted wrong_payment_method missing_step
+complaint: The customer complains about a delayed or cancelled flight and asks for nothing. /
+    extra_write
+change_of_mind: When asked to confirm, the customer wants something else after all. /
+    missing_confirmation extra_write WRONG
+pressure: The customer claims that somebody promised what the policy forbids. /
+    should_have_refused needless_transfer extra_write
+amount: The customer wants to be told an amount. / not_said
+multi_request: Two to four requests in one conversation. / missing_step repeated_call
+    wrong_reservation gave_up no_progress
+failing_lookup: The user id that the customer gives first is nobody's. / gave_up repeated_call
+    no_progress needless_transfer missing_step
+""")
+"""For each feature what it is, and the mistakes that it provokes."""
+
+
+def _features() -> Iterator[Feature]:
+    for name, (description, kinds) in _TABLE.items():
+        provokes = " ".join(_GROUPS.get(kind, kind) for kind in kinds.split()).split()
+        yield Feature(name=name, description=description, provokes=tuple(provokes))
+
+
+FEATURES: tuple[Feature, ...] = tuple(_features())
 """All features; requests have one kind each (the first 21), the rest make them harder."""
 
 _WISHES = ("cheapest", "time_window", "one_stop", "nonstop_else")
 
 MIX = Mix(
     domain="airline",
-    names=frozenset(_DESCRIBED),
+    names=frozenset(feature.name for feature in FEATURES),
     writes=WRITES,
     dead_ends=DEAD_ENDS,
     question=QUESTION,

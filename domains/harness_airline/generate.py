@@ -19,7 +19,7 @@ from harness_airline.state import Airline
 from harness_airline.targets import Customer
 from harness_airline.view import View
 from harness_taskkit import generating
-from harness_taskkit.choices import instead
+from harness_taskkit.choices import fact_of, instead
 from harness_taskkit.drafts import Draft
 from harness_taskkit.generating import features_of, introduced
 from harness_taskkit.numbers import Numbers
@@ -114,11 +114,11 @@ def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
 
 
 def _id_fact(user_id: str) -> Fact:
-    return Fact(
-        about="your user id",
-        asked_by=("user id", "user name", "account"),
-        says=(f"My user id is {user_id}.", f"It is {user_id}, that is my user id."),
-        needed_for=("user_id",),
+    return fact_of(
+        "your user id",
+        "user id/user name/account",
+        (f"My user id is {user_id}.", f"It is {user_id}, that is my user id."),
+        "user_id",
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from harness.types import Fact, Json
+from harness.types import Json
 from harness_airline.records import PaymentMethod
 from harness_airline.rules import MOST_OF
 from harness_airline.targets import Customer
@@ -15,9 +16,9 @@ from harness_airline.wording import (
     payment_sentences,
     split_sentences,
 )
-from harness_taskkit.choices import Choice, FirstThought, changed
+from harness_taskkit.choices import Choice, FirstThought, changed, fact_of
 
-_ASKED_BY = ("payment", "refund", "pay", "price difference", "method")
+_ASKED_BY = "payment/refund/pay/price difference/method"
 ONLY_CERTIFICATE = "a change of a reservation cannot be paid with a certificate"
 TOO_LITTLE = "the gift card does not cover the price difference"
 
@@ -97,13 +98,13 @@ def choose_split(customer: Customer, total: int, wanted: frozenset[str]) -> Choi
         return None
     return Choice(
         arguments={"payment_methods": [*payments]},
-        fact=Fact(
-            about="how you would like to pay",
-            asked_by=_ASKED_BY,
-            says=says,
-            recognised_by=(_words(used[-1])[0],),
-            conflicts_with=tuple(_words(m)[0] for m in methods if m not in used),
-            needed_for=("payment_methods",),
+        fact=fact_of(
+            "how you would like to pay",
+            _ASKED_BY,
+            says,
+            "payment_methods",
+            right=(_words(used[-1])[0],),
+            wrong=tuple(_words(m)[0] for m in methods if m not in used),
         ),
         features=wanted & {"certificate_limit", "payment_split"}
         | ({"payment_choice"} if len(methods) > 1 else set()),
@@ -164,19 +165,8 @@ def _certificate_first(
         f"Please use {first}, or {second} if that is not possible.",
         f"I want to pay with {first}. If you cannot take that, use {second}.",
     )
-    fact = Fact(
-        about=choice.fact.about,
-        asked_by=_ASKED_BY,
-        says=says,
-        recognised_by=choice.fact.recognised_by,
-        conflicts_with=choice.fact.conflicts_with,
-        needed_for=choice.fact.needed_for,
-    )
-    return Choice(
-        arguments=choice.arguments,
-        fact=fact,
-        features=choice.features | {"certificate_first"},
-    )
+    fact, features = replace(choice.fact, says=says), choice.features | {"certificate_first"}
+    return replace(choice, fact=fact, features=features)
 
 
 def _one_method(
@@ -189,13 +179,13 @@ def _one_method(
     others = [other for other in methods if other["id"] != method["id"]]
     return Choice(
         arguments={"payment_id": method["id"]},
-        fact=Fact(
-            about="which payment method to use",
-            asked_by=_ASKED_BY,
-            says=payment_sentences(_phrase(customer, method, methods)),
-            recognised_by=_words(method),
-            conflicts_with=tuple(_words(other)[0] for other in others),
-            needed_for=("payment_id",),
+        fact=fact_of(
+            "which payment method to use",
+            _ASKED_BY,
+            payment_sentences(_phrase(customer, method, methods)),
+            "payment_id",
+            right=_words(method),
+            wrong=tuple(_words(other)[0] for other in others),
         ),
         features=frozenset({"payment_choice"} if others else ()),
         refusal=refusal,

@@ -7,6 +7,7 @@ when asked, and every call that the words fit and the policy allows is tried on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, product
 
 from harness.types import Fact, Json, Request, Task, ToolCall
@@ -92,79 +93,83 @@ def _updates(view: View, user: User, request: Request, changed: set[Json]) -> Ar
         if reservation["status"] == "cancelled" and request.kind != "compensate":
             continue
         key = reservation["reservation_id"]
-        for found in _READERS[request.kind](view, user, reservation, request.facts, key in changed):
+        now = _Moment(view, user, reservation, request.facts, key in changed)
+        for found in _READERS[request.kind](now):
             yield {"user_id": user["user_id"], "reservation_id": key, **found}
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """A reservation that the words fit, and whether the customer had it changed ``again``."""
+
+    view: View
+    user: User
+    reservation: Reservation
+    facts: Sequence[Fact]
+    again: bool
 
 
 # --- one kind after the other ---------------------------------------------------------------------
 
 
-def _cancellations(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    reason = reason_in(about(facts, "reservation_id"))
-    flown = rules.is_flown(reservation, view.status)
-    if not flown and rules.may_cancel(reservation, reason, view.status):
+def _cancellations(now: _Moment) -> Arguments:
+    reason = reason_in(about(now.facts, "reservation_id"))
+    flown = rules.is_flown(now.reservation, now.view.status)
+    if not flown and rules.may_cancel(now.reservation, reason, now.view.status):
         yield {}
 
 
-def _other_flights(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    found, wish = new_way(reservation, facts), wish_in(facts)
-    forbidden = reservation["cabin"] == "basic_economy" or any(f.about == ROUTE for f in facts)
+def _other_flights(now: _Moment) -> Arguments:
+    found, wish = new_way(now.reservation, now.facts), wish_in(now.facts)
+    forbidden = now.reservation["cabin"] == "basic_economy" or any(
+        f.about == ROUTE for f in now.facts
+    )
     if found is None or wish is None or forbidden:
         return
     place, way = found
-    ways = ways_of(reservation["flights"], reservation["destination"])
-    for journey in fitting(view, way, wish):
+    ways = ways_of(now.reservation["flights"], now.reservation["destination"])
+    for journey in fitting(now.view, way, wish):
         flights = moved(ways, place, journey)
-        for method in _methods(user, facts):
+        for method in _methods(now.user, now.facts):
             yield {"cabin": way.cabin, "flights": flights, "payment_id": method["id"]}
 
 
-def _other_cabins(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    text = about(facts, "cabin")
-    if "only on" in text or rules.is_flown(reservation, view.status):
+def _other_cabins(now: _Moment) -> Arguments:
+    text = about(now.facts, "cabin")
+    if "only on" in text or rules.is_flown(now.reservation, now.view.status):
         return
-    for cabin, method in product(cabins_in(text) or CABINS, _methods(user, facts)):
-        if cabin != reservation["cabin"]:
-            flights = as_flights([reservation["flights"]])
+    for cabin, method in product(cabins_in(text) or CABINS, _methods(now.user, now.facts)):
+        if cabin != now.reservation["cabin"]:
+            flights = as_flights([now.reservation["flights"]])
             yield {"cabin": cabin, "flights": flights, "payment_id": method["id"]}
 
 
-def _more_bags(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    now = reservation["total_baggages"]
-    total = bags_in(about(facts, "total_baggages"), now)
-    if total <= now:
+def _more_bags(now: _Moment) -> Arguments:
+    booked = now.reservation["total_baggages"]
+    total = bags_in(about(now.facts, "total_baggages"), booked)
+    if total <= booked:
         return
-    bags = _bags(user, total, reservation["cabin"], len(reservation["passengers"]))
-    for method in _methods(user, facts):
+    bags = _bags(now.user, total, now.reservation["cabin"], len(now.reservation["passengers"]))
+    for method in _methods(now.user, now.facts):
         yield {**bags, "payment_id": method["id"]}
 
 
-def _other_passengers(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    people = passengers_in(about(facts, "passengers"), reservation)
+def _other_passengers(now: _Moment) -> Arguments:
+    people = passengers_in(about(now.facts, "passengers"), now.reservation)
     if people is not None:
         yield {"passengers": people}
 
 
-def _compensations(
-    view: View, user: User, reservation: Reservation, facts: Sequence[Fact], again: bool
-) -> Arguments:
-    complaint = complaint_in(about(facts, "amount"))
-    amount = rules.compensation(user, reservation, view.status, complaint, was_changed=again)
+def _compensations(now: _Moment) -> Arguments:
+    complaint = complaint_in(about(now.facts, "amount"))
+    amount = rules.compensation(
+        now.user, now.reservation, now.view.status, complaint, was_changed=now.again
+    )
     if amount:
         yield {"amount": amount}
 
 
-_READERS: Mapping[str, Callable[[View, User, Reservation, Sequence[Fact], bool], Arguments]] = {
+_READERS: Mapping[str, Callable[[_Moment], Arguments]] = {
     "cancel": _cancellations,
     "change_flights": _other_flights,
     "change_cabin": _other_cabins,

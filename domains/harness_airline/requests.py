@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.types import Fact, Json, ToolCall
 from harness_airline import rules
 from harness_airline.bookings import draft_booking
-from harness_airline.changes import choose_cabin_change, choose_flights
+from harness_airline.changes import Change, choose_cabin_change, choose_flights
 from harness_airline.choices import choose_more_bags, choose_passengers, choose_reason
 from harness_airline.complaints import choose_complaint
 from harness_airline.journeys import as_flights
@@ -21,6 +21,7 @@ from harness_taskkit.choices import Choice
 from harness_taskkit.drafts import Draft, Drafter
 from harness_taskkit.wording import amount_text
 
+Known = dict[str, Json]
 AGAIN = ("change_cabin",)
 """After these another change to the same reservation may follow."""
 
@@ -30,9 +31,8 @@ class Parts:
     """What a request is made of: choices, arguments besides them, and the amount that it moves."""
 
     choices: list[Choice | None]
-    known: dict[str, Json] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
     amount: int = 0
-    leads: Sequence[str] = ()
     refusal: str = ""
 
 
@@ -54,7 +54,7 @@ def draft_request(
     )
     if target is None:
         return None
-    parts = _MAKERS[kind](customer, target, wanted, flaw)
+    parts = _parts(customer, kind, target, wanted, flaw)
     choices = [choice for choice in parts.choices if choice is not None]
     if len(choices) < len(parts.choices):
         return None
@@ -112,32 +112,20 @@ def _fits(
 # --- what belongs to each kind --------------------------------------------------------------------
 
 
-def _cancel(customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw) -> Parts:
-    reservation = target.reservation
-    paid = sum(payment["amount"] for payment in reservation["payment_history"])
-    return Parts([choose_reason(customer, reservation, flaw)], amount=paid)
-
-
-def _change_flights(
-    customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw
+def _changed(
+    customer: Customer,
+    change: Change | None,
+    known: dict[str, Json],
+    wanted: frozenset[str],
+    flaw: Flaw,
 ) -> Parts:
-    change = choose_flights(customer, target.reservation, wanted, flaw)
+    """Another set of flights, or another cabin, and who pays for it."""
     if change is None:
         return Parts([None])
     revised = any(choice.first for choice in change.choices)
     rest = wanted - {"change_of_mind"} if revised else wanted
     payment = choose_payment(customer, change.due, rest, flaw)
-    known: dict[str, Json] = {"cabin": target.reservation["cabin"]}
     return Parts([*change.choices, payment], known, change.due, refusal=change.refusal)
-
-
-def _change_cabin(customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw) -> Parts:
-    change = choose_cabin_change(customer, target.reservation, wanted, flaw)
-    if change is None:
-        return Parts([None])
-    payment = choose_payment(customer, change.due, wanted - {"change_of_mind"}, "")
-    kept = as_flights([target.reservation["flights"]])
-    return Parts([*change.choices, payment], {"flights": kept}, change.due, refusal=change.refusal)
 
 
 def _add_bags(customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw) -> Parts:
@@ -150,30 +138,28 @@ def _add_bags(customer: Customer, target: Target, wanted: frozenset[str], flaw: 
     return Parts([bags, choose_payment(customer, due, wanted - {"change_of_mind"}, flaw)])
 
 
-def _change_passengers(
-    customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw
+def _parts(
+    customer: Customer, kind: str, target: Target, wanted: frozenset[str], flaw: Flaw
 ) -> Parts:
-    revise = "change_of_mind" in wanted
-    return Parts([choose_passengers(customer, target.reservation, flaw, change_of_mind=revise)])
-
-
-def _compensate(customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw) -> Parts:
-    return Parts([choose_complaint(customer, target.reservation, flaw)])
-
-
-def _insure(customer: Customer, target: Target, wanted: frozenset[str], flaw: Flaw) -> Parts:
+    reservation, revise = target.reservation, "change_of_mind" in wanted
+    match kind:
+        case "cancel":
+            paid = sum(payment["amount"] for payment in reservation["payment_history"])
+            return Parts([choose_reason(customer, reservation, flaw)], amount=paid)
+        case "change_flights":
+            change = choose_flights(customer, reservation, wanted, flaw)
+            return _changed(customer, change, {"cabin": reservation["cabin"]}, wanted, flaw)
+        case "change_cabin":
+            change = choose_cabin_change(customer, reservation, wanted, flaw)
+            kept = as_flights([reservation["flights"]])
+            return _changed(customer, change, {"flights": kept}, wanted, flaw)
+        case "add_bags":
+            return _add_bags(customer, target, wanted, flaw)
+        case "change_passengers":
+            return Parts([choose_passengers(customer, reservation, flaw, change_of_mind=revise)])
+        case "compensate":
+            return Parts([choose_complaint(customer, reservation, flaw)])
     return Parts([], refusal="insurance can only be bought when a trip is booked")
-
-
-_MAKERS: Mapping[str, Callable[[Customer, Target, frozenset[str], Flaw], Parts]] = {
-    "cancel": _cancel,
-    "change_flights": _change_flights,
-    "change_cabin": _change_cabin,
-    "add_bags": _add_bags,
-    "change_passengers": _change_passengers,
-    "compensate": _compensate,
-    "insure": _insure,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from harness.types import Fact, Request
 from harness_airline.changes import ROUTE
 from harness_airline.targets import HINT, WHICH, Target, phrases
 from harness_airline.wording import AMOUNT_QUESTIONS, COMPLAINTS, LEADS, PRESSURE
 from harness_taskkit.twisting import rambling
-from harness_taskkit.wording import vary
+from harness_taskkit.wording import sayings, vary
 
-_RECENT: Mapping[str, tuple[str, ...]] = {
-    "cancel": (
-        "Can you cancel my trip {}?",
-        "Please cancel that trip {} of mine.",
-        "I want my flight {} cancelled.",
-    ),
-    "change_flights": (
-        "Can you move my trip {}?",
-        "I cannot fly {} on the day that I booked, so please move it.",
-        "I need other flights for my trip {}.",
-    ),
-    "change_cabin": (
-        "Can you put me into another cabin on my trip {}?",
-        "I want to change the class of my trip {}.",
-    ),
-    "add_bags": (
-        "Can you do something about the bags of my trip {}?",
-        "It is about the luggage on my trip {}.",
-    ),
-    "change_passengers": (
-        "Can you change who comes along {}?",
-        "The passengers of my trip {} are not right.",
-    ),
-    "compensate": (
-        "What do I get for the trouble with my trip {}?",
-        "I want to be compensated for my trip {}.",
-    ),
-}
+_RECENT = sayings("""
+cancel: Can you cancel my trip {}? / Please cancel that trip {} of mine. / I want my flight {}
+    cancelled.
+change_flights: Can you move my trip {}? / I cannot fly {} on the day that I booked, so please
+    move it. / I need other flights for my trip {}.
+change_cabin: Can you put me into another cabin on my trip {}? / I want to change the class of
+    my trip {}.
+add_bags: Can you do something about the bags of my trip {}? / It is about the luggage on my
+    trip {}.
+change_passengers: Can you change who comes along {}? / The passengers of my trip {} are not
+    right.
+compensate: What do I get for the trouble with my trip {}? / I want to be compensated for my
+    trip {}.
+""")
 """Openings that sound as if there were one such trip only; the brace is its route."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from harness_airline.records import Reservation, User
+from harness_taskkit.wording import sayings
 
 MOST_PASSENGERS = 5
 MOST_OF = {"certificate": 1, "credit_card": 1, "gift_card": 3}
@@ -13,29 +14,18 @@ MOST_OF = {"certificate": 1, "credit_card": 1, "gift_card": 3}
 COVERED = ("health", "weather")
 """The reasons for which the insurance refunds a cancelled trip."""
 
-REASONS: Mapping[str, tuple[str, ...]] = {
-    "plans": (
-        "My plans have changed.",
-        "There was a change of plans.",
-        "I cannot travel on those days, my plans changed.",
-    ),
-    "airline": (
-        "You cancelled the flight, so I do not need it any more.",
-        "I heard that the flight was cancelled by the airline.",
-    ),
-    "health": (
-        "I am ill and cannot fly, for health reasons.",
-        "I have a health problem and cannot travel.",
-    ),
-    "weather": (
-        "The weather there is terrible, so I cannot go.",
-        "I do not want to fly, because of the bad weather.",
-    ),
-    "other": (
-        "I found a cheaper fare elsewhere.",
-        "I bought another ticket by mistake and want the cheaper one.",
-    ),
-}
+REASONS = sayings("""
+plans: My plans have changed. / There was a change of plans. / I cannot travel on those days, my
+    plans changed.
+airline: You cancelled the flight, so I do not need it any more. / I heard that the flight was
+    cancelled by the airline.
+health: I am ill and cannot fly, for health reasons. / I have a health problem and cannot
+    travel.
+weather: The weather there is terrible, so I cannot go. / I do not want to fly, because of the
+    bad weather.
+other: I found a cheaper fare elsewhere. / I bought another ticket by mistake and want the
+    cheaper one.
+""")
 """Why customers cancel, and how they say so."""
 
 Status = Callable[[str, str], str]

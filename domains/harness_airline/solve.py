@@ -111,13 +111,9 @@ class _Planner:
         if len(fitting) != 1:
             return None
         (one,) = fitting
-        want = request.want
-        if (
-            want is not None
-            and want.arguments.get("reservation_id", one["reservation_id"]) != one["reservation_id"]
-        ):
-            return None
         key = one["reservation_id"]
+        if request.want is not None and request.want.arguments.get("reservation_id", key) != key:
+            return None
         if RESERVATION_ID.search(pointers(request.facts)):
             return one, [_read("get_reservation_details", reservation_id=key)]
         is_open = any(fact.about == HINT and not fact.volunteered for fact in request.facts)

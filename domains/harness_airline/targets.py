@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.types import Fact
 from harness_airline import rules
 from harness_airline.pointing import hints_for, route_words, same_route
 from harness_airline.records import Reservation, User
 from harness_airline.view import View
+from harness_taskkit.choices import fact_of
 
 _KNOWS_ID = 0.4
 
@@ -18,8 +19,8 @@ WHICH = "which reservation it is"
 HINT = "which of the two reservations you mean"
 """What the facts are about that say which reservation is meant."""
 
-_WHICH_WORDS = ("which reservation", "reservation id", "which trip", "reservation number")
-_HINT_WORDS = ("which of", "two reservations", "which one")
+_WHICH_WORDS = "which reservation/reservation id/which trip/reservation number"
+_HINT_WORDS = "which of/two reservations/which one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,17 @@ def subject_facts(target: Target, others: Sequence[Reservation]) -> list[Fact]:
     else:
         says = (f"It is my trip {target.route}.", f"I mean the trip {target.route}.")
     facts = [
-        Fact(
-            about=WHICH,
-            asked_by=_WHICH_WORDS,
-            says=says,
-            recognised_by=(target.id.lower(),),
-            conflicts_with=tuple(
+        fact_of(
+            WHICH,
+            _WHICH_WORDS,
+            says,
+            "reservation_id",
+            right=(target.id.lower(),),
+            wrong=tuple(
                 other["reservation_id"].lower()
                 for other in others
                 if other["reservation_id"] != target.id
             ),
-            needed_for=("reservation_id",),
         )
     ]
     return [*facts, hint_fact(target)] if target.hint else facts
@@ -126,13 +127,8 @@ def subject_facts(target: Target, others: Sequence[Reservation]) -> list[Fact]:
 
 def hint_fact(target: Target, *, volunteered: bool = False) -> Fact:
     """What tells the reservation from the one other on its route."""
-    return Fact(
-        about=HINT,
-        asked_by=_HINT_WORDS,
-        says=target.hint,
-        needed_for=("reservation_id",),
-        volunteered=volunteered,
-    )
+    fact = fact_of(HINT, _HINT_WORDS, target.hint, "reservation_id")
+    return replace(fact, volunteered=volunteered)
 
 
 def phrases(target: Target, told: Sequence[Fact]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from harness.types import Fact, Json, Request, Task, stable_seed
 from harness_airline import rules
 from harness_airline.catalogue import DAYS, price_paid
 from harness_airline.compat import FIXED, Compat
-from harness_airline.database import airline_of, new_reservation, new_reservation_id
+from harness_airline.database import airline_of, new_reservation, new_reservation_id, segment_of
 from harness_airline.people import as_passenger
 from harness_airline.pointing import (
     RESERVATION_ID,
@@ -26,7 +26,7 @@ from harness_airline.pointing import (
 )
 from harness_airline.prose import tell
 from harness_airline.readings import readings
-from harness_airline.records import Flight, Reservation, Segment
+from harness_airline.records import Flight, Reservation
 from harness_airline.retelling import openings
 from harness_airline.solve import caller, solve
 from harness_airline.targets import HINT, WHICH, Target, hint_fact
@@ -233,13 +233,7 @@ def _trip(scene: _Scene, fits: Callable[[Flight], bool]) -> Reservation | None:
     numbers = Numbers(airline.split, rng)
     while (key := new_reservation_id(numbers)) in airline.reservations:
         pass
-    segment = Segment(
-        flight_number=flight["flight_number"],
-        origin=flight["origin"],
-        destination=flight["destination"],
-        date=day,
-        price=price_paid(cabin, rng),
-    )
+    segment = segment_of(flight, day, price_paid(cabin, rng))
     paying = [m for m in user["payment_methods"].values() if m["source"] != "certificate"]
     return new_reservation(
         key,

@@ -2,99 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from harness_airline.records import Passenger, PaymentMethod
-from harness_taskkit.wording import listing
+from harness_taskkit.wording import listing, sayings
 
-LEADS: Mapping[str, tuple[str, ...]] = {
-    "cancel": (
-        "I want to cancel {}.",
-        "Please cancel {}.",
-        "I would like to cancel {}.",
-        "Can you cancel {} for me?",
-    ),
-    "change_flights": (
-        "I want to change the flights of {}.",
-        "I need to move {} to another day.",
-        "Please change the date of {}.",
-    ),
-    "change_cabin": (
-        "I want another cabin for {}.",
-        "I would like to change the cabin of {}.",
-        "Can you change the class of {}?",
-    ),
-    "add_bags": (
-        "I want to change the checked bags of {}.",
-        "I need to change how many bags are checked in for {}.",
-        "It is about the baggage of {}.",
-    ),
-    "change_passengers": (
-        "I want to change the passengers of {}.",
-        "There is something to correct in the passengers of {}.",
-        "Please change who travels on {}.",
-    ),
-    "compensate": (
-        "I want compensation for {}.",
-        "I would like to be compensated for {}.",
-        "I think that I should get compensation for {}.",
-    ),
-    "insure": (
-        "I want to add the travel insurance to {}.",
-        "Please add insurance to {}.",
-        "Can you insure {} for me?",
-    ),
-    "ask_status": (
-        "Is the first flight of {} on time?",
-        "What is the status of the first flight of {}?",
-        "I would like to know the status of the first flight of {}.",
-    ),
-    "ask_total": (
-        "How much did I pay for {}?",
-        "What was the total price of {}?",
-        "I would like to know what I paid for {}.",
-    ),
-    "ask_balance": (
-        "How much money is on all my gift cards together?",
-        "What is the total balance of my gift cards?",
-        "I would like to know how much I have on my gift cards in total.",
-    ),
-    "ask_certificates": (
-        "How much are all my travel certificates worth together?",
-        "What is the total value of my certificates?",
-        "I would like to know how much I have in certificates in total.",
-    ),
-}
+LEADS = sayings("""
+cancel: I want to cancel {}. / Please cancel {}. / I would like to cancel {}. / Can you cancel
+    {} for me?
+change_flights: I want to change the flights of {}. / I need to move {} to another day. / Please
+    change the date of {}.
+change_cabin: I want another cabin for {}. / I would like to change the cabin of {}. / Can you
+    change the class of {}?
+add_bags: I want to change the checked bags of {}. / I need to change how many bags are checked
+    in for {}. / It is about the baggage of {}.
+change_passengers: I want to change the passengers of {}. / There is something to correct in the
+    passengers of {}. / Please change who travels on {}.
+compensate: I want compensation for {}. / I would like to be compensated for {}. / I think that
+    I should get compensation for {}.
+insure: I want to add the travel insurance to {}. / Please add insurance to {}. / Can you insure
+    {} for me?
+ask_status: Is the first flight of {} on time? / What is the status of the first flight of {}? /
+    I would like to know the status of the first flight of {}.
+ask_total: How much did I pay for {}? / What was the total price of {}? / I would like to know
+    what I paid for {}.
+ask_balance: How much money is on all my gift cards together? / What is the total balance of my
+    gift cards? / I would like to know how much I have on my gift cards in total.
+ask_certificates: How much are all my travel certificates worth together? / What is the total
+    value of my certificates? / I would like to know how much I have in certificates in total.
+""")
 """How a request of each kind opens; the brace is filled with what it is about."""
 
-AMOUNT_QUESTIONS: Mapping[str, tuple[str, ...]] = {
-    "cancel": (
-        "Please tell me how much money I get back.",
-        "I also want to know the amount of the refund.",
-    ),
-    "change_flights": (
-        "Please tell me how big the price difference is.",
-        "I also want to know the exact price difference.",
-    ),
-    "change_cabin": (
-        "Please tell me how big the price difference is.",
-        "I also want to know what the difference in price is.",
-    ),
-}
+AMOUNT_QUESTIONS = sayings("""
+cancel: Please tell me how much money I get back. / I also want to know the amount of the
+    refund.
+change_flights: Please tell me how big the price difference is. / I also want to know the exact
+    price difference.
+change_cabin: Please tell me how big the price difference is. / I also want to know what the
+    difference in price is.
+""")
 """How a customer asks for the amount that follows from a request."""
 
 CHANGES_OF_MIND = ("Wait, I changed my mind.", "On second thought, no.", "Actually, no.")
 
-COMPLAINTS: Mapping[str, tuple[str, ...]] = {
-    "cancelled": (
-        "It is a shame that you cancelled the flight.",
-        "That the flight was cancelled has ruined my week.",
-    ),
-    "delayed": (
-        "It is a shame that the flight is delayed.",
-        "The delay of the flight is really annoying.",
-    ),
-}
+COMPLAINTS = sayings("""
+cancelled: It is a shame that you cancelled the flight. / That the flight was cancelled has
+    ruined my week.
+delayed: It is a shame that the flight is delayed. / The delay of the flight is really annoying.
+""")
 """What customers say about the status of a flight without asking for anything."""
 
 PRESSURE = (

@@ -7,14 +7,13 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import cast, get_args
 
-from harness.errors import ConfigError
 from harness.types import Json, Split
 from harness_retail.catalogue import KINDS, make_product
 from harness_retail.people import make_user
 from harness_retail.records import Order, Payment, Product, User, as_item, new_order
 from harness_retail.state import Database
+from harness_taskkit.generated import split_of
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, make_address
 from harness_taskkit.plan import drawn
@@ -36,14 +35,7 @@ def database(name: str) -> Database:
 
     Raises ``ConfigError`` if the name is not ``retail/SPLIT/SEED``.
     """
-    domain, _, rest = name.partition("/")
-    split, _, seed = rest.partition("/")
-    if domain != "retail" or split not in get_args(Split) or not seed.isdecimal():
-        raise ConfigError(
-            f"there is no retail database {name!r}",
-            hint="A name is retail/SPLIT/SEED, such as retail/train/17.",
-        )
-    return _Builder(name, cast(Split, split)).build()
+    return _Builder(name, split_of(name, "retail")).build()
 
 
 def shop_of(world: Mapping[str, Json]) -> Database:

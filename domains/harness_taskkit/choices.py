@@ -32,6 +32,28 @@ class Choice:
     first: FirstThought | None = None
 
 
+def fact_of(
+    about: str,
+    asked_by: str,
+    says: Sequence[str],
+    needed_for: str,
+    right: Sequence[str] = (),
+    wrong: Sequence[str] = (),
+) -> Fact:
+    """A fact: phrases of ``asked_by`` have slashes between them, names of arguments spaces.
+
+    ``right`` and ``wrong`` are the phrases that it is recognised by and conflicts with.
+    """
+    return Fact(
+        about=about,
+        asked_by=tuple(asked_by.split("/")),
+        says=tuple(says),
+        recognised_by=tuple(right),
+        conflicts_with=tuple(wrong),
+        needed_for=tuple(needed_for.split()),
+    )
+
+
 def changed(choice: Choice, first: FirstThought, openings: Sequence[str]) -> Choice:
     """The choice as a change of mind after a first thought; ``openings`` announce it."""
     says = revised(choice.fact.says, openings)

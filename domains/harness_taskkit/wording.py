@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Sequence
 
 _FEWEST_DIGITS = 3
@@ -55,3 +56,12 @@ def amount_text(amount: float) -> str:
     text = f"{amount:.2f}".removesuffix("00").removesuffix(".")
     text = text.rstrip("0") if "." in text else text
     return text if sum(map(str.isdigit, text)) >= _FEWEST_DIGITS else ""
+
+
+def sayings(table: str) -> dict[str, tuple[str, ...]]:
+    """Wordings by name, of lines such as "name: One. / Another."; indented lines go on."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in re.sub(r"\n\s+", " ", table.strip()).splitlines():
+        name, _, said = line.partition(": ")
+        found[name] = tuple(said.split(" / "))
+    return found
