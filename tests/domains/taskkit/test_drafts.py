@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from harness.types import Fact, ToolCall
-from harness_taskkit.choices import Choice, FirstThought, changed, instead
+from harness_taskkit.choices import Choice, FirstThought, changed, fact_of, instead
 from harness_taskkit.drafts import Drafter
-from harness_taskkit.wording import amount_text, listing, plural, revised, vary
+from harness_taskkit.wording import amount_text, listing, plural, revised, sayings, vary
 
 SEAT = Fact(about="the seat", asked_by=("seat",), says=("Row 4.", "A seat in row 4."))
 MEAL = Fact(about="the meal", asked_by=("meal",), says=("Fish.",))
@@ -64,3 +64,26 @@ def test_words_are_put_together_as_people_do() -> None:
 )
 def test_an_amount_is_said_so_that_every_way_to_write_it_holds_it(amount: float, text: str) -> None:
     assert amount_text(amount) == text
+
+
+def test_a_table_of_sayings_is_read_line_by_line_and_indented_lines_go_on() -> None:
+    table = """
+greet: Hello. / Good morning to
+    you.
+leave: Bye: now.
+"""
+    assert sayings(table) == {
+        "greet": ("Hello.", "Good morning to you."),
+        "leave": ("Bye: now.",),
+    }
+
+
+def test_a_fact_of_short_forms_is_the_fact_in_full() -> None:
+    fact = fact_of("the day", "date/which day", ("May 4.",), "date flights", right=("4",))
+    assert fact == Fact(
+        about="the day",
+        asked_by=("date", "which day"),
+        says=("May 4.",),
+        recognised_by=("4",),
+        needed_for=("date", "flights"),
+    )

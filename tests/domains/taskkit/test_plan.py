@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -47,6 +48,29 @@ def test_a_second_change_comes_after_the_first_one_to_its_record() -> None:
         kinds = [slot.kind for slot in plan.slots]
         second = next(n for n, slot in enumerate(plan.slots) if "twice" in slot.must)
         assert "move" in kinds[:second]
+
+
+def test_each_second_change_can_follow_a_first_one_of_its_own() -> None:
+    supports = {**MIX.supports, "twice": ("book", "paint")}
+    mix = replace(MIX, supports=supports, first={"book": "move", "paint": "book"})
+    for seed in range(30):
+        plan = Planner(mix).plan(Recipe(required=("paint", "twice")), Random(seed))
+        kinds = [slot.kind for slot in plan.slots]
+        assert "book" in kinds[: next(n for n, s in enumerate(plan.slots) if "twice" in s.must)]
+
+
+def test_kinds_that_end_the_conversation_come_last() -> None:
+    mix = replace(MIX, last=frozenset({"refuse_late"}))
+    for seed in range(30):
+        recipe = Recipe(required=("refuse_late", "book", "move"))
+        assert Planner(mix).plan(recipe, Random(seed)).slots[-1].kind == "refuse_late"
+
+
+def test_a_feature_of_dead_ends_alone_brings_one() -> None:
+    mix = replace(MIX, supports={**MIX.supports, "paint": ("refuse_late",)})
+    mix = replace(mix, writes={"book": 3, "move": 2}, recordless=frozenset())
+    plan = Planner(mix).plan(Recipe(required=("paint",)), Random(1))
+    assert any(slot.kind == "refuse_late" and "paint" in slot.must for slot in plan.slots)
 
 
 def test_the_kinds_about_a_record_leave_out_those_that_are_about_none() -> None:
