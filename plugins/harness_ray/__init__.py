@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from harness.assembly.extras import need
@@ -16,6 +17,8 @@ def harness_executors() -> Mapping[str, Factory[Executor]]:
 
 def _ray(settings: Settings) -> Executor:
     need("the executor 'ray'", "ray", extra="ray")
+    # Read when Ray is imported: else it prints what it has to say of processes into reports.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     from harness_ray.executor import ray_executor
 
     return ray_executor(settings)

@@ -144,6 +144,36 @@ def test_an_item_that_kills_its_process_is_named_and_others_are_not_to_blame() -
     assert len(told) == len(set(told))
 
 
+DYING = """
+import os, signal, sys, time
+from harness.errors import RunError
+from harness.evaluation.in_order import in_order
+from harness.llm.roles import open_registry
+from harness.protocols import Settings
+
+options = {"address": sys.argv[1], "actors": 1, "retries": 0}
+executor = open_registry().make("executor", "ray", Settings(options=options))
+
+
+async def one(item):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+try:
+    in_order(executor, one, [1])
+except RunError:
+    time.sleep(3)
+"""
+
+
+def test_what_ray_says_of_a_death_does_not_get_into_the_output_of_a_command() -> None:
+    address = ray.get_runtime_context().gcs_address
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, address], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+
+
 def test_a_policy_that_cannot_be_sent_is_said() -> None:
     lock = threading.Lock()
 
