@@ -129,6 +129,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
             "learning_rate": 1e-3,
             "loss": asked.loss,
             "proof_loss": asked.proof_loss,
+            "proof_contrast": True,
         },
         asked.folder / "runs",
         tasks=tasks,
