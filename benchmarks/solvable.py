@@ -11,10 +11,11 @@ tasks the expert talks with the scripted user (``expert``), and an agent that do
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from itertools import islice
+
+from over_seeds import as_json
 
 from harness.evaluation.rollout import run_rollouts
 from harness.llm.roles import open_registry
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     domain = open_registry().make("domain", options.domain, Settings())
     found = measure(domain, tasks=options.tasks, talks=options.talks, seed=options.seed)
-    text = json.dumps(found) if options.json else "\n".join(f"{k:20}{v}" for k, v in found.items())
+    text = as_json(found) if options.json else "\n".join(f"{k:20}{v}" for k, v in found.items())
     sys.stdout.write(text + "\n")
 
 
