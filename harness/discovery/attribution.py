@@ -56,10 +56,10 @@ def blamed(store: RunFolder, evaluation: str) -> dict[str, Blame]:
     return dict(store.read_value(name, _Excluded).excluded) if store.has(name) else {}
 
 
-def blame_of(store: RunFolder, evaluation: str) -> dict[str, Json]:
-    """All that ``blame_failures`` kept; {} if it did not run."""
+def blame_counts(store: RunFolder, evaluation: str) -> dict[str, int] | None:
+    """How many failures each party is to blame for; None if none was diagnosed."""
     name = _file(evaluation)
-    return store.read_table(name) if store.has(name) else {}
+    return store.read_field(name, "blame", dict[str, int]) if store.has(name) else None
 
 
 def mistakes_of(store: RunFolder, evaluation: str) -> list[Diagnosis] | None:

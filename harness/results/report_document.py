@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from harness.discovery.attribution import blame_of
+from harness.discovery.attribution import blame_counts
 from harness.discovery.quarantine import counted, leave_out
 from harness.evaluation.metrics import (
     Outcome,
@@ -114,8 +114,8 @@ def _arms(store: RunFolder, split: Split, seconds: Mapping[str, float]) -> list[
             row["differences"] = differences[0]
         if differences[1:]:
             row["further_differences"] = list[Json](differences[1:])
-        if blame := blame_of(store, found[arm]):
-            row["blame"] = blame["blame"]
+        if (blame := blame_counts(store, found[arm])) is not None:
+            row["blame"] = dict(blame)
         arms.append(row)
     return arms
 

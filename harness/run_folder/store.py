@@ -272,9 +272,12 @@ class RunFolder(FolderFiles):
     def order_proofs(self, tasks: Sequence[Task]) -> None:
         """Put the latest conversation on each of these tasks in their order, after all others."""
         places = {task.id: place for place, task in enumerate(tasks)}
-        rows = {row.trajectory.task_id: row for row in self.read_values(PROOFS, EpisodeRow)}
+        found = self.read_values(PROOFS, EpisodeRow)
+        rows = {row.trajectory.task_id: row for row in found}
         ordered = sorted(rows, key=lambda task_id: places.get(task_id, -1))
-        self.write_values(PROOFS, EpisodeRow, [rows[task_id] for task_id in ordered])
+        if [row.trajectory.task_id for row in found] != ordered:
+            plain = adapter(EpisodeRow).dump_python
+            self.write_rows(PROOFS, (plain(rows[task_id], mode="json") for task_id in ordered))
 
     def proof_outlines(self) -> list[Outline]:
         """What the teacher's conversations on tasks to train on came to."""

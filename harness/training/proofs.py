@@ -77,8 +77,7 @@ def _tried(parts: Components, store: RunFolder, tasks: Sequence[Task]) -> Mappin
         )
         fresh = {episode.task.id: episode for episode in played}
         had |= {task.id: kept.get(task.id) or fresh[task.id] for task in chunk}
-    if had.keys() - kept.keys():
-        store.order_proofs(tasks)
+    store.order_proofs(tasks)  # also those of a process that died before it did
     return had
 
 

@@ -150,3 +150,26 @@ def test_weights_that_are_not_as_they_were_saved_are_refused(
     damage(folder / name)  # type: ignore[operator]
     with pytest.raises(RunError, match=name):
         refuse_damaged(store.read_checkpoint("sft"))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '{"blame": 3}', "[" * 99_999, "\xff"])
+def test_a_summary_of_blame_that_is_damaged_is_named(store: RunFolder, text: str) -> None:
+    path = store.folder / "evals" / "sft-test" / "blame.json"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(RunError, match=r"blame\.json"):
+        current_report(store)
+
+
+def test_an_error_of_reading_names_the_file_and_the_line(store: RunFolder) -> None:
+    long = '{"n": ' + "9" * 5000 + "}"
+    for line in ("[" * 99_999, long, "[]", "3", '"', "\udc80"):
+        path = store.folder / "rows.jsonl"
+        path.write_bytes(f'{{"n": 1}}\n{line}\n'.encode(errors="surrogateescape"))
+        if line != long:
+            with pytest.raises(RunError, match=r"rows\.jsonl, line 2") as raised:
+                store.read_rows("rows.jsonl")
+            assert raised.value.hint
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RunError, match=r"rows\.jsonl"):
+        store.read_rows("rows.jsonl")

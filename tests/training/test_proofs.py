@@ -96,9 +96,11 @@ def test_proofs_are_on_disk_in_the_order_of_the_tasks_whichever_ended_first(scho
     lines = whole.splitlines(keepends=True)
     ids = [json.loads(line)["trajectory"]["task_id"] for line in lines]
     assert ids == [task.id for task in school.tasks]
-    file.write_text("".join([lines[4], lines[1], lines[0]]))
-    school.proofs()
-    assert file.read_text() == whole
+    cut, unordered = [lines[4], lines[1], lines[0]], lines[::-1]
+    for had in (cut, unordered):
+        file.write_text("".join(had))
+        school.proofs()
+        assert file.read_text() == whole
 
 
 def test_the_user_of_a_proof_is_that_of_rollouts_on_the_task(school: School) -> None:
