@@ -12,6 +12,7 @@ import numpy as np
 from harness.assembly.config import read_options
 from harness.errors import NothingToLearn
 from harness.protocols import Conversation, Settings, Trainer, TrainingJob
+from harness.runtime.cpu_time import cpu_seconds
 from harness.types import Episode, Json, TokenTrace, stable_id
 from harness_tinker.losses import weighed
 from harness_tinker.options import ImitationOptions
@@ -38,12 +39,13 @@ class TinkerImitation:
         """Train on the server; a killed run goes on from the state that the server kept.
 
         The record has ``steps``, ``seconds``, ``tokens``, ``loss`` and ``held_out_loss`` (nats per
-        token; None without held-out demonstrations), ``curve``, ``stopped_because`` ("max_steps" or
-        "out of demonstrations"), and ``server_losses``: how often the server had lost the model.
+        token; None without held-out demonstrations), ``curve``, ``stopped_because`` (max_steps,
+        seconds, cpu_seconds or "out of demonstrations"), and ``server_losses``: how often the
+        server had lost the model.
         Raises ``NothingToLearn`` without demonstrations and ``ProviderError`` without a server.
         """
         options, policy = self.options, remote_policy(job, NAME)
-        started, model = time.monotonic(), policy.remote
+        started, cpu_started, model = time.monotonic(), cpu_seconds(), policy.remote
         rows = _rows(job.demonstrations or (), policy, job, options.max_length)
         held_out = list(_rows(job.held_out, policy, job, options.max_length))
         identity = stable_id(NAME, asdict(options), job.seed, job.policy.checkpoint.id)
@@ -62,6 +64,9 @@ class TinkerImitation:
                 point["held_out_loss"] = _loss(held_out, model.logprobs(held_out))
             curve.append(point)
             job.progress(step + 1, options.max_steps, point)
+            if spent := self._spent(time.monotonic() - started, cpu_seconds() - cpu_started):
+                why = spent
+                break
             if (step + 1) % options.save_steps == 0:
                 resuming.keep(step + 1, curve, {"tokens": tokens})
         if not curve:
@@ -88,6 +93,12 @@ class TinkerImitation:
         updated = policy.remote.update([request], self._learning_rate(step))
         loss = _loss(batch, updated.logprobs[0])
         return {"step": step + 1, "loss": loss, "grad_norm": updated.grad_norm}
+
+    def _spent(self, seconds: float, cpu: float) -> str:
+        """Which limit of time is reached; "" for none."""
+        options = self.options
+        limits = {"seconds": (seconds, options.seconds), "cpu_seconds": (cpu, options.cpu_seconds)}
+        return next((name for name, (used, limit) in limits.items() if limit and used >= limit), "")
 
     def _learning_rate(self, step: int) -> float:
         options = self.options

@@ -48,9 +48,13 @@ class ImitationOptions:
     """How long to imitate, and how: conversations per step, Adam's learning rate after
     ``warmup_steps`` steps of linear rise and before it falls to 0 over the last ``decay`` of all
     steps, tokens of a conversation that are kept. A killed run resumes from the last multiple of
-    ``save_steps`` steps; ``eval_steps``: steps between evaluations of the held-out loss.
+    ``save_steps`` steps; ``eval_steps``: steps between evaluations of the held-out loss. It also
+    ends after ``seconds``, or ``cpu_seconds`` of this process (None: no limit), which are few: the
+    presets' warm start has such a limit.
     """
 
+    seconds: PositiveFloat | None = None
+    cpu_seconds: PositiveFloat | None = None
     max_steps: PositiveInt = 200
     batch_size: PositiveInt = 32
     learning_rate: PositiveFloat = 3e-4
