@@ -79,10 +79,10 @@ class Options:
     track_kl: bool = True
     max_completion_length: PositiveInt = 2048
     unsolved: Literal["skip", "proof", "buffer", "prefix"] = "skip"
-    proof_loss: ProofLoss = "luffy"
-    proof_mean: ProofMean = "tokens"
+    proof_loss: ProofLoss = "cross_entropy"
+    proof_mean: ProofMean = "groups"
     proof_weight: PositiveFloat = 1.0
-    proof_contrast: bool = True
+    proof_contrast: bool = False
     buffer_size: PositiveInt = 24
     buffer_batch_size: PositiveInt = 8
     prefix_share: Annotated[float, Field(gt=0, lt=1)] = 0.5

@@ -157,7 +157,7 @@ def test_a_batch_with_proofs_in_many_parts_gives_the_update_of_the_whole(
         made = judged(job(policy=policy, proofs=proofs(world)), said_b)
         record = train(
             made, max_steps=1, tasks_per_step=6, unsolved="proof", loss_type=loss_type,
-            learning_rate=1e-4, part_tokens=part_tokens,
+            proof_contrast=True, proof_mean="tokens", learning_rate=1e-4, part_tokens=part_tokens,
         )  # fmt: skip
         assert record["final"]["proofs"] > 0
         assert record["final"]["rollouts_trained_on"] > 4
