@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from harness.types import Json, ToolCall
 from harness_airline.catalogue import CITIES, DAYS
-from harness_airline.changes import FLIGHT, ROUTE, WISHED, pick
+from harness_airline.changes import ROUTE, WISHED, flight_fact, pick
 from harness_airline.choices import choose_bags, choose_cabin, choose_insurance, choose_party
-from harness_airline.journeys import Way, as_flights, fitting, price, sentences
+from harness_airline.journeys import Way, as_flights, fitting, price
 from harness_airline.operations import OPERATIONS, Flaw
 from harness_airline.payments import choose_split
 from harness_airline.records import BAG_USD, CABINS, INSURANCE_USD
@@ -87,16 +87,8 @@ def _draft(customer: Customer, ways: list[Way], wanted: frozenset[str], flaw: Fl
     if split is None:
         return None
     party = choose_party(customer, count, flaw)
-    flight = fact_of(
-        FLIGHT,
-        "which flight/what flight/what time/nonstop",
-        sentences(wish),
-        "flights",
-        right=tuple(j[0]["flight_number"].lower() for j in journeys),
-    )
-    flights = Choice(
-        arguments={"flights": [*as_flights(journeys)]}, fact=flight, features=wish.features
-    )
+    flight, flown = flight_fact(wish, journeys), as_flights(journeys)
+    flights = Choice(arguments={"flights": flown}, fact=flight, features=wish.features)
     choices = [cabin, flights, party, bags, insurance, split]
     drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
     return _assembled(customer, ways, drafter, wanted)

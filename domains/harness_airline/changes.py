@@ -131,7 +131,10 @@ def _changed(
         due = way.people * price([journey], way.cabin)
     named = _date_fact(way.day, place, len(ways), kept)
     date = Choice(arguments={"flights": [*flights]}, fact=named)
-    choices = [date, Choice(arguments={}, fact=_flight_fact(wish, journey), features=wish.features)]
+    choices = [
+        date,
+        Choice(arguments={}, fact=flight_fact(wish, [journey]), features=wish.features),
+    ]
     if flaw == "route":
         choices.insert(0, Choice(arguments={}, fact=_route_fact(way.destination)))
     if "change_of_mind" in wanted and not flaw:
@@ -217,11 +220,8 @@ def _date_fact(day: str, place: int, ways: int, kept: Sequence[Segment]) -> Fact
     )
 
 
-def _flight_fact(wish: Wish, journey: Journey) -> Fact:
-    return fact_of(
-        FLIGHT,
-        "which flight/what flight/what time/nonstop",
-        sentences(wish),
-        "flights",
-        right=(journey[0]["flight_number"].lower(),),
-    )
+def flight_fact(wish: Wish, journeys: Sequence[Journey]) -> Fact:
+    """Which flights are wanted: the customer recognises them by the first of each way."""
+    first = [journey[0]["flight_number"].lower() for journey in journeys]
+    asked_by = "which flight/what flight/what time/nonstop"
+    return fact_of(FLIGHT, asked_by, sentences(wish), "flights", right=first)

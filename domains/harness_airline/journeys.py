@@ -57,12 +57,7 @@ def sentences(wish: Wish) -> tuple[str, ...]:
     """The wish in words."""
     window = f" that leaves after {wish.after}" if wish.after else ""
     window = f" that leaves before {wish.before}" if wish.before else window
-    order = {
-        "": "",
-        "cheapest": "cheapest ",
-        "earliest": "earliest ",
-        "latest": "latest ",
-    }[wish.order]
+    order = f"{wish.order} " if wish.order else ""
     if wish.at:
         return (
             f"I want the nonstop flight at {wish.at}.",
@@ -179,7 +174,7 @@ def _departure(journey: Journey) -> str:
 
 
 def _shifted(time: str, hours: int) -> str:
-    return f"{int(time[:2]) + hours:02}:30" if hours < 0 else f"{int(time[:2]):02}:30"
+    return f"{int(time[:2]) + min(hours, 0):02}:30"
 
 
 def _time(text: str, name: str) -> str:

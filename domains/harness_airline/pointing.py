@@ -28,20 +28,15 @@ def same_route(one: Reservation, other: Reservation) -> bool:
 
 def hints_for(reservation: Reservation, other: Reservation) -> list[tuple[str, ...]]:
     """Ways to tell a reservation from another one."""
-    hints: list[tuple[str, ...]] = []
-    day = reservation["flights"][0]["date"]
-    if day != other["flights"][0]["date"]:
-        hints.append(
-            (
-                f"I mean the one that leaves on {spoken_day(day)}.",
-                f"It is the trip that leaves on {spoken_day(day)}.",
-            )
-        )
-    cabin = reservation["cabin"]
-    if cabin != other["cabin"]:
-        name = spoken_cabin(cabin)
-        hints.append((f"I mean the one booked in {name}.", f"It is the trip booked in {name}."))
+    day, cabin = reservation["flights"][0]["date"], reservation["cabin"]
     kind = reservation["flight_type"]
+    ways = []
+    if day != other["flights"][0]["date"]:
+        ways.append(f"that leaves on {spoken_day(day)}")
+    if cabin != other["cabin"]:
+        ways.append(f"booked in {spoken_cabin(cabin)}")
+    hints: list[tuple[str, ...]]
+    hints = [(f"I mean the one {way}.", f"It is the trip {way}.") for way in ways]
     if kind != other["flight_type"]:
         name = kind.replace("_", " ")
         hints.append((f"I mean the {name}.", f"It is the {name} of the two."))

@@ -145,12 +145,10 @@ def phrases(target: Target, told: Sequence[Fact]) -> tuple[str, ...]:
 
 def _is_about(customer: Customer, reservation: Reservation) -> bool:
     cities = customer.view.airline.airports
-    names = {
-        reservation["reservation_id"].lower(),
-        cities[reservation["origin"]].lower(),
-        cities[reservation["destination"]].lower(),
-    }
-    return not customer.about.isdisjoint(names)
+    ends = (cities[reservation["origin"]], cities[reservation["destination"]])
+    return not customer.about.isdisjoint(
+        text.lower() for text in (reservation["reservation_id"], *ends)
+    )
 
 
 def _point_out(customer: Customer, reservation: Reservation, two: bool) -> Target | None:

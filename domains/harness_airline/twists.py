@@ -5,7 +5,7 @@ The wanted calls stay as they are; what the customer says, and the trips it has,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import cast
@@ -145,7 +145,7 @@ def _two_reservations(scene: _Scene) -> Task | None:
     if target is None or target.hint or target.knows_id or request.revision is not None:
         return None
     mine = target.reservation
-    added = _trip(scene, lambda flight: same_route(_ends(flight), mine))
+    added = _trip(scene, {_route(mine)})
     if added is None or len(scene.reservations) >= _MOST_TRIPS:
         return None
     hints = hints_for(mine, added)
@@ -166,7 +166,8 @@ def _more_records(scene: _Scene) -> Task | None:
     held = scene.reservations
     if scene.place or len(held) >= _MOST_TRIPS:
         return None
-    added = _trip(scene, lambda flight: not any(same_route(_ends(flight), one) for one in held))
+    ways = {_route(flight) for flight in scene.view.airline.flights.values()}
+    added = _trip(scene, ways - {_route(one) for one in held})
     if added is None:
         return None
     return scene.woven(scene.request, set(), _adding(scene, added, first=True))
@@ -211,19 +212,18 @@ TWISTS = tuple(_TWISTS)
 # --- more trips -----------------------------------------------------------------------------------
 
 
-def _ends(flight: Flight) -> Reservation:
-    """As much of a one-way trip on the flight as its route."""
-    return cast(Reservation, {"origin": flight["origin"], "destination": flight["destination"]})
+def _route(one: Flight | Reservation) -> tuple[str, str]:
+    return one["origin"], one["destination"]
 
 
-def _trip(scene: _Scene, fits: Callable[[Flight], bool]) -> Reservation | None:
-    """A one-way trip of the customer's alone, on a flight that fits and can still be booked."""
+def _trip(scene: _Scene, routes: Collection[tuple[str, str]]) -> Reservation | None:
+    """A one-way trip of the customer's alone, on one of the routes, that can still be booked."""
     rng, airline = scene.rng, scene.view.airline
     pairs = [
         (flight, day)
         for flight in airline.flights.values()
         for day in DAYS[6:14]
-        if fits(flight) and flight["dates"][day]["status"] == "available"
+        if _route(flight) in routes and flight["dates"][day]["status"] == "available"
     ]
     if not pairs:
         return None
