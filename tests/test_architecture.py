@@ -24,7 +24,7 @@ SOURCES = CORE + [file for folder in PACKAGES for file in sorted(folder.rglob("*
 
 HEAVY = (
     "accelerate", "anthropic", "datasets", "faiss", "google.genai", "openai", "ray",
-    "sentence_transformers", "tokenizers", "torch", "transformers", "trl", "vllm",
+    "sentence_transformers", "tinker", "tokenizers", "torch", "transformers", "trl", "vllm",
 )  # fmt: skip
 
 ORDER = (
