@@ -32,6 +32,6 @@ def test_a_station_that_was_killed_goes_on_to_the_same_files(station: str) -> No
 
 
 def test_damaged_folders_are_read_or_refused_in_words() -> None:
-    found = attacked("--kills", -1, "--damaged", 80)["damaged"]
-    assert found["tries"] == 80
+    found = attacked("--kills", -1, "--damaged", 60)["damaged"]
+    assert found["tries"] == 60
     assert found["failures"] == 0, found["places"]
