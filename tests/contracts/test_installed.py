@@ -27,6 +27,10 @@ BOUND_TO_A_FILE = {"replay"}
 """What means nothing without the file it is told; it is tested with one where it lives."""
 
 
+BOUND_TO_A_SERVER = {"tinker", "tinker-grpo", "tinker-sft"}
+"""Held to the same in tests/plugins/tinker, where there is a server."""
+
+
 WELL_BEHAVED = {"faulty": "faulty:0"}
 """What breaks the contract on purpose, as it is when it does not."""
 
@@ -36,7 +40,7 @@ def with_domains(kind: str) -> list[Any]:
         pytest.param(name, domain, marks=[pytest.mark.slow] if name in SLOW else [])
         for name in REGISTRY.names(kind)
         for domain in DOMAINS
-        if name != PATH and name not in BOUND_TO_A_FILE
+        if name != PATH and name not in BOUND_TO_A_FILE | BOUND_TO_A_SERVER
     ]
 
 
@@ -142,7 +146,7 @@ SMALL: dict[str, Json] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REGISTRY.names("trainer"))
+@pytest.mark.parametrize("name", sorted({*REGISTRY.names("trainer")} - BOUND_TO_A_SERVER))
 def test_trainer(name: str, tmp_path: Path) -> None:
     domain = make("domain", DOMAINS[0])
     settings = Settings(domain=domain, options=SMALL, folder=tmp_path / "policy")
