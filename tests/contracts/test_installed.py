@@ -28,8 +28,9 @@ BOUND_TO_A_FILE = {"replay"}
 
 
 BOUND_TO_A_SERVER = {"tinker", "tinker-grpo", "tinker-sft"}
-"""Tested in tests/plugins/tinker, where there is a server. The check of trainers looks at weights in
-this process, which these have not."""
+"""Tested in tests/plugins/tinker, where there is a server. The check of trainers looks at weights
+in this process, which these have not.
+"""
 
 
 WELL_BEHAVED = {"faulty": "faulty:0"}
