@@ -19,10 +19,10 @@ _LARGEST = 10**308
 """A larger number is infinite for whoever counts in floats."""
 
 
-def loads(text: str | bytes) -> Json:
+def loads(text: str) -> Json:
     """The value of a JSON text. Raises ``ValueError`` if it is none, or one that cannot be held."""
     try:
-        return plain(json.loads(text, parse_constant=_refuse))
+        return plain(_DECODER.decode(text))
     except RecursionError:
         raise ValueError("lists and objects are nested too deep") from None
 
@@ -57,3 +57,6 @@ def whole(text: str) -> str:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from operator import is_
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -42,8 +44,11 @@ class Redactor:
         values = {secret for name, value in found.items() for secret in _secrets(name, value)}
         # The longest first: one may be the beginning of another.
         self._secrets = sorted(values, key=len, reverse=True)
+        self._begins = {secret[:SHORTEST] for secret in values}
 
     def text(self, text: str) -> str:
+        if not any(begin in text for begin in self._begins):
+            return text
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, MASK)
@@ -53,21 +58,41 @@ class Redactor:
         return text
 
     def value(self, value: T) -> T:
-        """The value with every text in it masked: in lists, tables and dataclasses."""
+        """The value with every text in it masked: in lists, tables and dataclasses. A part that
+        holds no secret is the same object.
+        """
         masked: T = self._masked(value) if self._secrets else value
         return masked
 
     def _masked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping):
-            return {self._masked(key): self._masked(item) for key, item in value.items()}
+        if value is None or isinstance(value, int | float):
+            return value
+        if names := _field_names(type(value)):
+            parts = [getattr(value, name) for name in names]
+            masked = [self._masked(part) for part in parts]
+            same = _same(masked, parts)
+            return value if same else replace(value, **dict(zip(names, masked, strict=True)))
         if isinstance(value, list | tuple):
-            return type(value)(map(self._masked, value))
-        if is_dataclass(value) and not isinstance(value, type):
-            parts = {field.name: getattr(value, field.name) for field in fields(value)}
-            return replace(value, **{name: self._masked(part) for name, part in parts.items()})
+            items = [self._masked(item) for item in value]
+            return value if _same(items, value) else type(value)(items)
+        if isinstance(value, Mapping):
+            table = {self._masked(key): self._masked(item) for key, item in value.items()}
+            same = _same(table, value) and _same(table.values(), value.values())
+            return value if same else table
         return value
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """Those of a dataclass; () of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
+def _same(masked: Collection[object], given: Collection[object]) -> bool:
+    """Whether nothing was masked: each part is the very object that it was."""
+    return len(masked) == len(given) and all(map(is_, masked, given))
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:

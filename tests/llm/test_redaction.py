@@ -161,3 +161,18 @@ def test_a_value_is_masked_wherever_it_is_text() -> None:
     assert KEY not in repr(masked)
     assert repr(masked).count(MASK) == repr(reply).count(KEY)
     assert masked.usage == reply.usage
+
+
+def test_a_value_without_a_secret_is_the_same_object_and_so_are_its_parts_beside_one() -> None:
+    redactor = Redactor({"A_API_KEY": KEY})
+    call = ToolCall(name="look", id="c", arguments={"at": [{"x": 1}]})
+    message = Message(role="assistant", content="Hello", calls=(call,))
+    assert redactor.value(message) is message
+    masked = redactor.value(Message(role="assistant", content=KEY, calls=(call,)))
+    assert masked.content == MASK
+    assert masked.calls[0] is call
+
+
+def test_a_key_beside_its_mask_in_one_table_is_masked() -> None:
+    masked = Redactor({"A_API_KEY": KEY}).value({MASK: 1, KEY: 1})
+    assert masked == {MASK: 1}
