@@ -249,8 +249,19 @@ def _request(reading: Reading, call: ToolCall) -> Request | None:
 
 
 def _names(text: str, call: ToolCall) -> bool:
-    values = [value for value in call.arguments.values() if isinstance(value, str)]
+    values = [told for value in call.arguments.values() for told in _telling(value)]
     return all(mentions(text, [value]) for value in values)
+
+
+def _telling(value: Json) -> list[str]:
+    """Texts and numbers, also of objects in a list; ids in a list may be told in any form."""
+    if isinstance(value, dict):
+        return [told for part in value.values() for told in _telling(part)]
+    if isinstance(value, list):
+        return [told for part in value if isinstance(part, dict) for told in _telling(part)]
+    if isinstance(value, bool) or value is None:
+        return []
+    return [str(value)]
 
 
 def _is_first_offer(reading: Reading, call: ToolCall) -> bool:
