@@ -99,9 +99,11 @@ def read(response: Response) -> ChatReply:
 
 def _text(said: Said) -> tuple[str, bool]:
     """What is said, and whether it is a refusal."""
-    if not isinstance(said.content, list):
-        return said.content or "", bool(said.refusal)
-    parts = [Part(text=part) if isinstance(part, str) else part for part in said.content]
+    content = said.content or ""
+    if isinstance(content, str):
+        return content, bool(said.refusal)
+    found = content if isinstance(content, list) else [content]
+    parts = [Part(text=part) if isinstance(part, str) else part for part in found]
     known = TEXTS | THOUGHTS | {"refusal"}
     if unknown := [part.type for part in parts if part.type not in known]:
         raise ValueError(f"a part of the message is of the type {unknown[0]!r}")
