@@ -15,6 +15,7 @@ from harness.evaluation.metrics import (
     paired_difference,
     pass_table,
 )
+from harness.llm.call_text import remedy_for
 from harness.results.arms import arm_order, is_control, round_of
 from harness.results.fixed import fixed_rows
 from harness.results.history import (
@@ -59,6 +60,7 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
         "training": _training(store),
         "seconds": dict(seconds),
         "cost_usd": _cost(store),
+        "calls_as_text": _calls_as_text(store),
         "complete": complete,
     }
 
@@ -73,8 +75,8 @@ def was_complete(store: RunFolder) -> bool:
     what is not.
     """
     ended = store.has("report.json") and store.read_field("report.json", "complete", bool)
-    lost = [station for station in store.done() if not store.is_done(station)]
-    return ended and not lost
+    stations = sorted({*store.done(), *store.seconds()})  # also those that were reopened since
+    return ended and all([store.is_done(station) for station in stations])
 
 
 _SETTINGS = (
@@ -252,3 +254,13 @@ def _cost(store: RunFolder) -> float:
     for row in chain(*evaluated, store.proof_outlines()):
         total += sum(usage.cost_usd for usage in row.trajectory.usage.values())
     return round(total, 4)
+
+
+def _calls_as_text(store: RunFolder) -> list[Json]:
+    """In how many answers calls of tools stood as text, by role and dialect, and what to change."""
+    roles = store.read_table("calls.json") if store.has("calls.json") else {}
+    return [
+        {"role": role, "dialect": dialect, "answers": answers, "remedy": remedy_for(dialect)}
+        for role, counts in roles.items()
+        for dialect, answers in table(table(counts).get("calls_as_text")).items()
+    ]

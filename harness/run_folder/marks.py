@@ -28,7 +28,6 @@ _OF_ROUND: Mapping[str, tuple[str, ...]] = {
     "inject": (
         "tasks.jsonl", "gates.jsonl", "refused.jsonl", "refused.json", "injections.json",
     ),  # trials.jsonl grows while more tasks are made for a round that is done
-
 }  # fmt: skip
 
 
@@ -61,7 +60,7 @@ def left_by(station: str, path_of: Callable[[str], Path]) -> dict[str, Left]:
     """The station's files that there are, by name; ``path_of`` says where each is. Raises
     ``OSError``.
     """
-    found = {name: path_of(name) for name in _names(StationName(station))}
+    found = {name: path_of(name) for name in names_of(StationName(station))}
     return {name: _left(name, path) for name, path in found.items() if path.is_file()}
 
 
@@ -85,7 +84,8 @@ def intact(whole: bytes, left: Left) -> str:
     return "".join(line.decode() + "\n" for line in lines)
 
 
-def _names(station: StationName) -> list[str]:
+def names_of(station: StationName) -> list[str]:
+    """The files that a station may leave."""
     evaluation = station.evaluation
     if evaluation is not None:
         own = [f"evals/{evaluation}/{name}" for name in _OF_EVALUATION]

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from harness.errors import RunError
 from harness.run_folder.disk import FolderFiles, disk_errors, read_errors, say
-from harness.run_folder.marks import EPISODES, Mark, differences, intact, left_by, mark_name
+from harness.run_folder.marks import (
+    EPISODES,
+    Mark,
+    differences,
+    intact,
+    left_by,
+    mark_name,
+    names_of,
+)
 from harness.run_folder.rows import EpisodeRow, Outline, once, plain_row
 from harness.run_folder.together import is_leftover, is_unsettled
 from harness.run_folder.weights import digests_of
@@ -18,6 +26,7 @@ from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, opened, place
 from harness.runtime.json_lines import adapter
 from harness.types import Checkpoint, Episode, Json, Split, Task
+from harness.types.names import StationName
 
 CONFIG = "config.json"
 TASKS = "tasks"
@@ -193,11 +202,12 @@ class RunFolder(FolderFiles):
     # --- checkpoints ------------------------------------------------------------------------------
 
     def has_checkpoint(self, arm: str) -> bool:
-        return self.has(f"checkpoints/{arm}/checkpoint.json")
+        return self.has(_checkpoint_name(arm))
 
     def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
         """Keep it, with the weights it is of on disk. A path inside the run folder is kept relative
-        to it, so that the folder may move.
+        to it, so that the folder may move. An evaluation of other weights of the arm on test tasks
+        is forgotten.
         """
         path = Path(checkpoint.path)
         if path.is_relative_to(self.folder):
@@ -208,14 +218,30 @@ class RunFolder(FolderFiles):
                     digests = digests_of(path)
             name = str(path.relative_to(self.folder))
             checkpoint = replace(checkpoint, path=name, digests=digests)
-        self.write_json(
-            f"checkpoints/{arm}/checkpoint.json",
-            adapter(Checkpoint).dump_python(checkpoint, mode="json"),
-        )
+        with self.together():
+            self._forget_tests_of_others(arm, checkpoint)
+            self.write_json(
+                _checkpoint_name(arm), adapter(Checkpoint).dump_python(checkpoint, mode="json")
+            )
+
+    def _forget_tests_of_others(self, arm: str, checkpoint: Checkpoint) -> None:
+        """Forget how the arm did on test tasks, unless with the weights of this checkpoint."""
+        station = StationName.evaluate(arm, "test")
+        found = [name for name in names_of(station) if name.startswith("evals/") and self.has(name)]
+        if not found:
+            return
+        name = _checkpoint_name(arm)
+        had = self._checkpoint(name).digests if self.has(name) else {}
+        if had and had == checkpoint.digests:
+            return
+        self.warn(f"{arm} has new weights: --resume the run to have them evaluated on test tasks")
+        self.reopen(station)
+        for name in found:
+            self.remove(name)
 
     def read_checkpoint(self, arm: str) -> Checkpoint:
         """Raises ``RunError`` if the arm was not trained yet."""
-        name = f"checkpoints/{arm}/checkpoint.json"
+        name = _checkpoint_name(arm)
         if not self.has(name):
             raise RunError(
                 f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
@@ -304,6 +330,10 @@ class RunFolder(FolderFiles):
 class _Timing:
     station: str
     seconds: float
+
+
+def _checkpoint_name(arm: str) -> str:
+    return f"checkpoints/{arm}/checkpoint.json"
 
 
 def _refuse_taken(folder: Path) -> None:

@@ -152,6 +152,54 @@ def test_weights_that_are_not_as_they_were_saved_are_refused(
         refuse_damaged(store.read_checkpoint("sft"))
 
 
+def trained(store: RunFolder, weights: str) -> None:
+    """As a training that ends leaves the arm whose evaluation the run has."""
+    folder = store.folder / "checkpoints" / "sft" / "model"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights.bin").write_text(weights)
+    store.write_checkpoint("sft", Checkpoint(id="1", policy="tiny", path=str(folder)))
+    store.finish(StationName.train("sft"), 1.0)
+
+
+def evaluated(store: RunFolder) -> None:
+    store.write_values("tasks/test.jsonl", Task, [TASK])
+    store.write_episodes("sft-test", [episode(0)])
+    store.write_json("evals/sft-test/blame.json", {"blame": {}})
+    store.finish(EVALUATED, 1.0)
+
+
+def test_an_evaluation_stays_if_a_training_that_is_repeated_leaves_the_same_weights(
+    store: RunFolder, warnings: list[str]
+) -> None:
+    trained(store, "old")
+    evaluated(store)
+    warnings.clear()
+    trained(store, "old")
+    assert store.is_done(EVALUATED)
+    assert current_report(store)["complete"] is True
+    assert warnings == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "after its checkpoint was lost"])
+def test_no_evaluation_is_of_other_weights_than_the_arm_has(
+    store: RunFolder, warnings: list[str], lost: bool
+) -> None:
+    trained(store, "old")
+    evaluated(store)
+    warnings.clear()
+    if lost:
+        (store.folder / "checkpoints" / "sft" / "checkpoint.json").unlink()
+    trained(store, "new")
+    assert "sft has new weights" in warnings[0]
+    assert not store.is_done(EVALUATED)
+    assert store.read_episodes("sft-test", [TASK]) == []
+    assert not store.has("evals/sft-test/blame.json")
+    assert store.has("tasks/test.jsonl")
+    assert current_report(store)["complete"] is False
+    evaluated(store)
+    assert current_report(store)["complete"] is True
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '{"blame": 3}', "[" * 99_999, "\xff"])
 def test_a_summary_of_blame_that_is_damaged_is_named(store: RunFolder, text: str) -> None:
     path = store.folder / "evals" / "sft-test" / "blame.json"
