@@ -31,6 +31,8 @@ class Counts:
     counts attempts without a usable answer by cause, ``faults`` the questions that stayed
     unanswered. ``abandoned`` are the requests that were open when the run stopped: the provider may
     charge for them. ``uncounted`` are answers whose tokens the provider did not tell.
+    ``calls_as_text`` counts answers with calls of tools in their text, by dialect (see
+    ``harness.llm.call_text``), those from the cache too.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -41,6 +43,7 @@ class Counts:
     uncounted: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    calls_as_text: Counter[str] = field(default_factory=Counter)
 
 
 class Ledger:

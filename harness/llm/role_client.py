@@ -120,6 +120,7 @@ class RoleClient:
             reply = await cache.reply(key, lambda: self._answer(request), found=self._found)
         if request.tools and (dialect := dialect_of(reply.message, request.tools)):
             self._note(f"{dialect.said_by} as text: {dialect.remedy}")
+            self.shared.ledger.of(self.role).calls_as_text[dialect.name] += 1
         return reply
 
     @property

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from harness.report.arms import arm_label
+from harness.report.calls_as_text import CallsAsText
 from harness.report.model_fixed import Fixed
 from harness.types import Interval
 from harness.types.names import ArmName
@@ -294,6 +295,7 @@ class Report:
     training: tuple[Training, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
+    calls_as_text: tuple[CallsAsText, ...] = ()
     complete: bool = False
 
     @property

@@ -34,7 +34,9 @@ _TICKS = (0, 20, 40, 60, 80, 100)
 
 
 def outcome(report: Report) -> Iterator[RenderableType]:
-    """The main table, each arm's Pass^1 on one scale, validation, faults; nothing without arms."""
+    """The main table, each arm's Pass^1 on one scale, validation, faults, and calls that stood as
+    text, which are no faults and make tasks fail.
+    """
     if report.arms:
         yield from heading(report.tested, "Pass^k in %, [95% interval], tasks × trials")
         yield _table(report.arms)
@@ -47,6 +49,8 @@ def outcome(report: Report) -> Iterator[RenderableType]:
         yield _table(report.validation)
     if report.arms or report.validation:
         yield from _faults([*report.arms, *report.validation])
+    for found in report.calls_as_text:
+        yield Text(found.said, "yellow")
 
 
 def _notes(arms: Sequence[Arm]) -> Iterator[RenderableType]:

@@ -152,6 +152,14 @@ def document() -> Document:
         ],
         "seconds": {"sft": 92.4, "evaluate sft on test": 21.0, "train rl-1": 141.0},
         "cost_usd": 0.0,
+        "calls_as_text": [
+            {
+                "role": "agent",
+                "dialect": "Hermes",
+                "answers": 12,
+                "remedy": "start it with a parser",
+            }
+        ],
         "complete": True,
     }
 

@@ -182,6 +182,7 @@ SHOWN = {
     "training": "held-out success passed 40%",
     "seconds": "2 min 21 s",
     "cost_usd": "cost $0",
+    "calls_as_text": "Tool calls stood as text in 12 answers as agent (Hermes)",
     "complete": "runs/retail-0 complete",
 }
 """By part of the document, what is shown of that part and of no other."""
@@ -191,6 +192,13 @@ def test_what_is_shown_is_known_of_every_part(document: Document) -> None:
     text = plain(printed(document))
     assert SHOWN.keys() == document.keys()
     assert [words for words in SHOWN.values() if words not in text] == []
+
+
+def test_the_page_too_says_that_calls_stood_as_text_and_what_to_do(document: Document) -> None:
+    assert (
+        f"{SHOWN['calls_as_text']}, and nothing was called: start it"
+        in Page(to_html(document)).text
+    )
 
 
 @pytest.mark.parametrize("absent", ["null", "missing"])
