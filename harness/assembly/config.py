@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, ge
 from annotated_types import Ge, Gt, Le
 
 from harness.errors import ConfigError
+from harness.runtime.json_lines import adapter
 from harness.types import Json
 from harness.types.names import ControlKind
 
@@ -246,7 +247,7 @@ def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
     """The table as ``shape``; "none" unsets a setting that may be unset. Raises ``ConfigError`` for
     a value of the wrong type or out of its bounds.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     table = _unset(shape, table)
     for key, value in table.items():
@@ -256,7 +257,7 @@ def validated(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
                 hint='Leave it out, or set it to "none", for no limit.',
             )
     try:
-        return TypeAdapter(shape).validate_python(table)
+        return adapter(shape).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

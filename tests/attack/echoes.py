@@ -149,9 +149,11 @@ def echoes(wire: Wire, key: str) -> Iterator[Reply]:
 
 
 def fatal(key: str) -> Iterator[Reply]:
-    """Those that do stop a run."""
-    for status in FATAL:
-        yield from _errors(status, key)
+    """Those that do stop a run: each kind of body, and each status."""
+    first, *others = FATAL
+    yield from _errors(first, key)
+    for status in others:
+        yield next(_errors(status, key))
 
 
 def _errors(status: int, key: str) -> Iterator[Reply]:

@@ -37,10 +37,10 @@ def cluster() -> Iterator[None]:
 
 
 def parts_of(executor: str = "ray", **flags: Any) -> Components:
-    """A run on the retail domain, with two actors."""
+    """A run on the retail domain, with two actors unless the options say otherwise."""
     options = dict(flags.pop("options", {}))
     if executor == "ray":
-        options["ray"] = {"actors": 2, "concurrency": 16}
+        options["ray"] = {"actors": 2, "concurrency": 16, **options.get("ray", {})}
     known = {"domain": "retail", "policy": "noisy:0.5", **flags}
     config = load_config(preset="quick", flags={**known, "executor": executor, "options": options})
     return Components(config, open_registry())

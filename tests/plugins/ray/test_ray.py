@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.assembly.components import Components
+from harness.cli import app
 from harness.errors import BudgetSpent, ConfigError, RunError
 from harness.evaluation.in_order import gather_in_order, in_order
 from harness.evaluation.rollout import run_rollouts
@@ -100,7 +101,6 @@ def test_a_killed_driver_leaves_an_evaluation_that_goes_on_to_the_same_bytes(
     tmp_path: Path,
 ) -> None:
     address = ray.get_runtime_context().gcs_address
-    harness = [sys.executable, "-m", "harness", "eval"]
     words = ["--domain", "retail", "--policy", "noisy:0.5", "--tasks", "20", "--trials", "6"]
     on_ray = ["--executor", "ray", "--option", f"ray.address={address}"]
     few_at_once = ["--option", "ray.concurrency=2", "--option", "ray.actors=2"]
@@ -109,10 +109,13 @@ def test_a_killed_driver_leaves_an_evaluation_that_goes_on_to_the_same_bytes(
         return tmp_path / name / "evals" / "policy-test" / "episodes.jsonl"
 
     def run(*more: str) -> None:
-        subprocess.run([*harness, *more], check=True, stdout=subprocess.DEVNULL)
+        with pytest.raises(SystemExit) as left:
+            app(["eval", *more])
+        assert not left.value.code
 
     run(*words, "--executor", "asyncio", "--out", str(tmp_path / "whole"))
-    command = [*harness, *words, *on_ray, *few_at_once, "--out", str(tmp_path / "cut")]
+    command = [sys.executable, "-m", "harness", "eval", *words, *on_ray, *few_at_once]
+    command += ["--out", str(tmp_path / "cut")]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while driver.poll() is None and not (
         file_of("cut").is_file() and file_of("cut").read_bytes().count(b"\n") > 5
@@ -254,7 +257,7 @@ def test_actors_ask_chat_models_through_the_run_with_its_cache_and_budget(
 
 
 def tiny_parts() -> Components:
-    """A run whose policy is a small model without training."""
+    """A run whose policy is a small model without training, in one actor: each imports torch."""
     shape = {"base": "untrained", "hidden": 32, "feedforward": 48, "layers": 2, "heads": 2}
     small = {**shape, "vocabulary": 1200, "tasks": 20, "max_new_tokens": 12}
     grpo = {"max_steps": 2, "tasks_per_step": 2, "num_generations": 2, "resamples": 0}
@@ -262,10 +265,11 @@ def tiny_parts() -> Components:
         policy="tiny",
         message_limit=6,
         temperature=1.0,
-        options={"tiny": small, "grpo": {**grpo, "learning_rate": 1e-2}},
+        options={"tiny": small, "grpo": {**grpo, "learning_rate": 1e-2}, "ray": {"actors": 1}},
     )
 
 
+@pytest.mark.slow
 def test_a_policy_in_the_process_takes_its_weights_along(play: Play) -> None:
     pytest.importorskip("torch", reason="needs the extra [train]")
     parts = tiny_parts()
