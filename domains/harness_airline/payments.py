@@ -30,7 +30,7 @@ def choose_payment(
 
     With ``certificate_first`` the customer first thinks of a certificate, which cannot.
     """
-    methods, rng = list(customer.user["payment_methods"].values()), customer.rng
+    methods, rng = _nameable(customer), customer.rng
     certificates = [method for method in methods if method["source"] == "certificate"]
     others = [method for method in methods if method["source"] != "certificate"]
     if flaw == "payment":
@@ -61,7 +61,7 @@ def choose_split(customer: Customer, total: int, wanted: frozenset[str]) -> Choi
 
     With ``certificate_limit`` the customer has two certificates and wants to use both.
     """
-    rng, methods = customer.rng, list(customer.user["payment_methods"].values())
+    rng, methods = customer.rng, _nameable(customer)
     by_source = {
         source: [m for m in rng.sample(methods, len(methods)) if m["source"] == source]
         for source in MOST_OF
@@ -73,7 +73,7 @@ def choose_split(customer: Customer, total: int, wanted: frozenset[str]) -> Choi
     if "certificate_limit" in wanted:
         if len({m["amount"] for m in certificates}) < 2:
             return None
-        phrase = _phrase(customer, cards[0], methods)
+        phrase = _phrase(customer, cards[0])
         says: tuple[str, ...] = (
             f"I want to use both of my certificates, and {phrase} for the rest. If only one is "
             "possible, take the one with more on it.",
@@ -89,10 +89,10 @@ def choose_split(customer: Customer, total: int, wanted: frozenset[str]) -> Choi
         if not first or sum(m["amount"] for m in first) >= total:
             return None
         used = [*first, cards[0]]
-        says = split_sentences([_phrase(customer, m, methods) for m in used])
+        says = split_sentences([_phrase(customer, m) for m in used])
     else:
         used = [cards[0]]
-        says = split_sentences([_phrase(customer, cards[0], methods)])
+        says = split_sentences([_phrase(customer, cards[0])])
     payments = divided(used, total)
     if payments is None:
         return None
@@ -136,6 +136,13 @@ def named_methods(methods: Sequence[PaymentMethod], text: str) -> list[PaymentMe
     return list({m["id"]: m for _, m in sorted(places.items())}.values())
 
 
+def _nameable(customer: Customer) -> list[PaymentMethod]:
+    """The methods that a customer can tell from the others: no two with as much on them."""
+    methods = list(customer.user["payment_methods"].values())
+    amounts = [(one["source"], one.get("amount", one["id"])) for one in methods]
+    return [one for one, amount in zip(methods, amounts, strict=True) if amounts.count(amount) == 1]
+
+
 def _places(method: PaymentMethod, methods: Sequence[PaymentMethod], text: str) -> list[int]:
     if method["source"] == "credit_card":
         digits = re.findall(r"ending in (\d{4})", text)
@@ -160,7 +167,7 @@ def _certificate_first(
     methods: Sequence[PaymentMethod],
 ) -> Choice:
     choice = _one_method(customer, method, methods)
-    first, second = (_phrase(customer, m, methods) for m in (certificate, method))
+    first, second = (_phrase(customer, m) for m in (certificate, method))
     says = (
         f"Please use {first}, or {second} if that is not possible.",
         f"I want to pay with {first}. If you cannot take that, use {second}.",
@@ -182,7 +189,7 @@ def _one_method(
         fact=fact_of(
             "which payment method to use",
             _ASKED_BY,
-            payment_sentences(_phrase(customer, method, methods)),
+            payment_sentences(_phrase(customer, method)),
             "payment_id",
             right=_words(method),
             wrong=tuple(_words(other)[0] for other in others),
@@ -200,5 +207,6 @@ def _words(method: PaymentMethod) -> tuple[str, ...]:
     return (number,)
 
 
-def _phrase(customer: Customer, method: PaymentMethod, methods: Sequence[PaymentMethod]) -> str:
+def _phrase(customer: Customer, method: PaymentMethod) -> str:
+    methods = list(customer.user["payment_methods"].values())
     return method_phrase(method, methods, customer.rng.randrange(6))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
 
 import pytest
 
 from harness.types import Fact, Recipe, Task
+from harness_airline.database import database
 from harness_airline.domain import AirlineDomain
 from harness_airline.journeys import Wish, read_wish, sentences
+from harness_airline.payments import choose_payment
+from harness_airline.records import PaymentMethod, User
+from harness_airline.targets import Customer
+from harness_airline.view import View
 
 DOMAIN = AirlineDomain()
 
@@ -83,3 +89,26 @@ def test_a_reason_that_allows_a_cancellation_makes_a_refusal_ambiguous() -> None
 )
 def test_a_wish_is_read_back_from_each_of_its_wordings(wish: Wish) -> None:
     assert {read_wish(text) for text in sentences(wish)} == {wish}
+
+
+def test_gift_cards_with_as_much_on_them_are_never_named() -> None:
+    """After two were used up, "my gift card with 0 dollars on it" could be either."""
+    airline = database("airline/train/1")
+    user = next(
+        user
+        for user in airline.users.values()
+        if sum(m["source"] == "gift_card" for m in user["payment_methods"].values()) == 2
+    )
+    methods = {
+        key: PaymentMethod(**{**method, "amount": 500.0})
+        if method["source"] == "gift_card"
+        else method
+        for key, method in user["payment_methods"].items()
+    }
+    users = {**airline.users, user["user_id"]: User(**{**user, "payment_methods": methods})}
+    view = View(replace(airline, users=users))
+    for seed in range(20):
+        customer = Customer(view, user["user_id"], random.Random(seed))
+        choice = choose_payment(customer, 10, frozenset(), "")
+        assert choice is not None
+        assert not str(choice.arguments["payment_id"]).startswith("gift_card")
