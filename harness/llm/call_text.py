@@ -104,8 +104,3 @@ def dialect_of(message: Message, tools: Sequence[Tool]) -> Dialect | None:
         if re.search(mark, text, re.IGNORECASE | re.MULTILINE | re.DOTALL):
             return dialect
     return None
-
-
-def remedy_for(name: str) -> str:
-    """What to change where calls of that dialect stand as text; "" if it is not known."""
-    return next((dialect.remedy for dialect in DIALECTS if dialect.name == name), "")

@@ -31,8 +31,7 @@ class Counts:
     counts attempts without a usable answer by cause, ``faults`` the questions that stayed
     unanswered. ``abandoned`` are the requests that were open when the run stopped: the provider may
     charge for them. ``uncounted`` are answers whose tokens the provider did not tell.
-    ``calls_as_text`` counts answers with calls of tools in their text, by dialect (see
-    ``harness.llm.call_text``), those from the cache too.
+    ``notes`` are remarks for people, with how often there was cause for each.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -43,12 +42,11 @@ class Counts:
     uncounted: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    calls_as_text: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 class Ledger:
-    """The counts of a run by role. ``changed`` is called after each answer that was paid for;
-    ``notes`` are remarks for the summary.
+    """The counts of a run by role. ``changed`` is called after each answer that was paid for.
 
     With a budget, a call starts only if it fits, supposing that it and those still open cost what
     calls cost on average; what is spent exceeds the budget by the calls in flight at most.
@@ -57,7 +55,6 @@ class Ledger:
     def __init__(self, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         self.roles: dict[str, Counts] = {}
-        self.notes: set[str] = set()
         self.changed: Callable[[], None] = lambda: None
         self._open = 0
 
@@ -88,6 +85,10 @@ class Ledger:
         finally:
             self._open -= 1
 
+    def note(self, role: str, words: str) -> None:
+        """There was cause for a remark: to be said in the summary and in the run's report."""
+        self.of(role).notes[words] += 1
+
     def paid(self, role: str, usage: Usage, *, is_counted: bool = True) -> None:
         """An answer came and is charged for; ``is_counted``: its tokens were told."""
         counts = self.of(role)
@@ -116,7 +117,8 @@ class Ledger:
             f"{total.tokens_out:,} out",
             f"${total.cost_usd:,.4f}",
         ]
-        return "; ".join([", ".join(said), *self._untold(), *sorted(self.notes)])
+        notes = {words for counts in every for words in counts.notes}
+        return "; ".join([", ".join(said), *self._untold(), *sorted(notes)])
 
     def _untold(self) -> list[str]:
         """What is to be said where providers did not tell how many tokens an answer took."""

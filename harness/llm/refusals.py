@@ -136,15 +136,17 @@ class Question:
         self._omit.add(min(named, key=lambda name: named[name]))
         return True
 
-    def taken(self) -> Iterable[str]:
-        """The server took the request: the next ones are made like it. What is new, for people."""
-        if not self._changes:
+    def taken(self, sent: ChatRequest) -> Iterable[str]:
+        """The server took what was ``sent``: the next requests are made like it. What it was made
+        otherwise in than it was asked for, for people.
+        """
+        if sent is self._asked:
             return ()
-        new = self._omit - self._manners.omit
-        self._manners.omit |= new
+        self._manners.omit |= self._omit
         self._manners.most_tokens = self._most or self._manners.most_tokens
         parts = self._parts()
-        return [f"takes no {name}: {parts[name].instead}" for name in sorted(new)]
+        omitted = parts.keys() & (sent.omit - self._asked.omit)
+        return [f"takes no {name}: {parts[name].instead}" for name in sorted(omitted)]
 
     def _parts(self) -> Mapping[str, Dispensable]:
         """What the request can do without, by name: fields of ``extra`` are among it."""

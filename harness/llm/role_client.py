@@ -120,7 +120,6 @@ class RoleClient:
             reply = await cache.reply(key, lambda: self._answer(request), found=self._found)
         if request.tools and (dialect := dialect_of(reply.message, request.tools)):
             self._note(f"{dialect.said_by} as text: {dialect.remedy}")
-            self.shared.ledger.of(self.role).calls_as_text[dialect.name] += 1
         return reply
 
     @property
@@ -135,8 +134,7 @@ class RoleClient:
         return replace(message, opaque=None)
 
     def _note(self, words: str) -> None:
-        """Something to be said once, in the summary."""
-        self.shared.ledger.notes.add(f"{self.model} {words}")
+        self.shared.ledger.note(self.role, f"{self.model} {words}")
 
     def _found(self) -> None:
         self.shared.ledger.of(self.role).cache_hits += 1
@@ -186,11 +184,13 @@ class RoleClient:
                     self._manners.end(self.role)
             self._throttle.succeeded(reply.allowance)
         self._manners.answered.add(self.role)
-        for words in question.taken():
+        for words in question.taken(request):
             self._note(words)
         cost = self.shared.prices.cost(request.model, reply.usage)
         if cost is None:
-            ledger.notes.add(f"no price is known for {request.model}: its cost is not counted")
+            ledger.note(
+                self.role, f"no price is known for {request.model}: its cost is not counted"
+            )
         usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
         ledger.paid(self.role, usage, is_counted=reply.is_counted)
         return self._usable(request, replace(reply, usage=usage, allowance=None))

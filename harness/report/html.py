@@ -49,9 +49,7 @@ def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) ->
         tag("style", style),
     )
     after = (_pool, _rewards, _training, _time, _missing)
-    body = [
-        piece for part in (_results, _validation, _calls_as_text, fixed) for piece in part(report)
-    ]
+    body = [piece for part in (_results, _validation, _call_notes, fixed) for piece in part(report)]
     body += patterns(report, maps or {})
     body += [piece for part in after for piece in part(report)]
     page = tag("html", head, tag("body", tag("main", _header(report), *body)), lang="en")
@@ -83,9 +81,9 @@ def _validation(report: Report) -> Iterator[Markup]:
         yield section("Validation", "where failures are read from", _arms(report.validation))
 
 
-def _calls_as_text(report: Report) -> Iterator[Markup]:
-    for found in report.calls_as_text:
-        yield tag("p", tag("b", found.said))
+def _call_notes(report: Report) -> Iterator[Markup]:
+    for noted in report.call_notes:
+        yield tag("p", tag("b", noted.said))
 
 
 def _arms(arms: Sequence[Arm]) -> Markup:

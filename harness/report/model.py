@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from harness.report.arms import arm_label
-from harness.report.calls_as_text import CallsAsText
+from harness.report.call_notes import CallNote
 from harness.report.model_fixed import Fixed
 from harness.types import Interval
 from harness.types.names import ArmName
@@ -295,7 +295,7 @@ class Report:
     training: tuple[Training, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     cost_usd: float | None = None
-    calls_as_text: tuple[CallsAsText, ...] = ()
+    call_notes: tuple[CallNote, ...] = ()
     complete: bool = False
 
     @property

@@ -34,8 +34,8 @@ _TICKS = (0, 20, 40, 60, 80, 100)
 
 
 def outcome(report: Report) -> Iterator[RenderableType]:
-    """The main table, each arm's Pass^1 on one scale, validation, faults, and calls that stood as
-    text, which are no faults and make tasks fail.
+    """The main table, each arm's Pass^1 on one scale, validation, faults, and what is to be known
+    of the calls to chat models.
     """
     if report.arms:
         yield from heading(report.tested, "Pass^k in %, [95% interval], tasks × trials")
@@ -49,8 +49,8 @@ def outcome(report: Report) -> Iterator[RenderableType]:
         yield _table(report.validation)
     if report.arms or report.validation:
         yield from _faults([*report.arms, *report.validation])
-    for found in report.calls_as_text:
-        yield Text(found.said, "yellow")
+    for noted in report.call_notes:
+        yield Text(noted.said, "yellow")
 
 
 def _notes(arms: Sequence[Arm]) -> Iterator[RenderableType]:

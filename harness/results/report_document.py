@@ -15,7 +15,6 @@ from harness.evaluation.metrics import (
     paired_difference,
     pass_table,
 )
-from harness.llm.call_text import remedy_for
 from harness.results.arms import arm_order, is_control, round_of
 from harness.results.fixed import fixed_rows
 from harness.results.history import (
@@ -60,7 +59,7 @@ def summarise(store: RunFolder, *, complete: bool) -> Report:
         "training": _training(store),
         "seconds": dict(seconds),
         "cost_usd": _cost(store),
-        "calls_as_text": _calls_as_text(store),
+        "call_notes": _call_notes(store),
         "complete": complete,
     }
 
@@ -256,11 +255,11 @@ def _cost(store: RunFolder) -> float:
     return round(total, 4)
 
 
-def _calls_as_text(store: RunFolder) -> list[Json]:
-    """In how many answers calls of tools stood as text, by role and dialect, and what to change."""
+def _call_notes(store: RunFolder) -> list[Json]:
+    """What is to be known of the calls to chat models, by role, and how often there was cause."""
     roles = store.read_table("calls.json") if store.has("calls.json") else {}
     return [
-        {"role": role, "dialect": dialect, "answers": answers, "remedy": remedy_for(dialect)}
+        {"role": role, "note": note, "times": times}
         for role, counts in roles.items()
-        for dialect, answers in table(table(counts).get("calls_as_text")).items()
+        for note, times in table(table(counts).get("notes")).items()
     ]

@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 import pytest
 
@@ -147,3 +148,16 @@ def test_a_budget_in_dollars_needs_a_price(serve, calls) -> None:
     serve("openai", lambda asked: Reply())
     with pytest.raises(ConfigError, match="my-own-model"):
         calls(budget_usd=1.0).chat("user", "openai:my-own-model")
+
+
+def test_notes_are_kept_with_the_counts_and_said_after_a_resume() -> None:
+    first, second = Ledger(), Ledger()
+    for _ in range(2):
+        first.note("agent", "m takes no seed: it was left out")
+    second.recall(json.loads(json.dumps(first.plain())))
+    second.note("user", "m takes no seed: it was left out")
+    assert second.summary().count("m takes no seed") == 1
+    assert [dict(counts.notes) for counts in second.roles.values()] == [
+        {"m takes no seed: it was left out": 2},
+        {"m takes no seed: it was left out": 1},
+    ]

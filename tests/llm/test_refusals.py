@@ -30,6 +30,11 @@ def test_all_roles_learn_from_one_refusal_and_it_is_said_once(serve, calls) -> N
         assert ask(way, role=role) == "Good day."
     assert ["seed" in asked.body for asked in server.asked] == [True, False, False, False, False]
     assert way.summary().count("takes no seed") == 1
+    noted = {role: counts.notes for role, counts in way.shared.ledger.roles.items()}
+    words = "m takes no seed: it was left out"
+    assert {role: notes[words] for role, notes in noted.items()} == {
+        "agent": 2, "user": 1, "judge": 1,
+    }  # fmt: skip
 
 
 def test_another_model_of_the_server_is_asked_as_ever(serve, calls) -> None:

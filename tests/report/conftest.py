@@ -152,13 +152,13 @@ def document() -> Document:
         ],
         "seconds": {"sft": 92.4, "evaluate sft on test": 21.0, "train rl-1": 141.0},
         "cost_usd": 0.0,
-        "calls_as_text": [
+        "call_notes": [
             {
                 "role": "agent",
-                "dialect": "Hermes",
-                "answers": 12,
-                "remedy": "start it with a parser",
-            }
+                "note": "m writes tool calls (Hermes) as text: start the server",
+                "times": 12,
+            },
+            {"role": "user", "note": "m takes no seed: it was left out", "times": 1},
         ],
         "complete": True,
     }

@@ -112,14 +112,10 @@ def test_faults_are_counted_apart_and_never_scored(store: RunFolder) -> None:
     assert arm["fault_kinds"] == {"infrastructure_fault": 1}
 
 
-def test_calls_that_stood_as_text_are_told_with_what_to_change(store: RunFolder) -> None:
-    assert report(store)["calls_as_text"] == []
-    roles = {"agent": {"calls_as_text": {"Hermes": 3, "of a later version": 1}}, "user": {}}
-    store.write_json("calls.json", roles)
-    known, unknown = report(store)["calls_as_text"]
-    assert (known["role"], known["dialect"], known["answers"]) == ("agent", "Hermes", 3)
-    assert "--tool-call-parser hermes" in known["remedy"]
-    assert (unknown["answers"], unknown["remedy"]) == (1, "")
+def test_what_is_to_be_known_of_calls_is_told_by_role(store: RunFolder) -> None:
+    assert report(store)["call_notes"] == []
+    store.write_json("calls.json", {"agent": {"notes": {"m takes no seed": 3}}, "user": {}})
+    assert report(store)["call_notes"] == [{"role": "agent", "note": "m takes no seed", "times": 3}]
 
 
 def test_what_nobody_could_grade_is_counted_apart_from_faults(store: RunFolder) -> None:
