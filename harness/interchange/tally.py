@@ -9,6 +9,9 @@ from harness.evaluation.metrics import Outcome, noise_floor, pass_table
 from harness.interchange.replay import Regraded
 from harness.types import Json
 
+STATE = "DB"
+"""The name in ``Grade.parts`` of what a domain says about the state itself, as tau2 calls it."""
+
 
 def row(
     regraded: Regraded, *, data_version: str = "", original: Mapping[str, Json] | None = None
@@ -28,7 +31,7 @@ def row(
         "success": regraded.success,
         "reward": _reward(regraded.success),
         "termination_reason": reason if isinstance(reason, str) else trajectory.ended,
-        "db_match": None if grade is None else grade.wanted == grade.actual,
+        "db_match": None if grade is None else grade.parts.get(STATE, grade.wanted == grade.actual),
         "parts": {} if grade is None else dict(grade.parts),
         "gradeable": regraded.gradeable,
         "replayed": regraded.replayed,

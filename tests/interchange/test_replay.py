@@ -211,6 +211,21 @@ def test_what_needs_a_judge_is_never_passed() -> None:
     assert line["problem"] == "needs a judge for 1 statement in words"
 
 
+class Exact(Room):
+    """Finds that the state is another one where its changes compare as equal, as 1 and 1.0 do."""
+
+    def grade(self, task: Task, world: World, trajectory: Trajectory) -> Grade:
+        grade = super().grade(task, world, trajectory)
+        return replace(grade, success=False, parts={"DB": False})
+
+
+def test_a_row_says_of_the_state_what_the_domain_says() -> None:
+    found = regrade(recorded([*GOOD, SAID]), Exact())
+    assert found.grade
+    assert found.grade.wanted == found.grade.actual
+    assert row(found)["db_match"] is False
+
+
 @pytest.mark.parametrize("said", [True, False])
 def test_what_a_judge_said_in_the_recording_is_taken_over(said: bool) -> None:
     parts = {"DB": False, ASSERTIONS: said}
