@@ -140,22 +140,27 @@ class RoleClient:
         self.shared.ledger.of(self.role).cache_hits += 1
 
     async def _answer(self, request: ChatRequest) -> ChatReply:
-        """The provider's answer, retried as the options allow."""
+        """The provider's answer, retried as the options allow. Asking in another way, since the
+        server does not take this one, is no retry of those.
+        """
         counts = self.shared.ledger.of(self.role)
         question = Question(request, self._manners, self._dispensable)
         failed: Counter[str] = Counter()
+        tries = 0
         while True:
-            sent = question.request
+            sent, tries = question.request, tries + 1
             try:
                 return await self._try(sent, question)
             except ChatFailure as failure:
-                failed[failure.cause] += 1
                 counts.failures[failure.cause] += 1
-                is_changed = question.is_changed(failure, sent)
-                pause = 0.0 if is_changed else self._pause(failure, failed)
+                if question.is_changed(failure, sent):
+                    counts.retries += 1
+                    continue
+                failed[failure.cause] += 1
+                pause = self._pause(failure, failed)
                 if pause is None:
                     counts.faults[failure.cause] += 1
-                    raise self._verdict(failure, failed.total()) from None
+                    raise self._verdict(failure, tries) from None
             counts.retries += 1
             await asyncio.sleep(pause)
 

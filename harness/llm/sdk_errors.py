@@ -57,7 +57,9 @@ def sending(sdk: str) -> Iterator[None]:
     except (ChatFailure, HarnessError):
         raise
     except Exception as error:
-        failure = failure_of(error, sdk)
+        # SDKs wrap what their HTTP client's hooks raise.
+        own = error.__cause__ if isinstance(error.__cause__, ChatFailure) else None
+        failure = own or failure_of(error, sdk)
         if failure is None:
             raise
         raise failure from None

@@ -37,6 +37,22 @@ def test_all_roles_learn_from_one_refusal_and_it_is_said_once(serve, calls) -> N
     }  # fmt: skip
 
 
+def test_refusals_that_were_learnt_from_leave_all_retries_for_real_failures(serve, calls) -> None:
+    answers = iter(
+        [
+            Reply(status=400, error="seed: not permitted"),
+            Reply(status=400, error="temperature: not permitted"),
+            Reply(status=503, error="busy"),
+            Reply(status=503, error="busy"),
+            GOOD,
+        ]
+    )
+    server = serve("openai", lambda asked: next(answers))
+    way = calls(options={"retries": 2, "first_pause": 0.0})
+    assert ask(way, temperature=0.5) == "Good day."
+    assert way.shared.ledger.of("agent").attempts == len(server.asked) == 5
+
+
 def test_another_model_of_the_server_is_asked_as_ever(serve, calls) -> None:
     server = serve("openai", refusing("seed", words="seed: not permitted"))
     way = calls()
