@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,19 +81,23 @@ def whole(path: Path) -> Iterator[Path]:
     process makes the same.
     """
     scratch = path.with_name(f".{path.name}{SCRATCH}")
+    made = scratch / path.name
     make_folder(path.parent)
-    with _alone(path.parent):
-        clear(scratch)  # of a process that was killed
-        scratch.mkdir()
-    with _alone(scratch):
+    with ExitStack() as held:
+        with _alone(path.parent, wait=True):
+            if scratch.is_symlink() or not scratch.is_dir():
+                clear(scratch)
+                scratch.mkdir()
+            held.enter_context(_alone(scratch))
         try:
-            yield scratch / path.name
-            made = scratch / path.name
+            clear(made)  # of a process that was killed
+            yield made
             if made.exists():
                 sync(made)
                 os.replace(made, path)
         finally:
-            clear(scratch)
+            with _alone(path.parent, wait=True):
+                clear(scratch)
     _sync_names(path.parent)
 
 
@@ -145,11 +149,13 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process. Raises ``BlockingIOError`` if another one holds it."""
+def _alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the folder for this process. Raises ``BlockingIOError`` if another one holds it, unless
+    it is to ``wait``.
+    """
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(number)

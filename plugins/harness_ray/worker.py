@@ -160,7 +160,7 @@ class _Channel:
         ASKING.set(self._ask)
         try:
             parcel = packed_result(index, await self._function(pickle.loads(pickled)))
-        except Exception as error:  # the run raises it, unchanged
+        except (Exception, asyncio.CancelledError) as error:  # the run raises it, unchanged
             parcel = packed_error(error)
         self._send("done", index, parcel)
 

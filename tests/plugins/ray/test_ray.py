@@ -147,6 +147,18 @@ def test_an_item_that_kills_its_process_is_named_and_others_are_not_to_blame() -
     assert len(told) == len(set(told))
 
 
+def test_an_item_that_is_cancelled_from_within_is_no_item_without_an_end() -> None:
+    async def one(item: int) -> int:
+        raise asyncio.CancelledError
+
+    async def run() -> None:
+        async with asyncio.timeout(60):
+            await gather_in_order(executor(), one, range(3))
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+
+
 DYING = """
 import os, signal, sys, time
 from harness.errors import RunError

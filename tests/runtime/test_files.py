@@ -1,0 +1,39 @@
+"""Files and folders that are made beside their place, by one process or several."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.runtime import files
+
+
+def test_two_that_make_others_in_one_folder_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, lock = os.open(tmp_path, os.O_RDONLY), fcntl.flock
+    lock(other, fcntl.LOCK_EX)
+
+    def meanwhile(number: int, flags: int) -> None:
+        if not flags & fcntl.LOCK_NB:
+            lock(other, fcntl.LOCK_UN)  # as the other does, which has begun
+        lock(number, flags)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with files.whole(tmp_path / "made") as place:
+        place.write_text("all of it")
+    os.close(other)
+    assert (tmp_path / "made").read_text() == "all of it"
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_two_that_make_the_same_do_not_wait(tmp_path: Path) -> None:
+    with files.whole(tmp_path / "made") as place:
+        place.write_text("mine")
+        with pytest.raises(BlockingIOError), files.whole(tmp_path / "made"):
+            pass
+        assert place.read_text() == "mine"
+    assert (tmp_path / "made").read_text() == "mine"
