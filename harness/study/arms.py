@@ -13,7 +13,8 @@ from harness.assembly.components import Components
 from harness.assembly.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
 from harness.injection.station import forget_tasks
-from harness.run_folder import CONFIG, LOCK, RunFolder
+from harness.run_folder import CONFIG, LOCK, RunFolder, disk_errors
+from harness.runtime import files
 from harness.study.cpu_meter import JOURNAL
 from harness.study.spec import CONTROLS, Arm
 from harness.types.names import ArmName, StationName
@@ -51,19 +52,17 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
                 hint="Use another study folder, or delete this run folder.",
             )
         return store
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(
-        origin,
-        part,
-        copy_function=_handed_on,
-        ignore=lambda inside, names: OWN if Path(inside) == origin else (),
-    )
-    begun = RunFolder(part)
-    begun.write_json(CONFIG, config.plain())
-    if own_tasks:
-        forget_tasks(begun, 1)
-    part.rename(folder)
+    with disk_errors(folder), files.whole(folder) as part:
+        shutil.copytree(
+            origin,
+            part,
+            copy_function=_handed_on,
+            ignore=lambda inside, names: OWN if Path(inside) == origin else (),
+        )
+        begun = RunFolder(part)
+        begun.write_json(CONFIG, config.plain())
+        if own_tasks:
+            forget_tasks(begun, 1)
     return RunFolder.open(folder)
 
 

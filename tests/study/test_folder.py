@@ -114,9 +114,9 @@ def test_an_arm_that_makes_its_own_tasks_begins_with_the_patterns_and_no_task(
 
 
 def test_a_copy_that_was_cut_off_is_begun_again(folder: StudyFolder) -> None:
-    part = folder.folder / "runs" / "0" / "targeted.part"
-    part.mkdir()
-    (part / "rubbish").write_text("")
+    part = folder.folder / "runs" / "0" / ".targeted.part"
+    (part / "targeted").mkdir(parents=True)
+    (part / "targeted" / "rubbish").write_text("")
     store = folder.open_run(Turn(seed=0, arm="targeted"))
     assert not store.has("rubbish")
     assert not part.exists()
