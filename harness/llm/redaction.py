@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from operator import is_
+from itertools import chain
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -47,7 +47,7 @@ class Redactor:
         self._begins = {secret[:SHORTEST] for secret in values}
 
     def text(self, text: str) -> str:
-        if not any(begin in text for begin in self._begins):
+        if self._is_clean(text):
             return text
         for secret in self._secrets:
             if secret in text:
@@ -61,27 +61,30 @@ class Redactor:
         """The value with every text in it masked: in lists, tables and dataclasses. A part that
         holds no secret is the same object.
         """
-        masked: T = self._masked(value) if self._secrets else value
+        masked: T = value if self._is_clean(value) else self._masked(value)
         return masked
 
+    def _is_clean(self, value: Any) -> bool:
+        """Whether no text in the value can hold a secret: nearly always so, and soon found out."""
+        kind = type(value)
+        if kind is str:
+            return not any(map(value.__contains__, self._begins))
+        return kind in _NUMBERS or all(map(self._is_clean, _parts(value)))
+
     def _masked(self, value: Any) -> Any:
+        if self._is_clean(value):
+            return value
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, int | float):
-            return value
-        if names := _field_names(type(value)):
-            parts = [getattr(value, name) for name in names]
-            masked = [self._masked(part) for part in parts]
-            same = _same(masked, parts)
-            return value if same else replace(value, **dict(zip(names, masked, strict=True)))
-        if isinstance(value, list | tuple):
-            items = [self._masked(item) for item in value]
-            return value if _same(items, value) else type(value)(items)
         if isinstance(value, Mapping):
-            table = {self._masked(key): self._masked(item) for key, item in value.items()}
-            same = _same(table, value) and _same(table.values(), value.values())
-            return value if same else table
-        return value
+            return {self._masked(key): self._masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._masked, value))
+        names = _field_names(value.__class__)
+        return replace(value, **{name: self._masked(getattr(value, name)) for name in names})
+
+
+_NUMBERS = frozenset({int, float, bool, type(None)})
 
 
 @cache
@@ -90,9 +93,17 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _same(masked: Collection[object], given: Collection[object]) -> bool:
-    """Whether nothing was masked: each part is the very object that it was."""
-    return len(masked) == len(given) and all(map(is_, masked, given))
+def _parts(value: Any) -> Iterable[Any]:
+    """What may hold texts: that of a list, a table or a dataclass; a text of a kind of its own is
+    one part.
+    """
+    if isinstance(value, str):
+        return (str(value),)
+    if names := _field_names(value.__class__):
+        return [getattr(value, name) for name in names]
+    if isinstance(value, list | tuple):
+        return value
+    return chain(value, value.values()) if isinstance(value, Mapping) else ()
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:

@@ -176,3 +176,10 @@ def test_a_value_without_a_secret_is_the_same_object_and_so_are_its_parts_beside
 def test_a_key_beside_its_mask_in_one_table_is_masked() -> None:
     masked = Redactor({"A_API_KEY": KEY}).value({MASK: 1, KEY: 1})
     assert masked == {MASK: 1}
+
+
+def test_a_text_of_a_kind_of_its_own_is_masked() -> None:
+    class Shout(str):
+        pass
+
+    assert Redactor({"A_API_KEY": KEY}).value([Shout(KEY)]) == [MASK]
