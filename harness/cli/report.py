@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.running import show, warn
+from harness.cli.running import show
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def report(
     from harness.results.report_document import current_report
     from harness.run_folder import RunFolder
 
-    store = RunFolder.open(run, warn=warn)
+    store = RunFolder.open(run)
     found = current_report(store)
     write_report_files(store, found, svg=svg, html=html)
     show(found, as_json=as_json)

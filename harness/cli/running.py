@@ -154,8 +154,8 @@ def folder_warnings() -> Iterator[None]:
     from harness.errors import FolderWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", FolderWarning)
-        shown = warnings.showwarning
+        warnings.simplefilter("always", FolderWarning)  # "default" forgets with each filter
+        shown, said = warnings.showwarning, set[str]()
 
         def show(
             message: Warning | str,
@@ -165,10 +165,11 @@ def folder_warnings() -> Iterator[None]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if issubclass(category, FolderWarning):
-                warn(str(message))
-            else:
+            if not issubclass(category, FolderWarning):
                 shown(message, category, filename, lineno, file, line)
+            elif (text := str(message)) not in said:
+                said.add(text)
+                warn(text)
 
         warnings.showwarning = show
         yield
