@@ -24,8 +24,8 @@ class Options:
     ``temperature`` and makes ``num_iterations`` updates with them. ``max_steps`` or ``seconds``
     (None: no limit) end the run, whichever comes first. So does a collapse, which also restores the
     best weights seen, unless ``guard`` is off (see ``harness.training.collapse``). ``gaming``: what
-    to do about signs of reward hacking (see ``harness.training.signs``). ``warmup_steps``: the learning
-    rate rises linearly over so many steps. A killed run resumes from the last multiple of
+    to do about signs of reward hacking (see ``harness.training.signs``). ``warmup_steps``: the
+    learning rate rises linearly over so many steps. A killed run resumes from the last multiple of
     ``save_steps`` steps.
 
     ``sampling``: tasks in shuffled rounds, or drawn with weight p(1-p) of their success rate p, at
