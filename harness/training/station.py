@@ -9,6 +9,7 @@ from harness.assembly.components import Components
 from harness.errors import NothingToLearn, core_code, core_items, plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder, disk_errors
+from harness.runtime import files
 from harness.training.curricula import held_out, shown, shown_beside
 from harness.training.proofs import proofs_of
 from harness.training.rollout_log import RolloutLog
@@ -135,6 +136,7 @@ def train_arm(
     def keep_as(name: str, record: Mapping[str, Json]) -> None:
         place = folder / name / "model"
         with plugin_boundary(parts.plugins.policy, "saving"), disk_errors(place):
+            files.clear(place)  # other runs of a study may have its files under a second name
             learner.save(place)
         store.write_checkpoint(
             name,

@@ -31,6 +31,7 @@ def test_a_station_that_was_killed_goes_on_to_the_same_files(station: str) -> No
         assert (row["lost"], row["doubled"], row["differing"], row["stuck"]) == (0, 0, 0, 0), row
 
 
+@pytest.mark.slow
 def test_damaged_folders_are_read_or_refused_in_words() -> None:
     found = attacked("--kills", -1, "--damaged", 60)["damaged"]
     assert found["tries"] == 60

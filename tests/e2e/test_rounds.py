@@ -1,5 +1,6 @@
 """Several rounds of the loop on the weather domain, with a pupil that learns by decree."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,18 @@ def test_training_again_from_a_new_warm_start_leaves_nothing_of_the_old_one(
         loop.train(run.parts, run.store, 1, again=True)
     assert not run.store.is_done(StationName.train(arm.warm))
     assert not run.store.is_done(StationName.train(arm))
+
+
+def test_training_again_writes_new_files_and_keeps_none_of_the_old_ones(start: Start) -> None:
+    run = start()
+    model = run.folder / "checkpoints" / "rl-1" / "model"
+    (model / "part-2.bin").write_text("of other weights")
+    for path in model.iterdir():
+        os.link(path, run.folder.with_name(path.name))  # as the runs of a study share weights
+    loop.train(run.parts, run.store, 1, again=True)
+    assert [path.name for path in model.iterdir()] == ["skill.json"]
+    assert not os.path.samefile(model / "skill.json", run.folder.with_name("skill.json"))
+    assert not run.again().heard("station_started")
 
 
 def test_a_control_that_cannot_be_made_costs_only_itself(
