@@ -47,7 +47,7 @@ def main() -> None:
         print(f"    {count} x {place}", file=sys.stderr)
     if given.json:
         found = {"seed": given.seed, "kills": rows, "damaged": asdict(spoiled)}
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found, indent=2, allow_nan=False))
     bad = any(row[what] for row in rows for what in ("lost", "doubled", "differing", "stuck"))
     sys.exit(bad or spoiled.failures > 0)
 

@@ -41,7 +41,7 @@ def main() -> None:
         for name, exact in (("fast", False), ("exact", True))
     }
     found["slower"] = {"times": round(found["exact"]["cpu_s"] / found["fast"]["cpu_s"], 2)}
-    print(json.dumps(found, indent=2))
+    print(json.dumps(found, indent=2, allow_nan=False))
 
 
 def measure(*, exact: bool, count: int, splits: int) -> dict[str, Any]:

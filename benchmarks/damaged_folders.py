@@ -137,7 +137,7 @@ def _value(change: Callable[[Any, random.Random], Any]) -> Damage:
             return
         place = draw.randrange(len(lines))
         try:
-            lines[place] = json.dumps(change(json.loads(lines[place]), draw))
+            lines[place] = json.dumps(change(json.loads(lines[place]), draw), allow_nan=True)
         except ValueError:
             lines[place] = "{"
         path.unlink()

@@ -81,7 +81,7 @@ def main() -> None:
     ray.shutdown()
     cluster.shutdown()
     if arguments.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2, allow_nan=False))
         return
     for kind in arguments.kinds or kinds:
         of = [row for row in rows if row["killed"] == kind]

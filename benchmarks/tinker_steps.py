@@ -49,7 +49,7 @@ def main() -> None:
     if asked.make:
         make(asked.folder)
     else:
-        print(json.dumps(measured(asked), indent=1))
+        print(json.dumps(measured(asked), indent=1, allow_nan=False))
 
 
 def make(folder: Path) -> None:

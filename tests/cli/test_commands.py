@@ -28,7 +28,8 @@ GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
-    "export", "rescore", "rewards", "probe", "ablate", "plugins", "hooks", "doctor", "why",
+    "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins", "hooks", "doctor",
+    "why",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 
@@ -245,11 +246,12 @@ def test_a_finished_station_is_skipped_unless_asked_again(cli: Cli) -> None:
     cli("eval", "--policy", "noop", "--tasks", 4, "--trials", 1, "--out", "run")
     first = cli("discover", "run", "--json").json
     diagnoses = Path("run/rounds/1/diagnoses.jsonl")
-    diagnoses.write_text("")
+    written, text = diagnoses.stat().st_ino, diagnoses.read_bytes()
     cli("discover", "run")
-    assert diagnoses.read_text() == ""
+    assert diagnoses.stat().st_ino == written
     assert cli("discover", "run", "--again", "--json").json == first
-    assert diagnoses.read_text() != ""
+    assert diagnoses.stat().st_ino != written
+    assert diagnoses.read_bytes() == text
 
 
 def test_a_report_has_the_documented_keys(cli: Cli) -> None:

@@ -127,7 +127,8 @@ def test_a_kill_between_the_files_of_an_injection_leaves_nothing_in_them_twice(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_values", killed)
         assert run("inject", "run", *words).status == 130
-    assert set(before) - set(kept()) == {"tasks.jsonl"}
+    missing = {"tasks.jsonl", "gates.jsonl", "refused.jsonl", "refused.json", "injections.json"}
+    assert set(before) - set(kept()) == missing
     assert run("inject", "run", *words).status == 0
     assert kept() == before
 

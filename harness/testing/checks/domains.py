@@ -139,10 +139,13 @@ def _check_worlds(domain: Domain, task: Task) -> None:
 
 def _check_hostile(domain: Domain, task: Task) -> None:
     unknown = ToolCall(name="no_such_tool", arguments={"x": 1})
+    reads = {tool.name for tool in domain.tools if tool.kind == "read"}
     calls = [unknown, *rejected_calls(domain)]
     world, results = carry_out(domain, task, calls)
     for call, result in zip(calls, results, strict=True):
-        demand(result.is_error, f"{_short(call)} is answered with is_error")
+        # A search by values of the wrong type may as well find nothing.
+        may_find_nothing = call.arguments and call.name in reads
+        demand(result.is_error or may_find_nothing, f"{_short(call)} is answered with is_error")
     demand(world.changes() == (), f"refused calls change nothing in task {task.id}")
     carry_out(domain, task, huge_calls(domain))
 

@@ -23,8 +23,9 @@ _TEXT = st.one_of(
     st.text(alphabet='@#W1234567 "\\\n,<|>{}[]é\u0301', max_size=30),
     st.sampled_from(["", " ", "@3", "<|@0|>", "<|end|>", "<|call|>", "#W2611340", " #W2611340"]),
 )
+_FINITE = st.floats(allow_nan=False, allow_infinity=False)
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXT,
+    st.none() | st.booleans() | st.integers() | _FINITE | _TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=6,
 )
@@ -33,7 +34,7 @@ _ARGUMENTS = st.fixed_dictionaries(
     optional={
         "order_id": _TEXT | _JSON,
         "item_ids": st.lists(_TEXT, max_size=4) | _JSON,
-        "amount": st.floats(allow_nan=False) | st.integers() | _JSON,
+        "amount": _FINITE | st.integers() | _JSON,
         "count": st.integers() | _JSON,
         "gift": st.booleans() | _JSON,
         "address": _JSON,
