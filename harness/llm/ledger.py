@@ -56,6 +56,7 @@ class Ledger:
         self.budget = budget or Budget()
         self.roles: dict[str, Counts] = {}
         self.changed: Callable[[], None] = lambda: None
+        self.answered_earlier: frozenset[str] = frozenset()
         self._open = 0
 
     def of(self, role: str) -> Counts:
@@ -102,8 +103,10 @@ class Ledger:
         return dumped
 
     def recall(self, plain: Mapping[str, Json]) -> None:
-        """Continue from counts that were kept."""
+        """Continue from counts that were kept; ``answered_earlier`` are the roles with answers."""
         self.roles = _COUNTS.validate_python(plain)
+        known = (role for role, counts in self.roles.items() if counts.usage.calls)
+        self.answered_earlier = frozenset(known)
 
     def summary(self) -> str:
         """All of it in one line of plain words."""

@@ -248,13 +248,18 @@ class RoleClient:
         opaque = message.opaque and replace(message.opaque, by=self._name)
         return replace(reply, message=replace(message, calls=calls, opaque=opaque))
 
+    def _refuses_all(self, failure: ChatFailure) -> bool:
+        """Whether nothing that this role asks is taken; a run that goes on had answers earlier."""
+        is_all = self._manners.refuses_all(self.role, failure)
+        return is_all and self.role not in self.shared.ledger.answered_earlier
+
     def _verdict(self, failure: ChatFailure, tries: int) -> Exception:
         who = f"{self._name} as {self.role}"
         said = f"{who}: {failure}" + (f" (tried {tries} times)" if tries > 1 else "")
         if failure.cause in STOPS:
             hint = STOPS[failure.cause].format(provider=self.provider)
             return ProviderError(f"{failure.cause.replace('_', ' ')}: {said}", hint=hint)
-        if failure.cause == "bad_request" and self._manners.refuses_all(self.role, failure):
+        if failure.cause == "bad_request" and self._refuses_all(failure):
             return ProviderError(f"all requests are refused alike: {said}", hint=ALL_REFUSED)
         if failure.cause == "context_overflow":
             return RolloutFault("context_overflow", said)

@@ -102,10 +102,21 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def clear_scratch(folder: Path) -> None:
-    """Delete what a process that was killed was writing into the folder, at any depth."""
+    """Delete what a process that was killed was writing into the folder, at any depth; what one
+    that lives is making there with ``whole`` stays.
+    """
+    held: list[Path] = []
     for path in sorted(folder.rglob(f"*{SCRATCH}")):
-        if path.name.startswith(".") or path.is_file() or path.is_symlink():
+        if any(map(path.is_relative_to, held)):
+            continue
+        if path.is_file() or path.is_symlink():
             clear(path)
+        elif path.name.startswith(".") and path.exists():
+            try:
+                with _alone(path):
+                    clear(path)
+            except BlockingIOError:
+                held.append(path)
 
 
 def clear(path: Path) -> None:

@@ -169,6 +169,17 @@ def test_one_answer_shows_that_not_all_are_refused(serve, calls) -> None:
             ask(way)
 
 
+def test_a_run_that_had_answers_goes_on_after_refusals_alike(serve, calls) -> None:
+    answers = iter([GOOD])
+    serve("openai", lambda asked: next(answers, Reply(status=400, error="flagged by the filter")))
+    first, second = calls(), calls()
+    ask(first)
+    second.shared.ledger.recall(first.shared.ledger.plain())
+    for _ in range(3):
+        with pytest.raises(RolloutFault):
+            ask(second)
+
+
 def test_as_many_as_are_open_at_once_must_be_refused(serve, calls) -> None:
     """Four of ten are refused before the others get their answers."""
 

@@ -37,3 +37,15 @@ def test_two_that_make_the_same_do_not_wait(tmp_path: Path) -> None:
             pass
         assert place.read_text() == "mine"
     assert (tmp_path / "made").read_text() == "mine"
+
+
+def test_scratch_of_the_dead_is_cleared_and_that_of_the_living_stays(tmp_path: Path) -> None:
+    dead = tmp_path / "exports" / f".old{files.SCRATCH}"
+    dead.mkdir(parents=True)
+    (dead / "old").write_text("half of it")
+    with files.whole(tmp_path / "exports" / "new") as place:
+        place.mkdir()
+        (place / f"rows{files.SCRATCH}").write_text("mine")
+        files.clear_scratch(tmp_path)
+        assert not dead.exists()
+    assert [path.name for path in (tmp_path / "exports" / "new").iterdir()] == ["rows.part"]
