@@ -144,7 +144,7 @@ def _check_hostile(domain: Domain, task: Task) -> None:
     world, results = carry_out(domain, task, calls)
     for call, result in zip(calls, results, strict=True):
         # A search by values of the wrong type may as well find nothing.
-        may_find_nothing = call.arguments and call.name in reads
+        may_find_nothing = bool(call.arguments) and call.name in reads
         demand(result.is_error or may_find_nothing, f"{_short(call)} is answered with is_error")
     demand(world.changes() == (), f"refused calls change nothing in task {task.id}")
     carry_out(domain, task, huge_calls(domain))
