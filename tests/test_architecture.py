@@ -49,6 +49,9 @@ MAX_LINES = 400
 TURN_WRITERS = ("harness_local.codec", "harness_local.codec_folder", "harness_local.turns")
 """How conversations are written as tokens: what samples them elsewhere shares it. Without torch."""
 
+MODEL_FOLDERS = "harness_local.folders"
+"""How a model folder is opened, with all that is refused in one: what trains here shares it."""
+
 LIBRARIES = {"harness_taskkit", "harness_tau2"}
 """What domains may build on, and no plugin: neither imports a domain."""
 
@@ -114,7 +117,7 @@ def test_a_package_imports_no_other_plugin_or_domain(package: Path) -> None:
         module.split(".")[0]
         for file in package.rglob("*.py")
         for module in imports(parse(file))
-        if module.startswith("harness_") and not module.startswith(TURN_WRITERS)
+        if module.startswith("harness_") and not module.startswith((*TURN_WRITERS, MODEL_FOLDERS))
     }
     is_domain = package.parent.name == "domains" and package.name not in LIBRARIES
     assert strangers <= {package.name, *(LIBRARIES if is_domain else ())}
