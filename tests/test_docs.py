@@ -30,6 +30,7 @@ from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
 from harness_tinker import options as tinker_options
+from harness_vllm import options as vllm_options
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -166,6 +167,7 @@ OPTIONS: dict[str, Any] = {
     "tinker-grpo": tinker_options.ReinforcementOptions,
     "tinker-sft": tinker_options.ImitationOptions,
     "tiny": opening.TinyOptions,
+    "vllm": vllm_options.Options,
 }
 
 

@@ -129,19 +129,21 @@ class Fleet:
         with self._bringing:
             if replica.life != life or self._version != weights.version:
                 return
-            if self.own is not None and not self.own.is_running:
-                with self._alone():
-                    self._restart(replica, weights)
-                    self._bring_to(replica, weights)
-            else:
-                time.sleep(_MEND_SECONDS)
-                known = replica.answers_to
+            time.sleep(_MEND_SECONDS)
+            known = replica.answers_to
+            try:
                 replica.look()
-                if self._named(replica) == weights.version:
-                    replica.answers_to = known
-                else:
-                    with self._alone():
-                        self._bring_to(replica, weights)
+                is_right = self._named(replica) == weights.version
+            except Lost:
+                if self.own is None:
+                    raise
+                is_right = False
+                self._restart(replica, weights)
+            if is_right:
+                replica.answers_to = known
+            else:
+                with self._alone():
+                    self._bring_to(replica, weights)
             replica.life += 1
 
     def _bring_to(self, replica: Replica, weights: Weights) -> None:

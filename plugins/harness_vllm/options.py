@@ -58,6 +58,6 @@ def check_arguments(options: Options) -> None:
         if len(name) > 2 and any(one.startswith(name) for one in (*_OURS, *_UNSAFE)):
             raise ConfigError(
                 f"the argument {argument!r} of the server cannot be chosen",
-                hint="Remove it from arguments in [options.vllm]. Address, model and "
-                "log-probabilities are set by the policy; code that comes with a model is never run.",
+                hint="Remove it from arguments in [options.vllm]: address, model and kind of "
+                "log-probabilities are the policy's, and code of a model is never run.",
             )

@@ -62,6 +62,14 @@ class OwnServer:
     def is_running(self) -> bool:
         return self._keeper is not None and self._keeper.poll() is None
 
+    @property
+    def group(self) -> int:
+        """The process group of the server, which is the keeper's only child."""
+        if self._keeper is None:
+            raise ProcessLookupError("no server was started")
+        children = Path(f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children")
+        return int(children.read_text().split()[0])
+
     def start(self, folder: Path, *, is_adapted: bool = False) -> None:
         """Serve the model of the folder; returns when it answers. Raises ``ProviderError``."""
         self.stop()

@@ -27,9 +27,9 @@ BOUND_TO_A_FILE = {"replay"}
 """What means nothing without the file it is told; it is tested with one where it lives."""
 
 
-BOUND_TO_A_SERVER = {"tinker", "tinker-grpo", "tinker-sft"}
-"""Tested in tests/plugins/tinker, where there is a server. The check of trainers looks at weights
-in this process, which these have not.
+BOUND_TO_A_SERVER = {"tinker", "tinker-grpo", "tinker-sft", "vllm"}
+"""Tested in tests/plugins/tinker and tests/plugins/vllm, where there is a server. The check of
+trainers looks at weights in this process, which those of tinker have not.
 """
 
 
