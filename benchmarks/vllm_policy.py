@@ -84,6 +84,7 @@ def figures(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     killed = play(parts, policy, arguments.tasks)
     timer.join()
     report["gap_killed"] = gap(policy.model, killed)
+    report["starts_after_the_kill"] = policy._sampler.fleet.replicas[0].life
     report["faults_killed"] = sum(one.trajectory.is_fault for one in killed)
     report["same_as_before_the_kill"] = [e.trajectory.messages for e in killed] == [
         e.trajectory.messages for e in after

@@ -41,7 +41,7 @@ def _check_tokenizer(replica: Replica, tokenizer: PreTrainedTokenizerBase) -> No
     known = sorted(set(tokenizer.get_vocab().values()))
     places = np.linspace(0, len(known) - 1, min(len(known), _PIECES)).astype(int)
     text = "\n".join(str(tokenizer.decode([known[place]])) for place in places)
-    ours = list(tokenizer.encode(text, add_special_tokens=False))
+    ours = list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
     asked = {"model": replica.model, "prompt": text, "add_special_tokens": False}
     answer = replica.post(TOKENIZE, asked)
     theirs = answer.get("tokens") if isinstance(answer, dict) else None

@@ -229,8 +229,8 @@ class Fleet:
             "expected",
             hint="On a CPU vLLM keeps the old output layer of tied embeddings: serve a folder with "
             "tie_word_embeddings false and an lm_head, or let the run start the server "
-            "(--policy vllm:FOLDER). Where it computes in 16 bits say so with dtype, or raise "
-            "probe_limit, in [options.vllm].",
+            "(--policy vllm:FOLDER). vLLM rounds a model in float32 unless it is started with "
+            "--dtype float32: name what it computes in as dtype, in [options.vllm].",
         )
 
     def _gap(self, replica: Replica, weights: Weights) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
@@ -18,7 +18,7 @@ from harness_local.codec_folder import open_codec
 from harness_vllm.addresses import checked_address, is_address
 from harness_vllm.checks import check_replica
 from harness_vllm.fleet import Fleet, shared_fleet
-from harness_vllm.options import Options, check_arguments
+from harness_vllm.options import Dtype, Options, check_arguments
 from harness_vllm.policy import VllmPolicy, opened_model
 from harness_vllm.probe import Probe, kept_probe, probe_ids, probe_of
 from harness_vllm.replica import Lost, Replica
@@ -46,8 +46,9 @@ def vllm_policy(settings: Settings) -> Policy:
     check_arguments(options)
     folder = _folder(settings, options)
     base = _base(folder, options)
+    options = replace(options, dtype=_dtype(base, options))
     tokenizer, codec = open_codec(str(folder if _has_tokenizer(folder) else base))
-    probe = _probe(folder, base, tokenizer, options)
+    probe = _probe(folder, tokenizer, options)
     checkpoint = settings.checkpoint or _checkpoint(folder, probe)
     urls = _urls(settings.argument, options)
     fleet = (
@@ -148,17 +149,23 @@ def _base(folder: Path, options: Options) -> Path:
     return base
 
 
+def _dtype(base: Path, options: Options) -> Dtype:
+    """What the folder says; vLLM itself would round a model in float32."""
+    config = config_of(base)
+    said = config.get("dtype") or config.get("torch_dtype")
+    if options.dtype != "auto":
+        return options.dtype
+    known: tuple[Dtype, ...] = ("bfloat16", "float16")
+    return next((one for one in known if one == said), "float32")
+
+
 def _has_tokenizer(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _TOKENIZERS)
 
 
-def _probe(folder: Path, base: Path, tokenizer: PreTrainedTokenizerBase, options: Options) -> Probe:
+def _probe(folder: Path, tokenizer: PreTrainedTokenizerBase, options: Options) -> Probe:
     """What a server with the folder's weights must say."""
-    config = config_of(base)
-    dtype = options.dtype
-    if dtype == "auto":
-        dtype = config.get("dtype") or config.get("torch_dtype") or "float32"
-    rounded = dtype != "float32"
+    rounded = options.dtype != "float32"
     if (kept := kept_probe(folder, is_rounded=rounded)) is not None:
         return kept
     if is_adapter(folder):

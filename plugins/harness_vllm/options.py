@@ -21,7 +21,8 @@ class Options:
     ``model``: the folder with the tokenizer, config and weights of what is behind the addresses.
     ``urls``: further replicas beside that of the policy's argument. ``python``: that of the
     environment with vLLM, for a server that the run starts ("": the run's own), ``arguments`` more
-    of its command line, ``port`` 0 a free one. ``dtype``: what it computes in.
+    of its command line, ``port`` 0 a free one. ``dtype``: what servers compute in ("auto": what the
+    folder is in).
     ``start_seconds``: how long it may take to start, ``seconds`` an answer, ``tries``: how often a
     turn is asked for, and how often a dead server is started again. ``key_variable``: the
     environment variable with the key that the servers want. ``staging``: a folder that this machine

@@ -83,7 +83,7 @@ class VllmPolicy(CodecPolicy):
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if "model" in vars(self):
-                self.model.save_pretrained(folder)
+                self._write_model(folder)
                 ids, rounded = self._sampler.weights.probe.ids, self._is_rounded
                 probe = probe_of(self.model, ids, is_rounded=rounded)
             else:
@@ -107,13 +107,18 @@ class VllmPolicy(CodecPolicy):
         options = self._sampler.fleet.options
         made = TemporaryDirectory(prefix="harness-vllm-", dir=options.staging or None)
         folder = Path(made.name)
-        with disk_errors(folder):
-            folder.chmod(0o755)  # a server may run as somebody else
-            self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+        folder.chmod(0o755)  # a server may run as somebody else
+        self._write_model(folder)
+        self.tokenizer.save_pretrained(folder)
         if self._unties and not is_adapter(folder):
             untie(folder)
         return made
+
+    def _write_model(self, folder: Path) -> None:
+        from harness_local.folders import saving
+
+        with saving(folder):
+            self.model.save_pretrained(folder)
 
     def _weights(self, folder: Path) -> Weights:
         probe = probe_of(self.model, self._sampler.weights.probe.ids, is_rounded=self._is_rounded)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import socket
 import sys
 import threading
@@ -292,7 +291,8 @@ def main(arguments: list[str]) -> None:
     """Serve as ``vllm.entrypoints.openai.api_server`` would, until killed."""
     given = dict(zip(arguments[::2], arguments[1::2], strict=False))
     folder = Path(given["--model"])
-    assert math.isfinite(float(given["--port"]))
+    assert given["--dtype"] == "float32", "vLLM rounds such a model by itself"
+    assert given["--logprobs-mode"] == "processed_logprobs"
     server = VllmServer(folder, port=int(given["--port"]), packs=True)
     server.http.serve_forever()
 

@@ -1,4 +1,4 @@
-"""A server of the run's own: started on a folder, started again when it dies, ended with the run."""
+"""A server of the run's own is started again when it dies, and ended with the run."""
 
 from __future__ import annotations
 
