@@ -59,6 +59,7 @@ class Fleet:
         self.gaps: dict[str, float] = {}
         """Nats between each version's probe and what the servers said of it when it came."""
         self._version = ""
+        self._accepted = ""
         self._turns = 0
         self._is_changing = False
         self._turn = Condition()
@@ -124,11 +125,13 @@ class Fleet:
         """See to a replica that gave no answer, unless another turn has since ``life``: start our
         own again, or wait a moment and bring a stranger what it may have lost.
 
-        Raises ``Lost`` if it still gives none.
+        Raises ``Lost`` if a stranger still gives none, and ``ProviderError`` if our own cannot be
+        started.
         """
         with self._bringing:
             if replica.life != life or self._version != weights.version:
                 return
+            replica.life += 1  # all that wait for the same are to wait once
             time.sleep(_MEND_SECONDS)
             known = replica.answers_to
             try:
@@ -144,7 +147,6 @@ class Fleet:
             else:
                 with self._alone():
                     self._bring_to(replica, weights)
-            replica.life += 1
 
     def _bring_to(self, replica: Replica, weights: Weights) -> None:
         try:
@@ -169,30 +171,42 @@ class Fleet:
             )
 
     def _load(self, replica: Replica, weights: Weights) -> None:
-        """Load the weights unless the server has them already, and check."""
+        """Load the weights, unless the server names them, and check.
+
+        That the probe fits is no reason to leave it at what the server has: it may be too coarse
+        for one step of training.
+        """
         if weights.is_adapter:
             self._load_adapter(replica, weights)
         else:
             replica.answers_to = replica.model
-            gap = self._gap(replica, weights)
-            if gap <= self._limit(weights):
-                self.gaps[weights.version] = gap
+            if self._named(replica) == weights.version:
+                self._check(replica, weights)
+            elif replica.routes is None or replica.can(RPC, RESET):
+                self._reload(replica, weights)
             else:
-                self._reload(replica, weights, gap)
+                self._accept(replica, weights)
         if replica.can(NAME_VERSION) and replica.routes is not None:
             with suppress(ProviderError):
                 replica.post(NAME_VERSION, {"new_version": weights.version})
 
-    def _reload(self, replica: Replica, weights: Weights, before: float) -> None:
-        if replica.routes is not None and not replica.can(RPC):
+    def _accept(self, replica: Replica, weights: Weights) -> None:
+        """Take the weights that the server was started with for these, which no trainer changed."""
+        if weights.is_changed or self._accepted not in ("", weights.version):
+            replica.need(RPC, RESET)
+        gap = self._gap(replica, weights)
+        if gap > self._limit(weights):
             raise ConfigError(
                 f"the server at {replica.url} has other weights than {weights.folder}: their "
-                f"log-probabilities are {before:.2g} nats apart; and vLLM {replica.version} there "
-                f"has no route {RPC} to load them",
+                f"log-probabilities are {gap:.2g} nats apart; and vLLM {replica.version} there has "
+                f"no route {RPC} to load them",
                 hint="Serve that folder, in the same dtype; or start the server with "
                 "VLLM_SERVER_DEV_MODE=1 on a loopback or private address.",
             )
-        replica.need(RPC, RESET)
+        self._accepted = weights.version
+        self.gaps[weights.version] = gap
+
+    def _reload(self, replica: Replica, weights: Weights) -> None:
         asked = {"method": "reload_weights", "kwargs": {"weights_path": str(weights.folder)}}
         replica.post(RPC, asked)
         self._reset(replica)

@@ -123,7 +123,13 @@ class VllmPolicy(CodecPolicy):
     def _weights(self, folder: Path) -> Weights:
         probe = probe_of(self.model, self._sampler.weights.probe.ids, is_rounded=self._is_rounded)
         version = named_version(self.checkpoint.id, self._changes, probe)
-        return Weights(folder=folder, version=version, probe=probe, is_adapter=is_adapter(folder))
+        return Weights(
+            folder=folder,
+            version=version,
+            probe=probe,
+            is_adapter=is_adapter(folder),
+            is_changed=True,
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         from harness_vllm.opening import Luggage, arrived

@@ -41,7 +41,7 @@ class Replica:
 
     ``routes`` are its paths, None where it does not list them; ``model`` is the name of what it
     serves, ``answers_to`` that or the adapter's; ``longest`` the limit in tokens of a conversation.
-    ``life`` counts how often it was mended.
+    ``life`` counts how often it gave no answer and was seen to.
     """
 
     def __init__(self, url: str, options: Options) -> None:

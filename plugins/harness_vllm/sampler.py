@@ -146,8 +146,13 @@ class VllmSampler:
                 self.fleet.end()
             try:
                 await asyncio.to_thread(self.fleet.mend, talk.replica, weights, life)
-            except (Lost, ProviderError) as lost:
+            except Lost as lost:
                 error = lost
+                self._move(talk)
+            except ProviderError as failed:
+                if self.fleet.own is not None:
+                    raise
+                error = failed
                 self._move(talk)
         raise RolloutFault("infrastructure_fault", f"no vLLM server answers: {error}")
 

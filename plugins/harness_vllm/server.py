@@ -56,6 +56,7 @@ class OwnServer:
         self.log = log
         self._keeper: subprocess.Popen[bytes] | None = None
         self.url = ""
+        self.starts = 0
         atexit.register(self.stop)
 
     @property
@@ -73,6 +74,7 @@ class OwnServer:
     def start(self, folder: Path, *, is_adapted: bool = False) -> None:
         """Serve the model of the folder; returns when it answers. Raises ``ProviderError``."""
         self.stop()
+        self.starts += 1
         port = self._options.port or _free_port()
         self.url = f"http://127.0.0.1:{port}"
         keeper = [sys.executable, str(Path(__file__).with_name("keeper.py"))]

@@ -28,12 +28,14 @@ class Weights:
     """What is in ``folder``, called ``version``; ``probe`` tells whether a server has them.
 
     ``is_adapter``: they are an adapter in the layout of PEFT, of the model that is served.
+    ``is_changed``: a trainer made them in this process.
     """
 
     folder: Path
     version: str
     probe: Probe
     is_adapter: bool = False
+    is_changed: bool = False
 
 
 def named_version(checkpoint: str, changes: int, probe: Probe) -> str:

@@ -108,7 +108,7 @@ def test_where_a_server_dies_its_conversations_go_on_elsewhere(folder: Any, open
 def test_a_dead_server_ends_conversations_as_a_fault(
     parts: Components, server: VllmServer, opened: Opened
 ) -> None:
-    policy = opened(server)
+    policy = opened(server, tries=2)
     server.die()
     with pytest.raises(RolloutFault) as caught:
         sampled(policy, "a", [40, 41, 42])

@@ -30,19 +30,36 @@ def test_turns_come_from_the_new_weights_after_an_update(
     policy.weights_changed()
     after = play(parts, policy)
     assert gap(policy.model, after, 0.7) < 1e-3
-    assert server.count("/reset_prefix_cache") == 1
+    assert server.count("/reset_prefix_cache") == 2
     version = policy._sampler.weights.version
     assert {span.version for one in after for span in one.tokens.versions} == {version}
     assert server.version == version
     assert max(policy._sampler.fleet.gaps.values()) < 1e-4
 
 
+@pytest.mark.parametrize("routes", [ALWAYS | DEV, ALWAYS])
+def test_a_change_that_is_too_small_for_the_probe_is_brought_all_the_same(
+    folder: Path, opened: Opened, routes: set[str]
+) -> None:
+    with VllmServer(folder, routes=routes) as server:
+        policy = opened(server)
+        changed(policy.model, 1e-7)
+        if routes == ALWAYS:
+            with pytest.raises(ConfigError, match="has no route /collective_rpc"):
+                policy.weights_changed()
+            return
+        policy.weights_changed()
+        pairs = zip(policy.model.parameters(), server.model.parameters(), strict=True)
+        assert all(torch.equal(here, there) for here, there in pairs)
+
+
 def test_without_a_trainer_weights_changed_changes_nothing(
     server: VllmServer, opened: Opened
 ) -> None:
     policy = opened(server)
+    assert server.count("/collective_rpc") == 1
     policy.weights_changed()
-    assert server.count("/collective_rpc") == 0
+    assert server.count("/collective_rpc") == 1
     assert "model" not in vars(policy)
 
 
@@ -108,7 +125,7 @@ def test_a_checkpoint_is_loaded_into_the_same_server_and_proved_without_a_model(
     second = opened(server, checkpoint=kept)
     assert gap(first.model, play(parts, second), 0.7) < 1e-3
     assert gap(opened_model(first.folder), play(parts, first), 0.7) < 1e-3  # each its own
-    assert server.count("/collective_rpc") == 2
+    assert server.count("/collective_rpc") == 3
 
 
 def test_a_policy_saved_without_a_trainer_is_the_same(
@@ -149,7 +166,7 @@ def test_an_adapter_is_loaded_by_its_path(
     assert server.count("/collective_rpc") == 0
     with pytest.raises(ConfigError, match="is an adapter"):
         _ = policy.model
-    plain = opened(server)
+    plain = opened(server)  # the adapter stays apart
     assert gap(opened_model(folder), play(parts, plain), 0.7) < 1e-3
 
 
