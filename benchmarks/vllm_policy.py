@@ -8,6 +8,7 @@ token is compared with one forward pass of transformers over its whole conversat
 weights are moved by noise, as a step of training would, and brought to the running server; at last
 the server is killed in the middle of conversations.
 
+conversations_of_two_versions: of those in which weights changed once more in the middle.
 starts: how often the server was started; 2 is right.
 gap_before, gap_after, gap_killed: the largest distances in nats, over all sampled tokens.
 probe_gaps: how far the server was from each set of weights when it got them.
@@ -90,6 +91,13 @@ def figures(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     report["same_as_before_the_kill"] = [e.trajectory.messages for e in killed] == [
         e.trajectory.messages for e in after
     ]
+    timer = threading.Timer(2.0, change, [policy, arguments.noise])
+    timer.start()
+    cut = play(parts, policy, arguments.tasks)
+    timer.join()
+    spans = [one.tokens.versions for one in cut if one.tokens]
+    report["faults_cut"] = sum(one.trajectory.is_fault for one in cut)
+    report["conversations_of_two_versions"] = sum(len({v.version for v in s}) > 1 for s in spans)
     report["probe_gaps"] = policy._sampler.fleet.gaps
     return report
 
@@ -134,6 +142,12 @@ def move(model: Any, noise: float) -> None:
     with torch.no_grad():
         for weight in model.parameters():
             weight += noise * torch.randn(weight.shape, generator=dice)
+
+
+def change(policy: Any, noise: float) -> None:
+    """A step of training while conversations go on."""
+    move(policy.model, noise)
+    policy.weights_changed()
 
 
 def kill(policy: Any) -> None:

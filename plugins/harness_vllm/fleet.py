@@ -248,6 +248,7 @@ class Fleet:
         )
 
     def _gap(self, replica: Replica, weights: Weights) -> float:
+        _resume(replica)  # a server that pauses would answer later
         return weights.probe.gap(server_logprobs(replica, weights.probe.ids))
 
     def _limit(self, weights: Weights) -> float:
@@ -281,15 +282,15 @@ class Fleet:
         """While no turn is being sampled; those that want to begin wait."""
         with self._turn:
             self._is_changing = True
-        paused: list[Replica] = []
         try:
             if cuts and self._turns:
-                paused = [one for one in self.replicas if _asked(one, PAUSE + "?mode=abort")]
+                for replica in self.replicas:
+                    replica.is_paused = _asked(replica, PAUSE + "?mode=abort")
             self._wait_for_turns()
             yield
         finally:
-            for replica in paused:
-                _asked(replica, RESUME)
+            for replica in self.replicas:
+                _resume(replica)
             with self._turn:
                 self._is_changing = False
 
@@ -301,6 +302,11 @@ class Fleet:
                     "weights are to change",
                     hint="Raise seconds in [options.vllm].",
                 )
+
+
+def _resume(replica: Replica) -> None:
+    if replica.is_paused:
+        replica.is_paused = not _asked(replica, RESUME)
 
 
 def _asked(replica: Replica, route: str) -> bool:

@@ -52,6 +52,7 @@ class Replica:
         self.longest = 0
         self.answers_to = ""
         self.life = 0
+        self.is_paused = False
         self._options = options
         self._headers = _headers(options)
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (

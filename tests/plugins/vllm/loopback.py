@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,6 +126,8 @@ class VllmServer:
     def do_completions(self, body: Body) -> Body:
         if body["model"] not in (self.name, *self.adapted):
             raise Refused(404, f"The model `{body['model']}` does not exist.")
+        while self.paused.is_set():  # what comes in a pause is kept for later
+            time.sleep(0.01)
         model = self.adapted.get(body["model"], self.model)
         ids = list(body["prompt"])
         if len(ids) + body["max_tokens"] > self.longest:
