@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = arguments.folder or tiny(Path(place) / "tiny", arguments.domain)
-        print(json.dumps(figures(folder, arguments), indent=2))
+        print(json.dumps(figures(folder, arguments), indent=2, allow_nan=False))
 
 
 def figures(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
