@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from harness_airline.catalogue import CITIES, NOW
 from harness_airline.records import Flight, Reservation, User
 from harness_airline.state import Airline
 from harness_tau2.data import read_database
@@ -15,31 +16,7 @@ from harness_tau2.data import read_database
 NAME = "tau2/airline"
 """The database's name, as tasks refer to it."""
 
-NOW = "2024-05-15T15:00:00"
-"""The time at which all official conversations take place."""
-
-AIRPORTS = {
-    "SFO": "San Francisco",
-    "JFK": "New York",
-    "LAX": "Los Angeles",
-    "ORD": "Chicago",
-    "DFW": "Dallas",
-    "DEN": "Denver",
-    "SEA": "Seattle",
-    "ATL": "Atlanta",
-    "MIA": "Miami",
-    "BOS": "Boston",
-    "PHX": "Phoenix",
-    "IAH": "Houston",
-    "LAS": "Las Vegas",
-    "MCO": "Orlando",
-    "EWR": "Newark",
-    "CLT": "Charlotte",
-    "MSP": "Minneapolis",
-    "DTW": "Detroit",
-    "PHL": "Philadelphia",
-    "LGA": "LaGuardia",
-}
+AIRPORTS = {**CITIES, "LGA": "LaGuardia"}
 """Where the official airline flies to; its database does not say."""
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
-import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import tinker
 
+from harness.assembly.addresses import checked_address
 from harness.errors import ConfigError, ProviderError
 from harness_tinker.backends import HOSTED_URL, check_client
 from harness_tinker.options import ServerOptions
@@ -43,14 +41,13 @@ class Server:
     def __init__(self, options: ServerOptions) -> None:
         check_client(options.backend, version("tinker"))
         self.options = options
-        self.url = (options.url or HOSTED_URL).rstrip("/")
         self._is_hosted = options.backend == "hosted"
         if not options.url and not self._is_hosted:
             raise ConfigError(
                 f"the backend {options.backend!r} needs the address of a server",
                 hint='Set url = "http://HOST:PORT" in [options.tinker].',
             )
-        check_address(self.url)
+        self.url = checked_address(options.url or HOSTED_URL)
         self._key = self._read_key()
         self._client: tinker.ServiceClient | None = None
 
@@ -151,34 +148,3 @@ class Server:
             f"the environment variable {name} with the key of {self.url} is not set",
             hint=f"Run: export {name}=...",
         )
-
-
-def check_address(url: str) -> None:
-    """Raise ``ConfigError`` unless the address is encrypted, on this machine or in a private
-    network: a server of one's own asks nobody who they are.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            f"{url!r} is no address of a server", hint='Write it as "http://HOST:PORT".'
-        )
-    if parts.scheme == "https" or all(map(_is_inside, _addresses(parts.hostname))):
-        return
-    raise ConfigError(
-        f"{url} is a public address without encryption, and such servers ask for no key",
-        hint="Use https, or a loopback or private address, for instance through an ssh tunnel.",
-    )
-
-
-def _addresses(host: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
-    except OSError as error:
-        raise ConfigError(
-            f"the host {host!r} is not known: {error}", hint="Check url in [options.tinker]."
-        ) from error
-
-
-def _is_inside(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    return found.is_loopback or (found.is_private and not found.is_unspecified)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from harness.assembly.addresses import is_public
 from harness.errors import ConfigError
-from harness_vllm.addresses import is_public
 from harness_vllm.replica import COMPLETIONS, TOKENIZE, Replica
 
 _PIECES = 2048

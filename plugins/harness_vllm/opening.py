@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from transformers import PreTrainedTokenizerBase
 
+from harness.assembly.addresses import checked_address
 from harness.assembly.config import read_options
 from harness.errors import ConfigError, ModelError, ProviderError
 from harness.protocols import Policy, Settings
 from harness.types import Checkpoint, stable_id
 from harness_local.codec_folder import open_codec
-from harness_vllm.addresses import checked_address, is_address
 from harness_vllm.checks import check_replica
 from harness_vllm.fleet import Fleet, shared_fleet
 from harness_vllm.options import Dtype, Options, check_arguments
@@ -119,7 +119,7 @@ def _folder(settings: Settings, options: Options) -> Path:
     """Where the weights are."""
     if settings.checkpoint is not None:
         return Path(settings.checkpoint.path)
-    named = options.model if is_address(settings.argument) else settings.argument
+    named = options.model if _is_address(settings.argument) else settings.argument
     if not named:
         raise ConfigError(
             "the policy 'vllm' needs the folder of its model",
@@ -184,7 +184,7 @@ def _checkpoint(folder: Path, probe: Probe) -> Checkpoint:
 
 
 def _urls(argument: str, options: Options) -> list[str]:
-    named = [*([argument] if is_address(argument) else []), *options.urls]
+    named = [*([argument] if _is_address(argument) else []), *options.urls]
     return list(dict.fromkeys(map(checked_address, named)))
 
 
@@ -256,3 +256,8 @@ def _unreached(replica: Replica, error: Lost) -> ProviderError:
         hint=f"Is it running at {replica.url}, and reached from here? One that a run starts is "
         "reached from its own machine only.",
     )
+
+
+def _is_address(argument: str) -> bool:
+    """Whether a server is named, and not a folder."""
+    return argument.startswith(("http://", "https://"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from random import Random
@@ -14,7 +15,7 @@ Calls = list[ToolCall]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hand:
+class Hand(ABC):
     """What draws: from a database, by a random generator. ``writes``: the tools that change it."""
 
     database: Any
@@ -73,21 +74,21 @@ class Hand:
 
         return self.change(calls, changed, where=lambda call: ids_in(call, name))
 
+    @abstractmethod
     def read(self) -> ToolCall:
         """A call that changes nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self) -> ToolCall:
         """A write that mostly succeeds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failing(self) -> ToolCall:
         """A call that is refused."""
-        raise NotImplementedError
 
+    @abstractmethod
     def strange(self) -> ToolCall:
         """A call of a tool that there is none."""
-        raise NotImplementedError
 
 
 def ids_in(call: ToolCall, name: str) -> list[Any]:

@@ -11,7 +11,6 @@ import pytest
 from harness.assembly.components import Components
 from harness.errors import ConfigError, ModelError, ProviderError
 from harness_local.tiny import Shape, build_tiny
-from harness_vllm.addresses import checked_address, is_public
 
 from .conftest import LITTLE, Opened
 from .loopback import ALWAYS, VllmServer
@@ -56,38 +55,16 @@ def test_development_mode_at_a_public_address_is_refused(
         opened(server)
 
 
+def test_a_public_address_without_encryption_is_refused(opened: Opened, folder: Path) -> None:
+    with pytest.raises(ConfigError, match="public address without encryption"):
+        opened(argument="http://8.8.8.8:8000", model=str(folder))
+
+
 def test_nobody_at_the_address_is_an_error(folder: Path, opened: Opened) -> None:
     with VllmServer(folder) as server:
         pass
     with pytest.raises(ProviderError, match="no vLLM server answers"):
         opened(server)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://127.0.0.1:8000", "http://localhost:8000/", "http://10.1.2.3:80", "https://8.8.8.8"],
-)
-def test_private_or_encrypted_addresses_are_taken(url: str) -> None:
-    assert checked_address(url) == url.rstrip("/")
-
-
-@pytest.mark.parametrize(
-    ("url", "why"),
-    [
-        ("http://8.8.8.8:8000", "public address without encryption"),
-        ("http://0.0.0.0:8000", "public address without encryption"),
-        ("http://", "no address"),
-        ("http://me:secret@127.0.0.1:8000", "no address"),
-    ],
-)
-def test_other_addresses_are_refused(url: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=why):
-        checked_address(url)
-
-
-def test_an_address_is_public_if_it_is_outside_of_private_networks() -> None:
-    assert is_public("https://8.8.8.8:1")
-    assert not is_public("http://192.168.0.7:1")
 
 
 def test_an_address_needs_the_folder_of_its_model(server: VllmServer, opened: Opened) -> None:

@@ -1,4 +1,4 @@
-"""Turn what follows ``vllm:`` into addresses, and tell which of them are public."""
+"""Tell which addresses of servers that settings name may be used."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from urllib.parse import urlsplit
 from harness.errors import ConfigError
 
 
-def is_address(argument: str) -> bool:
-    """Whether a server is named, and not a folder."""
-    return argument.startswith(("http://", "https://"))
-
-
 def checked_address(url: str) -> str:
     """The address without a slash at its end. Raises ``ConfigError`` for one that is none, or is
-    public and not encrypted.
+    public and not encrypted: servers of one's own mostly ask nobody who they are.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
@@ -25,7 +20,8 @@ def checked_address(url: str) -> str:
         )
     if parts.scheme == "http" and is_public(url):
         raise ConfigError(
-            f"{url} is a public address without encryption: others could read and change turns",
+            f"{url} is a public address without encryption: others could read and change what is "
+            "sent",
             hint="Use https, or a loopback or private address, for instance through an ssh tunnel.",
         )
     return url.rstrip("/")
