@@ -9,7 +9,7 @@ from harness.interchange.failing_gold import failing_gold
 from harness.interchange.replay import regrade
 from harness.interchange.tally import tally
 from harness.llm.roles import open_registry
-from harness.protocols import Settings
+from harness.protocols import Domain, Settings
 from harness.types import Task, Tool, ToolCall, ToolResult
 from tests.domains.tau2.official import needs_tau2
 from tests.interchange.test_replay import DIM, GOOD, SAID, TASK, Lamp, Room, recorded
@@ -85,6 +85,9 @@ def test_the_official_tasks_whose_gold_writes_fail_are_those_of_the_docs() -> No
     assert found == wanted
     unchanged = [t.id for t in domain.tasks("test") if t.id in found and not domain.gold_changes(t)]
     assert unchanged == ["12", "105"], "where who changes nothing succeeds"
+    failed = {t.id: _failed(domain, t) for t in domain.tasks("test")}
+    assert sum(map(len, failed.values())) == 23
+    assert sum(map(bool, failed.values())) == 18
 
 
 @needs_tau2
@@ -92,3 +95,9 @@ def test_the_official_airline_tasks_have_no_gold_write_that_fails() -> None:
     domain = open_registry().make("domain", "tau2-airline", Settings(options={"split": "base"}))
     assert len(domain.tasks("test")) == 50
     assert failing_gold(domain.tasks("test"), domain) == {}
+
+
+def _failed(domain: Domain, task: Task) -> list[str]:
+    """The gold calls that fail, look-ups too."""
+    world = domain.open(task)
+    return [call.name for call in task.gold if world.call(call).is_error]
