@@ -15,6 +15,7 @@ import typer
 from harness.cli import (
     ablate,
     about,
+    compare,
     discovery,
     evaluate,
     interchange,
@@ -22,6 +23,7 @@ from harness.cli import (
     plan,
     report,
     rewards,
+    show,
     stations,
     study,
     tasks,
@@ -37,8 +39,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for module in (
-    loop, evaluate, discovery, stations, tasks, report, study, rewards, ablate, interchange, plan,
-    about,
+    loop, evaluate, discovery, stations, tasks, report, show, compare, study, rewards,
+    ablate, interchange, plan, about,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does

@@ -17,6 +17,7 @@ from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_dat
 from harness.interchange.replay import Regraded
 from harness.interchange.tally import tally
 from harness.protocols import Domain, Settings
+from harness.results.outcomes import diagnoses_of
 from harness.run_folder import RunFolder
 from harness.runtime.garbage_collection import uncollected
 from harness.types import Diagnosis, Episode, Json, Recording, Score, Split, Task
@@ -182,7 +183,7 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
         domain=config["domain"],
         tasks=tuple(tasks),
         episodes=tuple(episodes),
-        diagnoses=tuple(_diagnoses(store, name)),
+        diagnoses=tuple(diagnoses_of(store, name)),
         about=about,
         originals={row["trajectory_id"]: row["record"] for row in originals},
     )
@@ -229,16 +230,3 @@ def _about(
         if store.has(DATA_VERSION)
         else "",
     }
-
-
-def _diagnoses(store: RunFolder, evaluation: str) -> list[Diagnosis]:
-    folders = sorted((store.folder / "rounds").glob("*/discovery.json"), key=_round, reverse=True)
-    for path in folders:
-        found = f"rounds/{path.parent.name}"
-        if store.read_field(f"{found}/discovery.json", "evaluation", str) == evaluation:
-            return store.read_values(f"{found}/diagnoses.jsonl", Diagnosis)
-    return store.read_values(f"evals/{evaluation}/diagnoses.jsonl", Diagnosis)
-
-
-def _round(path: Path) -> int:
-    return int(path.parent.name)

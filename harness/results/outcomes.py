@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from harness.discovery.attribution import blamed
+from harness.discovery.attribution import blamed, mistakes_of
 from harness.discovery.quarantine import leave_out, quarantine
 from harness.evaluation.metrics import Outcome
 from harness.results.arms import arm_order
@@ -51,6 +51,25 @@ def quarantined(store: RunFolder, evaluations: Iterable[str]) -> dict[str, Blame
         excluded = {id: blame for id, blame in excluded.items() if id not in again}
         excluded |= quarantine(found)
     return excluded
+
+
+def diagnoses_of(store: RunFolder, evaluation: str) -> list[Diagnosis]:
+    """The diagnoses of the last round that read the evaluation, or else those that came with its
+    file; [] if there are none.
+    """
+    for number in reversed(round_numbers(store)):
+        found = f"rounds/{number}"
+        name = f"{found}/discovery.json"
+        if store.has(name) and store.read_field(name, "evaluation", str) == evaluation:
+            return store.read_values(f"{found}/diagnoses.jsonl", Diagnosis)
+    return store.read_values(f"evals/{evaluation}/diagnoses.jsonl", Diagnosis)
+
+
+def failures_of(store: RunFolder, evaluation: str) -> list[Diagnosis] | None:
+    """As ``diagnoses_of``, or, on test tasks, the agent's failures without words; None if no
+    failure was diagnosed.
+    """
+    return diagnoses_of(store, evaluation) or mistakes_of(store, evaluation)
 
 
 def table(value: Json) -> dict[str, Json]:

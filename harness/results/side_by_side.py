@@ -52,20 +52,17 @@ def example_row(
             continue
         solved = [id for id, success in trials[after].of(task_id).items() if success]
         mine = [id for id in failed if id in trials[before].of(task_id)]
-        told = _pair(
+        told = pair_row(
             _conversations(store, trials[before].evaluation, mine),
             _conversations(store, trials[after].evaluation, solved),
         )
         if told is None:
             continue
-        shared, first, second = told
         return {
             "task_id": task_id,
             "pattern": pattern,
             "solved": {arm: _solved(arms, task_id) for arm, arms in trials.items()},
-            "shared": shared,
-            "before": first,
-            "after": second,
+            **told,
         }
     return None
 
@@ -100,9 +97,9 @@ def _conversations(store: RunFolder, evaluation: str, ids: Sequence[str]) -> lis
     return sorted(found, key=_trial)
 
 
-def _pair(before: Sequence[Row], after: Sequence[Row]) -> tuple[int, Row, Row] | None:
-    """Two conversations of the same trial where there are, else the first ones; and how many
-    messages they begin alike. None if one side has none.
+def pair_row(before: Sequence[Row], after: Sequence[Row]) -> Row | None:
+    """Two conversations, ``before`` and ``after``, of the same trial where there are, else the
+    first ones; ``shared`` is how many messages they begin alike. None if one side has none.
     """
     if not before or not after:
         return None
@@ -115,7 +112,9 @@ def _pair(before: Sequence[Row], after: Sequence[Row]) -> tuple[int, Row, Row] |
         min(len(own), len(other)),
     )
     one, two = parting(own, other, shared)
-    return shared, _told(first, own, one), _told(second, other, two)
+    return {
+        "shared": shared, "before": _told(first, own, one), "after": _told(second, other, two)
+    }  # fmt: skip
 
 
 def parting(own: Sequence[Row], other: Sequence[Row], shared: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
     "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins", "hooks", "doctor",
-    "why",
+    "why", "compare", "show",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 
