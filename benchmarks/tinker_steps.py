@@ -157,7 +157,7 @@ def _train(
     parts: Components, policy: Any, name: str, options: Any, folder: Path, **given: Any
 ) -> Mapping[str, Any]:
     def rollouts(
-        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0, step: int = 0
     ) -> Sequence[Episode]:
         return _played(parts, policy, jobs)
 

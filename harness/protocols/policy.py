@@ -67,7 +67,8 @@ class InProcessPolicy(TrainablePolicy, Protocol):
 
     ``model`` is a ``torch.nn.Module`` of a transformers causal LM, ``tokenizer`` its tokenizer:
     typed loosely so that the core needs neither. Turns may be sampled elsewhere: then
-    ``weights_changed`` brings the weights there.
+    ``weights_changed`` brings the weights there, and with an attribute ``samples_elsewhere`` that
+    is true turns may be asked for while a trainer changes ``model``.
     """
 
     model: Any

@@ -17,12 +17,18 @@ class RunRollouts(Protocol):
     """The core's rollout engine, as trainers get it."""
 
     def __call__(
-        self, policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+        self,
+        policy: Policy,
+        jobs: Sequence[tuple[Task, int, int]],
+        *,
+        guided: int = 0,
+        step: int = 0,
     ) -> Sequence[Episode]:
         """Episodes for (task, trial, seed) jobs, in the order of the jobs, token traces included.
 
         ``guided``: in so many of the first not all turns are the policy's own, so that they say
-        nothing about what it can do by itself.
+        nothing about what it can do by itself. ``step``: the one they are for, where that is not
+        the one that ends next (0).
         """
         ...
 

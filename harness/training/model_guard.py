@@ -15,12 +15,15 @@ NOISY = ("accelerate", "datasets", "transformers", "trl")
 
 
 @contextmanager
-def lent(policy: InProcessPolicy, *, threads: int | None, lower: str) -> Iterator[int]:
+def lent(
+    policy: InProcessPolicy, *, threads: int | None, lower: str, widens: bool = True
+) -> Iterator[int]:
     """Use ``threads`` threads (None: as many as now); afterwards only the weights have changed.
 
-    Weights of 16 bits have 32 meanwhile: otherwise small updates would be lost in rounding. The
-    value of the context is the number of threads. Raises ``OutOfMemory``, with ``lower`` as the
-    settings that take less memory.
+    Weights of 16 bits have 32 meanwhile: otherwise small updates would be lost in rounding. Without
+    ``widens`` they stay as they are, for they are not trained themselves. The value of the context
+    is the number of threads. Raises ``OutOfMemory``, with ``lower`` as the settings that take less
+    memory.
 
     Library trainers replace ``model.forward``, mark the model as theirs and change its config, each
     of which would mislead the next one.
@@ -31,7 +34,7 @@ def lent(policy: InProcessPolicy, *, threads: int | None, lower: str) -> Iterato
     attributes, config = dict(vars(model)), dict(vars(model.config))
     training, before = model.training, torch.get_num_threads()
     dtype = next(model.parameters()).dtype
-    narrow = dtype.itemsize < torch.float32.itemsize
+    narrow = widens and dtype.itemsize < torch.float32.itemsize
     torch.set_num_threads(threads or before)
     try:
         if narrow:

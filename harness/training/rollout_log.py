@@ -14,6 +14,9 @@ from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
 from harness.types import Episode, Grade, Task, Trajectory, stable_seed
 
+NEXT = 0
+"""Stands for the step that ends next."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRollout:
@@ -57,16 +60,22 @@ class RolloutLog:
     """The rollouts that a trainer asks for, put on disk step by step.
 
     A step that is made again, by a training that was killed and resumed, replaces what was there.
+    Rollouts of a later step may be asked for, and come from another thread, before a step ends.
     """
 
     parts: Components
     store: RunFolder
     arm: str
-    _groups: list[tuple[Sequence[Episode], bool]] = field(default_factory=list)
+    _groups: dict[int, list[tuple[Sequence[Episode], bool]]] = field(default_factory=dict)
     _begun: bool = False
 
     def run(
-        self, policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+        self,
+        policy: Policy,
+        jobs: Sequence[tuple[Task, int, int]],
+        *,
+        guided: int = 0,
+        step: int = NEXT,
     ) -> list[Episode]:
         """Episodes as ``RunRollouts``."""
         # One task, one user: what differs within a group is the policy's doing.
@@ -76,13 +85,18 @@ class RolloutLog:
         ]
         parts = self.parts
         episodes = run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
-        self._groups += [(group, True) for group in _groups(episodes[:guided])]
-        self._groups += [(group, False) for group in _groups(episodes[guided:])]
+        self._groups.setdefault(step, []).extend(
+            [
+                *((group, True) for group in _groups(episodes[:guided])),
+                *((group, False) for group in _groups(episodes[guided:])),
+            ]
+        )
         return episodes
 
     def finish(self, step: int) -> None:
-        """Put on disk what was run since the last step ended."""
-        if not self._groups:
+        """Put on disk what was run for the step."""
+        groups = [*self._groups.pop(step, ()), *self._groups.pop(NEXT, ())]
+        if not groups:
             return
         name = rollouts_file(self.arm)
         if not self._begun:
@@ -91,10 +105,9 @@ class RolloutLog:
             self._begun = True
         rows = [
             self._row(step, number, episode, guided=guided)
-            for number, (group, guided) in enumerate(self._groups)
+            for number, (group, guided) in enumerate(groups)
             for episode in group
         ]
-        self._groups = []
         self.store.append_values(name, TrainingRollout, rows)
 
     def _row(self, step: int, group: int, episode: Episode, *, guided: bool) -> TrainingRollout:

@@ -47,7 +47,7 @@ class Snapshots:
         kept = {
             "identity": self._identity,
             "step": trainer.state.global_step,
-            "model": trainer.model.state_dict(),
+            "model": _trained(trainer.model),
             "optimizer": trainer.optimizer.state_dict(),
             "schedule": trainer.lr_scheduler.state_dict(),
             "random": _random_state(),
@@ -69,7 +69,7 @@ class Snapshots:
         """
         if not self._found:
             return None
-        trainer.model.load_state_dict(self._found["model"])
+        put_back(trainer.model, self._found["model"])
         trainer.optimizer.load_state_dict(self._found["optimizer"])
         trainer.lr_scheduler.load_state_dict(self._found["schedule"])
         trainer.state.global_step = self._found["step"]
@@ -117,7 +117,7 @@ class GoodWeights:
             if _finite(weight.grad for weight in self._model.parameters()):
                 return True
         elif self._good:
-            self._model.load_state_dict(self._good)
+            put_back(self._model, self._good)
         self._model.zero_grad(set_to_none=True)
         return False
 
@@ -125,7 +125,7 @@ class GoodWeights:
         """Whether the update left finite weights; if not, those before it are back."""
         if _finite(self._model.parameters()):
             return True
-        self._model.load_state_dict(self._good)
+        put_back(self._model, self._good)
         return False
 
     @property
@@ -135,8 +135,19 @@ class GoodWeights:
 
 
 def copied(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the model's weights in main memory."""
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    """A copy of what training changes in the model, in main memory."""
+    return {name: value.detach().cpu().clone() for name, value in _trained(model).items()}
+
+
+def put_back(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give the model the weights that ``copied`` has taken."""
+    model.load_state_dict(weights, strict=False)
+
+
+def _trained(model: nn.Module) -> dict[str, Tensor]:
+    """All of the model's state but frozen weights, such as those below adapters."""
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
 
 
 def _finite(tensors: Iterable[Tensor | None]) -> bool:

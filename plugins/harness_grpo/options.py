@@ -8,9 +8,13 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from harness.training.advantages import Aggregation, Scale
+from harness.training.low_rank import LowRank
 
 ProofLoss = Literal["luffy", "cross_entropy", "chord"]
 """How the loss of a proof's token depends on its probability."""
+
+OffPolicy = Literal["clip", "truncate", "mask"]
+"""What is done about tokens that the trainer would draw with another probability."""
 
 ProofMean = Literal["tokens", "groups"]
 """Whether proofs count by their tokens, as own rollouts do, or each as a whole group."""
@@ -42,6 +46,15 @@ class Options:
     epsilon_high]; "cispo" has only the upper bound. ``beta`` weighs the KL divergence (nats) from
     the initial weights; ``track_kl`` logs it where ``beta`` is 0. ``max_completion_length`` only
     normalises "dr_grpo".
+
+    ``off_policy``: "clip" takes the loss's ratio to the sampler's own probability; "truncate" and
+    "mask" take it to the trainer's at the start of the step, and weigh each token by how the two
+    differ there, up to ``off_policy_cap`` (see ``harness_grpo.off_policy``): for samplers that
+    compute otherwise than the trainer, or with older weights. ``ahead``: 1 begins the rollouts of
+    the next step before this step's updates, so that sampling elsewhere goes on meanwhile; tokens
+    are then one step old. Rollouts with older ones are not trained on.
+
+    ``lora``: train adapters of low rank alone, and add them to the weights at the end.
 
     ``unsolved``: what becomes of a task where all rollouts of a group fail, by its proof, the
     teacher's own successful conversation: nothing ("skip"); it joins the group ("proof"); proofs
@@ -78,6 +91,10 @@ class Options:
     beta: NonNegativeFloat = 0.0
     track_kl: bool = True
     max_completion_length: PositiveInt = 2048
+    off_policy: OffPolicy = "clip"
+    off_policy_cap: Annotated[float, Field(gt=1)] = 2.0
+    ahead: Annotated[int, Field(ge=0, le=1)] = 0
+    lora: LowRank | None = None
     unsolved: Literal["skip", "proof", "buffer", "prefix"] = "skip"
     proof_loss: ProofLoss = "cross_entropy"
     proof_mean: ProofMean = "groups"
@@ -97,3 +114,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.unsolved == "prefix" and self.prefix_share * self.tasks_per_step < 1:
             raise ValueError("prefix_share of tasks_per_step is less than one group")
+        if self.unsolved == "prefix" and self.ahead:
+            raise ValueError(
+                "with unsolved = 'prefix' a step depends on how the one before it ended: ahead "
+                "must be 0"
+            )

@@ -16,14 +16,18 @@ class Readings:
 
     ``gaps`` are log-probabilities minus the sampler's own, at a step's first update; ``kls``
     estimate the KL divergence from the initial weights, exp(d) - d - 1 where d is their
-    log-probability minus the policy's (Schulman, "Approximating KL divergence", 2020). ``proofs``
-    has the mean loss of a token (nats) for each proof in the step's updates, when it first came.
+    log-probability minus the policy's (Schulman, "Approximating KL divergence", 2020). Where the
+    distance to the sampler is corrected, ``ratios`` are exp of the gaps (unitless) and ``cut`` says
+    whether they were truncated or masked. ``proofs`` has the mean loss of a token (nats) for each
+    proof in the step's updates, when it first came.
     """
 
     losses: list[float] = field(default_factory=list)
     gaps: list[Tensor] = field(default_factory=list)
     entropies: list[Tensor] = field(default_factory=list)
     kls: list[Tensor] = field(default_factory=list)
+    ratios: list[Tensor] = field(default_factory=list)
+    cut: list[Tensor] = field(default_factory=list)
     proofs: list[float] = field(default_factory=list)
 
     def add(self, more: Readings) -> None:
@@ -32,6 +36,8 @@ class Readings:
         self.gaps += more.gaps
         self.entropies += more.entropies
         self.kls += more.kls
+        self.ratios += more.ratios
+        self.cut += more.cut
         self.proofs += more.proofs
 
     def take(self) -> Mapping[str, float]:
@@ -44,9 +50,13 @@ class Readings:
             means["entropy"] = float(_joined(self.entropies).mean())
         if self.kls:
             means["kl"] = float(_joined(self.kls).mean())
+        if self.ratios:
+            means["off_policy_ratio"] = float(_joined(self.ratios).mean())
+            means["off_policy_cut"] = float(_joined(self.cut).mean())
         if self.proofs:
             means |= {"proof_loss": fmean(self.proofs), "proofs": len(self.proofs)}
-        for values in (self.losses, self.gaps, self.entropies, self.kls, self.proofs):
+        tokens = (self.gaps, self.entropies, self.kls, self.ratios, self.cut)
+        for values in (self.losses, self.proofs, *tokens):
             values.clear()
         return means
 

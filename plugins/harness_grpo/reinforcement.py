@@ -20,6 +20,7 @@ from harness.training.packed.cores import Cores
 from harness.training.packed.packing import packed
 from harness.training.proof_traces import Proof, join_proofs
 from harness.types import Episode
+from harness_grpo.off_policy import token_weights, were_cut
 from harness_grpo.options import Options, ProofLoss
 from harness_grpo.parts import Batch, Metrics, Part, parts_of, sampled, some_rows, whole
 from harness_grpo.proof_losses import (
@@ -48,9 +49,10 @@ def total(episode: Sequence[Episode], **_: object) -> list[float | None]:
 class ReinforcementTrainer(GRPOTrainer):
     """GRPOTrainer that makes each update from parts of at most ``part_tokens`` tokens.
 
-    Ratios are to the sampler's own probabilities. Rollouts with advantage 0 are left out of the
-    update: they cost nothing, and do not dilute a mean over tokens. Proofs that join a group are
-    rows beside them, with a loss of their own (``harness_grpo.proof_losses``).
+    Ratios are to the sampler's own probabilities, unless ``off_policy`` corrects for them (see
+    ``harness_grpo.off_policy``). Rollouts with advantage 0 are left out of the update: they cost
+    nothing, and do not dilute a mean over tokens. Proofs that join a group are rows beside them,
+    with a loss of their own (``harness_grpo.proof_losses``).
 
     ``start`` (None: no KL) has the initial weights that the KL divergence is measured from,
     ``readings`` the values of each token, and ``trained_on`` the number of the step's rollouts in
@@ -85,6 +87,7 @@ class ReinforcementTrainer(GRPOTrainer):
         self._head_alone = can_run_head_alone(model)
         if start is not None and not self._head_alone:
             add_fused_lm_head(start, temperature=self.temperature, cast_lm_head_to_fp32=False)
+        self._before_updates = torch.zeros(0)
         self._scored: tuple[Tensor, Tensor] | None = None
         self._trl = Lock()
         self.beta = options.beta
@@ -174,9 +177,28 @@ class ReinforcementTrainer(GRPOTrainer):
         if self.beta:
             rows = {**rows, "ref_per_token_logps": self._under_start(rows)}
         self._read(part.readings, rows, logprobs.detach(), entropies)
+        if self._options.off_policy != "clip":
+            rows = self._corrected(part.readings, rows, logprobs.detach())
         loss = self._loss_of_trl(model, rows, (logprobs, entropies), part.metrics)
         of_rows = len(rows["advantages"]) / self._rows
         return loss * (1.0 if self.loss_type in TOKEN_MEAN else of_rows)
+
+    def _corrected(self, readings: Readings, rows: Batch, logprobs: Tensor) -> Batch:
+        """The rows with ratios to the trainer's own probabilities, and advantages token by token
+        that count by the distance of these to the sampler's.
+        """
+        kind, cap = self._options.off_policy, self._options.off_policy_cap
+        first = self._step % self._options.num_iterations == 0
+        if first:  # parts of one update are other rows: they may be written at once
+            self._before_updates[rows["place"], : logprobs.shape[1]] = logprobs
+        before = logprobs if first else self._before_updates[rows["place"], : logprobs.shape[1]]
+        gaps = before - rows["sampling_per_token_logps"]
+        if first:
+            learnt = sampled(rows)
+            readings.ratios.append(gaps[learnt].exp())
+            readings.cut.append(were_cut(gaps, kind, cap)[learnt])
+        weighted = rows["advantages"].unsqueeze(1) * token_weights(gaps, kind, cap)
+        return {**rows, "old_per_token_logps": before, "advantages": weighted}
 
     def _loss_of_proofs(self, part: Part, logprobs: Tensor) -> Tensor:
         learnt = sampled(part.rows)
@@ -242,6 +264,8 @@ class ReinforcementTrainer(GRPOTrainer):
         batch = some_rows(batch, kept)
         places = torch.arange(self.trained_on, device=kept.device)
         batch["kl_is_read"] = places % (1 if self.beta else KL_STRIDE) == 0
+        batch["place"] = places
+        self._before_updates = torch.zeros_like(batch["sampling_per_token_logps"])
         own = sampled(batch).sum()
         batch["num_items_in_batch"] = own + self._take_lessons(proofs, int(own))
         return batch

@@ -15,6 +15,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from harness.errors import NothingToLearn
 from harness.protocols import TrainingJob
+from harness.training.low_rank import adapted
 from harness.training.model_guard import lent
 from harness.training.packed.packing import PROBE, can_pack
 from harness.training.snapshots import Snapshots
@@ -44,7 +45,11 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
     if not snapshots.step:
         sampler.unsolved.complain()
     watch = Watch(job, options, sampler, snapshots)
-    with lent(job.in_process, threads=options.threads, lower=LOWER) as threads:
+    wide = options.lora is None
+    with (
+        lent(job.in_process, threads=options.threads, lower=LOWER, widens=wide) as threads,
+        adapted(model, options.lora),
+    ):
         packs = _packs(options, model)
         trainer = ReinforcementTrainer(
             model,
@@ -59,6 +64,7 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
         watch.follow(trainer)
         with closing(trainer):
             trainer.train()
+            sampler.settle()
     job.policy.weights_changed()
     return {**watch.record(), "packed": packs, "threads": threads}
 

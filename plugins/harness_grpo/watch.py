@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -15,7 +16,7 @@ from harness.training.collapse import FIRST, has_collapsed, rate_and_error
 from harness.training.groups import Group, has_spread, is_trainable
 from harness.training.proof_traces import Proof
 from harness.training.signs import Step, gaming, read_step
-from harness.training.snapshots import GoodWeights, Snapshots
+from harness.training.snapshots import GoodWeights, Snapshots, copied, put_back
 from harness.types import Episode, Json
 from harness_grpo.options import Options
 from harness_grpo.proof_losses import imitation
@@ -23,6 +24,8 @@ from harness_grpo.reinforcement import ReinforcementTrainer
 from harness_grpo.sampling import Sampler
 
 Point = dict[str, float]
+
+Weights = Mapping[str, torch.Tensor]
 
 NOT_FINITE = "loss not finite"
 
@@ -41,8 +44,8 @@ class Watch(TrainerCallback):
         self._sampler = sampler
         self._snapshots = snapshots
         self._weights = GoodWeights(job.in_process.model)
-        self._sampled_with: dict[str, torch.Tensor] = {}
-        self._best: tuple[float, dict[str, torch.Tensor]] = (-1.0, {})
+        self._before: deque[Weights] = deque(maxlen=options.ahead + 1)
+        self._best: tuple[float, Weights] = (-1.0, {})
         self._curve: list[Point] = []
         self._steps: list[Step] = []
         self._signs: dict[str, str] = {}
@@ -63,6 +66,9 @@ class Watch(TrainerCallback):
             self._steps, self._signs = list(kept["steps"]), dict(kept["signs"])
             self._best = kept["best"]
             self._sampler.restore(kept["sampler"])
+            self._before.extend(kept["before"])
+            if kept["sampler"]["next"]:
+                self._begin_again(kept["sampler"])
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -77,7 +83,7 @@ class Watch(TrainerCallback):
         if not self._weights.allow_update(self._trainer.readings.losses[-1]):
             self._stop(control, NOT_FINITE)
         elif self._begins_step(state.global_step):
-            self._sampled_with = self._weights.before_update
+            self._before.append(self._weights.before_update)
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -115,14 +121,22 @@ class Watch(TrainerCallback):
         self._job.progress(len(self._curve), self._options.max_steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
-            self._job.in_process.model.load_state_dict(self._best[1])
+            put_back(self._job.in_process.model, self._best[1])
         elif self._is_gamed():
             self._stop(control, "gaming")
-            self._job.in_process.model.load_state_dict(self._best[1])
+            put_back(self._job.in_process.model, self._best[1])
         elif self._options.seconds and self._seconds() >= self._options.seconds:
             self._stop(control, "seconds")
         elif self._is_to_be_kept(len(self._curve)):
             self._snapshots.save(self._trainer, self._state())
+
+    def _begin_again(self, sampler: Mapping[str, Any]) -> None:
+        """Sample the rollouts that were begun ahead, from the weights that they were begun with."""
+        model = self._job.in_process.model
+        now = copied(model)
+        put_back(model, self._before[-1])
+        self._sampler.begin_again(sampler)
+        put_back(model, now)
 
     def _imitate(self, batch: Sequence[Proof]) -> bool:
         """One update, with the optimizer that all have; False if it came to nothing finite.
@@ -180,11 +194,19 @@ class Watch(TrainerCallback):
             **{f"behaviour/{k}": self._steps[-1][k][0] for k in BEHAVIOUR if k in self._steps[-1]},
             **readings,
             **self._proofs_used(readings, guided),
+            **self._ages(),
             "clipped": clipped or 0.0,
             "grad_norm": float(logs.get("grad_norm") or 0.0),
             "seconds_sampling": sampler.seconds,
             "seconds_training": seconds - sampler.seconds,
         }
+
+    def _ages(self) -> Point:
+        """How old the weights were that sampled what was trained on, where they can be old."""
+        sampler = self._sampler
+        if not self._options.ahead and not sampler.stale:
+            return {}
+        return {"staleness": sampler.staleness, "stale": sampler.stale}
 
     def _proofs_used(self, readings: Mapping[str, float], guided: Sequence[Episode]) -> Point:
         """How the step used proofs."""
@@ -223,7 +245,7 @@ class Watch(TrainerCallback):
         recent = fmean(point["success"] for point in self._curve[-FIRST:])
         restores = self._options.guard or self._options.gaming == "stop"
         if restores and recent >= self._best[0]:
-            self._best = recent, self._sampled_with
+            self._best = recent, self._before[0]
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -231,6 +253,7 @@ class Watch(TrainerCallback):
             "steps": [dict(step) for step in self._steps],
             "signs": self._signs,
             "best": self._best,
+            "before": [*self._before] if self._options.ahead else [],
             "sampler": self._sampler.state(),
         }
 

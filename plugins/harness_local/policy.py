@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from harness.training.low_rank import plain
 from harness.types import Checkpoint
 from harness_local.codec import Codec
 from harness_local.codec_folder import write_codec
@@ -37,7 +38,7 @@ class LocalPolicy(CodecPolicy):
 
     def save(self, folder: Path) -> None:
         with saving(folder):
-            self.model.save_pretrained(folder)
+            plain(self.model).save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
             write_codec(folder, self._codec)
 

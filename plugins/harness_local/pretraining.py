@@ -185,7 +185,7 @@ def _business_of(task: Task) -> Domain:
 
 
 def _no_rollouts(
-    policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+    policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0, step: int = 0
 ) -> Sequence[Episode]:
     raise AssertionError("SFT needs no rollouts")
 

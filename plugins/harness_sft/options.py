@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
+from harness.training.low_rank import LowRank
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -17,6 +19,7 @@ class Options:
     through the model at once. ``eval_steps``: steps between evaluations of the held-out loss; after
     ``patience`` of them without a gain of 1% the learning rate starts to decay, after as many again
     training ends. A killed run resumes from the last multiple of ``save_steps`` steps.
+    ``lora``: train adapters of low rank alone, and add them to the weights at the end.
     ``threads``: None for as many as torch uses. ``bf16``: None for bfloat16 where that is fast.
     """
 
@@ -33,3 +36,4 @@ class Options:
     threads: PositiveInt | None = None
     bf16: bool | None = None
     gradient_checkpointing: bool = False
+    lora: LowRank | None = None

@@ -15,6 +15,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from harness.errors import NothingToLearn
 from harness.protocols import TrainingJob
+from harness.training.low_rank import adapted
 from harness.training.model_guard import lent
 from harness.training.packed.packing import can_pack, packed
 from harness.training.snapshots import Snapshots
@@ -42,7 +43,11 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
         )
     held_out = list(token_rows(job.held_out, job.policy, job.domain, options.max_length))
     snapshots = Snapshots(job.folder, _identity(options, job, first))
-    with lent(job.in_process, threads=options.threads, lower=LOWER) as threads:
+    wide = options.lora is None
+    with (
+        lent(job.in_process, threads=options.threads, lower=LOWER, widens=wide) as threads,
+        adapted(model, options.lora),
+    ):
         on_cpu = model.device.type == "cpu"
         packs = on_cpu and can_pack(model, first[0]["input_ids"])
         bf16 = _fast_bf16(on_cpu) if options.bf16 is None else options.bf16

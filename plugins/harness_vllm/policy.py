@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from harness.assembly.extras import need
 from harness.errors import ConfigError
 from harness.run_folder import disk_errors
+from harness.training.low_rank import plain
 from harness.types import Checkpoint
 from harness_local.codec import Codec
 from harness_local.codec_folder import write_codec
@@ -35,6 +36,9 @@ class VllmPolicy(CodecPolicy):
 
     has_threads = True
     """See ``harness.protocols.has_threads``: clients and servers live in this process."""
+
+    samples_elsewhere = True
+    """See ``harness.protocols.InProcessPolicy``."""
 
     _sampler: VllmSampler
 
@@ -83,7 +87,7 @@ class VllmPolicy(CodecPolicy):
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if "model" in vars(self):
-                self._write_model(folder)
+                self._write(plain(self.model), folder)
                 ids, rounded = self._sampler.weights.probe.ids, self._is_rounded
                 probe = probe_of(self.model, ids, is_rounded=rounded)
             else:
@@ -108,17 +112,17 @@ class VllmPolicy(CodecPolicy):
         made = TemporaryDirectory(prefix="harness-vllm-", dir=options.staging or None)
         folder = Path(made.name)
         folder.chmod(0o755)  # a server may run as somebody else
-        self._write_model(folder)
+        self._write(self.model, folder)
         self.tokenizer.save_pretrained(folder)
         if self._unties and not is_adapter(folder):
             untie(folder)
         return made
 
-    def _write_model(self, folder: Path) -> None:
+    def _write(self, model: Any, folder: Path) -> None:
         from harness_local.folders import saving
 
         with saving(folder):
-            self.model.save_pretrained(folder)
+            model.save_pretrained(folder)
 
     def _weights(self, folder: Path) -> Weights:
         probe = probe_of(self.model, self._sampler.weights.probe.ids, is_rounded=self._is_rounded)

@@ -91,7 +91,7 @@ def _empty_job(policy: InProcessPolicy, domain: Domain, folder: Path) -> Trainin
     )
 
     def rollouts(
-        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0, step: int = 0
     ) -> list[Episode]:
         return asyncio.run(_played(policy, setup, jobs))
 

@@ -248,7 +248,7 @@ def job(policy: LetterPolicy, tmp_path: Path) -> Callable[..., TrainingJob]:
     )
 
     def rollouts(
-        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0
+        policy: Policy, jobs: Sequence[tuple[Task, int, int]], *, guided: int = 0, step: int = 0
     ) -> Sequence[Episode]:
         wanted = [RolloutJob(task=task, trial=trial, seed=seed) for task, trial, seed in jobs]
         return run_rollouts(wanted, policy, setup, OneByOne(), keep_tokens=True)

@@ -16,6 +16,7 @@ import torch
 
 from harness.errors import HarnessError, OutOfMemory, PluginFailed, RunError
 from harness.protocols import TrainingJob
+from harness.training.low_rank import LowRank
 from harness.types import Episode
 from harness_grpo.options import Options as GrpoOptions
 from harness_grpo.trainer import GrpoTrainer
@@ -35,6 +36,9 @@ ALL_AT_ONCE = {
     "warmup_steps": 2,
     "beta": 0.1,
 }
+
+AHEAD = {"ahead": 1, "off_policy": "truncate", "sampling": "learnability", "resamples": 1}
+ADAPTERS = {"lora": LowRank(rank=4)}
 
 
 class Killed(BaseException):
@@ -90,8 +94,8 @@ def without_times(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]
 
 @pytest.mark.parametrize(
     "options",
-    [PLAIN, ALL_AT_ONCE, {"threads": 2, "part_tokens": 20}],
-    ids=["plain", "all at once", "two threads"],
+    [PLAIN, ALL_AT_ONCE, AHEAD, ADAPTERS, {"threads": 2, "part_tokens": 20}],
+    ids=["plain", "all at once", "ahead", "adapters", "two threads"],
 )
 def test_a_killed_grpo_run_goes_on_to_the_same_losses_and_weights(
     grpo: Run, tmp_path: Path, options: dict[str, Any]
