@@ -1,12 +1,12 @@
-"""Check a call before its tool runs: who calls, with which arguments, and of which types."""
+"""Check a call before its tool runs: with which arguments, and of which types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from harness.types import Json, Tool, ToolCall
+from harness.types import Json, Tool
 from harness_taskkit.people import Address
 from harness_taskkit.state import ToolError
 
@@ -25,39 +25,19 @@ _KINDS: Mapping[type, str] = {
     type(None): "null",
 }
 
+_ALLOWED: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "object": (dict,),
+}
+"""The types of Python that a type of a schema allows."""
 
-def check_caller(call: ToolCall, reserved: bool) -> None:
-    """Raise ``ToolError`` for a call that reaches no tool: the customer has none.
 
-    ``reserved``: whether some names of arguments break the call, as in tau2.
+def check_reserved(arguments: Mapping[str, Json]) -> None:
+    """Raise ``ToolError`` for names of arguments that break a call, in the words of the calls by
+    which tau2 passes arguments on.
     """
-    if reserved:
-        _check_reserved(call.arguments)
-    if call.requestor == "user":
-        raise ToolError("User tools not available")
-
-
-def check_arguments(tool: Tool, arguments: Mapping[str, Json], kit: str, typed: bool) -> None:
-    """Raise ``ToolError`` for arguments that the tool's schema does not allow.
-
-    Unknown and missing ones are named in Python's words, as in tau2, whose class of tools is
-    ``kit``; others, if types are looked at, in plain words.
-    """
-    properties = cast("Mapping[str, Mapping[str, Json]]", tool.parameters["properties"])
-    if arguments.keys() != properties.keys():
-        _check_names(f"{kit}.{tool.name}()", tool, arguments)
-    if typed:
-        for name, value in arguments.items():
-            _check_type(name, value, properties[name])
-
-
-def check_as_pydantic(address: Address) -> None:
-    """Raise pydantic's own error, in its own words, if a field of the address is no text."""
-    _address_model().model_validate(address)
-
-
-def _check_reserved(arguments: Mapping[str, Json]) -> None:
-    """Raise ``ToolError`` in the words of the calls by which tau2 passes arguments on."""
     function = "Environment.make_tool_call()"
     if "requestor" in arguments:
         raise ToolError(
@@ -69,12 +49,35 @@ def _check_reserved(arguments: Mapping[str, Json]) -> None:
             raise ToolError(f"{function} got multiple values for argument '{name}'")
 
 
-def _check_names(function: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
-    expected = cast("list[str]", tool.parameters["required"])
+def check_arguments(tool: Tool, arguments: Mapping[str, Json], kit: str, typed: bool) -> None:
+    """Raise ``ToolError`` for arguments that the tool's schema does not allow.
+
+    Unknown and missing ones are named in Python's words, as in tau2, whose class of tools is
+    ``kit``; others, if types are looked at, in plain words.
+    """
+    properties = cast("Mapping[str, Schema]", tool.parameters["properties"])
+    if arguments.keys() != properties.keys():
+        _check_names(f"{kit}.{tool.name}()", tool, properties, arguments)
+    if typed:
+        for name, value in arguments.items():
+            _check_type(name, value, properties[name])
+
+
+def check_as_pydantic(address: Address) -> None:
+    """Raise pydantic's own error, in its own words, if a field of the address is no text."""
+    _address_model().model_validate(address)
+
+
+def _check_names(
+    function: str, tool: Tool, properties: Collection[str], arguments: Mapping[str, Json]
+) -> None:
     for name in arguments:
-        if name not in expected:
+        if name not in properties:
             raise ToolError(f"{function} got an unexpected keyword argument '{name}'")
-    missing = [f"'{name}'" for name in expected if name not in arguments]
+    required = cast("list[str]", tool.parameters["required"])
+    missing = [f"'{name}'" for name in required if name not in arguments]
+    if not missing:
+        return
     plural = "s" if len(missing) > 1 else ""
     listed = " and ".join(missing) if len(missing) < 3 else _series(missing)
     raise ToolError(
@@ -91,8 +94,8 @@ def _check_type(name: str, value: Json, schema: Schema) -> None:
     if wanted == "array":
         _check_list(name, value, cast("Schema", schema["items"]))
         return
-    if type(value) is not {"string": str, "integer": int}[str(wanted)]:
-        article = "an" if wanted == "integer" else "a"
+    if type(value) not in _ALLOWED[str(wanted)]:
+        article = "an" if wanted in ("integer", "object") else "a"
         raise ToolError(f"{name} should be {article} {wanted}, found {_KINDS[type(value)]}")
     allowed = cast("list[str] | None", schema.get("enum"))
     if allowed is not None and value not in allowed:

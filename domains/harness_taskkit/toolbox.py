@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from harness.types import Changes, Json, Tool, ToolCall, ToolKind
-from harness_taskkit.arguments import check_arguments, check_caller
+from harness_taskkit.arguments import check_arguments, check_reserved
 from harness_taskkit.arithmetic import evaluate, evaluate_as_python
 from harness_taskkit.state import AnsweringWorld, Overlay, ToolError
 from harness_taskkit.switches import ToolSwitches
@@ -39,18 +39,27 @@ class Argument:
 
 
 def make_tool(
-    name: str, kind: ToolKind, arguments: Mapping[str, Argument], description: str, **about: Any
+    name: str,
+    kind: ToolKind,
+    arguments: Mapping[str, Argument],
+    description: str,
+    optional: Collection[str] = (),
+    **about: Any,
 ) -> Tool:
-    """A tool that needs all of these arguments, in order; ``about``: other fields of ``Tool``."""
+    """A tool with these arguments, in order; it needs all but those that are ``optional``.
+
+    ``about``: other fields of ``Tool``.
+    """
     properties: dict[str, Json] = {
         argument: {**what.schema, "description": what.description}
         for argument, what in arguments.items()
     }
     nouns = {argument: what.noun for argument, what in arguments.items()}
+    required: list[Json] = [argument for argument in arguments if argument not in optional]
     return Tool(
         name=name,
         description=description,
-        parameters={"type": "object", "properties": properties, "required": list(arguments)},
+        parameters={"type": "object", "properties": properties, "required": required},
         kind=kind,
         **{**about, "nouns": nouns | dict(about.get("nouns", {}))},
     )
@@ -69,11 +78,15 @@ class Toolbox:
 
 
 class ToolboxWorld(AnsweringWorld):
-    """One conversation's view of a database, seen and changed by the tools of a ``toolbox``."""
+    """One conversation's view of a database, seen and changed by the tools of a ``toolbox``.
+
+    ``user_toolbox`` are the tools of the user, None where it has none.
+    """
 
     __slots__ = ("_overlay",)
     refusals = REFUSALS
     toolbox: ClassVar[Toolbox]
+    user_toolbox: ClassVar[Toolbox | None] = None
 
     def __init__(self, overlay: SwitchedOverlay) -> None:
         self._overlay = overlay
@@ -88,13 +101,25 @@ class ToolboxWorld(AnsweringWorld):
 
     def carry_out(self, call: ToolCall) -> object:
         switches: ToolSwitches = self._overlay.compat
-        check_caller(call, switches.reserved_arguments)
-        tool = self.toolbox.tools.get(call.name)
+        if switches.reserved_arguments:
+            check_reserved(call.arguments)
+        toolbox = self.toolbox_for(call)
+        tool = toolbox.tools.get(call.name)
         if tool is None or not self.offers(tool):
             raise ToolError(f"Tool '{call.name}' not found.")
-        check_arguments(tool, call.arguments, self.toolbox.kit, not switches.untyped_arguments)
+        check_arguments(tool, call.arguments, toolbox.kit, not switches.untyped_arguments)
         self.check(call)
-        return self.toolbox.functions[tool.name](self._overlay, **call.arguments)
+        answer = toolbox.functions[tool.name](self._overlay, **call.arguments)
+        self.follow()
+        return answer
+
+    def toolbox_for(self, call: ToolCall) -> Toolbox:
+        """The tools of whoever calls. Raises ``ToolError`` if that is a user without any."""
+        if call.requestor == "agent":
+            return self.toolbox
+        if self.user_toolbox is None:
+            raise ToolError("User tools not available")
+        return self.user_toolbox
 
     def offers(self, tool: Tool) -> bool:
         """Whether this world has the tool."""
@@ -102,6 +127,9 @@ class ToolboxWorld(AnsweringWorld):
 
     def check(self, call: ToolCall) -> None:
         """Raise ``ToolError`` for a call that its tool should not see."""
+
+    def follow(self) -> None:
+        """What every call brings about that its tool did not refuse; it may raise ``ToolError``."""
 
 
 def calculate(overlay: SwitchedOverlay, expression: str) -> str:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness.evaluation.scoring import unsaid
+from harness.protocols import World
 from harness.types import Changes, Grade, Json, Task, ToolCall, Trajectory
-from harness_tau2.wire import Misfit, Object, as_object, entries, need, text
+from harness_tau2.starting import Staged, function_call
+from harness_tau2.wire import Misfit, Object, as_object, entries, need
 
 T = TypeVar("T")
 
@@ -39,28 +41,48 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """What a function of one side should say of the end. ``value``: what it should return."""
+
+    call: ToolCall
+    value: bool
+
+    def holds(self, world: World) -> bool:
+        """Raises ``ValueError`` where the world has no such function, or it says nothing."""
+        if not isinstance(world, Staged):
+            raise ValueError(self.unknown)
+        found = world.stage(self.call)
+        if not isinstance(found, bool):
+            raise ValueError(f"{self.call.name} returned no truth value")
+        return found == self.value
+
+    @property
+    def unknown(self) -> str:
+        side = "user" if self.call.requestor == "user" else "assistant"
+        return f"no tool kit here has the assertion {self.call.name} of the {side}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
     """What a task is graded by.
 
     ``has_state``: whether anything is said of the end state. ``communicate`` must be said where
-    COMMUNICATE is in the basis. ``statements`` are in words; ``assertions`` say which functions of
-    a tool kit are asserted.
+    COMMUNICATE is in the basis. ``statements`` are in words.
     """
 
     basis: tuple[str, ...]
     actions: tuple[Action, ...]
-    assertions: tuple[str, ...]
+    assertions: tuple[Assertion, ...]
     communicate: tuple[str, ...]
     statements: tuple[str, ...]
     has_state: bool
 
-    @property
-    def ungradeable(self) -> Mapping[str, str]:
-        """The parts of the basis about which nobody can say anything, and why."""
-        found = {name: f"unknown reward basis {name}" for name in self.basis if name not in BASES}
-        if self.assertions and "ENV_ASSERTION" in self.basis:
-            found["ENV_ASSERTION"] = ", ".join(self.assertions)
-        return found
+    def unknown_assertions(self, world: World | None) -> list[str]:
+        """Those that the world cannot check, in words; none if they do not count."""
+        if "ENV_ASSERTION" not in self.basis:
+            return []
+        can = world.stages if isinstance(world, Staged) else lambda call: False
+        return [assertion.unknown for assertion in self.assertions if not can(assertion.call)]
 
 
 def read_criteria(official: Object) -> Criteria | None:
@@ -78,7 +100,7 @@ def read_criteria(official: Object) -> Criteria | None:
 
 
 def grade_officially(
-    task: Task, criteria: Criteria | None, wanted: Changes, actual: Changes, trajectory: Trajectory
+    task: Task, criteria: Criteria | None, wanted: Changes, world: World, trajectory: Trajectory
 ) -> Grade:
     """The grade: each basis of the reward is a part, and all parts must hold.
 
@@ -87,17 +109,19 @@ def grade_officially(
     one would else be counted by its failures alone. Assertions that no tool kit of ours can check
     make a task ungradeable.
     """
-    complete = trajectory.ended in COMPLETE
+    complete, actual = trajectory.ended in COMPLETE, world.changes()
     if criteria is None:
         return Grade(success=complete, wanted=wanted, actual=actual)
     missing = unsaid(task.communicate, trajectory)
+    broken, unknown = _asserted(criteria, world)
     failed = {
         "DB": criteria.has_state and not _same(wanted, actual),
+        "ENV_ASSERTION": broken,
         "ACTION": "ACTION" in criteria.basis and not _all_done(criteria.actions, trajectory),
         "COMMUNICATE": bool(missing),
     }
     unjudged = criteria.statements if "NL_ASSERTION" in criteria.basis else ()
-    undecided = {*criteria.ungradeable, *(["NL_ASSERTION"] if unjudged else [])}
+    undecided = {*unknown, *(["NL_ASSERTION"] if unjudged else [])}
     decided = [basis for basis in criteria.basis if basis not in undecided]
     parts = {basis: not failed.get(basis, False) for basis in decided} if complete else {}
     return Grade(
@@ -107,8 +131,26 @@ def grade_officially(
         unsaid=missing if complete else (),
         parts=parts,
         unjudged=unjudged,
-        ungradeable="; ".join(criteria.ungradeable.values()),
+        ungradeable="; ".join(unknown.values()),
     )
+
+
+def _asserted(criteria: Criteria, world: World) -> tuple[bool, dict[str, str]]:
+    """Whether an assertion does not hold, and the parts of the basis about which nobody can say
+    anything, with the reason.
+    """
+    unknown = {name: f"unknown reward basis {name}" for name in criteria.basis if name not in BASES}
+    if "ENV_ASSERTION" not in criteria.basis:
+        return False, unknown
+    broken, problems = False, criteria.unknown_assertions(world)
+    for assertion in criteria.assertions if not problems else ():
+        try:
+            broken = not assertion.holds(world) or broken
+        except ValueError as error:
+            problems.append(f"{assertion.call.name}: {error}")
+    if problems:
+        unknown["ENV_ASSERTION"] = ", ".join(problems)
+    return broken, unknown
 
 
 def _same(wanted: Changes, actual: Changes) -> bool:
@@ -151,9 +193,11 @@ def _action(raw: Object) -> Action:
     )
 
 
-def _assertion(raw: Object) -> str:
-    function, side = need(raw, "func_name", str), text(raw, "env_type") or "assistant"
-    return f"no tool kit here has the assertion {function} of the {side}"
+def _assertion(raw: Object) -> Assertion:
+    wanted = raw.get("assert_value")
+    return Assertion(
+        call=function_call(raw), value=True if wanted is None else need(raw, "assert_value", bool)
+    )
 
 
 def _texts(raw: Object, key: str) -> tuple[str, ...]:

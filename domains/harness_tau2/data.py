@@ -59,24 +59,48 @@ class OfficialData:
         return self.splits[name]
 
 
-def official_data(domain: str) -> OfficialData:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """Which files of the data hold a domain's texts.
+
+    ``policy``: the parts of the policy in order, each the tag that encloses it ("": none) and its
+    file. ``guidelines``: the file for simulated users.
+    """
+
+    policy: tuple[tuple[str, str], ...] = (("", "policy.md"),)
+    guidelines: str = "simulation_guidelines.md"
+
+
+WITHOUT_USER_TOOLS = Texts()
+WITH_USER_TOOLS = "simulation_guidelines_tools.md"
+"""The guidelines for users who have tools."""
+
+
+def official_data(domain: str, texts: Texts = WITHOUT_USER_TOOLS) -> OfficialData:
     """The official data of ``domain`` ("retail"), read once.
 
     Raises ``MissingExtra`` if there is no data on this machine, and ``ConfigError`` naming the file
     if it is incomplete or damaged.
     """
-    return _read(data_folder(), domain)
+    return _read(data_folder(), domain, texts)
 
 
-def read_database(folder: Path, domain: str, make: Callable[[Any], T]) -> T:
-    """What ``make`` makes of the JSON of ``domains/DOMAIN/db.json`` in the folder.
+def read_database(
+    folder: Path,
+    domain: str,
+    make: Callable[[Any], T],
+    *,
+    file: str = "db.json",
+    read: Callable[[str], Any] = json.loads,
+) -> T:
+    """What ``make`` makes of what ``read`` reads of ``domains/DOMAIN/FILE`` in the folder.
 
     Raises ``ConfigError`` if the file is missing, or ``make`` raises for data of another shape.
     """
-    path = folder / "domains" / domain / "db.json"
-    raw = _bytes(path)
+    path = folder / "domains" / domain / file
+    text = _text(path)
     try:
-        return make(json.loads(raw))
+        return make(read(text))
     except ValidationError as error:
         first = error.errors()[0]
         where = " / ".join(str(part) for part in first["loc"])
@@ -124,7 +148,7 @@ def _with_domains(folders: Iterator[Path] | list[Path]) -> Path | None:
 
 
 @cache
-def _read(folder: Path, domain: str) -> OfficialData:
+def _read(folder: Path, domain: str, texts: Texts) -> OfficialData:
     home = folder / "domains" / domain
     raw = _bytes(home / "tasks.json")
     tasks = _tasks(home / "tasks.json", raw)
@@ -133,10 +157,14 @@ def _read(folder: Path, domain: str) -> OfficialData:
         folder=folder,
         tasks=tasks,
         splits=_splits(home / "split_tasks.json", tasks),
-        policy=_text(home / "policy.md"),
-        guidelines=_text(folder / "user_simulator" / "simulation_guidelines.md"),
+        policy="\n".join(_tagged(tag, _text(home / file)) for tag, file in texts.policy),
+        guidelines=_text(folder / "user_simulator" / texts.guidelines),
         data_version=hashlib.sha256(raw).hexdigest(),
     )
+
+
+def _tagged(tag: str, text: str) -> str:
+    return f"<{tag}>\n{text}\n</{tag}>" if tag else text
 
 
 def _tasks(path: Path, raw: bytes) -> dict[str, Object]:

@@ -24,22 +24,30 @@ VALIDATION_SHARE = 0.27
 """How much of the official train split is kept for validation: 20 of retail's 74."""
 
 
+TestSplit = Literal["test", "base", "full", "small"]
+"""The official splits that our test split can be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``split``: the official split that is our test. ``compat``: tau2's tools, or fixed ones."""
+    """``split``: the official split that is our test; "full" and "small" are there for telecom.
+    ``compat``: tau2's tools, or fixed ones.
+    """
 
-    split: Literal["test", "base"] = "test"
+    split: TestSplit = "test"
     compat: Literal["tau2", "fixed"] = "tau2"
 
 
 class Tau2Domain(DomainDefaults):
     """Official tasks on an engine of ours. A subclass brings ``name`` and ``kit``.
 
-    ``kit``: module and class of the official tools, such as "tau2.domains.x.tools:XTools".
-    ``own_tools``: ours, with the names of the official ones.
+    ``kit``: module and class of the official tools, such as "tau2.domains.x.tools:XTools";
+    ``user_kit``: of the user's, "" where it has none. ``own_tools`` and ``own_user_tools``: ours,
+    with the names of the official ones.
     """
 
     kit: str
+    user_kit: str = ""
     telling: Telling = BY_NAME
 
     def __init__(
@@ -48,21 +56,29 @@ class Tau2Domain(DomainDefaults):
         options: Options,
         engine: Engine[Any, Any],
         own_tools: Sequence[Tool],
+        own_user_tools: Sequence[Tool] = (),
     ) -> None:
         self.data = data
         self.engine = engine
         self._own_tools = own_tools
+        self._own_user_tools = own_user_tools
         self.policy = data.policy
         self.user_guidelines = data.guidelines
         self.data_version = ", ".join([data.data_version, *_notes(options)])
         self._ids = split_ids(data, options.split)
         self._tasks: dict[Split, tuple[Task, ...]] = {}
         self._criteria: dict[str, tuple[Object, Criteria | None]] = {}
+        self._started: dict[str, tuple[Object, Engine[Any, Any]]] = {}
 
     @cached_property
     def tools(self) -> Sequence[Tool]:  # type: ignore[override]
         """The official schemas, in the official order; imported when first looked at."""
         return official_tools(self.kit, self._own_tools)
+
+    @cached_property
+    def user_tools(self) -> Sequence[Tool]:  # type: ignore[override]
+        """Those of the user, likewise."""
+        return official_tools(self.user_kit, self._own_user_tools) if self.user_kit else ()
 
     def engine_of(self, official: Object) -> Engine[Any, Any]:
         """What official tasks of this vintage are played on."""
@@ -74,9 +90,15 @@ class Tau2Domain(DomainDefaults):
         Raises ``ConfigError`` for an initial state that the database cannot hold.
         """
         official = official_task(task)
-        if official is None:
-            return self.engine.open()
-        return self.engine_of(official).started(official).open()
+        return self.engine.open() if official is None else self.started(task.id, official).open()
+
+    def started(self, task_id: str, official: Object) -> Engine[Any, Any]:
+        """The engine after the initial state of a task; made once, its worlds share it."""
+        known = self._started.get(task_id)
+        if known is None or known[0] is not official:
+            engine = self.engine_of(official).started(official)
+            known = self._started[task_id] = (official, engine)
+        return known[1]
 
     def task(self, raw: Object, split: Split) -> Task:
         """Our task for an official one. Raises ``Misfit``."""
@@ -92,7 +114,8 @@ class Tau2Domain(DomainDefaults):
         official = official_task(task)
         if official is None:
             return super().problems(task)
-        return problems(official, [tool.name for tool in self.tools])
+        names = [tool.name for tool in (*self.tools, *self.user_tools)]
+        return problems(official, names, self.engine.open())
 
     def stage(self, task: Task) -> Mapping[str, Json]:
         """The database as all tasks find it, without the official task and its criteria."""
@@ -125,7 +148,7 @@ class Tau2Domain(DomainDefaults):
             return super().grade(task, world, trajectory)
         criteria = self._criteria_of(task.id, official)
         wanted = self.gold_changes(task)
-        return grade_officially(task, criteria, wanted, world.changes(), trajectory)
+        return grade_officially(task, criteria, wanted, world, trajectory)
 
     def _criteria_of(self, task_id: str, official: Object) -> Criteria | None:
         known = self._criteria.get(task_id)
@@ -143,15 +166,15 @@ class Tau2Domain(DomainDefaults):
             ) from None
 
 
-def split_ids(data: OfficialData, test: Literal["test", "base"]) -> Mapping[Split, Sequence[str]]:
+def split_ids(data: OfficialData, test: TestSplit) -> Mapping[Split, Sequence[str]]:
     """The official task ids of our splits, each in the order of the file.
 
     The official train split is divided into train and validation by a hash of the ids, so that no
-    test task is used for validation. With ``test="base"``, which holds the train tasks too, all
-    tasks are test tasks and there is nothing to train on.
+    test task is used for validation. With any other split than "test", which holds train tasks too,
+    all of its tasks are test tasks and there is nothing to train on.
     """
-    if test == "base":
-        return {"train": (), "validation": (), "test": data.split("base")}
+    if test != "test":
+        return {"train": (), "validation": (), "test": data.split(test)}
     train = data.split("train")
     ranked = sorted(train, key=lambda task_id: stable_id("validation", task_id))
     kept = set(ranked[: round(VALIDATION_SHARE * len(ranked))])
@@ -164,6 +187,6 @@ def split_ids(data: OfficialData, test: Literal["test", "base"]) -> Mapping[Spli
 
 def _notes(options: Options) -> list[str]:
     """What besides the data makes results incomparable."""
-    notes = ["split base"] if options.split == "base" else []
+    notes = [f"split {options.split}"] if options.split != "test" else []
     notes += ["fixed tools"] if options.compat == "fixed" else []
     return notes if has_package() else [*notes, "own tool schemas"]

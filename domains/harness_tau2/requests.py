@@ -71,7 +71,7 @@ def requests_of(
     """One request for each gold write, in order; at the end one for a transfer; at least one.
 
     ``asks``: whether the agent must say something. Gold writes that fail are wishes that must be
-    refused.
+    refused. Where all that is to be done is the user's to do, it wants help.
     """
     failing = failing_writes(gold, telling)
     requests = [
@@ -83,6 +83,8 @@ def requests_of(
         requests.append(_plain("transfer", "Then let me talk to a human.", "transferred"))
     if asks and (not requests or requests[-1].outcome != "done"):
         requests.insert(0, _plain("question", "I have a question about this.", "done"))
+    if not requests and any(call.requestor == "user" for call in gold):
+        requests = [_plain("help", reason, "done")]
     first, *others = requests or [_plain("refusal", reason, "refused")]
     return (replace(first, says=(reason,)), *others)
 

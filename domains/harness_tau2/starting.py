@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from harness.errors import ConfigError
 from harness.protocols import World
-from harness.types import Json, ToolCall
+from harness.types import Json, Requestor, ToolCall
 from harness_tau2.wire import Misfit, Object, as_object, entries, fields, need, text
 
 Records = Mapping[str, Mapping[str, Json]]
@@ -22,22 +22,45 @@ class Recorded(World, Protocol):
         ...
 
 
+@runtime_checkable
+class Staged(World, Protocol):
+    """A world with functions besides its tools: official tasks set a scene by them, and assert how
+    it ends. ``ToolCall.requestor`` says on which side the function is.
+    """
+
+    def stages(self, call: ToolCall) -> bool:
+        """Whether there is the function."""
+        ...
+
+    def stage(self, call: ToolCall) -> object:
+        """What it returns. Raises ``ValueError`` where there is no such function, and on unfit
+        calls.
+        """
+        ...
+
+
+USER = "user"
+"""The kind of the records of the user's side, for a database that has them."""
+
+
 def starting_records(
     official: Object, records: Records, opened: Callable[[Records], Recorded]
 ) -> Records:
     """The records as a task with an initial state finds them; ``opened`` is a world of some.
 
-    Raises ``ConfigError`` for what the database cannot be made to hold: data of the user's side,
-    unknown functions, calls that fail.
+    Raises ``ConfigError`` for what the database cannot be made to hold: data of a user's side where
+    there is none, unknown functions, calls that fail.
     """
     try:
         state = fields(official, "initial_state")
         data = fields(state, "initialization_data")
-        if data.get("user_data"):
-            raise Misfit("initialization_data.user_data", "this domain's users have no data")
         records = _updated(records, fields(data, "agent_data"))
+        if data.get("user_data"):
+            if USER not in records:
+                raise Misfit("initialization_data.user_data", "this domain's users have no data")
+            records = _updated(records, {USER: fields(data, "user_data")})
         actions = entries(state, "initialization_actions")
-        calls = [_call(as_object(raw, "initialization_actions")) for raw in actions]
+        calls = [function_call(as_object(raw, "initialization_actions")) for raw in actions]
         return _after(opened(records), calls) if calls else records
     except Misfit as error:
         place = error.inside("initial_state").place
@@ -47,25 +70,47 @@ def starting_records(
         ) from None
 
 
-def _call(raw: Object) -> ToolCall:
-    if text(raw, "env_type") == "user":
-        raise Misfit("initialization_actions", "this domain's users have no tools")
-    return ToolCall(name=need(raw, "func_name", str), arguments=fields(raw, "arguments"))
+def function_call(raw: Object) -> ToolCall:
+    """A function that an official task names, with the side that has it. Raises ``Misfit``."""
+    side: Requestor = "user" if text(raw, "env_type") == "user" else "agent"
+    return ToolCall(
+        name=need(raw, "func_name", str), arguments=fields(raw, "arguments"), requestor=side
+    )
 
 
 def _updated(records: Records, data: Object) -> Records:
+    """A list of records takes the place of all of that kind; their ids are their first fields."""
     for kind in data:
         if kind not in records:
             raise Misfit("initialization_data.agent_data", f"the database has no {kind!r}")
-    return cast("Records", _merged(cast("Object", records), data))
+    tables = {kind: value for kind, value in data.items() if not isinstance(value, list)}
+    lists = {kind: _by_id(value) for kind, value in data.items() if isinstance(value, list)}
+    return cast("Records", {**_merged(cast("Object", records), tables), **lists})
+
+
+def _by_id(records: Sequence[Json]) -> dict[str, Json]:
+    found = [as_object(record, "initialization_data.agent_data") for record in records]
+    return {str(next(iter(record.values()), "")): record for record in found}
 
 
 def _after(world: Recorded, calls: Sequence[ToolCall]) -> Records:
     for call in calls:
+        if isinstance(world, Staged):
+            _stage(world, call)
+            continue
+        if call.requestor == "user":
+            raise Misfit("initialization_actions", "this domain's users have no tools")
         result = world.call(call)
         if result.is_error:
             raise Misfit("initialization_actions", f"{call.name}: {result.content}")
     return world.records()
+
+
+def _stage(world: Staged, call: ToolCall) -> None:
+    try:
+        world.stage(call)
+    except ValueError as error:
+        raise Misfit("initialization_actions", f"{call.name}: {error}") from None
 
 
 def _merged(below: Mapping[str, Json], above: Mapping[str, Json]) -> dict[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.protocols import World
 from harness.types import Scenario, Split, Task, ToolCall
 from harness_tau2.criteria import BASES, Action, Criteria, read_criteria
 from harness_tau2.requests import BY_NAME, Telling, identity_fact, requests_of
@@ -40,26 +41,28 @@ def official_task(task: Task) -> Object | None:
     return found if isinstance(found, dict) else None
 
 
-def problems(raw: Object, tools: Sequence[str]) -> tuple[str, ...]:
+def problems(raw: Object, tools: Sequence[str], world: World | None = None) -> tuple[str, ...]:
     """What of a task cannot be carried out or judged with the tools of these names, in words.
 
     () if all can. A task with problems is kept all the same: gold calls that fail change nothing.
+    ``world``: where assertions are checked, None if nowhere.
     """
     try:
         criteria = read_criteria(raw)
-        return tuple(_problems(raw, criteria, tools))
+        return tuple(_problems(raw, criteria, tools, world))
     except Misfit as error:
         return (f"{error.place}: {error}",)
 
 
-def _problems(raw: Object, criteria: Criteria | None, tools: Sequence[str]) -> Iterator[str]:
+def _problems(
+    raw: Object, criteria: Criteria | None, tools: Sequence[str], world: World | None
+) -> Iterator[str]:
     unknown = {a.call.name: 0 for a in _actions(criteria) if a.call.name not in tools}
     yield from (f"the gold calls name {name!r}, which is no tool here" for name in unknown)
     for basis in criteria.basis if criteria else ():
         if basis not in BASES:
             yield f"the reward basis {basis!r} is unknown"
-        elif basis == "ENV_ASSERTION":
-            yield from criteria.assertions if criteria else ()
+    yield from criteria.unknown_assertions(world) if criteria else ()
     if fields(raw, "initial_state").get("message_history"):
         yield "it starts in the middle of a conversation"
 

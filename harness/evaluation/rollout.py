@@ -306,8 +306,8 @@ class _Talk:
 
     def _users_call(self, call: ToolCall) -> ToolResult:
         if call.name in self.user_tools:
-            return self._call(call)
-        return ToolResult(content=f"Error: the user has no tool {call.name!r}", is_error=True)
+            return self._call(replace(call, requestor="user"))
+        return ToolResult(content=f"Error: Tool '{call.name}' not found.", is_error=True)
 
     def _conversation(self) -> Conversation:
         return Conversation(

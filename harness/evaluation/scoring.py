@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from harness.errors import plugin_boundary
 from harness.protocols import Domain, WeightedTerm, World
-from harness.types import Changes, Grade, Score, Task, TermScore, Trajectory
+from harness.types import Changes, Grade, Score, Task, TermScore, ToolCall, Trajectory
 
 
 def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[WeightedTerm]) -> Score:
@@ -37,8 +37,12 @@ def _view(weighted: WeightedTerm, trajectory: Trajectory, grade: Grade, task: Ta
 
 def gold_changes(domain: Domain, task: Task) -> Changes:
     """What the gold calls change in a fresh world. Failing gold calls change nothing."""
-    world = domain.open(task)
-    for call in task.gold:
+    return changes_by(task.gold, domain.open(task))
+
+
+def changes_by(calls: Sequence[ToolCall], world: World) -> Changes:
+    """What the calls change in a world."""
+    for call in calls:
         world.call(call)
     return world.changes()
 

@@ -12,11 +12,14 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPhrases:
-    """Wordings by what they do; the braces of ``offer`` are filled with a tool and its details."""
+    """Wordings by what they do; the braces of ``offer`` are filled with a tool and its details,
+    those of ``instruct`` with a tool of the user and its details.
+    """
 
     question: Words = ("Could you tell me {}?", "Please tell me {}.")
     offer: Words = ("{}: {}.",)
     confirm: Words = ("Do you confirm", "Shall I proceed")
+    instruct: Words = ("Please do this on your side: {}.",)
     done: Words = ("Done.", "That is done.")
     sorry: Words = ("I am sorry", "Sorry")
     more: Words = (
@@ -32,7 +35,7 @@ class AgentPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPhrases:
-    """Wordings by what they answer."""
+    """Wordings by what they answer; the braces of ``acted`` are filled with what the user sees."""
 
     yes: Words = ("Yes, please go ahead.", "Yes, that is correct.", "Yes.")
     no: Words = ("No.", "No, that is wrong.")
@@ -41,6 +44,7 @@ class UserPhrases:
     insist: Words = ("Please try again.", "But I need this.")
     resigned: Words = ("I understand.", "All right.")
     waiting: Words = ("Okay, please do.",)
+    acted: Words = ("I see this: {}",)
     pardon: Words = ("Sorry, I did not get that.",)
     unknown: Words = ("I do not know.", "I am not sure.")
     thanks: Words = ("No, that is all. Thank you!", "That is all, thanks. Goodbye!")
@@ -72,6 +76,12 @@ AGENT: dict[Wording, AgentPhrases] = {
             "Is this correct",
             "Can you confirm",
             "Should I do this now",
+        ),
+        instruct=(
+            "Please do this on your side: {}.",
+            "Could you do the following on your device? {}.",
+            "I need you to do something on your end: {}.",
+            "As a next step, please {}, and tell me what you see.",
         ),
         done=(
             "Done.",
@@ -131,6 +141,7 @@ USER: dict[Wording, UserPhrases] = {
         insist=("Please try again.", "But I need this.", "Can you check once more, please?"),
         resigned=("I understand.", "All right.", "That is a pity.", "Fair enough."),
         waiting=("Okay, please do.", "Sure, go on."),
+        acted=("I see this: {}", "Now it says: {}", "Here is what my phone shows: {}"),
         pardon=("Sorry, I did not get that.", "Pardon?"),
         unknown=("I do not know.", "I am not sure.", "No idea, to be honest."),
         thanks=(

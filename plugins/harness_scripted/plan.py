@@ -16,7 +16,8 @@ Ending = Literal["done", "refused", "transferred", "stop"]
 class Step:
     """One call to make, ``times`` over.
 
-    ``proposals`` are put to the user before it, in order; the last must get a yes.
+    ``proposals`` are put to the user before it, in order; the last must get a yes. A call of the
+    user is one that the agent tells it to make.
     """
 
     call: ToolCall
@@ -62,7 +63,7 @@ def plan(task: Task, domain: Domain) -> tuple[Act, ...] | None:
 def _steps(request: Request, calls: Sequence[ToolCall], writes: set[str]) -> tuple[Step, ...]:
     steps = []
     for call in calls:
-        proposals = (call,) if call.name in writes else ()
+        proposals = (call,) if call.requestor == "agent" and call.name in writes else ()
         if request.revision and request.want and call.same_as(request.want):
             proposals = (request.revision.proposal, *proposals)
         steps.append(Step(call=call, proposals=proposals))

@@ -39,6 +39,7 @@ class Script:
     ) -> None:
         self.task = task
         self.tools = {tool.name: tool for tool in domain.tools}
+        self.user_tools = {tool.name: tool for tool in domain.user_tools}
         self.slips = slips
         self.phrases = phrases
         self.rng = random.Random(stable_seed("script", task.id, seed))
@@ -58,6 +59,9 @@ class Script:
         facts = (*self.task.scenario.identity, *act.request.facts)
         closing = self._closing(act)
         for step in act.steps:
+            if step.call.requestor == "user":
+                yield from self._instruct(step.call)
+                continue
             yield from self._ask(facts, step)
             if step.proposals:
                 yield from self._propose(act, step)
@@ -109,6 +113,12 @@ class Script:
             normal(call.name), ", ".join(_details(call, self.tools[call.name]))
         )
         return f"{said} {self._pick(self.phrases.confirm)} (yes/no)?"
+
+    def _instruct(self, call: ToolCall) -> Turns:
+        """Have the user make the call itself."""
+        details = ", ".join(_details(call, self.user_tools[call.name]))
+        wanted = ", with ".join(filter(None, (normal(call.name), details)))
+        yield from self._say(self._pick(self.phrases.instruct).format(wanted))
 
     # --- calls -----------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.assembly.config import PositiveInt, read_options
 from harness.errors import RolloutFault
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
 from harness.types import Fact, Message, Request, Task, stable_seed
+from harness_scripted.acting import read_back, told_call
 from harness_scripted.offers import left_open, recognise, revised_arguments
 from harness_scripted.phrases import USER, UserPhrases, Wording
 from harness_scripted.speech import Heard, contradicts, hear, normal, touches
@@ -33,7 +34,9 @@ def scripted_user(settings: Settings) -> UserSimulator:
 class ScriptedUser:
     """A customer who plays the scenario's requests in order and answers from its facts alone.
 
-    Stateless: each reply replays the conversation, so equal messages and seeds give equal replies.
+    Where the domain gives it tools, it does what it is told to do with them, one thing at a time,
+    and tells what it sees. Stateless: each reply replays the conversation, so equal messages and
+    seeds give equal replies.
     """
 
     def __init__(self, patience: int, phrases: UserPhrases = USER["plain"]) -> None:
@@ -48,12 +51,17 @@ class ScriptedUser:
         """Raises ``RolloutFault`` for a task without requests: there is nothing to play."""
         if not task.scenario.requests:
             raise RolloutFault("user_fault", f"task {task.id} has no requests to play")
-        said = [m.content for m in conversation.messages if m.role == "assistant" and not m.calls]
+        messages, tools = conversation.messages, conversation.domain.user_tools
+        said = [m.content for m in messages if m.role == "assistant" and not m.calls]
         # A rollout's seed grows with its messages; the difference stays the same.
-        customer = self.customer(conversation, seed - len(conversation.messages))
-        turn = Say(customer.open())
+        customer = self.customer(conversation, seed - len(messages))
+        turn, told = Say(customer.open()), None
         for content in said[1:]:
-            turn = customer.answer(hear(content))
+            told = told_call(content, tools)
+            turn = customer.act(read_back(messages)) if told else customer.answer(hear(content))
+        if told and messages[-1].role == "assistant":
+            made = replace(told, id=f"user_{len(messages)}")
+            return UserTurn(message=Message(role="user", calls=(made,), requestor="user"))
         message = Message(role="user", content=turn.text)
         return UserTurn(
             message=message, stop=turn.stop, transfer=turn.transfer, gave_up=turn.gave_up
@@ -100,6 +108,12 @@ class Customer:
         if self.idle >= self.patience and not said.stop:
             return Say(self._pick(self.phrases.give_up), stop=True, gave_up=True)
         return said
+
+    def act(self, seen: str) -> Say:
+        """What it says after it did what it was told, and saw that."""
+        self.turn += 1
+        self.idle = 0
+        return Say(self._pick(self.phrases.acted).format(seen))
 
     def _respond(self, heard: Heard) -> Say:
         asked, told = self._asked(heard)

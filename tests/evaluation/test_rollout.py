@@ -190,7 +190,7 @@ def test_calls_of_the_user_are_carried_out_before_the_agent_has_its_turn() -> No
 def test_a_tool_that_the_user_does_not_have_is_an_error_for_it_and_not_for_the_agent() -> None:
     episode = have_with(Acting("explode"), max_errors=1)
     assert episode.trajectory.ended == "user_stop"
-    assert "no tool 'explode'" in episode.trajectory.messages[2].content
+    assert "Tool 'explode' not found" in episode.trajectory.messages[2].content
 
 
 def test_a_user_whose_calls_keep_failing_is_a_fault_of_the_user() -> None:
