@@ -30,6 +30,7 @@ from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
 from harness_tinker import options as tinker_options
+from harness_traces import chat_lines
 from harness_vllm import options as vllm_options
 
 ROOT = Path(__file__).parents[1]
@@ -157,6 +158,7 @@ OPTIONS: dict[str, Any] = {
     "injector": injector.Options,
     "judge": judge_panel.Options,
     "openai": providers.Options,
+    "openai-chat": chat_lines.Options,
     "path": opening.Options,
     "ray": ray_options.Options,
     "replay": recorded.Options,

@@ -32,14 +32,25 @@ def discover(
         Path | None, typer.Option(help="Folder for a recording's run or for the comparison.")
     ] = None,
     namer: options.Namer = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Judge that diagnoses failures; default: the run's own, or by rules."),
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="Format of a file, if its content does not tell.")
+    ] = "",
+    outcome: options.Outcome = "",
+    failed_if: options.FailedIf = "",
+    redact: options.Redact = None,
     option: options.Option = None,
     trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Diagnose failures, assign blame, and cluster the agent's failures into error patterns.
 
-    A recording in any installed format is imported first. Several sources are clustered together
-    and compared with the first.
+    A recording in any installed format is imported first. Conversations without a domain need a
+    way to tell failures: --outcome, --failed-if, or a chat model as --judge. Several sources are
+    clustered together and compared with the first.
     """
     from harness.assembly.opening import new_folder
     from harness.report import patterns_table
@@ -48,7 +59,10 @@ def discover(
     from harness.study.comparison import Reading, compare_sources, discover_source
 
     tables = options.option_tables(option)
-    reading = Reading(evaluation=evaluation, again=again, namer=namer, options=tables, trust=trust)
+    reading = Reading(
+        evaluation=evaluation, again=again, namer=namer, options=tables, trust=trust, format=format,
+        adoption=options.adoption(outcome, failed_if, redact), judge=judge,
+    )  # fmt: skip
     if len(sources) > 1:
         folder = out or new_folder("comparison")
         with watching() as observers:

@@ -35,6 +35,9 @@ def import_(
     format: Annotated[str, typer.Argument(help=FORMAT)],
     file: Annotated[Path, typer.Argument(help="File or folder to read.")],
     out: options.Out = None,
+    outcome: options.Outcome = "",
+    failed_if: options.FailedIf = "",
+    redact: options.Redact = None,
     option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -44,7 +47,10 @@ def import_(
     from harness.report import tally_table
 
     tables = options.option_tables(option)
-    _, found = import_file(open_registry(), file, out=out, options=tables, format=format, warn=warn)
+    _, found = import_file(
+        open_registry(), file, out=out, options=tables, format=format,
+        adoption=options.adoption(outcome, failed_if, redact), warn=warn,
+    )  # fmt: skip
     emit(found, tally_table(found), as_json=as_json)
 
 

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from harness.assembly.config import LoopConfig
+    from harness.interchange.foreign import Adoption
     from harness.types import Json
 
 Namer = Annotated[
@@ -29,6 +30,25 @@ Option = Annotated[
 Reward = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=WEIGHT", help="Weight of a reward term; repeatable."),
+]
+
+Outcome = Annotated[
+    str,
+    typer.Option(metavar="FIELD", help="Field of each record that says whether it succeeded."),
+]
+FailedIf = Annotated[
+    str,
+    typer.Option(
+        metavar="CONDITION", help="Condition of a failure, such as 'reward < 1 or errors > 2'."
+    ),
+]
+Redact = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND,...",
+        help="Personal data to replace in conversations without a domain: email, phone, card, key, "
+        "name; 'none': nothing. Default: all but name.",
+    ),
 ]
 
 _Text = str | None
@@ -207,6 +227,17 @@ def grid(given: Sequence[str] | None) -> dict[str, list[float]]:
             raise typer.BadParameter(f"{name}={values!r} is not NAME=W,W,...", param_hint="--grid")
         axes[name] = [float(part) for part in parts]
     return axes
+
+
+def adoption(outcome: str, failed_if: str, redact: str | None) -> Adoption | None:
+    """How conversations without a domain are read; None if no flag says anything of it."""
+    from harness.interchange.foreign import Adoption
+    from harness.interchange.personal_data import BY_DEFAULT, kinds_of
+
+    if not outcome and not failed_if and redact is None:
+        return None
+    kinds = BY_DEFAULT if redact is None else kinds_of(redact)
+    return Adoption(outcome=outcome, failed_if=failed_if, redact=kinds)
 
 
 def option_tables(options: Sequence[str] | None, plugin: str = "") -> dict[str, dict[str, Json]]:

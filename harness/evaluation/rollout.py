@@ -139,6 +139,17 @@ async def graded(
         return Grade(success=False)
     with plugin_boundary(plugins.domain, f"grade of task {task.id}"):
         grade = domain.grade(task, world, trajectory)
+    return await decided(grade, task, trajectory, judge, plugins)
+
+
+async def decided(
+    grade: Grade,
+    task: Task,
+    trajectory: Trajectory,
+    judge: AssertionJudge | None,
+    plugins: PluginNames = NO_PLUGINS,
+) -> Grade:
+    """The grade with the judge's word on what it leaves unjudged, as in ``graded``."""
     if not grade.unjudged or grade.ungradeable or judge is None:
         return grade
     if not grade.success:

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.assembly.registry import Registry
 from harness.errors import FormatError, HarnessError, RunError, plugin_boundary
+from harness.interchange.foreign import DOMAIN, Adoption, adopt
 from harness.interchange.runs import Options, Source, recorded_run
 from harness.protocols import Settings, TrajectoryFormat
 from harness.run_folder import CONFIG, RunFolder, disk_errors
@@ -32,10 +33,12 @@ def read_source(
     format: str = "",
     evaluation: str = "",
     options: Options | None = None,
+    adoption: Adoption | None = None,
 ) -> Source:
     """The conversations in a run folder, or in a file or folder of any installed format.
 
-    Without a format, the one that recognises the file reads it. Raises ``FormatError`` if none or
+    Without a format, the one that recognises the file reads it. Conversations of which no domain is
+    known are adopted, as ``adoption`` says. Raises ``FormatError`` if none or
     several do, or if a conversation is on a task that is not there; ``RunError`` for an evaluation
     that is not there.
     """
@@ -65,7 +68,11 @@ def read_source(
                 f"cannot read {path}: {error.strerror or error}", hint="Check its permissions."
             ) from error
     _check(recording, path)
-    return Source(recording=recording, path=path, format=name)
+    if recording.domain:
+        return Source(recording=recording, path=path, format=name)
+    adopted = adopt(recording, adoption or Adoption())
+    own = {DOMAIN: adopted.options}
+    return Source(recording=adopted.recording, path=path, format=name, options=own)
 
 
 def open_format(

@@ -11,6 +11,7 @@ from harness.assembly.trust import remember, wishes
 from harness.errors import HarnessError
 from harness.interchange.failing_gold import failing_gold
 from harness.interchange.files import read_source
+from harness.interchange.foreign import DOMAIN, Adoption, counted
 from harness.interchange.replay import Regraded, regrade_all
 from harness.interchange.runs import Options, imported_config, keep, open_recorded_domain
 from harness.interchange.tally import doubts, tally
@@ -30,16 +31,18 @@ def import_file(
     out: Path | None = None,
     options: Options | None = None,
     format: str = "",
+    adoption: Adoption | None = None,
     warn: Warn,
 ) -> tuple[RunFolder, dict[str, Json]]:
     """A new run folder (default: in runs/) with a recording's conversations as its evaluation, and
-    what it holds.
+    what it holds. ``adoption`` is for conversations of which no domain is known.
 
     Where a conversation is not graded again, its recorded grade is kept and ``warn`` is called. The
     ``pass_1`` of what it holds is that of the run's report, of all verdicts, new and kept.
     """
     options = options or {}
-    source = read_source(registry, file, format=format, options=options)
+    source = read_source(registry, file, format=format, options=options, adoption=adoption)
+    _tell(counted(source.recording), warn)
     kept = {name: table for name, table in options.items() if name != source.format}
     config = imported_config(source, kept)
     domain = _domain(registry, source.recording, kept, warn)
@@ -75,7 +78,11 @@ def _pass_1(report: Mapping[str, Json]) -> Json:
 def _domain(
     registry: Registry, recording: Recording, options: Options, warn: Warn
 ) -> Domain | None:
-    """The recording's domain; None, with a warning, if it cannot be opened here."""
+    """The recording's domain; None, with a warning, if it cannot be opened here, and where no
+    domain can carry out its calls.
+    """
+    if recording.domain == DOMAIN:
+        return None
     try:
         return open_recorded_domain(registry, recording, options)
     except HarnessError as error:

@@ -14,6 +14,7 @@ from harness.assembly.registry import Registry
 from harness.assembly.trust import refuse_unagreed_options
 from harness.errors import ConfigError, HarnessError, RunError, UnknownName
 from harness.evaluation.station import DATA_VERSION, evaluation_tasks, stamp_data_version
+from harness.interchange.foreign import DOMAIN, JUDGE
 from harness.interchange.replay import Regraded
 from harness.interchange.tally import tally
 from harness.protocols import Domain, Settings
@@ -68,6 +69,9 @@ def imported_config(source: Source, options: Options | None = None) -> LoopConfi
         f"{kind}_trials": max(trials.values(), default=0),
         "options": options or None,
     }
+    if recording.domain == DOMAIN:
+        tables = {**(options or {}), DOMAIN: source.options.get(DOMAIN, {})}
+        flags |= {"judge": JUDGE, "options": tables}
     return load_config(flags=flags)
 
 

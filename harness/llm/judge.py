@@ -155,16 +155,20 @@ def describe(failure: Episode, domain: Domain) -> str:
         "does not know": scenario.unknown,
         "instructions": scenario.instructions,
     }
-    solvable = domain.solve(task) is not None
+    known = [
+        "# The task, as the customer has it",
+        *(f"{name}: {quoted(text)}" for name, text in info.items() if text),
+        *_section("The calls that were wanted", [call_text(call) for call in task.gold]),
+        f"The domain's solver {'finds no' if domain.solve(task) is None else 'finds a'} solution.",
+        *_section("The changes that were wanted", [change_text(c) for c in grade.wanted]),
+        *_section("The changes that were made", [change_text(c) for c in grade.actual]),
+        *_section("What had to be said and was not", [quoted(t) for t in grade.unsaid]),
+    ]
+    if not task.world and not any(info.values()):
+        known = ["# The task", "Nothing is known of what was wanted but the conversation itself."]
     return "\n".join(
         [
-            "# The task, as the customer has it",
-            *(f"{name}: {quoted(text)}" for name, text in info.items() if text),
-            *_section("The calls that were wanted", [call_text(call) for call in task.gold]),
-            f"The domain's solver {'finds a' if solvable else 'finds no'} solution.",
-            *_section("The changes that were wanted", [change_text(c) for c in grade.wanted]),
-            *_section("The changes that were made", [change_text(c) for c in grade.actual]),
-            *_section("What had to be said and was not", [quoted(t) for t in grade.unsaid]),
+            *known,
             *_section("Parts of the grade", [f"{n}: {v}" for n, v in grade.parts.items()]),
             "# The conversation",
             conversation(trajectory.messages),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import loop
@@ -13,7 +13,9 @@ from harness.assembly.registry import Registry
 from harness.discovery.compare import Comparison, Side, compare_sides
 from harness.discovery.station import evaluation_read
 from harness.errors import ConfigError, RunError
+from harness.evaluation.judging import decide_outcomes
 from harness.evaluation.station import read_evaluation
+from harness.interchange.foreign import Adoption
 from harness.interchange.importing import import_file
 from harness.interchange.runs import Options
 from harness.llm.roles import open_registry
@@ -27,7 +29,9 @@ from harness.types.names import StationName
 class Reading:
     """What is read of a source: the evaluation (default: the round's, or the only one), ``again``
     even if that was done, with another ``namer`` of patterns, with ``options`` for a file's format
-    and domain. ``trust``: what a run folder asks for is granted.
+    and domain. ``trust``: what a run folder asks for is granted. ``format`` and ``adoption`` are
+    for files: their format, and how conversations without a domain are read. ``judge``: who
+    diagnoses, if not the run's own.
     """
 
     evaluation: str = ""
@@ -35,6 +39,13 @@ class Reading:
     namer: str | None = None
     options: Options = field(default_factory=dict)
     trust: bool = False
+    format: str = ""
+    adoption: Adoption | None = None
+    judge: str | None = None
+
+    def changes(self) -> dict[str, Json]:
+        """The settings of a run that it changes; None where it does not."""
+        return {"namer": self.namer, "judge": self.judge}
 
 
 def discover_source(
@@ -49,10 +60,11 @@ def discover_source(
     the folder ``out``.
     """
     registry = open_registry()
-    store = _as_run(registry, source, out, reading.options, observers)
-    changes: dict[str, Json] = {"namer": reading.namer}
+    reading = _with_judged_outcomes(reading, registry)
+    store = _as_run(registry, source, out, reading, observers)
+    changes = reading.changes()
     with open_run(store, registry, changes, trust=reading.trust, observers=observers) as parts:
-        again = reading.again or reading.namer is not None
+        again = reading.again or any(value is not None for value in changes.values())
         return store, _discovered(parts, store, number, reading.evaluation, again)
 
 
@@ -68,8 +80,9 @@ def compare_sources(
     Files become runs in ``folder``. Raises ``RunError`` if the sources are of different domains.
     """
     registry = open_registry()
+    reading = _with_judged_outcomes(reading, registry)
     stores = [
-        _as_run(registry, source, folder / f"side-{number}", reading.options, observers)
+        _as_run(registry, source, folder / f"side-{number}", reading, observers)
         for number, source in enumerate(sources)
     ]
     domains = sorted({str(store.config.get("domain")) for store in stores})
@@ -80,10 +93,10 @@ def compare_sources(
         )
     sides = []
     for name, store in zip(_names(sources), stores, strict=True):
-        with open_run(store, registry, trust=reading.trust, observers=observers) as parts:
+        own = {"judge": reading.judge}
+        with open_run(store, registry, own, trust=reading.trust, observers=observers) as parts:
             sides.append(_side(name, parts, store, reading))
-    changes: dict[str, Json] = {"namer": reading.namer}
-    with open_run(stores[0], registry, changes, keep=False, observers=observers) as parts:
+    with open_run(stores[0], registry, reading.changes(), keep=False, observers=observers) as parts:
         return compare_sides(parts, sides)
 
 
@@ -91,25 +104,39 @@ def _as_run(
     registry: Registry,
     source: Path,
     out: Path | None,
-    options: Options,
+    reading: Reading,
     observers: tuple[Observer, ...],
 ) -> RunFolder:
     """The run folder, or one that is made of a file."""
     is_empty = source.is_dir() and not any(source.iterdir())
     if not (source / CONFIG).is_file() and source.exists() and not is_empty:
-        return import_file(registry, source, out=out, options=options, warn=warn_by(observers))[0]
-    if options:
+        return import_file(
+            registry, source, out=out, options=reading.options, format=reading.format,
+            adoption=reading.adoption, warn=warn_by(observers),
+        )[0]  # fmt: skip
+    how = reading.adoption
+    if reading.options or reading.format or (how and replace(how, judged=False) != Adoption()):
         raise ConfigError(
-            f"{source} is a run folder, which takes no --option",
-            hint="Remove --option: it is for reading a recording.",
+            f"{source} is a run folder, which takes no --option, --format, --outcome, --failed-if "
+            "or --redact",
+            hint="Remove them: they are for reading a recording.",
         )
     return RunFolder.open(source)
+
+
+def _with_judged_outcomes(reading: Reading, registry: Registry) -> Reading:
+    """A chat model as judge also decides which conversations failed, where nothing else says."""
+    if reading.judge is None or not registry.speaks("judge", reading.judge):
+        return reading
+    adoption = replace(reading.adoption or Adoption(), judged=True)
+    return replace(reading, adoption=adoption)
 
 
 def _discovered(
     parts: Components, store: RunFolder, number: int, evaluation: str, again: bool
 ) -> Mapping[str, Json]:
     source = evaluation or loop.studied(store, number)
+    decide_outcomes(parts, store, source)
     loop.discover(parts, store, number, source, again=again)
     return loop.write_report(parts, store, complete=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.types.failures import Diagnosis
-from harness.types.messages import Json
+from harness.types.messages import Json, Tool
 from harness.types.tasks import Task
 from harness.types.trajectories import Episode
 
@@ -15,9 +15,11 @@ from harness.types.trajectories import Episode
 class Recording:
     """Conversations as a file holds them, with all that it takes to grade them again.
 
-    ``domain`` is the name of the domain that can replay them. ``about`` is what the file says of
-    itself as a whole (agent, user, limits, versions). ``originals`` are the file's own records by
-    trajectory id: what the values here cannot express survives in them.
+    ``domain`` is the name of the domain that can replay them, "" if the file knows of none: then
+    ``tools`` are those that it declares, and ``originals`` hold what a record says besides its
+    conversation. ``about`` is what the file says of itself as a whole (agent, user, limits,
+    versions). ``originals`` are the file's own records by trajectory id: what the values here
+    cannot express survives in them.
     """
 
     domain: str
@@ -26,6 +28,7 @@ class Recording:
     diagnoses: tuple[Diagnosis, ...] = ()
     about: Mapping[str, Json] = field(default_factory=dict)
     originals: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,10 @@ from harness.types import Json
 
 REGISTRY = open_registry()
 OUR_DISTRIBUTION = "errata-harness"
-DOMAINS = REGISTRY.names("domain")
+MADE_OF_A_RECORDING = {"recorded"}
+"""A domain without tasks: it stands for conversations of agents that no domain knows."""
+
+DOMAINS = [name for name in REGISTRY.names("domain") if name not in MADE_OF_A_RECORDING]
 
 
 SLOW = {"tiny"}

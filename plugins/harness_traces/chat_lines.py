@@ -1,0 +1,167 @@
+"""Read conversations in the form of OpenAI's chat API: a line, or an entry of a list, for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.assembly.config import read_options
+from harness.errors import FormatError
+from harness.llm.plain_json import loads
+from harness.protocols import Settings, TrajectoryFormat
+from harness.types import Json, Recording
+from harness_traces.messages import Chat, plain_table, read_chat, read_tools
+from harness_traces.recordings import Record, recording_of
+from harness_traces.writing import refuse_writing
+
+MESSAGES = ("messages", "conversation", "input")
+"""Where a record may have its conversation."""
+
+ANSWERS = ("response", "output", "completion")
+"""Where a record of a request may have what came back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``skip_bad_lines``: leave out, and count, lines that are no conversation."""
+
+    skip_bad_lines: bool = False
+
+
+def chat_format(settings: Settings) -> TrajectoryFormat:
+    return ChatFormat(read_options(Options, settings, name="openai-chat"))
+
+
+class ChatFormat:
+    """JSON Lines of ``{"messages": [...], "tools": [...], ...}`` or of lists of messages, or one
+    JSON list of these. All else in a record is kept, to tell failures by.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the first record has messages with roles."""
+        if not path.is_file():
+            return False
+        try:
+            first = next(iter(_entries(path)))[1]
+            return bool(_read(first).messages)
+        except (FormatError, ValueError, OSError, StopIteration):
+            return False
+
+    def read(self, path: Path) -> Recording:
+        """Raises ``FormatError`` naming the line that is no conversation."""
+        return recording_of(self._records(path), path)
+
+    def write(self, recording: Recording, path: Path) -> None:
+        raise refuse_writing("openai-chat")
+
+    def _records(self, path: Path) -> Iterator[Record]:
+        for place, entry in _entries(path, lenient=self.options.skip_bad_lines):
+            try:
+                chat = _read(entry)
+            except ValueError as error:
+                if not self.options.skip_bad_lines:
+                    raise FormatError(
+                        f"{path}, {place}: no conversation in the form of OpenAI's chat API: "
+                        f"{error}",
+                        hint='Each needs "messages" with roles. To leave out and count what is '
+                        "none: --option openai-chat.skip_bad_lines=true.",
+                    ) from None
+                lost = Chat()
+                lost.odd["lines that are no conversation, left out"] += 1
+                yield Record(chat=lost)
+                continue
+            table = entry if isinstance(entry, dict) else {}
+            yield Record(
+                chat=chat,
+                rest=_rest(table),
+                tools=read_tools(table.get("tools", table.get("functions"))),
+                task=str(table.get("task_id") or ""),
+                policy=str(table.get("model") or ""),
+            )
+
+
+def _rest(table: Mapping[str, Json]) -> dict[str, Json]:
+    taken = {*MESSAGES, *ANSWERS, "tools", "functions"}
+    return plain_table({name: value for name, value in table.items() if name not in taken})
+
+
+def _read(entry: Json) -> Chat:
+    """The conversation of a record. Raises ``ValueError`` in words."""
+    if isinstance(entry, list):
+        messages: Json = entry
+    elif isinstance(entry, dict):
+        messages = next((entry[name] for name in MESSAGES if name in entry), None)
+        messages = _with_answer(messages, entry)
+    else:
+        raise ValueError(f"found {type(entry).__name__}")
+    if not isinstance(messages, list):
+        names = ", ".join(list(entry)[:6]) if isinstance(entry, dict) else ""
+        raise ValueError(f'there is no list "messages" (found: {names})')
+    return read_chat(messages)
+
+
+def _with_answer(messages: Json, entry: Mapping[str, Json]) -> Json:
+    """The messages of a logged request with those of its answer."""
+    if not isinstance(messages, list):
+        return messages
+    for name in ANSWERS:
+        answer = entry.get(name)
+        if isinstance(answer, dict) and isinstance(answer.get("choices"), list):
+            chosen = answer["choices"][:1] if isinstance(answer["choices"], list) else []
+            found = [c["message"] for c in chosen if isinstance(c, dict) and "message" in c]
+            return [*messages, *found]
+        if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+            return [*messages, *(m for m in answer if isinstance(m, dict) and "role" in m)]
+    return messages
+
+
+def _entries(path: Path, *, lenient: bool = False) -> Iterator[tuple[str, Json]]:
+    """Each record and where it stands. Raises ``FormatError`` for a line that is no JSON."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = next((line for line in file if line.strip()), "")
+        is_lines = first.lstrip()[:1] == "{" and _whole(first) is not None
+        file.seek(0)
+        entries = None if is_lines else _whole(file.read())
+        if entries is not None:
+            yield from ((f"entry {number}", e) for number, e in enumerate(entries, 1))
+            return
+        file.seek(0)
+        yield from _lines(file, path, lenient=lenient)
+
+
+def _whole(text: str) -> list[Json] | None:
+    """The entries of a text that is one JSON value; None if it is none."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return None
+    if not isinstance(value, list):
+        return [value]
+    is_one_chat = bool(value) and isinstance(value[0], dict) and "role" in value[0]
+    return [value] if is_one_chat else value
+
+
+def _lines(file: Iterator[str], path: Path, *, lenient: bool) -> Iterator[tuple[str, Json]]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            yield f"line {number}", loads(line)
+        except ValueError as error:
+            if lenient:
+                yield f"line {number}", None
+                continue
+            where = (
+                f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+            )
+            raise FormatError(
+                f"{path}, line {number}: no JSON{where}"
+                + (", or a file cut off there" if not line.endswith("\n") else ""),
+                hint="Mend the line, or leave out and count such lines: "
+                "--option openai-chat.skip_bad_lines=true.",
+            ) from None
