@@ -120,6 +120,26 @@ class RolloutFault(Exception):
 _BY_CORE = "raised_by_core"
 
 
+_MEMORY = ("MemoryError", "OutOfMemoryError")
+"""Types of errors that are of memory; the latter is torch's, which is not imported here."""
+_OF_MEMORY = ("allocate memory", "could not create a primitive", "not enough memory")
+"""What torch and its kernels say of memory, in errors of no type of their own."""
+
+
+def memory_complaint(error: BaseException | None) -> str | None:
+    """The first line of the out-of-memory message of the error or of a cause of it; None if none of
+    them is one.
+    """
+    while error is not None:
+        said = str(error).partition("\n")[0] or type(error).__name__
+        if any(kind.__name__ in _MEMORY for kind in type(error).__mro__):
+            return said
+        if isinstance(error, RuntimeError) and any(words in said for words in _OF_MEMORY):
+            return said
+        error = error.__cause__
+    return None
+
+
 class core_code(ContextDecorator):
     """Marks what the core raises where a plugin calls it, such as the function that an executor
     maps: boundaries around that plugin let it pass as it is, with its causes.
@@ -147,8 +167,9 @@ class plugin_boundary:
     """Names the plugin when third-party code raises; our own errors pass through.
 
     ``plugin`` is the plugin's entry point, as ``harness.assembly.registry.Offer.plugin`` has it;
-    ``doing`` what was asked of it. ``faults``: whether a ``RolloutFault`` passes, too, since the
-    caller handles it. A class, since thousands are entered a second.
+    ``doing`` what was asked of it. Memory that ran out is said as that. ``faults``: whether a
+    ``RolloutFault`` passes, too, since the caller handles it. A class, since thousands are entered
+    a second.
     """
 
     __slots__ = ("doing", "faults", "plugin")
@@ -168,6 +189,11 @@ class plugin_boundary:
             return
         if _BY_CORE in vars(error) or (self.faults and isinstance(error, RolloutFault)):
             return
+        if said := memory_complaint(error):
+            raise OutOfMemory(
+                f"memory ran out in the {self.doing} of the plugin {self.plugin}: {said}",
+                hint="Free some, or have less done at once: `slots`, `max_context`, batch sizes.",
+            ) from error
         raise plugin_failed(self.plugin, self.doing, f"{type(error).__name__}: {error}") from error
 
 

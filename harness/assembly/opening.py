@@ -97,7 +97,8 @@ def open_run(
             parts.check_chat(given)
             if given.keys() & {"rounds", "trainer", "discover_from"}:
                 parts.check_practice()
-            store.change(given)
+            plain = config.plain()
+            store.change({key: plain[key] for key in given})
         with _own(parts, store), _at_work(parts, store):
             yield parts
 

@@ -33,6 +33,9 @@ FILE = "agreed.jsonl"
 HARMLESS_KINDS = frozenset({"domain", "reward term"})
 """What plugins of third parties may be chosen as: they see conversations and no key."""
 
+OPTIONS = "options."
+_PATH = re.compile(r"/|\.[A-Za-z]\w*$")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WORD = re.compile(r"[\w-]*")
 _SHOWN = 200
 """Characters of a value that are shown."""
@@ -50,11 +53,22 @@ class Wish:
 
     @property
     def digest(self) -> str:
-        """The same for the same wish; where it names a file that is there, for the same file."""
-        text = str(self.value)
-        named = [text, text.partition(":")[2]]
-        found = [os.path.realpath(one) for one in named if one and os.path.lexists(one)]
+        """The same for the same wish; where it names a file, there or not, for the same file: a
+        relative name in another folder is another one.
+        """
+        named = [one for text in _texts(self.value) for one in (text, text.partition(":")[2])]
+        found = [os.path.realpath(one) for one in named if self._is_file(one)]
         return hashlib.sha256(json.dumps([self.what, self.value, found]).encode()).hexdigest()
+
+    def _is_file(self, text: str) -> bool:
+        """Whether the text names a file here. One that is not there may come, or be written; but
+        a model called OWNER/NAME is one of a hub.
+        """
+        if not text or "\0" in text or "://" in text:
+            return False
+        if self.what.startswith(OPTIONS):
+            return os.path.lexists(text) or bool(_PATH.search(text))
+        return os.path.lexists(text) or ("/" in text and not _HUB_ID.fullmatch(text))
 
     def __str__(self) -> str:
         value = json.dumps(self.value)
@@ -90,7 +104,7 @@ def option_wishes(options: Mapping[str, Mapping[str, Json]]) -> Iterator[Wish]:
         for key, value in settings.items():
             if not _is_harmless(value) and not _is_in_environment(key, value):
                 why = "where conversations and keys are sent" if key == "base_url" else _MAY_NAME
-                yield Wish(what=f"options.{table}.{key}", value=value, why=why)
+                yield Wish(what=f"{OPTIONS}{table}.{key}", value=value, why=why)
 
 
 def refuse_unagreed(
@@ -167,6 +181,18 @@ def _is_harmless(value: Json) -> bool:
     if isinstance(value, dict):
         return all(_is_harmless(part) for item in value.items() for part in item)
     return True
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """All texts in the value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    if isinstance(value, dict):
+        for item in value.items():
+            yield from _texts([*item])
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
 
 
 def _is_number(text: str) -> bool:

@@ -30,7 +30,7 @@ from harness.cli import (
 )
 from harness.cli.running import folder_warnings
 from harness.cli.streams import standard_streams
-from harness.errors import HarnessError
+from harness.errors import HarnessError, OutOfMemory
 
 app = typer.Typer(
     name="harness",
@@ -57,6 +57,12 @@ def main() -> None:
         if os.environ.get("HARNESS_TRACEBACK"):
             raise
         _show(error)
+        sys.exit(1)
+    except MemoryError as error:
+        if os.environ.get("HARNESS_TRACEBACK"):
+            raise
+        said = str(error) or "none is left to this process"
+        _show(OutOfMemory(f"memory ran out: {said}", hint="Free some, or raise the limit on it."))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

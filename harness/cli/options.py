@@ -52,6 +52,26 @@ Redact = Annotated[
 ]
 
 _Text = str | None
+
+
+def _or_none(number: type[int] | type[float], least: int) -> Callable[[str], int | float | str]:
+    """Reads a number from ``least`` on, or "none", which unsets the setting."""
+
+    def read(text: str) -> int | float | str:
+        if text == "none":
+            return text
+        try:
+            found = number(text)
+        except ValueError:
+            kind = "integer" if number is int else "number"
+            raise typer.BadParameter(f"{text!r} is neither a valid {kind} nor 'none'") from None
+        if not found >= least:
+            raise typer.BadParameter(f"{text} is not in the range x>={least}")
+        return found
+
+    return read
+
+
 FLAGS: Mapping[str, object] = {
     "domain": Annotated[_Text, typer.Option(help="Task domain.")],
     "policy": Annotated[
@@ -61,8 +81,12 @@ FLAGS: Mapping[str, object] = {
     "simulator": Annotated[_Text, typer.Option(help="User simulator.")],
     "teacher": Annotated[_Text, typer.Option(help="Policy that produces the demonstrations.")],
     "demonstrations": Annotated[
-        int | None,
-        typer.Option(min=1, help="Distinct demonstrations for SFT; default: never reuse one."),
+        _Text,
+        typer.Option(
+            parser=_or_none(int, 1),
+            metavar="INTEGER|none",
+            help="Distinct demonstrations for SFT; none: never reuse one.",
+        ),
     ],
     "judge": Annotated[_Text, typer.Option(help="Judge that diagnoses failures.")],
     "clusterer": Annotated[
@@ -114,12 +138,22 @@ FLAGS: Mapping[str, object] = {
         typer.Option(help="Response cache of chat models: write, read or off."),
     ],
     "budget_usd": Annotated[
-        float | None,
-        typer.Option("--budget-usd", min=0, help="Limit on the run's chat model cost, in dollars."),
+        _Text,
+        typer.Option(
+            "--budget-usd",
+            parser=_or_none(float, 0),
+            metavar="FLOAT|none",
+            help="Limit on the run's chat model cost, in dollars.",
+        ),
     ],
     "budget_tokens": Annotated[
-        int | None,
-        typer.Option("--budget-tokens", min=0, help="Limit on the run's chat model tokens."),
+        _Text,
+        typer.Option(
+            "--budget-tokens",
+            parser=_or_none(int, 0),
+            metavar="INTEGER|none",
+            help="Limit on the run's chat model tokens.",
+        ),
     ],
 }
 """The flags by which settings are given, each under the name of its setting."""

@@ -95,8 +95,7 @@ def change_vetoes(
 
 def rounds_of(store: RunFolder) -> list[int]:
     """The rounds that have tasks, in order."""
-    paths = (store.folder / "rounds").glob("*/tasks.jsonl")
-    return sorted(int(path.parent.name) for path in paths if path.parent.name.isdigit())
+    return store.rounds("tasks.jsonl")
 
 
 def pool_of(store: RunFolder, rounds: Sequence[int], *, replay_decay: float = 1.0) -> list[Task]:

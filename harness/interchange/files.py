@@ -95,6 +95,10 @@ def write_recording(
     Raises ``FormatError`` if the format cannot hold it, ``RunError`` for an error of the disk.
     """
     writer = open_format(registry, name, options)
+    if not path.name:
+        raise RunError(
+            f"{str(path)!r} names no file to write", hint="Give --out the name of a file or folder."
+        )
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with plugin_boundary(registry.plugin_of("format", name), f"writing of {path}"):

@@ -30,8 +30,7 @@ class _Noise:
 
 def round_numbers(store: RunFolder) -> list[int]:
     """The rounds there are folders for, in order."""
-    folders = (store.folder / "rounds").glob("*")
-    return sorted(int(path.name) for path in folders if path.name.isdigit())
+    return store.rounds()
 
 
 def blame_rows(store: RunFolder, rounds: Sequence[int]) -> list[Json]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -272,7 +273,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 hint="Free some space, then continue with --resume; finished work is kept.",
             ) from error
         raise RunError(
-            f"cannot write {path}: {error.strerror or error}",
+            f"cannot write {path}: {_of(error, path)}",
             hint="Choose another --out, or fix the permissions and --resume.",
         ) from error
 
@@ -289,6 +290,15 @@ def read_errors(path: Path) -> Iterator[None]:
         raise RunError(
             f"cannot read {path}: {error.strerror or error}", hint="Check its permissions."
         ) from error
+
+
+def _of(error: OSError, path: Path) -> str:
+    """What the system says, and of what, where that is another file than the path."""
+    said = error.strerror or str(error)
+    other = error.filename
+    if isinstance(other, str | os.PathLike) and Path(other) in path.parents:
+        return f"{os.fspath(other)}: {said}"
+    return said
 
 
 def _damaged(path: Path, error: Exception) -> RunError:

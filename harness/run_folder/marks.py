@@ -61,7 +61,7 @@ def left_by(station: str, path_of: Callable[[str], Path]) -> dict[str, Left]:
     ``OSError``.
     """
     found = {name: path_of(name) for name in names_of(StationName(station))}
-    return {name: _left(name, path) for name, path in found.items() if path.is_file()}
+    return {name: left_in(name, path) for name, path in found.items() if path.is_file()}
 
 
 def differences(mark: Mark, path_of: Callable[[str], Path]) -> Iterator[str]:
@@ -71,7 +71,7 @@ def differences(mark: Mark, path_of: Callable[[str], Path]) -> Iterator[str]:
         if not path.is_file():
             yield f"{name} is missing"
             continue
-        now = _left(name, path)
+        now = left_in(name, path)
         if now.lines != then.lines:
             yield f"{name} has {now.lines} lines, and had {then.lines}"
         elif now.sha256 != then.sha256:
@@ -97,7 +97,8 @@ def names_of(station: StationName) -> list[str]:
     return [f"checkpoints/{arm}/{name}" for name in ("checkpoint.json", "rollouts.jsonl")]
 
 
-def _left(name: str, path: Path) -> Left:
+def left_in(name: str, path: Path) -> Left:
+    """The file as it is now. Raises ``OSError``."""
     with path.open("rb") as file:
         whole = file.read()
     each = map(zlib.crc32, whole.split(b"\n")[:-1]) if name.endswith(f"/{EPISODES}") else ()

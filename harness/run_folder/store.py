@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from harness.errors import RunError
 from harness.run_folder.disk import FolderFiles, disk_errors, read_errors, say
 from harness.run_folder.marks import (
     EPISODES,
+    Left,
     Mark,
     differences,
     intact,
     left_by,
+    left_in,
     mark_name,
     names_of,
 )
@@ -26,12 +30,14 @@ from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, opened, place
 from harness.runtime.json_lines import adapter
 from harness.types import Checkpoint, Episode, Json, Split, Task
-from harness.types.names import StationName
+from harness.types.names import EvaluationName, StationName
 
 CONFIG = "config.json"
 TASKS = "tasks"
 LOCK = "run.lock"
 PROOFS = "proofs.jsonl"
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class RunFolder(FolderFiles):
@@ -186,11 +192,23 @@ class RunFolder(FolderFiles):
         with self.together():
             self.reopen(station)
             for name, left in files.items():
+                if name.startswith(f"{TASKS}/") and self._is_as_left(name, left):
+                    continue  # other evaluations are on these tasks
                 kept = intact(self._bytes(name), left) if left.each and self.has(name) else ""
                 if kept:
                     self.write_text(name, kept)
                 else:
                     self.remove(name)
+
+    def _is_as_left(self, name: str, left: Left) -> bool:
+        path = self.path(name)
+        return path.is_file() and left_in(name, path).sha256 == left.sha256
+
+    def rounds(self, name: str = "") -> list[int]:
+        """The numbers of the rounds that have a folder, or a file of that name, in order."""
+        paths = (self.folder / "rounds").glob("*")
+        numbers = [path.name for path in paths if (path / name).exists()]
+        return sorted(int(number) for number in numbers if _NUMBER.fullmatch(number))
 
     def seconds(self) -> dict[str, float]:
         """Seconds spent per station, summed over resumed parts."""
@@ -205,9 +223,9 @@ class RunFolder(FolderFiles):
         return self.has(_checkpoint_name(arm))
 
     def write_checkpoint(self, arm: str, checkpoint: Checkpoint) -> None:
-        """Keep it, with the weights it is of on disk. A path inside the run folder is kept relative
-        to it, so that the folder may move. An evaluation of other weights of the arm on test tasks
-        is forgotten.
+        """Keep it, with the weights it is of on disk; digests that it has are believed. A path
+        inside the run folder is kept relative to it, so that the folder may move. Evaluations of
+        other weights of the arm are forgotten, and the rounds that read them are open again.
         """
         path = Path(checkpoint.path)
         if path.is_relative_to(self.folder):
@@ -215,29 +233,53 @@ class RunFolder(FolderFiles):
             if path.exists():
                 with disk_errors(path):
                     files.sync(path)
-                    digests = digests_of(path)
+                    digests = digests_of(path, checkpoint.digests)
             name = str(path.relative_to(self.folder))
             checkpoint = replace(checkpoint, path=name, digests=digests)
+        else:
+            checkpoint = replace(checkpoint, digests={})
         with self.together():
-            self._forget_tests_of_others(arm, checkpoint)
+            self._forget_what_others_did(arm, checkpoint)
             self.write_json(
                 _checkpoint_name(arm), adapter(Checkpoint).dump_python(checkpoint, mode="json")
             )
 
-    def _forget_tests_of_others(self, arm: str, checkpoint: Checkpoint) -> None:
-        """Forget how the arm did on test tasks, unless with the weights of this checkpoint."""
-        station = StationName.evaluate(arm, "test")
-        found = [name for name in names_of(station) if name.startswith("evals/") and self.has(name)]
+    def _forget_what_others_did(self, arm: str, checkpoint: Checkpoint) -> None:
+        """Forget how the arm did, and reopen the rounds that read it, unless that was with the
+        weights of this checkpoint.
+        """
+        stations = [StationName.evaluate(arm, split) for split in get_args(Split)]
+        names = [name for station in stations for name in names_of(station)]
+        found = [name for name in names if name.startswith("evals/") and self.has(name)]
         if not found:
             return
         name = _checkpoint_name(arm)
         had = self._checkpoint(name).digests if self.has(name) else {}
         if had and had == checkpoint.digests:
             return
-        self.warn(f"{arm} has new weights: --resume the run to have them evaluated on test tasks")
-        self.reopen(station)
+        later = self._rounds_that_read(arm)
+        stations += [station for number in later for station in self._done_in(number)]
+        read = f", and round {', '.join(map(str, later))} made anew" if later else ""
+        self.warn(f"{arm} has new weights: --resume the run to have them evaluated{read}")
+        for station in stations:
+            self.reopen(station)
         for name in found:
             self.remove(name)
+
+    def _rounds_that_read(self, arm: str) -> list[int]:
+        """The rounds whose failures are the arm's, in order."""
+
+        def source(number: int) -> EvaluationName:
+            name = f"rounds/{number}/discovery.json"
+            return EvaluationName(self.read_field(name, "evaluation", str))
+
+        found = self.rounds("discovery.json")
+        return [number for number in found if source(number).arm == arm]
+
+    def _done_in(self, number: int) -> list[StationName]:
+        """The stations of a round that are done, but for evaluations: these follow the weights."""
+        found = map(StationName, self.done())
+        return [station for station in found if station.round == number]
 
     def read_checkpoint(self, arm: str) -> Checkpoint:
         """Raises ``RunError`` if the arm was not trained yet."""

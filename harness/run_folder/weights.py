@@ -10,15 +10,22 @@ from harness.errors import RunError
 from harness.types import Checkpoint
 
 
-def digests_of(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file of a model folder, by its name in it. Raises ``OSError``."""
-    found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(folder).as_posix()] = digest
-    return found
+def digests_of(folder: Path, known: Mapping[str, str] = {}) -> dict[str, str]:
+    """The SHA-256 of each file of a model folder, by its name in it; those ``known`` already are
+    taken as they are. Raises ``OSError``.
+    """
+    paths = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return {name: known.get(name) or digest_of(path) for name, path in paths.items()}
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises ``OSError``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_damaged(checkpoint: Checkpoint) -> None:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.runtime.inside import opened
+from harness.runtime.inside import opened, refuse_special
 
 SCRATCH = ".part"
 """How the names of files end that are being written."""
@@ -51,8 +51,10 @@ def replace(path: Path, text: str) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write the new content of ``path`` to. At any time ``path`` has the old content or
-    the new one, and is synced when the block ends; if it raises, ``path`` stays as it was.
+    the new one, and is synced when the block ends; if it raises, ``path`` stays as it was. A pipe
+    or a device is not replaced.
     """
+    refuse_special(path)
     scratch = path.with_name(path.name + SCRATCH)
     scratch.unlink(missing_ok=True)  # of a process that was killed
     try:
@@ -67,7 +69,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def move(path: Path, target: Path) -> None:
-    """Give the file another name in place of what had that, synced."""
+    """Give the file another name in place of what had that, synced; a pipe or a device keeps it."""
+    refuse_special(target)
     os.replace(path, target)
     _sync_names(target.parent)
 
@@ -77,9 +80,10 @@ def whole(path: Path) -> Iterator[Path]:
     """A place to make the file or folder ``path`` at, under the same name: it has it once the block
     ends, synced, and nothing has if the block raises or the process dies.
 
-    An existing file is replaced, and so is an empty folder. Raises ``BlockingIOError`` if another
-    process makes the same.
+    An existing file is replaced, and so is an empty folder; a pipe or a device is not. Raises
+    ``BlockingIOError`` if another process makes the same.
     """
+    refuse_special(path)
     scratch = path.with_name(f".{path.name}{SCRATCH}")
     made = scratch / path.name
     make_folder(path.parent)

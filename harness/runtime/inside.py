@@ -72,6 +72,16 @@ def opened(path: Path, flags: int) -> BinaryIO:
     return found
 
 
+def refuse_special(path: Path) -> None:
+    """Raise ``LeadsOutside`` where a pipe, a socket or a device has the name."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # whoever writes there says it
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+        raise LeadsOutside(path, "it is no ordinary file")
+
+
 _MODES = {os.O_RDONLY: "rb", os.O_WRONLY: "wb", os.O_RDWR: "r+b"}
 
 

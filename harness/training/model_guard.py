@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.errors import OutOfMemory, PluginFailed
+from harness.errors import OutOfMemory, PluginFailed, memory_complaint
 from harness.protocols import InProcessPolicy
 
 NOISY = ("accelerate", "datasets", "transformers", "trl")
@@ -41,8 +41,8 @@ def lent(
             model.float()
         with _quiet():
             yield threads or before
-    except (RuntimeError, MemoryError, PluginFailed) as error:
-        if (said := _memory_complaint(error)) is None:
+    except (RuntimeError, MemoryError, OutOfMemory, PluginFailed) as error:
+        if (said := memory_complaint(error)) is None:
             raise
         raise OutOfMemory(f"training ran out of memory: {said}", hint=f"Lower {lower}.") from error
     finally:
@@ -54,23 +54,6 @@ def lent(
         if narrow:
             model.to(dtype)
         model.train(training)
-
-
-_OF_MEMORY = ("allocate memory", "could not create a primitive")
-"""What torch and its kernels say of memory, in errors of no type of their own."""
-
-
-def _memory_complaint(error: BaseException | None) -> str | None:
-    """The first line of the out-of-memory message of the error or of a cause of it."""
-    import torch
-
-    while error is not None:
-        said = str(error).partition("\n")[0] or type(error).__name__
-        is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if is_memory or any(words in said for words in _OF_MEMORY):
-            return said
-        error = error.__cause__
-    return None
 
 
 @contextmanager

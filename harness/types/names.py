@@ -12,9 +12,10 @@ from harness.types.tasks import Split
 ControlKind = Literal["generic", "oracle"]
 """What a control is trained on: tasks of SFT's own kind, or of the mix that the test has."""
 
-_ROUND = re.compile(r"(?P<kind>rl|generic|oracle)-(?P<round>\d+)$")
+_ROUND = re.compile(r"(?P<kind>rl|generic|oracle)-(?P<round>[0-9]{1,9})$")
+_NUMBERED = re.compile(r"(discover|inject) (?P<round>[0-9]{1,9})$")
 _WARM = re.compile(r"(?P<arm>.+)/warm$")
-_STEP = re.compile(r"(?P<arm>.+)/step-(?P<step>\d+)$")
+_STEP = re.compile(r"(?P<arm>.+)/step-(?P<step>[0-9]{1,9})$")
 
 
 class ArmName(str):
@@ -138,6 +139,14 @@ class StationName(str):
         arm, on, split = self.removeprefix("evaluate ").rpartition(" on ")
         is_evaluation = self.startswith("evaluate ") and bool(on)
         return EvaluationName(f"{arm}-{split}") if is_evaluation else None
+
+    @property
+    def round(self) -> int:
+        """The round that it discovers, injects or trains in; 0 if none."""
+        if found := _NUMBERED.match(self):
+            return int(found["round"])
+        arm = self.removeprefix("train ") if self.startswith("train ") else ""
+        return ArmName(arm.removesuffix("/warm")).round
 
     @property
     def is_test(self) -> bool:

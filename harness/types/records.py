@@ -38,7 +38,8 @@ class Checkpoint:
 
     ``parent`` is the id of the checkpoint it was trained from, ``trained_on`` what it was trained
     on, in words; ``record`` holds the trainer's own numbers (steps, losses, seconds).
-    ``digests`` are the SHA-256 of the files in ``path`` where the run folder holds them.
+    ``digests`` are the SHA-256 of the files in ``path``, as far as known; kept only where the run
+    folder holds them.
     """
 
     id: str

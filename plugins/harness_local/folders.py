@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +27,8 @@ from transformers.utils import logging
 
 from harness.errors import ModelError
 from harness.run_folder import disk_errors
-from harness.types import stable_id
+from harness.run_folder.weights import digest_of
+from harness.types import Checkpoint, stable_id
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf")
@@ -86,15 +86,22 @@ def load(path: str, *, device: str, dtype: str) -> tuple[PreTrainedTokenizerBase
 
 def content_id(path: str) -> str:
     """An id that equal folders share, whatever their place; for a hub id, of its name."""
+    return stable_id(content_digests(path) or path)
+
+
+def content_digests(path: str) -> dict[str, str]:
+    """The SHA-256 of each file that makes the model of a folder what it is, by name; {} for a hub
+    id.
+    """
     folder = Path(path)
-    if not folder.is_dir():
-        return stable_id(path)
-    digests: dict[str, str] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix in _CONTENT:
-            with file.open("rb") as stream:
-                digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return stable_id(digests)
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {file.name: digest_of(file) for file in found if file.suffix in _CONTENT}
+
+
+def checkpoint_of(path: str, policy: str) -> Checkpoint:
+    """The checkpoint of a model that no run has trained, its files read once for id and digests."""
+    digests = content_digests(path)
+    return Checkpoint(id=stable_id(digests or path), policy=policy, path=path, digests=digests)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from harness.errors import ConfigError, ModelError
 from harness.protocols import Domain, Policy, Settings
 from harness.types import Checkpoint
 from harness_local.codec_folder import CODEC_FILE, codec_of, end_tokens
-from harness_local.folders import content_id, load
+from harness_local.folders import checkpoint_of, load
 from harness_local.policy import LocalPolicy
 from harness_local.sampler import Limits, Sampler
 from harness_local.tiny import Shape, build_tiny, grow_tiny
@@ -155,7 +155,7 @@ def open_model(
         tokenizer=tokenizer,
         codec=codec,
         sampler=sampler,
-        checkpoint=checkpoint or Checkpoint(id=content_id(path), policy=name, path=path),
+        checkpoint=checkpoint or checkpoint_of(path, name),
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from harness.errors import RolloutFault
+from harness.errors import OutOfMemory, RolloutFault, memory_complaint
 from harness.protocols import SampledTurn
 from harness.types import VersionSpan
 from harness_local.attention import SLOTS
@@ -121,8 +121,8 @@ class Sampler:
     async def turn(self, conversation: str, ids: Sequence[int], *, seed: int) -> SampledTurn:
         """Feed ``ids`` to the conversation and sample until an end token.
 
-        Raises ``RolloutFault`` ("context_overflow") when the conversation is or gets too long, and
-        whatever the model raises.
+        Raises ``RolloutFault`` ("context_overflow") when the conversation is or gets too long,
+        ``OutOfMemory``, and whatever else the model raises.
         """
         row = self._rows.setdefault(conversation, _Row())
         row.ids.extend(ids)
@@ -168,7 +168,7 @@ class Sampler:
                     with torch.inference_mode():
                         self._tick()
         except BaseException as error:
-            self._fail(error)
+            self._fail(_in_words(error))
             if not isinstance(error, Exception):
                 raise
 
@@ -324,6 +324,18 @@ class Sampler:
             "context_overflow",
             f"the conversation has {len(row.ids)} tokens, the limit is {self.limits.max_context}",
         )
+
+
+def _in_words(error: BaseException) -> BaseException:
+    """The error, or that memory ran out if it is of that."""
+    if (said := memory_complaint(error)) is None:
+        return error
+    told = OutOfMemory(
+        f"sampling ran out of memory: {said}",
+        hint="Lower slots or max_context in the policy's table of options, or free some memory.",
+    )
+    told.__cause__ = error
+    return told
 
 
 def _places(row: _Row) -> range:

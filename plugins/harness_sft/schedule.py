@@ -15,7 +15,7 @@ class Schedule:
     """Warm-up, plateau and linear decay to 0 over budgets of steps, of seconds and of CPU seconds.
 
     The run is over when any budget is used up, so the learning rate follows the budget that is used
-    most. Decay takes the last 60% of the run.
+    most; that of the first step follows none. Decay takes the last 60% of the run.
     """
 
     def __init__(
@@ -61,7 +61,11 @@ class Schedule:
         return self._cpu_clock() - self._cpu_started
 
     def progress(self, step: int) -> float:
-        """The share of the budget that is used up after ``step`` steps, in [0, 1]."""
+        """The share of the budget that is used up after ``step`` steps, in [0, 1]: 0 after none,
+        whatever time passed meanwhile.
+        """
+        if not step:
+            return 0.0
         of_steps = step / self.max_steps
         of_time = self.elapsed / self.seconds if self.seconds else 0.0
         of_cpu = self.cpu_elapsed / self.cpu_seconds if self.cpu_seconds else 0.0

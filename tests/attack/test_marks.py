@@ -8,8 +8,18 @@ import pytest
 from harness.errors import RunError
 from harness.results.report_document import current_report
 from harness.run_folder import RunFolder
-from harness.types import Checkpoint, Diagnosis, Episode, Grade, Scenario, Score, Task, Trajectory
-from harness.types.names import StationName
+from harness.types import (
+    Checkpoint,
+    Diagnosis,
+    Episode,
+    Grade,
+    Scenario,
+    Score,
+    Split,
+    Task,
+    Trajectory,
+)
+from harness.types.names import ArmName, EvaluationName, StationName
 
 EVALUATED = StationName.evaluate("sft", "test")
 EPISODES = "evals/sft-test/episodes.jsonl"
@@ -162,10 +172,12 @@ def trained(store: RunFolder, weights: str) -> None:
 
 
 def evaluated(store: RunFolder) -> None:
+    """As a run that goes on leaves what follows the arm's weights."""
     store.write_values("tasks/test.jsonl", Task, [TASK])
     store.write_episodes("sft-test", [episode(0)])
     store.write_json("evals/sft-test/blame.json", {"blame": {}})
     store.finish(EVALUATED, 1.0)
+    store.finish(StationName.discover(1), 1.0)
 
 
 def test_an_evaluation_stays_if_a_training_that_is_repeated_leaves_the_same_weights(
@@ -198,6 +210,56 @@ def test_no_evaluation_is_of_other_weights_than_the_arm_has(
     assert current_report(store)["complete"] is False
     evaluated(store)
     assert current_report(store)["complete"] is True
+
+
+@pytest.mark.parametrize("split", ["validation", "train"])
+def test_what_a_later_round_reads_follows_weights_that_were_trained_again(
+    store: RunFolder, warnings: list[str], split: Split
+) -> None:
+    trained(store, "old")
+    evaluation = EvaluationName.of("sft", split)
+    store.write_episodes(evaluation, [episode(0)])
+    store.finish(StationName.evaluate("sft", split), 1.0)
+    store.write_json("rounds/1/discovery.json", {"evaluation": evaluation})
+    store.write_json("rounds/2/discovery.json", {"evaluation": "rl-1-validation"})
+    of_round = [StationName.discover(1), StationName.inject(1), StationName.train("rl-1/warm")]
+    others = [StationName.discover(2), StationName.inject(12), StationName.train("generic-11")]
+    for station in (*of_round, *others):
+        store.finish(station, 1.0)
+    warnings.clear()
+    trained(store, "old")
+    assert all(map(store.is_done, of_round))
+    trained(store, "new")
+    assert "and round 1 made anew" in warnings[0]
+    assert evaluation not in store.evaluations()
+    assert not any(map(store.is_done, of_round))
+    assert all(map(store.is_done, others))
+
+
+@pytest.mark.parametrize("name", [EPISODES, "tasks/test.jsonl"])
+def test_tasks_that_other_evaluations_are_on_stay_while_they_are_whole(
+    store: RunFolder, name: str
+) -> None:
+    tasks = (store.folder / "tasks/test.jsonl").read_text()
+    (store.folder / name).write_text("{}\n")
+    store.clear_damaged(EVALUATED)
+    assert not store.has("done/evaluate-sft-on-test.json")
+    if name == EPISODES:
+        assert (store.folder / "tasks/test.jsonl").read_text() == tasks
+    else:
+        assert not store.has(name)
+
+
+def test_no_name_of_a_folder_or_station_is_too_odd_a_number(store: RunFolder) -> None:
+    for odd in ("\u00b2", "9" * 200, "-1", "1.5"):
+        (store.folder / "rounds" / odd).mkdir(parents=True)
+        (store.folder / "rounds" / odd / "discovery.json").write_text("{}")
+    assert store.rounds() == [1]
+    long = "9" * 5000
+    for text in (f"discover {long}", f"train rl-{long}", f"train rl-1/step-{long}", "\u00b2"):
+        station = StationName(text)
+        assert (station.round, station.kind) is not None
+        assert ArmName(text).round == ArmName(text).step == 0
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "3", "null", '{"blame": 3}', "[" * 99_999, "\xff"])

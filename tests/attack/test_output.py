@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import OutOfMemory, plugin_boundary
+from tests.attack.conftest import Command
+
 HARNESS = Path(sys.executable).parent / "harness"
 
 
@@ -46,3 +49,56 @@ def test_what_the_encoding_does_not_have_is_escaped() -> None:
         capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert done.stdout == b"caf\\xe9 \\ud83d\n"
+
+
+def test_a_place_that_cannot_be_written_is_said(command: Command) -> None:
+    words = ["--policy", "noisy:0.5", "--tasks", 12, "--trials", 1, "--split", "validation"]
+    assert command("eval", "--domain", "retail", *words, "--out", "run").status == 0
+    assert command("discover", "run").status == 0
+    assert command("inject", "run", "--count", 1, "--off", "targeted").status == 0
+    Path("file").write_text("kept")
+    Path("full/of").mkdir(parents=True)
+    os.mkfifo("pipe")
+    places = {
+        "file/x": "file/x: file: File exists",
+        "/proc/x/y": "/proc/x",
+        "full": "full",
+        "pipe": "pipe is left alone: it is no ordinary file",
+        "": "names no file to write",
+    }
+    for write in (
+        ["tasks", "run", "--format", "tau2-tasks"],
+        ["export", "run", "--format", "tau2"],
+    ):
+        for place, said in places.items():
+            outcome = command(*write, "--out", place)
+            assert (outcome.status, outcome.out) == (1, ""), (write, place)
+            [error, hint] = outcome.err.splitlines()
+            assert error.startswith("error: ")
+            assert said in error
+            assert hint
+    assert Path("file").read_text() == "kept"
+    assert Path("pipe").is_fifo()
+
+
+def test_memory_that_runs_out_anywhere_is_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("harness.cli.app", exhausted)
+    outcome = command("plugins")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith("error: memory ran out")
+    assert len(outcome.err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("error", [MemoryError("no"), RuntimeError("could not create a primitive")])
+def test_memory_that_runs_out_in_a_plugin_is_no_fault_of_it(error: Exception) -> None:
+    with (
+        pytest.raises(OutOfMemory, match=r"memory ran out in the turn of the plugin p: ") as raised,
+        plugin_boundary("p", "turn"),
+    ):
+        raise error
+    assert raised.value.hint

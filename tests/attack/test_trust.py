@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from harness.assembly.config import load_config
+from harness.assembly.trust import Wish, refuse_unagreed
+from harness.errors import NotAgreed
 from harness.run_folder import RunFolder
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply
-from harness.types import Checkpoint
+from harness.types import Checkpoint, Json
 
 Command = Callable[..., Any]
 Serve = Callable[..., ChatServer]
@@ -280,3 +282,49 @@ def test_a_checkpoint_of_the_policys_own_model_is_not_asked_about(tmp_path: Path
     inside.mkdir(parents=True)
     store.write_checkpoint("sft", Checkpoint(id="2", policy="path", path=str(inside)))
     assert store.models_elsewhere() == ["owner/model"]
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("policy", "models/deep/mine"),
+        ("policy", "./mine"),
+        ("policy", "path:../mine"),
+        ("options.x.log", "out/log"),
+        ("options.x.log", "log.txt"),
+        ("options.x.files", ["a", {"b": "c/d.txt"}]),
+        ("model", "checkpoints/base/model"),
+    ],
+)
+def test_a_relative_name_granted_in_one_folder_is_not_granted_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, value: Json
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    wish = Wish(what=what, value=value, why="")
+    refuse_unagreed([wish], tmp_path, trust=True)
+    refuse_unagreed([wish], tmp_path, trust=False)
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(NotAgreed):
+        refuse_unagreed([wish], tmp_path, trust=False)
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("policy", "owner/model"),
+        ("judge", "openai:gpt-4.1"),
+        ("options.openai.base_url", "https://example.org/v1"),
+        ("options.judge.model", "gpt-4.1"),
+        ("options.x.path", "/absolute/place"),
+    ],
+)
+def test_what_is_no_relative_name_is_granted_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, value: Json
+) -> None:
+    wish = Wish(what=what, value=value, why="")
+    refuse_unagreed([wish], tmp_path, trust=True)
+    (tmp_path / "two").mkdir()
+    monkeypatch.chdir(tmp_path / "two")
+    refuse_unagreed([wish], tmp_path, trust=False)

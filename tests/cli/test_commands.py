@@ -11,16 +11,18 @@ from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from typer.main import get_command
 
 from harness import hookspecs
-from harness.assembly.config import LoopConfig
+from harness.assembly.config import LoopConfig, read_options
 from harness.assembly.registry import KINDS
 from harness.cli import app
 from harness.cli.options import FLAGS
+from harness.protocols import Settings
+from harness_sft.options import Options
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
@@ -211,6 +213,41 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(cli: Cli) -> None:
     assert (settings["test_tasks"], settings["preset"]) == (50, "quick")
     assert settings["rewards"]["length"] == 0.4
     assert settings["rewards"]["task_success"] == 1.0
+
+
+OPTIONAL = sorted(
+    name
+    for name, kind in get_type_hints(LoopConfig).items()
+    if type(None) in get_args(kind) and name in FLAGS
+)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_flag_unsets_what_the_file_sets(cli: Cli, name: str) -> None:
+    Path("mine.toml").write_text(f"{name} = 7\n")
+    words = ["loop", "--config", "mine.toml", "--dry-run", "--json"]
+    assert cli(*words).json["settings"][name] == 7
+    flag = f"--{name.replace('_', '-')}"
+    assert cli(*words, flag, "none").json["settings"][name] is None
+    for wrong in ("-1", "nan", "several"):
+        refused = cli(*words, flag, wrong)
+        assert (refused.status, refused.out) == (2, "")
+        assert flag in refused.err
+
+
+def test_options_of_plugins_are_unset_by_flags_too(cli: Cli) -> None:
+    Path("mine.toml").write_text("[options.sft]\nseconds = 7.0\n")
+    words = ["--config", "mine.toml", "--option", "sft.seconds=none", "--dry-run", "--json"]
+    settings = cli("sft", *words).json["settings"]
+    table = read_options(Options, Settings(options=settings["options"]["sft"]), name="sft")
+    assert table.seconds is None
+
+
+def test_a_resumed_run_can_have_its_budgets_taken_away(cli: Cli) -> None:
+    words = ["--policy", "noop", "--tasks", 1, "--trials", 1, "--budget-usd", 3, "--out", "run"]
+    assert cli("eval", *words).status == 0
+    assert cli("eval", "--resume", "run", "--budget-usd", "none").status == 0
+    assert json.loads(Path("run/config.json").read_text())["budget_usd"] is None
 
 
 def test_the_expert_passes_every_task_every_time(cli: Cli) -> None:

@@ -118,6 +118,22 @@ def test_later_rounds_read_the_rollouts_of_the_training_before_where_that_is_wan
     assert not run.again().heard("station_started")
 
 
+@pytest.mark.parametrize("reads", ["validation", "rollouts"])
+def test_a_round_is_made_anew_where_the_weights_it_reads_were(start: Start, reads: str) -> None:
+    run = start(rounds=2, discover_from=reads, restart="previous")
+    before = {name: run.store.read_text(f"rounds/2/{name}.jsonl") for name in ("tasks", "patterns")}
+    run.store.path("checkpoints/rl-1/checkpoint.json").unlink()
+    started = {data["station"] for data in run.again().heard("station_started")}
+    again = {"train rl-1", "evaluate rl-1 on test", "discover 2", "inject 2", "train rl-2"}
+    assert again <= started
+    assert ("evaluate rl-1 on validation" in started) == (reads == "validation")
+    assert "discover 1" not in started
+    assert run.report["complete"] is True
+    for name, text in before.items():
+        assert run.store.read_text(f"rounds/2/{name}.jsonl") == text
+    assert not run.again().heard("station_started")
+
+
 @pytest.mark.parametrize("restart", ["sft", "previous"])
 def test_the_controls_get_the_same_budget_of_other_tasks(start: Start, restart: str) -> None:
     run = start(rounds=2, control="both", restart=restart)

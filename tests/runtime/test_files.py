@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,28 @@ def test_scratch_of_the_dead_is_cleared_and_that_of_the_living_stays(tmp_path: P
         files.clear_scratch(tmp_path)
         assert not dead.exists()
     assert [path.name for path in (tmp_path / "exports" / "new").iterdir()] == ["rows.part"]
+
+
+def made_whole(path: Path) -> None:
+    with files.whole(path) as place:
+        place.write_text("text")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: files.replace(path, "text"),
+        lambda path: files.move(path.with_name("other"), path),
+        made_whole,
+    ],
+)
+def test_a_pipe_or_a_device_is_never_replaced(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    pipe, other = tmp_path / "pipe", tmp_path / "other"
+    os.mkfifo(pipe)
+    other.write_text("x")
+    with pytest.raises(OSError, match="no ordinary file"):
+        write(pipe)
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "pipe"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import Lfm2Config, Lfm2ForCausalLM
@@ -11,6 +13,8 @@ from transformers import Lfm2Config, Lfm2ForCausalLM
 import harness_local
 from harness.errors import ConfigError, ModelError
 from harness.protocols import Settings
+from harness.run_folder import RunFolder
+from harness.run_folder.weights import refuse_damaged
 from harness.types import Checkpoint
 from harness_local.folders import content_id
 from harness_local.opening import path_policy, tiny_policy
@@ -114,6 +118,29 @@ def test_the_id_depends_on_the_content_alone(folder: Path, tmp_path: Path) -> No
     assert content_id(str(copy)) == content_id(str(folder))
     (copy / "model.safetensors").write_bytes(b"other")
     assert content_id(str(copy)) != content_id(str(folder))
+
+
+def test_each_file_of_a_model_is_hashed_once_until_its_checkpoint_is_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunFolder.create(tmp_path / "run", {})
+    inside = shutil.copytree(folder, store.folder / "checkpoints" / "base" / "model")
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: Any, kind: str) -> Any:
+        hashed.append(Path(file.name).name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    policy = path_policy(Settings(argument=str(inside)))
+    store.write_checkpoint("base", policy.checkpoint)  # type: ignore[attr-defined]
+    assert sorted(hashed) == sorted(path.name for path in inside.iterdir())
+    hashed.clear()
+    kept = store.read_checkpoint("base")
+    refuse_damaged(kept)
+    path_policy(Settings(checkpoint=kept))
+    assert sorted(hashed) == sorted(path.name for path in inside.iterdir())
 
 
 def test_a_checkpoint_is_opened_and_kept(folder: Path) -> None:

@@ -14,7 +14,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from harness.errors import RolloutFault
+from harness.errors import OutOfMemory, RolloutFault
 from harness.protocols import SampledTurn
 from harness.types import VersionSpan
 from harness_local.sampler import Limits, Sampler
@@ -206,6 +206,34 @@ def test_an_error_of_the_model_reaches_everyone_who_waits() -> None:
         return list(await asyncio.gather(*turns, return_exceptions=True))
 
     assert all(isinstance(error, IndexError) for error in asyncio.run(ask()))
+    engine.forget("a")
+    assert asyncio.run(engine.turn("a", [1], seed=0)).ids
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nlong tail"),
+    ],
+)
+def test_memory_that_runs_out_is_said_in_words(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make("qwen2")
+    engine = sampler(model)
+
+    def exhausted(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "forward", exhausted)
+        with pytest.raises(OutOfMemory, match="sampling ran out of memory") as raised:
+            asyncio.run(engine.turn("a", [1], seed=0))
+    assert "slots" in raised.value.hint
+    assert "long tail" not in str(raised.value)
     engine.forget("a")
     assert asyncio.run(engine.turn("a", [1], seed=0)).ids
 

@@ -278,6 +278,19 @@ def test_equal_seeds_and_demonstrations_give_equal_weights(job: Jobs, world: Any
     assert torch.equal(*ends)
 
 
+def test_a_clock_that_ends_nothing_changes_nothing(job: Jobs, world: Any) -> None:
+    ends, records = [], []
+    for budgets in ({}, {"seconds": 600.0}, {"cpu_seconds": 600.0}, {"seconds": 600.0}):
+        policy = world.policy()
+        demonstrations = world.endless_echoes()
+        record = train(job(policy=policy, demonstrations=demonstrations), threads=1, **budgets)
+        ends.append(weights(policy.model).numpy().tobytes())
+        clocks = {"seconds", "cpu_seconds", "tokens_per_second"}
+        records.append({key: value for key, value in record.items() if key not in clocks})
+    assert len({*ends}) == 1
+    assert records[1:] == records[:-1]
+
+
 def test_progress_hears_of_each_step(job: Jobs, world: Any) -> None:
     heard = []
     told = lambda step, steps, metrics: heard.append((step, steps, sorted(metrics)))  # noqa: E731
@@ -319,9 +332,9 @@ def test_demonstrations_whose_first_turn_comes_too_late_are_not_waited_for(
 def test_the_learning_rate_follows_the_budget_that_is_further_gone() -> None:
     now = count(0, 10)
     schedule = Schedule(1000, 100.0, clock=lambda: next(now))
-    rates = [schedule.factor(step) for step in range(9)]
-    assert rates[:4] == [1.0] * 4
-    assert rates[4:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+    rates = [schedule.factor(step) for step in range(10)]
+    assert rates[:5] == [0.0, *[1.0] * 4]
+    assert rates[5:] == pytest.approx([5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
     assert schedule.is_over(9)
     assert schedule.stopped_because(9) == "seconds"
 
