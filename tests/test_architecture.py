@@ -23,8 +23,8 @@ HOOK_FILES = [folder / "__init__.py" for folder in PACKAGES]
 SOURCES = CORE + [file for folder in PACKAGES for file in sorted(folder.rglob("*.py"))]
 
 HEAVY = (
-    "accelerate", "anthropic", "datasets", "faiss", "google.genai", "openai", "peft", "ray",
-    "sentence_transformers", "tinker", "tokenizers", "torch", "transformers", "trl", "vllm",
+    "accelerate", "anthropic", "datasets", "faiss", "google.genai", "openai", "peft", "pyarrow",
+    "ray", "sentence_transformers", "tinker", "tokenizers", "torch", "transformers", "trl", "vllm",
 )  # fmt: skip
 
 ORDER = (

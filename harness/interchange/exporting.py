@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.assembly.config import parse_config, read_tables
 from harness.assembly.registry import Registry
-from harness.interchange.files import write_recording
+from harness.interchange.files import suffix_of, write_recording
 from harness.interchange.rescore import refuse_unused
 from harness.interchange.runs import Options, chosen_evaluation, recorded_run
 from harness.run_folder import RunFolder
@@ -39,10 +39,12 @@ def export_run(
     options = options or {}
     refuse_unused(options, [format])
     written = read_tables(config).get(format, {}) if config else {}
-    path = out or store.path(f"{EXPORTS}/{format}-{name.replace('/', '-')}.json")
+    chosen = {**written, **options.get(format, {})}
+    suffix = suffix_of(registry, format, chosen)
+    path = out or store.path(f"{EXPORTS}/{format}-{name.replace('/', '-')}{suffix}")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
-        write_recording(registry, recording, format, path, {**written, **options.get(format, {})})
+        write_recording(registry, recording, format, path, chosen)
     for warning in told:
         warn(str(warning.message))
     return path

@@ -82,6 +82,11 @@ def open_format(
     return registry.make("format", name, Settings(options=options or {}))
 
 
+def suffix_of(registry: Registry, name: str, options: Mapping[str, Json] | None = None) -> str:
+    """What names of the format's files end in, "" for folders; ".json" if it does not say."""
+    return str(getattr(open_format(registry, name, options), "suffix", ".json"))
+
+
 def write_recording(
     registry: Registry,
     recording: Recording,

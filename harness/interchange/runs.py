@@ -176,11 +176,12 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
             hint="Continue it with `harness eval --resume`.",
         )
     config: Any = store.config
+    domain = _domain_of(registry, store)
     imported = f"evals/{name}/about.json"
     about: Mapping[str, Json] = (
         store.read_field(imported, "about", dict[str, Any])
         if store.has(imported)
-        else _about(registry, store, name, episodes)
+        else _about(store, name, episodes, domain)
     )
     originals: Any = store.read_rows(f"evals/{name}/originals.jsonl")
     return Recording(
@@ -190,6 +191,8 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
         diagnoses=tuple(diagnoses_of(store, name)),
         about=about,
         originals={row["trajectory_id"]: row["record"] for row in originals},
+        policy=domain.policy if domain else "",
+        tools=tuple(domain.tools) if domain else (),
     )
 
 
@@ -213,16 +216,21 @@ def chosen_evaluation(store: RunFolder, name: str = "") -> str:
     )
 
 
-def _about(
-    registry: Registry, store: RunFolder, name: str, episodes: Sequence[Episode]
-) -> dict[str, Json]:
-    arm, split = EvaluationName(name).arm, EvaluationName(name).on_split
+def _domain_of(registry: Registry, store: RunFolder) -> Domain | None:
+    """The run's domain; None if it is not installed or its options were not agreed to."""
     config: Any = store.config
     try:
         refuse_unagreed_options(config["domain"], config["options"], store.folder)
-        domain: Domain | None = open_domain(registry, config["domain"], config["options"])
+        return open_domain(registry, config["domain"], config["options"])
     except HarnessError:
-        domain = None
+        return None
+
+
+def _about(
+    store: RunFolder, name: str, episodes: Sequence[Episode], domain: Domain | None
+) -> dict[str, Json]:
+    arm, split = EvaluationName(name).arm, EvaluationName(name).on_split
+    config: Any = store.config
     return {
         **{key: config[key] for key in ("domain", "policy", "simulator")},
         **{name: config[setting] for name, (setting, _) in KEPT.items()},

@@ -9,7 +9,11 @@ from harness.types import Recording
 
 
 class TrajectoryFormat(Protocol):
-    """A file format for conversations, to exchange them with other tools."""
+    """A file format for conversations, to exchange them with other tools.
+
+    An attribute ``suffix`` may say what names of its files end in (".jsonl"; "" for a folder);
+    without it, that is ".json".
+    """
 
     def recognises(self, path: Path) -> bool:
         """Whether the file or folder looks like this format, by a cheap look. Never raises."""

@@ -19,7 +19,8 @@ class Recording:
     ``tools`` are those that it declares, and ``originals`` hold what a record says besides its
     conversation. ``about`` is what the file says of itself as a whole (agent, user, limits,
     versions). ``originals`` are the file's own records by trajectory id: what the values here
-    cannot express survives in them.
+    cannot express survives in them. ``policy`` is the domain's policy text, "" where
+    it is not at hand.
     """
 
     domain: str
@@ -28,6 +29,7 @@ class Recording:
     diagnoses: tuple[Diagnosis, ...] = ()
     about: Mapping[str, Json] = field(default_factory=dict)
     originals: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    policy: str = ""
     tools: tuple[Tool, ...] = ()
 
 
