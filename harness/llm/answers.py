@@ -108,14 +108,21 @@ def usage(
 
 
 def _count(told: Any, name: str) -> int | None:
-    for step in name.split("."):
-        told = told.get(step) if isinstance(told, dict) else None
-    if isinstance(told, str) and len(told) <= len(str(MOST_TOKENS)) and told.strip().isdecimal():
-        told = int(told)
-    if isinstance(told, float) and told.is_integer():
-        told = int(told)
-    is_count = isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_TOKENS
-    return told if is_count else None
+    step, _, rest = name.partition(".")
+    found = told.get(step) if isinstance(told, dict) else None
+    if rest:
+        return _count(found, rest)
+    if type(found) is not int:
+        found = _whole_number(found)
+    return found if found is not None and 0 <= found <= MOST_TOKENS else None
+
+
+def _whole_number(told: Any) -> int | None:
+    """That of a text or a float; None if it is none."""
+    is_text = isinstance(told, str) and len(told) <= len(str(MOST_TOKENS))
+    if (is_text and told.strip().isdecimal()) or (isinstance(told, float) and told.is_integer()):
+        return int(told)
+    return None
 
 
 def _document(body: bytes) -> Json:

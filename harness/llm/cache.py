@@ -23,6 +23,7 @@ from harness.types.messages import Message, Tool
 Mode = Literal["read", "write"]
 
 _REPLY = TypeAdapter(ChatReply)
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def default_file() -> Path:
@@ -115,7 +116,7 @@ def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) 
         request.model,
         request.system,
         [_plain(message) for message in request.messages],
-        _digest(_Same(request.tools)),
+        _digest(SameTools(request.tools)),
         request.temperature,
         request.max_tokens,
         request.seed,
@@ -127,7 +128,7 @@ def cache_key(provider: str, endpoint: str, version: str, request: ChatRequest) 
     return _sha256(content)
 
 
-class _Same:
+class SameTools:
     """Tools as a key: equal if they are the same objects, which it keeps."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
@@ -137,18 +138,17 @@ class _Same:
         return hash(tuple(map(id, self.tools)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and [*map(id, self.tools)] == [*map(id, other.tools)]
+        return isinstance(other, SameTools) and [*map(id, self.tools)] == [*map(id, other.tools)]
 
 
 @lru_cache(maxsize=64)
-def _digest(offered: _Same) -> str:
+def _digest(offered: SameTools) -> str:
     """A domain's tools are most of a request, and the same in each: written out once."""
     return _sha256([tool.schema() for tool in offered.tools])
 
 
 def _sha256(content: object) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(message: Message) -> list[object]:

@@ -61,7 +61,9 @@ class Ledger:
 
     def of(self, role: str) -> Counts:
         """The counts of a role, to be added to."""
-        return self.roles.setdefault(role, Counts())
+        if role not in self.roles:
+            self.roles[role] = Counts()
+        return self.roles[role]
 
     @property
     def spent(self) -> Usage:

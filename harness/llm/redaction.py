@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -66,10 +67,15 @@ class Redactor:
 
     def _is_clean(self, value: Any) -> bool:
         """Whether no text in the value can hold a secret: nearly always so, and soon found out."""
-        kind = type(value)
-        if kind is str:
-            return not any(map(value.__contains__, self._begins))
-        return kind in _NUMBERS or all(map(self._is_clean, _parts(value)))
+        for part in _parts_of(value.__class__)(value):
+            kind = type(part)
+            if kind is str:
+                for begins in self._begins:
+                    if begins in part:
+                        return False
+            elif kind not in _NUMBERS and not self._is_clean(part):
+                return False
+        return True
 
     def _masked(self, value: Any) -> Any:
         if self._is_clean(value):
@@ -87,23 +93,26 @@ class Redactor:
 _NUMBERS = frozenset({int, float, bool, type(None)})
 
 
-@cache
 def _field_names(kind: type) -> tuple[str, ...]:
     """Those of a dataclass; () of anything else."""
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _parts(value: Any) -> Iterable[Any]:
-    """What may hold texts: that of a list, a table or a dataclass; a text of a kind of its own is
-    one part.
+@cache
+def _parts_of(kind: type) -> Callable[[Any], Iterable[Any]]:
+    """How to get what may hold texts in a value of that type: that of a list, a table or a
+    dataclass; a text is one part.
     """
-    if isinstance(value, str):
-        return (str(value),)
-    if names := _field_names(value.__class__):
-        return [getattr(value, name) for name in names]
-    if isinstance(value, list | tuple):
-        return value
-    return chain(value, value.values()) if isinstance(value, Mapping) else ()
+    if issubclass(kind, str):
+        return lambda text: (str(text),)
+    if names := _field_names(kind):
+        # With one name there would be no tuple.
+        return attrgetter(*names, names[0])
+    if issubclass(kind, list | tuple):
+        return lambda items: items
+    if issubclass(kind, Mapping):
+        return lambda table: chain(table, table.values())
+    return lambda value: ()
 
 
 def _secrets(name: str, value: str) -> Iterator[str]:

@@ -241,6 +241,8 @@ class RoleClient:
             more = " (raise max_tokens in [options.calls])" if is_cut else ""
             said = f"an empty answer, ended by {reply.stop_reason!r}{more}"
             raise ChatFailure("empty_reply", said)
+        if message.opaque is None and all(call.id for call in message.calls):
+            return reply
         calls = tuple(
             replace(call, id=call.id or f"call_{len(request.messages)}_{number}")
             for number, call in enumerate(message.calls)

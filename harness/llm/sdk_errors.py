@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from harness.errors import ChatFailure, HarnessError
@@ -42,6 +42,10 @@ _CREDIT = re.compile(
     r"|requires more credits",
     re.IGNORECASE,
 )
+_ASKED = re.compile(r"""["'](messages|contents)\\*["']\s*:""")
+"""The field of a request that holds the conversation, as JSON or Python write it."""
+
+_BRACE = re.compile("[{}]")
 _BUSY = re.compile(r"overloaded|at capacity|no available (workers|capacity)", re.IGNORECASE)
 _KEY = re.compile(r"api key not valid|api_key_invalid|invalid api key", re.IGNORECASE)
 
@@ -87,7 +91,8 @@ def failure_of(error: Exception, sdk: str) -> ChatFailure | None:
 
     An error with an HTTP status (``status_code`` or ``code``) is told apart by it, by its ``body``
     or ``details``, and by the headers of its ``response``; others by "Timeout" or "Connection" in
-    the names of their classes. Any other error of the SDK is an answer that it could not read.
+    the names of their classes. Any other error of the SDK, or within it, is an answer that it could
+    not read.
     """
     status = getattr(error, "status_code", None) or getattr(error, "code", None)
     if isinstance(status, int):
@@ -98,7 +103,7 @@ def failure_of(error: Exception, sdk: str) -> ChatFailure | None:
     package = type(error).__module__.partition(".")[0]
     is_transport = package in HTTP_LIBRARIES or isinstance(error, OSError)
     if not is_transport and package != sdk.partition(".")[0]:
-        is_answer = isinstance(error, ValueError) or _raised_within(error, sdk.partition(".")[0])
+        is_answer = _raised_within(error, sdk.partition(".")[0])
         return ChatFailure("malformed_reply", what[:_LONGEST]) if is_answer else None
     if "Timeout" in names:
         return ChatFailure("timeout", what)
@@ -109,7 +114,7 @@ def failure_of(error: Exception, sdk: str) -> ChatFailure | None:
 
 def status_failure(status: int, said: str, headers: Mapping[str, str]) -> ChatFailure:
     """What an HTTP status other than success means; ``said`` is the body or the error's message."""
-    said = " ".join(said.split())[:_LONGEST]
+    said = " ".join(_without_echo(said).split())[:_LONGEST]
     return ChatFailure(
         _cause(status, said), f"HTTP {status}: {said}", retry_after=retry_after(headers)
     )
@@ -123,7 +128,7 @@ def told_failure(error: Json) -> ChatFailure:
     named = [str(fields[name]).lower() for name in ("code", "type", "status") if name in fields]
     statuses = [int(word) for word in named if re.fullmatch("[45][0-9]{2}", word)]
     statuses += [_CODES[word] for word in named if word in _CODES]
-    said = " ".join(str(error).split())[:_LONGEST] or "an error without words"
+    said = " ".join(_without_echo(str(error)).split())[:_LONGEST] or "an error without words"
     status = statuses[0] if statuses else 400 if _is_known(said) else 500
     cause = "overloaded" if status == 500 and _BUSY.search(said) else _cause(status, said)
     return ChatFailure(cause, f"an error in the place of an answer: {said}")
@@ -137,9 +142,39 @@ def _said(error: Exception) -> str:
 
 
 def _raised_within(error: Exception, package: str) -> bool:
-    """Whether code of the package was running: an answer was too odd for it."""
+    """Whether code of the package was running, and none of the harness in it: an answer was too
+    odd for it.
+    """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(frame.f_globals.get("__name__", "").split(".")[0] == package for frame in frames)
+    running = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+    known = [name for name in running if name == package or name.split("_")[0] == "harness"]
+    return bool(known) and known[-1] == package
+
+
+def _without_echo(said: str) -> str:
+    """The words without the request, where they repeat it: what it holds is not said of it."""
+    key = _ASKED.search(said)
+    if key is None:
+        return said
+    braces = list(_BRACE.finditer(said))
+    before = [brace.end() for brace in braces if brace.end() <= key.start()]
+    begins = _outer(said, reversed(before), "{")
+    if begins is None:
+        return said
+    after = [brace.end() for brace in braces if brace.end() > begins]
+    ends = _outer(said, after, "}") or len(said)
+    rest = f"{said[: begins - 1]}{{…}}{said[ends:]}"
+    return rest if re.search(r"\w", rest) else said
+
+
+def _outer(said: str, ends: Iterable[int], wanted: str) -> int | None:
+    """Where the first brace ends that has no partner among those before it."""
+    open_ones = 0
+    for end in ends:
+        open_ones += 1 if said[end - 1] != wanted else -1
+        if open_ones < 0:
+            return end
+    return None
 
 
 def _is_known(said: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from harness.llm.cache import SameTools
 from harness.llm.headers import duration
 from harness.llm.providers import Provider, alternating, restored
 from harness.llm.redirects import one_origin
@@ -18,6 +19,7 @@ from harness_gemini.answer import SIGNATURE, read, signature_bytes
 if TYPE_CHECKING:
     from google.genai import Client
     from google.genai.types import GenerateContentConfig, GenerateContentResponse
+    from google.genai.types import Tool as DeclaredTools
 
 DISPENSABLE = (
     TEMPERATURE,
@@ -63,10 +65,6 @@ async def ask(client: Client, request: ChatRequest) -> GenerateContentResponse:
 def _config(request: ChatRequest) -> GenerateContentConfig:
     from google.genai.types import GenerateContentConfig
 
-    declared = [
-        {"name": t.name, "description": t.description, "parameters_json_schema": dict(t.parameters)}
-        for t in request.tools
-    ]
     more = {name: value for name, value in request.extra.items() if name not in request.omit}
     fields: Mapping[str, Any] = {
         "system": ("system_instruction", request.system or None),
@@ -77,13 +75,25 @@ def _config(request: ChatRequest) -> GenerateContentConfig:
     said = dict(field for name, field in fields.items() if name not in request.omit)
     return GenerateContentConfig.model_validate(
         {
-            "tools": [{"function_declarations": declared}] if declared else None,
+            "tools": [_declared(SameTools(request.tools))] if request.tools else None,
             "automatic_function_calling": {"disable": True},
             "http_options": {"extra_body": more} if more else None,
             "should_return_http_response": True,
             **said,
         }
     )
+
+
+@lru_cache(maxsize=64)
+def _declared(offered: SameTools) -> DeclaredTools:
+    """A domain's tools are most of a request, and the same in each: checked by the SDK once."""
+    from google.genai.types import Tool
+
+    declared = [
+        {"name": t.name, "description": t.description, "parameters_json_schema": dict(t.parameters)}
+        for t in offered.tools
+    ]
+    return Tool.model_validate({"function_declarations": declared})
 
 
 def _heard(request: ChatRequest) -> Sequence[Message]:

@@ -1,6 +1,7 @@
 """What is learnt from a server's refusals: by whom, for how long, and what is said of it."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -51,6 +52,37 @@ def test_refusals_that_were_learnt_from_leave_all_retries_for_real_failures(serv
     way = calls(options={"retries": 2, "first_pause": 0.0})
     assert ask(way, temperature=0.5) == "Good day."
     assert way.shared.ledger.of("agent").attempts == len(server.asked) == 5
+
+
+REQUEST = {
+    "model": "m", "temperature": 0.5, "messages": [{"role": "system", "content": None}],
+    "max_completion_tokens": 9, "seed": 7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"{json.dumps(REQUEST)}: seed is not supported",
+        f"in the body {REQUEST!r}, seed is not supported",
+        json.dumps({"input": {**REQUEST, "x": {"y": [{}]}}, "loc": ["body", "seed"]}),
+        json.dumps(json.dumps({"body": REQUEST, "unknown": "seed"})),
+    ],
+)
+def test_what_a_refusal_repeats_of_the_request_is_not_left_out(serve, calls, words) -> None:
+    server = serve("openai", refusing("seed", words=words))
+    way = calls()
+    assert ask(way, temperature=0.5) == "Good day."
+    first, second = (asked.body for asked in server.asked)
+    assert first.keys() - second.keys() == {"seed"}
+    assert second["messages"] == first["messages"]
+
+
+def test_words_of_a_conversation_that_a_refusal_repeats_are_not_its_own(serve, calls) -> None:
+    told = {**REQUEST, "messages": [{"role": "user", "content": "My billing address is wrong."}]}
+    serve("openai", lambda asked: Reply(status=400, error=f"{json.dumps(told)} cannot be served"))
+    with pytest.raises(RolloutFault, match=r"bad_request.*cannot be served"):
+        ask(calls())
 
 
 def test_another_model_of_the_server_is_asked_as_ever(serve, calls) -> None:

@@ -1,6 +1,7 @@
 """What a provider gets for free from ``Provider``, with an SDK that nobody here knows."""
 
 import asyncio
+import json
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -115,7 +116,6 @@ def test_a_missing_key_and_a_missing_sdk_say_what_to_do(monkeypatch) -> None:
         (LostConnection(), "connection"),
         (ConnectionResetError(), "connection"),
         (AcmeError("strange"), "malformed_reply"),
-        (ValueError("no JSON"), "malformed_reply"),
     ],
 )
 def test_what_its_sdk_raises_is_told_apart(error, cause) -> None:
@@ -126,12 +126,38 @@ def test_a_pause_that_is_asked_for_is_heard() -> None:
     assert failing(StatusError(429, headers={"retry-after": "3"})).retry_after == 3
 
 
-def test_a_fault_of_the_plugin_is_no_failure_of_the_provider() -> None:
-    def ask(client):
-        raise TypeError("a slip of the plugin")
+def running_in_sdk(function):
+    """A function of the SDK that calls this one."""
+    module = sys.modules["acme"]
+    module.function = function
+    exec("def send():\n    return function()", vars(module))
+    return module.send
 
-    with pytest.raises(TypeError):
+
+def no_json():
+    return json.loads("<html>")
+
+
+def test_an_answer_that_its_sdk_chokes_on_is_malformed() -> None:
+    with pytest.raises(ChatFailure) as caught:
+        complete(acme(lambda client: running_in_sdk(no_json)()))
+    assert caught.value.cause == "malformed_reply"
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, KeyError, AssertionError])
+def test_a_fault_of_the_plugin_is_no_failure_of_the_provider(error) -> None:
+    def ask(client):
+        raise error("a slip of the plugin")
+
+    with pytest.raises(error):
         complete(acme(ask))
+
+
+def test_a_slip_of_the_harness_within_the_sdk_is_no_failure_of_the_provider() -> None:
+    hook = {"__name__": "harness.llm.redirects"}
+    exec("def hook():\n    raise ValueError('a slip in a hook')", hook)
+    with pytest.raises(ValueError, match="a slip in a hook"):
+        complete(acme(lambda client: running_in_sdk(hook["hook"])()))
 
 
 def test_an_answer_of_another_shape_is_malformed() -> None:
