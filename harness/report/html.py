@@ -1,9 +1,10 @@
-"""The report as one HTML file that loads nothing: the tables, and charts as inline SVG."""
+"""The report as one HTML file that loads nothing: the tables, and charts as inline SVG; with the
+run's conversations where they are given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 
 from harness.report.arms import arm_label, control_notes, short_label
 from harness.report.charts import (
@@ -31,29 +32,49 @@ from harness.report.page import change, facts, listed, section, table
 from harness.report.page_fixed import fixed
 from harness.report.page_patterns import patterns
 from harness.report.parse import Document, read_report
+from harness.report.viewer.assembly import data_elements, policy, script_element, style
+from harness.report.viewer.pack import Pack
 from harness.results.history import FailureMap
 from harness.types import Interval
 
 
-def to_html(document: Document, maps: Mapping[int, FailureMap] | None = None) -> str:
+def to_html(
+    document: Document,
+    maps: Mapping[int, FailureMap] | None = None,
+    pack: Pack | None = None,
+    *,
+    served: bool = False,
+) -> str:
     """The page. Parts the document lacks are left out and named at the end; ``maps`` of the
-    failures are by round.
+    failures are by round. With a ``pack`` the page holds the conversations; ``served``: it asks
+    its server for them.
     """
-    report = read_report(document)
-    style = Markup(files("harness.report").joinpath("page.css").read_text(encoding="utf-8"))
+    name = read_report(document).run
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(served=served)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{report.run} · report"),
-        tag("style", style),
+        tag("title", f"{name} · report"),
+        tag("style", Markup(style())),
     )
+    pieces = [tag("main", overview(document, maps), id="overview")]
+    if pack is not None:
+        pieces += data_elements(pack)
+    if pack is not None or served:
+        pieces.append(script_element())
+    mark = {"data_served": ""} if served else {}
+    return f"<!doctype html>\n{tag('html', head, tag('body', *pieces), lang='en', **mark)}\n"
+
+
+def overview(document: Document, maps: Mapping[int, FailureMap] | None = None) -> Markup:
+    """What the page shows first: header and sections."""
+    report = read_report(document)
     after = (_pool, _rewards, _training, _time, _missing)
     body = [piece for part in (_results, _validation, _call_notes, fixed) for piece in part(report)]
     body += patterns(report, maps or {})
     body += [piece for part in after for piece in part(report)]
-    page = tag("html", head, tag("body", tag("main", _header(report), *body)), lang="en")
-    return f"<!doctype html>\n{page}\n"
+    return together(_header(report), *body)
 
 
 def _header(report: Report) -> Markup:
@@ -242,7 +263,7 @@ def _time(report: Report) -> Iterator[Markup]:
     rows = [
         [
             station,
-            tag("span", class_="bar", style=f"width:{100 * max(seconds, 0) / longest:.1f}%"),
+            _bar(max(seconds, 0) / longest),
             duration(seconds),
             share(seconds / (report.total_seconds or 1.0)),
         ]
@@ -252,6 +273,12 @@ def _time(report: Report) -> Iterator[Markup]:
     yield section(
         "Time", f"{duration(report.total_seconds)} in all", tag("div", made, class_="time")
     )
+
+
+def _bar(part: float) -> Markup:
+    filled = tag("rect", width=100 * part, height=10)
+    box = {"viewBox": "0 0 100 10", "preserveAspectRatio": "none", "aria_hidden": "true"}
+    return tag("svg", filled, class_="bar", **box)
 
 
 def _missing(report: Report) -> Iterator[Markup]:

@@ -28,6 +28,13 @@ class EpisodeRow:
     grade: Grade
     score: Score
 
+    @property
+    def uncounted(self) -> str:
+        """As ``Episode.uncounted``."""
+        if self.trajectory.is_fault:
+            return self.trajectory.ended
+        return "" if self.grade.is_decided else NOT_GRADEABLE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrajectoryOutline:
