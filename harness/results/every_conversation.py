@@ -13,7 +13,8 @@ from harness.discovery.station import round_patterns
 from harness.evaluation.station import evaluation_tasks
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.results.history import round_numbers
-from harness.run_folder import EPISODES, RunFolder
+from harness.run_folder import EPISODES, PROOFS, RunFolder
+from harness.run_folder.rows import EpisodeRow, once
 from harness.training.rollout_log import TrainingRollout, read_rollouts
 from harness.types import Diagnosis, Grade, Task, TermScore, Trajectory
 from harness.types.names import EvaluationName
@@ -107,7 +108,7 @@ def _evaluation(
     tasks = {task.id: task for task in evaluation_tasks(store, name)}
     excluded = blamed(store, name)
     test = _test_findings(store, name, findings)
-    for row in store.read_conversations(name):
+    for row in _read(store, f"evals/{name}/{EPISODES}"):
         id = row.trajectory.id
         found = [*findings.by_round.get(id, ()), *test.get(id, ())]
         yield Conversation(
@@ -132,8 +133,12 @@ def _evaluation(
         )
 
 
+def _read(store: RunFolder, name: str) -> list[EpisodeRow]:
+    return once(store.read_values(name, EpisodeRow))
+
+
 def _proofs(store: RunFolder, targeted: Mapping[str, Task]) -> Iterator[Conversation]:
-    for row in store.read_proof_conversations():
+    for row in _read(store, PROOFS):
         yield Conversation(
             source="proofs",
             arm=row.trajectory.policy,

@@ -325,10 +325,6 @@ class RunFolder(FolderFiles):
         """What the conversations of an evaluation came to."""
         return once(self.read_values(f"evals/{evaluation}/{EPISODES}", Outline))
 
-    def read_conversations(self, evaluation: str) -> list[EpisodeRow]:
-        """The conversations of an evaluation, whether their tasks are known or not."""
-        return once(self.read_values(f"evals/{evaluation}/{EPISODES}", EpisodeRow))
-
     def evaluations(self) -> list[str]:
         """The names of the evaluations that have conversations, sorted; without those of weights
         kept on the way to an arm.
@@ -354,10 +350,6 @@ class RunFolder(FolderFiles):
     def proof_outlines(self) -> list[Outline]:
         """What the teacher's conversations on tasks to train on came to."""
         return once(self.read_values(PROOFS, Outline))
-
-    def read_proof_conversations(self) -> list[EpisodeRow]:
-        """The teacher's conversations, whether their tasks are known or not."""
-        return once(self.read_values(PROOFS, EpisodeRow))
 
     def read_proofs(self, tasks: Sequence[Task]) -> list[Episode]:
         return self._episodes(PROOFS, tasks)
