@@ -19,6 +19,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CODE = re.compile(r"#?(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6,}")
 _NUMBERED = re.compile(r"#?(?=[\d.-]*[^\W\d])[\w.-]*\d{4}|\w+_\d{3,}")
 _NUMBER = re.compile(r"#?\d[\dT:-]{4,}")
+_TIME = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class Alias:
 def is_handle(text: str) -> bool:
     """Whether the whole text is to be copied rather than read: an id, email, code, long number.
 
-    Prices are not, nor are quantities with a unit.
+    Prices are not, nor are quantities with a unit and times of day.
     """
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) and not _TIME.fullmatch(text):
         return sum(map(str.isdigit, text)) >= 5
     return any(shape.fullmatch(text) for shape in (_EMAIL, _CODE, _NUMBERED))
 

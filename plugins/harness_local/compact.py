@@ -19,14 +19,15 @@ from transformers import PreTrainedTokenizerBase
 from harness.protocols import Domain
 from harness.types import Message
 from harness_local.aliases import Aliases, is_handle
+from harness_local.calendar import calendar_of
 from harness_local.citing import Sources, without_citations
 from harness_local.codec import call_id
 from harness_local.lexicon import Lexicon, plain
-from harness_local.rows import Row, rows
+from harness_local.rows import Row, is_code, rows
 from harness_local.text import CallWriter, TextWriter
 from harness_local.tokenizer import AGENT, CALL, CITE, END, SAID, SAY, TOOL, USER
 
-_WORD = re.compile(r"\w(?:[\w.'-]*\w)?")
+_WORD = re.compile(r"\w(?:(?:[\w.'-]|(?<=\d):(?=\d))*\w)?")
 _HITS = 4
 """How many of the rows that fit what the user says are shown again: the latest."""
 _QUOTED = re.compile(r'"([^"\\]+)"')
@@ -50,6 +51,7 @@ class CompactTranscript:
 
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
+        self._calendar = calendar_of(domain.policy)
         self._shown: set[Row] = set()
         self._said: dict[str, int] = {}
         self._rows: dict[Row, frozenset[str]] = {}
@@ -68,13 +70,14 @@ class CompactTranscript:
             if message.role == "tool":
                 ids += [self._frame[TOOL], *self._shown_rows(message.content)]
             else:
-                self._aliases.learn(message.content, names=True)
-                said = list(self._texts.write_heard(message.content))
-                words = _WORD.findall(plain(message.content))
+                content = self._calendar.heard(message.content)
+                self._aliases.learn(content, names=True)
+                said = list(self._texts.write_heard(content))
+                words = _WORD.findall(plain(content))
                 self._sources.said(said, words)
                 for word in words:
                     self._said.setdefault(word, len(self._said))
-                ids += [self._frame[USER], *said, *self._found(message.content)]
+                ids += [self._frame[USER], *said, *self._found(content)]
         return [*ids, self._frame[AGENT]]
 
     def write(self, message: Message, later: Sequence[Message] = ()) -> list[int]:
@@ -116,7 +119,7 @@ class CompactTranscript:
         first, *others = rows(content) or [Row()]
         news = [row for row in dict.fromkeys(others) if row not in self._shown]
         self._shown.update(news)
-        texts = [row.text for row in (first, *news)]
+        texts = [self._calendar.noted(row.text) for row in (first, *news)]
         self._aliases.learn("\n".join(texts), places=_QUOTED.findall(content))
         for row in (first, *others):
             self._rows.pop(row, None)  # its order's status may be another now
@@ -137,8 +140,10 @@ class CompactTranscript:
 
     def _show(self, row: Row) -> list[int]:
         """The row's ids, marked as a whole if the user has said all that it describes."""
-        of, before, after = map(self._texts.write_heard, (row.of, row.before, row.after))
+        parts = map(self._calendar.noted, (row.of, row.before, row.after))
+        of, before, after = map(self._texts.write_heard, parts)
         words = row.cue.split()
+        self._understand(row)
         if words and all(map(self._is_said, words)):
             cue = self._texts.write_heard(row.cue)
             ids = [self._frame[SAID], *of, *before, *cue, *after]
@@ -165,6 +170,13 @@ class CompactTranscript:
             if said:
                 yield self._frame[SAID]
             yield from self._texts.write_heard(" ".join(words))
+
+    def _understand(self, row: Row) -> None:
+        """Who says the name in a row of a name and its code, and nothing else, says the code."""
+        words = row.cue.split()
+        *name, code = words or [""]
+        if name and row.cue == row.text and is_code(code) and all(map(self._is_said, name)):
+            self._said.setdefault(code, len(self._said))
 
     def _is_said(self, word: str) -> bool:
         return self._said.keys() >= set(plain(word).split())

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from harness.protocols import Domain
 from harness_local.corpus import corpus
 from harness_local.lexicon import spelled
+from harness_local.shapes import argument_names
 from harness_local.tokenizer import ARGUMENT, IS, argument_token, tool_token
 
 Pieces = dict[str, list[int]]
@@ -68,8 +69,7 @@ def _names(tokenizer: PreTrainedTokenizerBase, domain: Domain) -> Pieces:
     known = tokenizer.get_vocab()
     frame = [known[token] for token in (ARGUMENT, IS)]
     for tool in domain.tools:
-        properties = tool.parameters.get("properties")
-        for name in properties if isinstance(properties, dict) else ():
+        for name in argument_names(tool):
             found[argument_token(name)] = [*frame, *_ids(tokenizer, f" {spelled(name)}")]
     return {token: pieces for token, pieces in found.items() if token not in known}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,10 @@ from harness_local.aliases import is_handle
 
 _FEW = 4
 """A value of at most so many words is short enough to be in every row that a record contains."""
+
+
+_SECONDS = re.compile(r"(?<=^\d\d:\d\d):00$")
+"""Times of day have none in what people say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,9 @@ def rows(content: str) -> list[Row]:
     one row: the words of what contains it, such as its name or status, then its own flags, words
     and ids, the id of what contains it, its numbers. So a model that has copied the words of a row
     comes next to the ids that belong to them. A record of one word is better known by what contains
-    it: only the id of that goes before it. Numbers have no decimals or two.
+    it: only the id of that goes before it. Numbers have no decimals or two; where a record has
+    several tables of numbers with the same keys, each key stands before its numbers in all of them.
+    The records of a list within a list belong together and are one row.
     """
     try:
         value: Json = json.loads(content)
@@ -85,7 +92,15 @@ def _list(holder: _Holder, values: Sequence[Json], *, name: str = "") -> Iterato
         if isinstance(value, dict):
             yield _of_record(value, holder)
         elif isinstance(value, list):
-            yield from _list(holder, value)
+            yield from _together(holder, value)
+
+
+def _together(holder: _Holder, values: Sequence[Json]) -> Iterator[Row]:
+    records = [_of_record(value, holder).text for value in values if isinstance(value, dict)]
+    if len(records) == len(values):
+        yield Row(cue=" ".join(filter(None, records)))
+    else:
+        yield from _list(holder, values)
 
 
 def _map(holder: _Holder, records: Mapping[str, Json]) -> Iterator[Row]:
@@ -101,16 +116,44 @@ def _of_record(record: Mapping[str, Json], holder: _Holder) -> Row:
     flags = {key: value for key, value in kept.items() if isinstance(value, bool)}
     ids = {k: v for k, v in kept.items() if isinstance(v, str) and k not in words}
     numbers = {k: v for k, v in kept.items() if k not in words | flags | ids}
+    tables = {k: v for k, v in record.items() if isinstance(v, dict) and _is_table(v)}
+    nested = {key: value for key, value in record.items() if key not in tables}
     cue = [word for key, value in words.items() for word in _field(key, value, bare=True)]
-    cue += [word for key, value in record.items() for word in _nested(key, value)]
+    cue = sorted(cue, key=is_code) if sum(map(is_code, cue)) == 1 else cue
+    cue += [word for key, value in nested.items() for word in _nested(key, value)]
     known = len(" ".join(cue).split()) > 1
     owner = [holder.name] if holder.name else []
     return Row(
         of=holder.words if known else "",
         before=" ".join([*([] if known else owner), *_fields(flags)]),
         cue=" ".join(cue),
-        after=" ".join([*_fields(ids), *(owner if known else []), *_fields(numbers)]),
+        after=" ".join(
+            [*_fields(ids), *(owner if known else []), *_fields(numbers), *_tabled(tables)]
+        ),
     )
+
+
+def is_code(word: str) -> bool:
+    """Whether the word is three capitals, as the code of an airport."""
+    return len(word) == 3 and word.isalpha() and word.isupper()
+
+
+def _is_table(value: Mapping[str, Json]) -> bool:
+    """Whether it holds numbers only."""
+    return bool(value) and all(type(number) in (int, float) for number in value.values())
+
+
+def _tabled(tables: Mapping[str, Mapping[str, Json]]) -> Iterator[str]:
+    """The numbers by their keys, which stand once where all tables have the same."""
+    keys = {tuple(table) for table in tables.values()}
+    if len(tables) > 1 and len(keys) == 1:
+        for key in next(iter(keys)):
+            yield " ".join(
+                [_spelled(key), *(w for t in tables.values() for w in _field("", t[key]))]
+            )
+        return
+    for name, table in tables.items():
+        yield " ".join([_spelled(name), *_fields(table)])
 
 
 def _few_words(record: Mapping[str, Json]) -> Iterator[str]:
@@ -161,6 +204,7 @@ def _field(key: str, value: Json, *, bare: bool = False) -> Iterator[str]:
         yield f"{_spelled(key)} {_number(value)}".lstrip()
     elif isinstance(value, str) and value:
         named = key and not bare and is_handle(value) and not _names_id(key)
+        value = _SECONDS.sub("", value)
         yield f"{_spelled(key)} {value}" if named else value
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeGuard
 
 from harness.llm.plain_json import loads
 from harness.types import Json, Tool, ToolCall
 from harness_local.aliases import Alias, Aliases
 from harness_local.codec import MALFORMED
 from harness_local.lexicon import Lexicon, plain, spelled
+from harness_local.shapes import Kinds, are_flat, are_texts, fields_of, is_text, kinds_of
 from harness_local.tokenizer import ARGUMENT, CALL, CAPITAL, GLUE, IS, JSON
 
 _Pair = tuple[str, Json]
 """An argument and its value."""
+
+_OPENED: Json = [{}]
+"""An object in a list, of which no field was read yet."""
 
 
 class TextWriter:
@@ -72,8 +75,9 @@ class CallWriter:
     """Calls: the call token, the tool's, each argument's and its value; else JSON.
 
     Each element of a list of strings has the argument's token before it. Elements of lists of equal
-    length, which belong together, take turns. A tool or argument without a token of its own is
-    spelled in words.
+    length, which belong together, take turns. An object in a list of flat ones has the argument's
+    token before it, too; its fields follow like arguments. A tool or argument without a token of
+    its own is spelled in words.
     """
 
     def __init__(self, texts: TextWriter, tools: Sequence[Tool]) -> None:
@@ -82,7 +86,8 @@ class CallWriter:
         self._json = self._lexicon.frame[JSON]
         self._is = self._lexicon.frame[IS]
         self._openings = {self._lexicon.frame[ARGUMENT], *self._lexicon.argument_names}
-        self._kinds = {tool.name: _kinds(tool.parameters) for tool in tools}
+        self._kinds = {tool.name: kinds_of(tool.parameters) for tool in tools}
+        self._fields = {tool.name: fields_of(tool.parameters) for tool in tools}
         self._names = {spelled(name): name for name in self._kinds}
 
     def write(self, call: ToolCall) -> Iterator[int]:
@@ -97,9 +102,15 @@ class CallWriter:
         if not all(name in kinds for name in call.arguments):
             yield from self._as_json(dict(call.arguments))
             return
+        fields = self._fields.get(call.name, {})
         for name, value in _in_turns(call.arguments, kinds):
-            yield from self._opening(name)
-            yield from self._value(value, kinds[name])
+            if name in fields and are_flat(value, fields[name]):
+                for element in value:
+                    yield from self._opening(name)
+                    yield from self._object(element, fields[name])
+            else:
+                yield from self._opening(name)
+                yield from self._value(value, kinds[name])
 
     def read(self, ids: Sequence[int], identity: str) -> ToolCall:
         """The call in what follows a call token; what cannot be read goes to the tool as it is."""
@@ -109,16 +120,30 @@ class CallWriter:
         name = named[0] if named else self._names.get(words, words)
         if body and body[0][0] == self._json:
             return self._whole(name, [token for part in body for token in part], identity)
-        kinds = self._kinds.get(name, {})
+        parts = _cut_before(ids, self._openings.__contains__)[1:]
+        return ToolCall(name=name or MALFORMED, arguments=self._pairs(name, parts), id=identity)
+
+    def _pairs(self, tool: str, parts: Sequence[Sequence[int]]) -> dict[str, Json]:
+        """The arguments in the parts, each of which opens with an argument or a field."""
+        kinds, fields = self._kinds.get(tool, {}), self._fields.get(tool, {})
         found: dict[str, Json] = {}
-        for part in _cut_before(ids, self._openings.__contains__)[1:]:
-            argument, value = self._argument(part, kinds)
+        inner: Kinds = {}
+        filled: dict[str, Json] = {}
+        for part in parts:
+            argument, value = self._argument(part, {**kinds, **inner})
+            if argument in inner:
+                filled[argument] = value
+                continue
+            inner = {}
+            if argument in fields and value == _OPENED:
+                inner, filled = fields[argument], {}
+                value = [filled]
             before = found.get(argument)
             if isinstance(before, list) and isinstance(value, list):
                 before += value
             else:
                 found[argument] = value
-        return ToolCall(name=name or MALFORMED, arguments=found, id=identity)
+        return found
 
     def _whole(self, name: str, ids: Sequence[int], identity: str) -> ToolCall:
         """A call whose arguments, or all of it if it has no name yet, are JSON."""
@@ -144,6 +169,11 @@ class CallWriter:
         yield from self._texts.write(spelled(name))
         yield self._lexicon.frame[IS]
 
+    def _object(self, element: Mapping[str, Json], kinds: Kinds) -> Iterator[int]:
+        for name in filter(element.__contains__, kinds):
+            yield from self._opening(name)
+            yield from self._value(element[name], kinds[name])
+
     def _argument(self, ids: Sequence[int], kinds: Mapping[str, str]) -> _Pair:
         opening, *rest = ids
         if opening in self._lexicon.argument_names:
@@ -155,9 +185,9 @@ class CallWriter:
         return name, self._read_value(rest, kinds.get(name, ""))
 
     def _value(self, value: Json, kind: str) -> Iterator[int]:
-        if kind == "string" and _is_text(value):
+        if kind == "string" and is_text(value):
             yield from self._texts.write(value)
-        elif kind == "strings" and _are_texts(value):
+        elif kind == "strings" and are_texts(value):
             yield from self._texts.write(value[0])
         elif kind == "number" and isinstance(value, int | float):
             yield from self._texts.write(json.dumps(value))
@@ -168,6 +198,8 @@ class CallWriter:
         if ids and ids[0] == self._json:
             text = self._texts.read(ids[1:])
             return _loads(text, otherwise=text)
+        if kind == "objects" and not ids:
+            return _OPENED
         text = self._texts.read(ids)
         if kind == "strings":
             return [text]
@@ -180,7 +212,7 @@ class CallWriter:
 
 def _in_turns(arguments: Mapping[str, Json], kinds: Mapping[str, str]) -> Iterator[_Pair]:
     """The arguments in the order of the schema, lists of strings as lists of one element each."""
-    lists = {n: v for n in kinds if kinds[n] == "strings" and _are_texts(v := arguments.get(n))}
+    lists = {n: v for n in kinds if kinds[n] == "strings" and are_texts(v := arguments.get(n))}
     told: set[str] = set()
     for name in kinds:
         if name in lists and name not in told:
@@ -190,26 +222,6 @@ def _in_turns(arguments: Mapping[str, Json], kinds: Mapping[str, str]) -> Iterat
                 yield from ((n, [element]) for n, element in zip(together, row, strict=True))
         elif name in arguments and name not in lists:
             yield name, arguments[name]
-
-
-def _kinds(parameters: Mapping[str, Json]) -> dict[str, str]:
-    """How each argument's values are written: "string", "strings", "number", or "" for JSON."""
-    properties = parameters.get("properties")
-    return {k: _kind(v) for k, v in properties.items()} if isinstance(properties, dict) else {}
-
-
-def _kind(schema: Json) -> str:
-    if not isinstance(schema, dict):
-        return ""
-    match schema:
-        case {"type": "string"}:
-            return "string"
-        case {"type": "integer" | "number" | "boolean"}:
-            return "number"
-        case {"type": "array", "items": {"type": "string"}}:
-            return "strings"
-        case _:
-            return ""
 
 
 def _cut_before(ids: Sequence[int], opens: Callable[[int], bool]) -> list[list[int]]:
@@ -227,11 +239,3 @@ def _loads(text: str, *, otherwise: Json = None) -> Json:
         return loads(text)
     except ValueError:
         return otherwise
-
-
-def _is_text(value: Json) -> TypeGuard[str]:
-    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _are_texts(value: Json) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))

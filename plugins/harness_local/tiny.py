@@ -22,6 +22,7 @@ from harness_local.corpus import corpus
 from harness_local.folders import content_id, load, saving
 from harness_local.growing import grow
 from harness_local.lexicon import Lexicon
+from harness_local.shapes import argument_names
 from harness_local.tokenizer import train_tokenizer
 from harness_local.wiring import wire_induction
 
@@ -105,8 +106,7 @@ def _built(folder: Path) -> object:
 
 
 def _tokenizer(domain: Domain, shape: Shape, seed: int) -> Qwen2Tokenizer:
-    properties = [tool.parameters.get("properties") for tool in domain.tools]
-    arguments = {name: None for found in properties if isinstance(found, dict) for name in found}
+    arguments = dict.fromkeys(name for tool in domain.tools for name in argument_names(tool))
     return train_tokenizer(
         corpus(domain, seed=seed, tasks=shape.tasks),
         size=shape.vocabulary,

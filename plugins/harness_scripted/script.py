@@ -172,11 +172,16 @@ class Script:
 
 
 def _details(call: ToolCall, tool: Tool) -> Iterator[str]:
-    """Each argument with its noun; of lists each element, and those of equal length in turns."""
+    """Each argument with its noun; of lists each element, and those of equal length in turns.
+
+    An object is its values: elements that are objects say themselves what belongs together.
+    """
     told: set[str] = set()
     for name, value in call.arguments.items():
         if not isinstance(value, list):
             yield f"{tool.noun(name)} {_plain(value)}"
+        elif all(isinstance(element, dict) for element in value):
+            yield from (f"{tool.noun(name)} {_plain(element)}" for element in value)
         elif name not in told:
             lists = {
                 other: values
@@ -189,4 +194,6 @@ def _details(call: ToolCall, tool: Tool) -> Iterator[str]:
 
 
 def _plain(value: Json) -> str:
+    if isinstance(value, dict):
+        return " ".join(map(_plain, value.values()))
     return value if isinstance(value, str) else json.dumps(value)
