@@ -90,8 +90,14 @@ def _draft(customer: Customer, ways: list[Way], wanted: frozenset[str], flaw: Fl
     flight, flown = flight_fact(wish, journeys), as_flights(journeys)
     flights = Choice(arguments={"flights": flown}, fact=flight, features=wish.features)
     choices = [cabin, flights, party, bags, insurance, split]
-    drafter = Drafter(rng=customer.rng, choices=choices, flaw=flaw)
+    drafter = Drafter(rng=customer.rng, choices=[*map(_to_sum_up, choices)], flaw=flaw)
     return _assembled(customer, ways, drafter, wanted)
+
+
+def _to_sum_up(choice: Choice) -> Choice:
+    """The choice with a fact that is needed to work out what the trip costs, too."""
+    needed_for = (*choice.fact.needed_for, "expression")
+    return replace(choice, fact=replace(choice.fact, needed_for=needed_for))
 
 
 def _assembled(

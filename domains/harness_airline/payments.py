@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.types import Json
-from harness_airline.records import PaymentMethod
+from harness_airline.records import BAG_USD, INSURANCE_USD, PaymentMethod
 from harness_airline.rules import MOST_OF
 from harness_airline.targets import Customer
 from harness_airline.wording import (
@@ -120,6 +120,25 @@ def divided(used: Sequence[PaymentMethod], total: int) -> list[Json] | None:
         if amount:
             payments.append({"payment_id": method["id"], "amount": amount})
     return payments if total == 0 else None
+
+
+def sum_of(prices: Sequence[int], people: int, booking: Mapping[str, Json]) -> str:
+    """What the last of a booking's methods has to pay, as ``calculate`` takes it.
+
+    prices: of each flight for one passenger, in US dollars.
+    """
+    fare = " + ".join(map(str, prices))
+    if people > 1:
+        fare = f"{people} * ({fare})" if len(prices) > 1 else f"{people} * {fare}"
+    parts = [fare]
+    if booking["nonfree_baggages"]:
+        parts.append(f"{BAG_USD} * {booking['nonfree_baggages']}")
+    if booking["insurance"] == "yes":
+        parts.append(f"{INSURANCE_USD} * {people}")
+    payments = booking["payment_methods"]
+    before = payments[:-1] if isinstance(payments, list) else []
+    used = [f" - {payment['amount']}" for payment in before if isinstance(payment, dict)]
+    return " + ".join(parts) + "".join(used)
 
 
 def covers(method: PaymentMethod, due: int) -> bool:

@@ -22,7 +22,7 @@ from harness_airline.hearing import (
     wish_in,
 )
 from harness_airline.journeys import Way, Wish, fitting
-from harness_airline.payments import named_methods
+from harness_airline.payments import named_methods, sum_of
 from harness_airline.pointing import RESERVATION_ID, fitting_reservations, pointers
 from harness_airline.records import Reservation, Segment
 from harness_airline.state import Airline
@@ -88,6 +88,7 @@ class _Planner:
         reads: list[ToolCall] = []
         if request.kind == "book":
             reads = [_read("list_all_airports"), *self._searches_for_trip(request.facts)]
+            reads += self._sum(request)
         elif request.facts:
             found = self._pointed_out(request)
             if found is None:
@@ -167,6 +168,20 @@ class _Planner:
         if people is not None and wish is not None:
             for way in new_trip(facts, len(people)):
                 yield from self._searches(way, wish)
+
+    def _sum(self, request: Request) -> Iterator[ToolCall]:
+        """What is left for the last method to pay, worked out where it is more than one price."""
+        wish, wanted = wish_in(request.facts), request.want
+        people = party_in(about(request.facts, "passengers"), self.view.user(self.user_id))
+        if wish is None or people is None or wanted is None:
+            return
+        ways = new_trip(request.facts, len(people))
+        journeys = [journey for way in ways for journey in fitting(self.view, way, wish)[:1]]
+        cabin = ways[0].cabin if ways else ""
+        prices = [flight["prices"][cabin] for journey in journeys for flight in journey]
+        expression = sum_of(prices, len(people), wanted.arguments)
+        if not expression.isdecimal():
+            yield _read("calculate", expression=expression)
 
     def _searches(self, way: Way, wish: Wish) -> Iterator[ToolCall]:
         """The searches that show which journey a wish fits."""

@@ -53,6 +53,8 @@ def rows(content: str) -> list[Row]:
         return [Row(after=content)]
     if isinstance(value, str):
         return [Row(after=value)]
+    if isinstance(value, float):
+        return [Row(after=_number(value))]
     if not isinstance(value, dict | list):
         return [Row(after=content)]
     lines = _list(_Holder(), value) if isinstance(value, list) else _record(value)
