@@ -7,7 +7,13 @@ from dataclasses import replace
 from harness.types import Json, ToolCall
 from harness_airline.catalogue import CITIES, DAYS
 from harness_airline.changes import ROUTE, WISHED, flight_fact, pick
-from harness_airline.choices import choose_bags, choose_cabin, choose_insurance, choose_party
+from harness_airline.choices import (
+    choose_bags,
+    choose_cabin,
+    choose_insurance,
+    choose_party,
+    summed_up,
+)
 from harness_airline.journeys import Way, as_flights, fitting, price
 from harness_airline.operations import OPERATIONS, Flaw
 from harness_airline.payments import choose_split
@@ -90,14 +96,8 @@ def _draft(customer: Customer, ways: list[Way], wanted: frozenset[str], flaw: Fl
     flight, flown = flight_fact(wish, journeys), as_flights(journeys)
     flights = Choice(arguments={"flights": flown}, fact=flight, features=wish.features)
     choices = [cabin, flights, party, bags, insurance, split]
-    drafter = Drafter(rng=customer.rng, choices=[*map(_to_sum_up, choices)], flaw=flaw)
+    drafter = Drafter(rng=customer.rng, choices=[*map(summed_up, choices)], flaw=flaw)
     return _assembled(customer, ways, drafter, wanted)
-
-
-def _to_sum_up(choice: Choice) -> Choice:
-    """The choice with a fact that is needed to work out what the trip costs, too."""
-    needed_for = (*choice.fact.needed_for, "expression")
-    return replace(choice, fact=replace(choice.fact, needed_for=needed_for))
 
 
 def _assembled(

@@ -237,6 +237,12 @@ def _passenger_fact(says: tuple[str, ...], right: tuple[str, ...], wrong: tuple[
     )
 
 
+def summed_up(choice: Choice) -> Choice:
+    """The choice with a fact that is needed to work out numbers, too."""
+    needed_for = (*choice.fact.needed_for, "expression")
+    return replace(choice, fact=replace(choice.fact, needed_for=needed_for))
+
+
 def _free(customer: Customer, reservation: Reservation) -> int:
     people = len(reservation["passengers"])
     return free_bags(customer.user["membership"], reservation["cabin"], people)

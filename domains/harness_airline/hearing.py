@@ -17,6 +17,7 @@ _DAY = re.compile(r"\bMay (\d+)")
 _CABIN = re.compile("|".join(sorted((spoken_cabin(cabin) for cabin in CABINS), reverse=True)))
 _TRIP = re.compile(rf"from ({'|'.join(CITIES.values())}) to ({'|'.join(CITIES.values())})")
 _AIRPORTS = {city: code for code, city in CITIES.items()}
+_BAGS = re.compile(r"(\d+) (more )?(?:checked )?bags?")
 _PERSON = re.compile(r"(\w+) (\w+), born (\d{4}-\d\d-\d\d)")
 _CORRECTED = re.compile(r"(\w+) (\w+) was (?:in fact )?born (\d{4}-\d\d-\d\d)")
 _REPLACED = re.compile(r"(?:instead of|in the place of) (\w+) (\w+)")
@@ -94,10 +95,16 @@ def new_trip(facts: Sequence[Fact], people: int) -> list[Way]:
 
 def bags_in(text: str, now: int) -> int:
     """How many bags there are to be in all; as many as ``now`` where nothing is said of it."""
-    found = re.search(r"(\d+) (more )?(?:checked )?bags?", text)
+    found = _BAGS.search(text)
     if found is None:
         return 0 if "no bags" in text or "without checked" in text else now
     return int(found[1]) + (now if found[2] else 0)
+
+
+def more_bags_in(text: str) -> int:
+    """How many bags are to be added; 0 if it is not said like that."""
+    found = _BAGS.search(text)
+    return int(found[1]) if found and found[2] else 0
 
 
 def passengers_in(text: str, reservation: Reservation) -> list[Json] | None:

@@ -9,7 +9,7 @@ from harness.types import Fact, Json, ToolCall
 from harness_airline import rules
 from harness_airline.bookings import draft_booking
 from harness_airline.changes import Change, choose_cabin_change, choose_flights
-from harness_airline.choices import choose_more_bags, choose_passengers, choose_reason
+from harness_airline.choices import choose_more_bags, choose_passengers, choose_reason, summed_up
 from harness_airline.complaints import choose_complaint
 from harness_airline.journeys import as_flights
 from harness_airline.operations import OPERATIONS, Flaw
@@ -135,7 +135,8 @@ def _add_bags(customer: Customer, target: Target, wanted: frozenset[str], flaw: 
     paid = bags.arguments["nonfree_baggages"]
     assert isinstance(paid, int)
     due = BAG_USD * (paid - target.reservation["nonfree_baggages"])
-    return Parts([bags, choose_payment(customer, due, wanted - {"change_of_mind"}, flaw)])
+    payment = choose_payment(customer, due, wanted - {"change_of_mind"}, flaw)
+    return Parts([summed_up(bags), summed_up(payment) if payment else None])
 
 
 def _parts(

@@ -15,6 +15,7 @@ from harness_airline.database import airline_of
 from harness_airline.hearing import (
     about,
     complaint_in,
+    more_bags_in,
     new_trip,
     new_way,
     party_in,
@@ -88,7 +89,7 @@ class _Planner:
         reads: list[ToolCall] = []
         if request.kind == "book":
             reads = [_read("list_all_airports"), *self._searches_for_trip(request.facts)]
-            reads += self._sum(request)
+            reads += self._sums_of_booking(request)
         elif request.facts:
             found = self._pointed_out(request)
             if found is None:
@@ -142,6 +143,8 @@ class _Planner:
                 yield from _statuses(begun)
                 if request.want is not None:
                     yield from (_search(f["origin"], f["destination"], f["date"]) for f in flights)
+            case "add_bags":
+                yield from self._sums_of_bags(request, reservation)
             case "change_flights":
                 yield from self._searches_for_change(reservation, facts)
 
@@ -169,19 +172,35 @@ class _Planner:
             for way in new_trip(facts, len(people)):
                 yield from self._searches(way, wish)
 
-    def _sum(self, request: Request) -> Iterator[ToolCall]:
-        """What is left for the last method to pay, worked out where it is more than one price."""
+    def _sums_of_booking(self, request: Request) -> Iterator[ToolCall]:
+        """How many bags are not free, and what the last method pays if that is not one price."""
         wish, wanted = wish_in(request.facts), request.want
         people = party_in(about(request.facts, "passengers"), self.view.user(self.user_id))
-        if wish is None or people is None or wanted is None:
+        ways = new_trip(request.facts, len(people)) if people else []
+        if wish is None or people is None or wanted is None or not ways:
             return
-        ways = new_trip(request.facts, len(people))
+        yield from self._paid_bags(wanted, ways[0].cabin, len(people))
         journeys = [journey for way in ways for journey in fitting(self.view, way, wish)[:1]]
-        cabin = ways[0].cabin if ways else ""
-        prices = [flight["prices"][cabin] for journey in journeys for flight in journey]
+        prices = [flight["prices"][ways[0].cabin] for journey in journeys for flight in journey]
         expression = sum_of(prices, len(people), wanted.arguments)
         if not expression.isdecimal():
             yield _read("calculate", expression=expression)
+
+    def _sums_of_bags(self, request: Request, reservation: Reservation) -> Iterator[ToolCall]:
+        """How many bags there are to be, and how many of them are not free."""
+        if request.want is None or request.revision is not None:
+            return
+        more = more_bags_in(about(request.facts, "total_baggages"))
+        if more:
+            yield _read("calculate", expression=f"{reservation['total_baggages']} + {more}")
+        people = len(reservation["passengers"])
+        yield from self._paid_bags(request.want, reservation["cabin"], people)
+
+    def _paid_bags(self, write: ToolCall, cabin: str, people: int) -> Iterator[ToolCall]:
+        total = write.arguments["total_baggages"]
+        each = rules.free_bags(self.view.user(self.user_id)["membership"], cabin, 1)
+        if total:
+            yield _read("calculate", expression=f"{total} - {people} * {each}")
 
     def _searches(self, way: Way, wish: Wish) -> Iterator[ToolCall]:
         """The searches that show which journey a wish fits."""

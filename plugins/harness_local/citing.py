@@ -96,11 +96,13 @@ class Sources:
                 yield self._cite(best).description
         self._spoken.update(self._handles(turn))
 
-    def speak(self, turn: Sequence[int]) -> Iterator[_Ids]:
+    def speak(self, turn: Sequence[int], listed: Collection[int] = ()) -> Iterator[_Ids]:
         """The rows for the handles and sums of what the agent says, in its order, none twice.
 
         For each handle that the user did not name it is the row that has most of what the user
-        said. A row that tells of a later handle as well waits for that one.
+        said. A row that tells of a later handle as well waits for that one. For those ``listed``,
+        which the next call has in a list of objects, it is the row all of whose handles the turn
+        has, said or not: such lists are long, and their rows in order are a draft of them.
         """
         self._cited.clear()
         handles = self._handles(turn)
@@ -108,9 +110,11 @@ class Sources:
             rows = [row for row in self._rows if handle in row.handles]
             if handle in self._named or self._any_cited(rows):
                 continue
-            best = self._best([row for row in rows if row.tells_of(handle, 1)], handles)
+            rows = [row for row in rows if row.tells_of(handle, 1)]
+            best = self._best(rows, handles, whole=handle in listed)
             later = set(handles[place + 1 :]) - self._named
-            if best and self._relevance(best) and not later.intersection(best.handles):
+            wanted = best and (handle in listed or self._relevance(best))
+            if best and wanted and not later.intersection(best.handles):
                 yield self._cite(best).description
         self._spoken.update(handles)
         for amount in self._amounts(turn):
@@ -129,9 +133,13 @@ class Sources:
         self._cited.add(row.ids)
         return row
 
-    def _best(self, rows: Sequence[_Row], handles: Collection[int]) -> _Row | None:
-        def fit(row: _Row) -> tuple[float, int]:
-            return self._relevance(row), len(set(row.handles).intersection(handles))
+    def _best(
+        self, rows: Sequence[_Row], handles: Collection[int], *, whole: bool = False
+    ) -> _Row | None:
+        def fit(row: _Row) -> tuple[bool, float, int]:
+            known = set(row.handles).intersection(handles)
+            is_whole = whole and len(known) == len({*row.handles})
+            return is_whole, self._relevance(row), len(known)
 
         return max(reversed(rows), key=fit, default=None)
 

@@ -51,6 +51,7 @@ class CompactTranscript:
 
     def __init__(self, lexicon: Lexicon, domain: Domain) -> None:
         self._frame = lexicon.frame
+        self._lexicon = lexicon
         self._calendar = calendar_of(domain.policy)
         self._shown: set[Row] = set()
         self._said: dict[str, int] = {}
@@ -86,7 +87,7 @@ class CompactTranscript:
         if calls:
             cited = self._sources.look_up([*text, *calls], partial(self._ahead, later))
         else:
-            cited = self._sources.speak(text)
+            cited = self._sources.speak(text, self._listed(later))
         ids = [token for row in cited for token in (self._frame[CITE], *row)]
         if ids and not (calls and not text):
             ids.append(self._frame[SAY])
@@ -105,6 +106,15 @@ class CompactTranscript:
         )
         self._learn(message)
         return message
+
+    def _listed(self, later: Sequence[Message]) -> set[int]:
+        """The handles in lists of objects of the agent's next call, as far as known by now."""
+        calls = next((message.calls for message in later if message.calls), ())
+        lists = (v for call in calls for v in call.arguments.values() if isinstance(v, list))
+        objects = (one for values in lists for one in values if isinstance(one, dict))
+        texts = [value for one in objects for value in one.values() if isinstance(value, str)]
+        aliases = set(self._lexicon.aliases)
+        return {token for text in texts for token in self._texts.write(text) if token in aliases}
 
     def _ahead(self, later: Sequence[Message]) -> list[set[int]]:
         """The handles in each of the agent's next texts, as far as they are known by now."""

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from harness.types import Json
 from harness_local.aliases import is_handle
@@ -45,7 +46,8 @@ def rows(content: str) -> list[Row]:
     comes next to the ids that belong to them. A record of one word is better known by what contains
     it: only the id of that goes before it. Numbers have no decimals or two; where a record has
     several tables of numbers with the same keys, each key stands before its numbers in all of them.
-    The records of a list within a list belong together and are one row.
+    The records of a list within a list belong together and are one row. Records without an id of
+    their own are counted in the row of what contains them.
     """
     try:
         value: Json = json.loads(content)
@@ -75,7 +77,11 @@ def _record(record: Mapping[str, Json]) -> Iterator[Row]:
     if _is_map(record):
         yield from _map(holder, record)
         return
-    yield _row(word for key, value in record.items() for word in _field(key, value))
+    yield _row(
+        word
+        for key, value in record.items()
+        for word in (_counted(key, value) if isinstance(value, list) else _field(key, value))
+    )
     for key, value in record.items():
         inner = holder if holder.name else replace(holder, name=key)
         if isinstance(value, list):
@@ -84,6 +90,13 @@ def _record(record: Mapping[str, Json]) -> Iterator[Row]:
             yield from _map(inner, value)
         elif isinstance(value, dict) and (words := list(_inline(value))):
             yield _row([_spelled(key), *words])
+
+
+def _counted(key: str, values: Sequence[Json]) -> Iterator[str]:
+    """How many there are, if they are records that nothing but their number tells of."""
+    records = [value for value in values if isinstance(value, dict)]
+    if records and len(records) == len(values) and not any(map(_names_id, chain(*records))):
+        yield f"{_spelled(key)} {len(records)}"
 
 
 def _list(holder: _Holder, values: Sequence[Json], *, name: str = "") -> Iterator[Row]:

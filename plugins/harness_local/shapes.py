@@ -8,7 +8,7 @@ from typing import TypeGuard
 from harness.types import Json, Tool
 
 Kinds = Mapping[str, str]
-"""How the values of each name are written: "string", "strings", "number", "objects", "" for JSON."""
+"""How each name's values are written: "string", "strings", "number", "objects" or "" for JSON."""
 
 
 def kinds_of(parameters: Mapping[str, Json]) -> dict[str, str]:
@@ -26,13 +26,10 @@ def fields_of(parameters: Mapping[str, Json]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, schema in properties.items():
         match schema:
-            case {"type": "array", "items": {"type": "object"} as items}:
-                kinds = {field: _kind(value) for field, value in _properties(items).items()}
-                if (
-                    kinds
-                    and {*kinds.values()} <= {"string", "number"}
-                    and not kinds.keys() & (properties.keys())
-                ):
+            case {"type": "array", "items": {"type": "object", "properties": dict(inner)}}:
+                kinds = {field: _kind(value) for field, value in inner.items()}
+                is_flat = {*kinds.values()} <= {"string", "number"}
+                if kinds and is_flat and kinds.keys().isdisjoint(properties):
                     found[name] = kinds
     return found
 

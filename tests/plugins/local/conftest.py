@@ -36,6 +36,13 @@ _SCHEMA = {
         "count": {"type": "integer"},
         "gift": {"type": "boolean"},
         "address": {"type": "object"},
+        "guests": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"guest_id": {"type": "string"}, "age": {"type": "integer"}},
+            },
+        },
     },
 }
 

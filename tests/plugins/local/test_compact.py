@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,14 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from harness.errors import ModelError
-from harness.protocols import Domain
-from harness.types import Message, ToolCall
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
+from harness.types import Json, Message, Recipe, ToolCall
 from harness_local.compact import CompactCodec, CompactTranscript
-from harness_local.tokenizer import AGENT, CALL, END
+from harness_local.tokenizer import AGENT, CALL, END, SAID
+
+from .conftest import Shop
 
 _ANY = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -29,6 +36,9 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=6,
 )
+_GUESTS = st.fixed_dictionaries(
+    {}, optional={"guest_id": _TEXT | _JSON, "age": st.integers() | _JSON, "other": _JSON}
+)
 _ARGUMENTS = st.fixed_dictionaries(
     {},
     optional={
@@ -38,6 +48,7 @@ _ARGUMENTS = st.fixed_dictionaries(
         "count": st.integers() | _JSON,
         "gift": st.booleans() | _JSON,
         "address": _JSON,
+        "guests": st.lists(_GUESTS, max_size=3) | _JSON,
         "unknown": _JSON,
     },
 )
@@ -46,6 +57,14 @@ _CALLS = st.builds(
     name=st.sampled_from(["get_order", "change_order", "no such tool"]),
     arguments=_ARGUMENTS,
 )
+
+RETAIL = "b62025226bda95de7b64976c03bc19fd1947cf58c07812bddf7957a5641665fd"
+
+
+class Dated(Shop):
+    """A shop whose policy tells the time."""
+
+    policy = "It is 2024-05-15 15:00 for the whole conversation."
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +108,87 @@ def test_ids_cost_one_token_and_come_back_as_they_were(codec: CompactCodec, shop
     call = ToolCall(name="change_order", arguments={"order_id": "#W2611340", "item_ids": ["10083"]})
     ids = heard(codec, shop, "#W2611340 10083").write(Message(role="assistant", calls=(call,)))
     assert len(ids) == len(["call", "tool", "order_id=", "@0", "item_ids=", "@1", "end"])
+
+
+def test_fields_of_objects_in_a_list_are_written_like_arguments(
+    codec: CompactCodec, shop: Domain
+) -> None:
+    guests: list[Json] = [{"guest_id": "#W2611340", "age": 7}, {"age": 8, "guest_id": "10083"}]
+    call = ToolCall(name="change_order", arguments={"guests": guests})
+    ids = heard(codec, shop, "#W2611340 10083").write(Message(role="assistant", calls=(call,)))
+    guest = ["guests=", "guest_id=", "@", "age=", "7"]
+    assert len(ids) == len(["call", "tool", *guest, *guest, "end"])
+    again = heard(codec, shop, "#W2611340 10083").read(ids[:-1], number=2)
+    assert again.calls[0].arguments == call.arguments
+
+
+def test_days_that_a_user_speaks_of_are_those_of_the_tools(codec: CompactCodec) -> None:
+    ids = heard(codec, Dated(), "On May 17 please.").write(
+        Message(role="assistant", content="2024-05-17")
+    )
+    assert len(ids) == len(["@0", "end"])
+
+
+def test_a_tool_s_past_is_told_as_such_and_ages_are_counted(codec: CompactCodec) -> None:
+    flights = [
+        {"flight": "HAT0012", "date": day} for day in ("2024-05-14", "2024-05-15", "2024-05-16")
+    ]
+    booked = {"booked_at": "2024-05-15T12:30:00", "made_at": "2024-05-12T10:00:00"}
+    record = {"id": "#W2611340", **booked, "born": "1980-01-01", "flights": flights}
+    shown = codec.open(Dated()).context([_result(record)], unfinished=False)
+    words = codec.lexicon.decode(_plain(codec, shown))
+    assert "2 hours ago" in words
+    assert "3 days ago" in words
+    assert words.count("past") == 1
+    assert words.count("today") == 1
+
+
+@pytest.mark.parametrize("day", ["May 17", "2024-05-14", "2024-05-14T99:99:00", "2024-13-40"])
+def test_a_policy_that_tells_no_time_leaves_days_as_they_are(
+    codec: CompactCodec, shop: Domain, day: str
+) -> None:
+    undated = codec.open(shop).context([_result({"on": day})], unfinished=False)
+    assert "past" not in codec.lexicon.decode(_plain(codec, undated))
+    codec.open(Dated()).context(
+        [_result({"on": day}), Message(role="user", content=day)], unfinished=False
+    )
+
+
+def test_who_says_a_name_says_its_code(codec: CompactCodec, shop: Domain) -> None:
+    transcript = heard(codec, shop, "a trip to berlin")
+    transcript.context([_result([{"code": "BER", "city": "Berlin"}])], unfinished=False)
+    trips = [{"trip": "XY1234", "from": "ROM", "to": "BER"}]
+    shown = transcript.context([_result({"id": "#W1234567", "trips": trips})], unfinished=False)
+    said = codec.lexicon.frame[SAID]
+    assert codec.lexicon.decode(_plain(codec, shown[shown.index(said) :])).startswith(" BER")
+
+
+def test_retail_is_written_as_ever() -> None:
+    """The bundled base and what is known of it stand for conversations written in this way."""
+    make = open_registry().make
+    domain: Domain = make("domain", "retail", Settings())
+    setup = RolloutSetup(domain=domain, user=make("user simulator", "scripted", Settings()))
+    tasks = islice(domain.generate(0, Recipe()), 40)
+    jobs = [RolloutJob(task=task, trial=0, seed=0) for task in tasks]
+    teacher, executor = (
+        make("policy", "expert", Settings()),
+        make("executor", "asyncio", Settings()),
+    )
+    tokenizer = AutoTokenizer.from_pretrained(str(files("harness_local") / "base"))
+    digest = hashlib.sha256()
+    for episode in run_rollouts(jobs, teacher, setup, executor):
+        transcript = CompactCodec(tokenizer).open(domain)
+        heard_so_far: list[Message] = []
+        messages = episode.trajectory.messages
+        for place, message in enumerate(messages):
+            if message.role == "assistant" and place:
+                ids = transcript.context(heard_so_far, unfinished=False)
+                ids += transcript.write(message, messages[place + 1 :])
+                digest.update(json.dumps(ids).encode())
+                heard_so_far = []
+            else:
+                heard_so_far.append(message)
+    assert digest.hexdigest() == RETAIL
 
 
 @pytest.mark.parametrize(
@@ -162,7 +262,7 @@ def test_a_tokenizer_without_the_special_tokens_is_refused(tiny_folder: Path) ->
         CompactCodec(tokenizer)
 
 
-def _result(value: dict[str, Any]) -> Message:
+def _result(value: Json) -> Message:
     return Message(role="tool", content=json.dumps(value), call_id="c")
 
 

@@ -104,3 +104,40 @@ def test_one_word_says_less_than_what_it_belongs_to() -> None:
 def test_a_list_of_ids_says_what_they_are_of() -> None:
     sent = '{"id": "o", "sent": [{"tracking_id": ["123456789"], "item_ids": ["1000000001"]}]}'
     assert texts(sent)[-1] == "tracking 123456789 item 1000000001 o"
+
+
+def test_records_of_a_list_within_a_list_are_one_row() -> None:
+    pairs = [
+        [{"flight": "HAT0012", "from": "ROM"}, {"flight": "HAT0034", "from": "BER"}],
+        [{"flight": "HAT0012", "from": "ROM"}, {"flight": "HAT0056", "from": "PAR"}],
+    ]
+    assert texts(json.dumps(pairs)) == [
+        "ROM flight HAT0012 BER flight HAT0034",
+        "ROM flight HAT0012 PAR flight HAT0056",
+    ]
+
+
+def test_tables_with_the_same_keys_are_told_key_by_key() -> None:
+    flight = {"number": "HAT0012", "seats": {"economy": 3, "business": 1}}
+    prices = {"economy": 120, "business": 300}
+    assert texts(json.dumps([{**flight, "prices": prices}])) == [
+        "number HAT0012 economy 3 120 business 1 300"
+    ]
+    assert texts(json.dumps([{**flight, "prices": {"economy": 120}}])) == [
+        "number HAT0012 seats economy 3 business 1 prices economy 120"
+    ]
+    assert texts(json.dumps([flight])) == ["number HAT0012 seats economy 3 business 1"]
+
+
+def test_times_of_day_are_words_without_seconds() -> None:
+    assert texts(json.dumps([{"leaves": "07:30:00", "id": "HAT0012"}])) == ["07:30 HAT0012"]
+
+
+def test_a_code_stands_behind_the_name_that_it_is_for() -> None:
+    assert texts(json.dumps([{"code": "BER", "city": "Berlin"}])) == ["Berlin BER"]
+    assert texts(json.dumps([{"from": "BER", "to": "ROM"}])) == ["BER ROM"]
+
+
+def test_a_lone_number_has_no_decimals_or_two() -> None:
+    assert texts("494.0") == ["494"]
+    assert texts("31.5") == ["31.50"]
