@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 
 from harness.evaluation.domain_defaults import DomainDefaults
-from harness.protocols import Conversation, Settings
+from harness.evaluation.rollout import run_rollouts
+from harness.llm.roles import open_registry
+from harness.protocols import Conversation, Domain, RolloutJob, RolloutSetup, Settings
 from harness.types import (
     Changes,
+    Episode,
     Message,
+    Recipe,
     Request,
     Scenario,
     Split,
@@ -55,6 +60,16 @@ ORDER = {
     "status": "pending",
     "cancel_reason": None,
 }
+
+
+def demonstrations(domain: Domain, *, seed: int, count: int) -> list[Episode]:
+    """The expert on tasks of the default mix."""
+    make = open_registry().make
+    setup = RolloutSetup(domain=domain, user=make("user simulator", "scripted", Settings()))
+    tasks = islice(domain.generate(seed, Recipe()), count)
+    jobs = [RolloutJob(task=task, trial=0, seed=0) for task in tasks]
+    teacher = make("policy", "expert", Settings())
+    return list(run_rollouts(jobs, teacher, setup, make("executor", "asyncio", Settings())))
 
 
 class ShopWorld:

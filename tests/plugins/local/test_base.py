@@ -14,11 +14,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from harness.llm.roles import open_registry
 from harness.protocols import Conversation, Domain, Settings
 from harness_local.lexicon import Lexicon
-from harness_local.opening import Options, open_model, tiny_policy
+from harness_local.opening import Options, TinyOptions, open_model, tiny_policy
 from harness_local.policy import LocalPolicy
 from harness_local.pretraining import talks
+from harness_local.tiny import Shape
+
+from .conftest import demonstrations
 
 BASE = Path(str(files("harness_local") / "base"))
+CONTEXT, TURN = Shape.positions, TinyOptions.max_new_tokens
 UNSEEN = range(2_000_000, 2_000_004)
 
 
@@ -82,3 +86,16 @@ def test_the_tiny_policy_starts_from_it(shop: Domain, tmp_path: Path) -> None:
     for name, weight in model.named_parameters():
         if "embed" not in name:
             assert torch.equal(policy.model.get_parameter(name), weight)
+
+
+@pytest.mark.parametrize("name", ["retail", "airline"])
+def test_conversations_of_a_domain_fit_it(name: str, tmp_path: Path) -> None:
+    domain: Domain = open_registry().make("domain", name, Settings())
+    policy = tiny_policy(Settings(domain=domain, folder=tmp_path, options={"tasks": 30}))
+    assert isinstance(policy, LocalPolicy)
+    for episode in demonstrations(domain, seed=3, count=60):
+        said = episode.trajectory.messages
+        trace = policy.encode(Conversation(id="a", domain=domain, task=episode.task, messages=said))
+        turns = "".join("x" if sampled else " " for sampled in trace.sampled).split()
+        assert len(trace.ids) <= CONTEXT
+        assert max(map(len, turns)) <= TURN

@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from harness.protocols import Domain
-from harness.types import Message, ToolCall
+from harness.types import Json, Message, ToolCall
 from harness_local.compact import CompactCodec, CompactTranscript
 from harness_local.tokenizer import CALL, CITE, SAID, SAY
 
@@ -204,3 +204,24 @@ def test_a_row_shown_anew_with_other_words_of_its_order_is_shown_once(
     news = codec.words(talk.context([Message(role="tool", content=after)], unfinished=False))
     assert "cancelled" in news
     assert "lamp" not in news
+
+
+def test_rows_of_what_a_list_of_objects_takes_are_cited_though_nobody_spoke_of_them(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "change it")
+    offer = Message(role="assistant", content="guests 1000000001 5, guests 1000000002 7")
+    guests: list[Json] = [{"guest_id": "1000000001", "age": 5}, {"guest_id": "1000000002"}]
+    call = ToolCall(name="change_order", arguments={"guests": guests})
+    later = [Message(role="user", content="Yes."), Message(role="assistant", calls=(call,))]
+    assert len(cited(codec, talk.write(offer, later))) == 2
+
+
+def test_what_no_list_of_objects_takes_is_not_cited_unless_spoken_of(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    hear(talk, "change it")
+    offer = Message(role="assistant", content="items 1000000001, 1000000002")
+    call = ToolCall(name="change_order", arguments={"item_ids": ["1000000001", "1000000002"]})
+    later = [Message(role="user", content="Yes."), Message(role="assistant", calls=(call,))]
+    assert cited(codec, talk.write(offer, later)) == []

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 from importlib.resources import files
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from harness.errors import ModelError
-from harness.evaluation.rollout import run_rollouts
 from harness.llm.roles import open_registry
-from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
-from harness.types import Json, Message, Recipe, ToolCall
+from harness.protocols import Domain, Settings
+from harness.types import Json, Message, ToolCall
 from harness_local.compact import CompactCodec, CompactTranscript
 from harness_local.tokenizer import AGENT, CALL, END, SAID
 
-from .conftest import Shop
+from .conftest import Shop, demonstrations
 
 _ANY = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -165,18 +163,10 @@ def test_who_says_a_name_says_its_code(codec: CompactCodec, shop: Domain) -> Non
 
 def test_retail_is_written_as_ever() -> None:
     """The bundled base and what is known of it stand for conversations written in this way."""
-    make = open_registry().make
-    domain: Domain = make("domain", "retail", Settings())
-    setup = RolloutSetup(domain=domain, user=make("user simulator", "scripted", Settings()))
-    tasks = islice(domain.generate(0, Recipe()), 40)
-    jobs = [RolloutJob(task=task, trial=0, seed=0) for task in tasks]
-    teacher, executor = (
-        make("policy", "expert", Settings()),
-        make("executor", "asyncio", Settings()),
-    )
+    domain: Domain = open_registry().make("domain", "retail", Settings())
     tokenizer = AutoTokenizer.from_pretrained(str(files("harness_local") / "base"))
     digest = hashlib.sha256()
-    for episode in run_rollouts(jobs, teacher, setup, executor):
+    for episode in demonstrations(domain, seed=0, count=40):
         transcript = CompactCodec(tokenizer).open(domain)
         heard_so_far: list[Message] = []
         messages = episode.trajectory.messages
