@@ -150,17 +150,24 @@ def _with_domains(folders: Iterator[Path] | list[Path]) -> Path | None:
 @cache
 def _read(folder: Path, domain: str, texts: Texts) -> OfficialData:
     home = folder / "domains" / domain
-    raw = _bytes(home / "tasks.json")
-    tasks = _tasks(home / "tasks.json", raw)
+    tasks, splits, version = _read_tasks(home)
     return OfficialData(
         domain=domain,
         folder=folder,
         tasks=tasks,
-        splits=_splits(home / "split_tasks.json", tasks),
+        splits=splits,
         policy="\n".join(_tagged(tag, _text(home / file)) for tag, file in texts.policy),
         guidelines=_text(folder / "user_simulator" / texts.guidelines),
-        data_version=hashlib.sha256(raw).hexdigest(),
+        data_version=version,
     )
+
+
+@cache
+def _read_tasks(home: Path) -> tuple[Mapping[str, Object], Mapping[str, tuple[str, ...]], str]:
+    """Tasks, splits and version: what domains with other texts share."""
+    raw = _bytes(home / "tasks.json")
+    tasks = _tasks(home / "tasks.json", raw)
+    return tasks, _splits(home / "split_tasks.json", tasks), hashlib.sha256(raw).hexdigest()
 
 
 def _tagged(tag: str, text: str) -> str:

@@ -112,7 +112,7 @@ def official_said(raw: Mapping[str, Any], messages: Sequence[Any]) -> bool:
 
 def our_hearing(domain: Domain, task: Task, messages: Sequence[Any], *, whole: bool) -> Hearing:
     """What the domain says of the same conversation."""
-    spoken = [_message(message) for message in messages]
+    spoken = [message_of(message) for message in messages]
     world = domain.open(task)
     results = [world.call(call) for message in spoken for call in message.calls]
     trajectory = Trajectory(
@@ -138,7 +138,7 @@ def our_hearing(domain: Domain, task: Task, messages: Sequence[Any], *, whole: b
     )
 
 
-def _message(message: Any) -> Message:
+def message_of(message: Any) -> Message:
     """An official message as a value of ours."""
     if message.role == "tool":
         requestor = "user" if message.requestor == "user" else "agent"
