@@ -1,6 +1,6 @@
 """Turn the gold calls of official tasks into CPU times of our engine and of τ²-bench's own.
 
-    python benchmarks/domains_env.py [--domain retail|airline] [--episodes N] [--repeats R] [--json]
+    python benchmarks/domains_env.py [--domain NAME] [--episodes N] [--repeats R] [--json]
 
 Both play the same episodes in one process, in turns. Without the package tau2, only ours does.
 """
@@ -28,9 +28,18 @@ from rich.table import Table
 from harness.errors import MissingExtra
 from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings, World
-from harness.types import Grade, Message, Task, ToolResult, Trajectory
+from harness.types import (
+    Grade,
+    Message,
+    Requestor,
+    Role,
+    Task,
+    ToolCall,
+    ToolResult,
+    Trajectory,
+)
 
-DOMAINS = ("retail", "airline")
+DOMAINS = ("retail", "airline", "telecom")
 """The domains that have an engine of ours."""
 
 CONVERSATIONS = 1000
@@ -50,6 +59,13 @@ BARS: Mapping[str, tuple[str, float]] = {
     "open_conversations_mb": ("<", 100),
 }
 """What is to be reached."""
+
+TELECOM_RATIO = 300
+"""The bar of ``episode_ratio`` for telecom, whose official databases are small: 10 KB, to retail's
+2.8 MB.
+"""
+
+_SPEAKERS: Mapping[Requestor, Role] = {"agent": "assistant", "user": "user"}
 
 _GREETING = Message(role="assistant", content="Hi! How can I help you today?")
 _OPENING = Message(role="user", content="I have a problem.")
@@ -78,9 +94,15 @@ def play(domain: Domain, task: Task) -> tuple[World, Trajectory]:
     """A fresh world after the gold calls, and the conversation in which they were made."""
     world, messages = domain.open(task), [_GREETING, _OPENING]
     for number, call in enumerate(task.gold):
-        call_id = f"call_{number}"
-        messages.append(Message(role="assistant", calls=(replace(call, id=call_id),)))
-        messages.append(_result(call_id, world.call(call)))
+        made = ToolCall(
+            name=call.name,
+            arguments=call.arguments,
+            id=f"call_{number}",
+            requestor=call.requestor,
+        )
+        speaker = _SPEAKERS[call.requestor]
+        messages.append(Message(role=speaker, calls=(made,), requestor=call.requestor))
+        messages.append(_result(made, world.call(made)))
     messages += [Message(role="assistant", content=", ".join(task.communicate)), _GOODBYE]
     trajectory = Trajectory(
         id="gold",
@@ -99,8 +121,14 @@ def episode(domain: Domain, task: Task) -> Grade:
     return domain.grade(task, *play(domain, task))
 
 
-def _result(call_id: str, result: ToolResult) -> Message:
-    return Message(role="tool", content=result.content, call_id=call_id, is_error=result.is_error)
+def _result(call: ToolCall, result: ToolResult) -> Message:
+    return Message(
+        role="tool",
+        content=result.content,
+        call_id=call.id,
+        is_error=result.is_error,
+        requestor=call.requestor,
+    )
 
 
 def time_ours(domain: Domain, task: Task) -> dict[str, float]:
@@ -163,14 +191,22 @@ class Official:
 
         task, started = self.tasks[task_id], process_time_ns()
         environment = self.environment()
+        if task.initial_state is not None:
+            environment.set_state(None, task.initial_state.initialization_actions, [])
         opened = process_time_ns()
         messages: list[Any] = [
             AssistantMessage(role="assistant", content=_GREETING.content),
             UserMessage(role="user", content=_OPENING.content),
         ]
         for number, action in enumerate(task.evaluation_criteria.actions or ()):
-            call = ToolCall(id=f"call_{number}", name=action.name, arguments=action.arguments)
-            messages.append(AssistantMessage(role="assistant", tool_calls=[call]))
+            call = ToolCall(
+                id=f"call_{number}",
+                name=action.name,
+                arguments=action.arguments,
+                requestor=action.requestor,
+            )
+            speaker = UserMessage if action.requestor == "user" else AssistantMessage
+            messages.append(speaker(role=action.requestor, tool_calls=[call]))
             start = process_time_ns()
             messages.append(environment.get_response(call))
             calls[call.name].append((process_time_ns() - start) / 1e3)
@@ -178,7 +214,7 @@ class Official:
         played = process_time_ns()
         judged = self.evaluate(self.environment, task, messages)
         ended = process_time_ns()
-        assert judged.db_check.db_match, f"the gold calls of task {task_id} do not solve it"
+        assert judged.reward == 1, f"the gold calls of task {task_id} do not solve it"
         return {
             "official_episode_ms": (ended - started) / 1e6,
             "official_reset_ms": (opened - started) / 1e6,
@@ -276,8 +312,12 @@ def table(found: Mapping[str, Any]) -> Table:
     for column in ("", "ours", "official", "wanted"):
         shown.add_column(column, justify="left" if not column else "right")
 
+    bars = dict(BARS)
+    if found["domain"].endswith("telecom"):
+        bars["episode_ratio"] = (">=", TELECOM_RATIO)
+
     def row(label: str, key: str, unit: str = "us", theirs: float | None = None) -> None:
-        sign, bar = BARS.get(key, ("", 0))
+        sign, bar = bars.get(key, ("", 0))
         official = "" if theirs is None else f"{theirs:,.0f} us"
         wanted = f"{sign} {bar:g}" if sign else ""
         value = found[key]

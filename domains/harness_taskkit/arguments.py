@@ -55,7 +55,7 @@ def check_arguments(tool: Tool, arguments: Mapping[str, Json], kit: str, typed: 
     Unknown and missing ones are named in Python's words, as in tau2, whose class of tools is
     ``kit``; others, if types are looked at, in plain words.
     """
-    properties = cast("Mapping[str, Schema]", tool.parameters["properties"])
+    properties: Any = tool.parameters["properties"]
     if arguments.keys() != properties.keys():
         _check_names(f"{kit}.{tool.name}()", tool, properties, arguments)
     if typed:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from harness.types import Change, Changes, Json, ToolCall, ToolResult
@@ -14,6 +16,8 @@ D = TypeVar("D", bound="HasTables")
 C = TypeVar("C")
 
 _CONTAINERS = frozenset((dict, list))
+_SCALARS = frozenset((str, bool, int, type(None)))
+"""Types whose equal values are the same, unlike 0.0 and -0.0."""
 
 
 class ToolError(ValueError):
@@ -75,7 +79,7 @@ class Overlay(Generic[D, C]):
         found: list[Change] = []
         tables = self.database.tables
         for path, record in self._own.items():
-            found += _differences(path, tables[path[0]].get(path[1]), record)
+            _add_differences(found, path, tables[path[0]].get(path[1]), record)
         if self.transferred:
             found.append(Change(path=("transferred",), before=False, after=True))
         return tuple(sorted(found, key=lambda change: change.path))
@@ -118,16 +122,31 @@ def copied(value: T) -> T:
     return value
 
 
-def _differences(path: tuple[str, ...], before: Json, after: Json) -> Iterator[Change]:
+def _add_differences(found: list[Change], path: tuple[str, ...], before: Json, after: Json) -> None:
+    """Add the changes that lead from one value to the other; this is hot, so no generator."""
     if before is after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
-            yield from _differences((*path, key), before.get(key), after.get(key))
+        for key, new in after.items():
+            old = before.get(key)
+            if old is not new:
+                _add_differences(found, (*path, key), old, new)
+        for key in before.keys() - after.keys():
+            _add_differences(found, (*path, key), before[key], None)
     elif isinstance(before, list) and isinstance(after, list):
-        for index in range(max(len(before), len(after))):
-            old = before[index] if index < len(before) else None
-            new = after[index] if index < len(after) else None
-            yield from _differences((*path, str(index)), old, new)
+        for index, (old, new) in enumerate(zip_longest(before, after)):
+            _add_differences(found, (*path, str(index)), old, new)
     elif before != after or type(before) is not type(after):
-        yield Change(path=path, before=copied(before), after=copied(after))
+        found.append(_change(path, before, after))
+
+
+def _change(path: tuple[str, ...], before: Json, after: Json) -> Change:
+    if type(before) in _SCALARS and type(after) in _SCALARS:
+        return _plain_change(path, cast(Hashable, before), cast(Hashable, after))
+    return Change(path=path, before=copied(before), after=copied(after))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _plain_change(path: tuple[str, ...], before: Any, after: Any) -> Change:
+    """Made once: conversations on one task change the same, and making one takes a microsecond."""
+    return Change(path=path, before=before, after=after)

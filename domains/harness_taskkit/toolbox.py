@@ -101,7 +101,7 @@ class ToolboxWorld(AnsweringWorld):
 
     def carry_out(self, call: ToolCall) -> object:
         switches: ToolSwitches = self._overlay.compat
-        if switches.reserved_arguments:
+        if switches.reserved_arguments and call.arguments:
             check_reserved(call.arguments)
         toolbox = self.toolbox_for(call)
         tool = toolbox.tools.get(call.name)

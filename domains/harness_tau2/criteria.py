@@ -10,7 +10,7 @@ from typing import TypeVar
 from harness.evaluation.scoring import unsaid
 from harness.protocols import World
 from harness.types import Changes, Grade, Json, Task, ToolCall, Trajectory
-from harness_tau2.starting import Staged, function_call
+from harness_tau2.starting import Staged, function_call, staged
 from harness_tau2.wire import Misfit, Object, as_object, entries, need
 
 T = TypeVar("T")
@@ -47,10 +47,8 @@ class Assertion:
     call: ToolCall
     value: bool
 
-    def holds(self, world: World) -> bool:
+    def holds(self, world: Staged) -> bool:
         """Raises ``ValueError`` where the world has no such function, or it says nothing."""
-        if not isinstance(world, Staged):
-            raise ValueError(self.unknown)
         found = world.stage(self.call)
         if not isinstance(found, bool):
             raise ValueError(f"{self.call.name} returned no truth value")
@@ -77,12 +75,13 @@ class Criteria:
     statements: tuple[str, ...]
     has_state: bool
 
-    def unknown_assertions(self, world: World | None) -> list[str]:
+    def unknown_assertions(self, world: Staged | None) -> list[str]:
         """Those that the world cannot check, in words; none if they do not count."""
         if "ENV_ASSERTION" not in self.basis:
             return []
-        can = world.stages if isinstance(world, Staged) else lambda call: False
-        return [assertion.unknown for assertion in self.assertions if not can(assertion.call)]
+        if world is None:
+            return [assertion.unknown for assertion in self.assertions]
+        return [one.unknown for one in self.assertions if not world.stages(one.call)]
 
 
 def read_criteria(official: Object) -> Criteria | None:
@@ -142,12 +141,14 @@ def _asserted(criteria: Criteria, world: World) -> tuple[bool, dict[str, str]]:
     unknown = {name: f"unknown reward basis {name}" for name in criteria.basis if name not in BASES}
     if "ENV_ASSERTION" not in criteria.basis:
         return False, unknown
-    broken, problems = False, criteria.unknown_assertions(world)
-    for assertion in criteria.assertions if not problems else ():
-        try:
-            broken = not assertion.holds(world) or broken
-        except ValueError as error:
-            problems.append(f"{assertion.call.name}: {error}")
+    scene = staged(world)
+    broken, problems = False, criteria.unknown_assertions(scene)
+    if scene is not None and not problems:
+        for assertion in criteria.assertions:
+            try:
+                broken = not assertion.holds(scene) or broken
+            except ValueError as error:
+                problems.append(f"{assertion.call.name}: {error}")
     if problems:
         unknown["ENV_ASSERTION"] = ", ".join(problems)
     return broken, unknown

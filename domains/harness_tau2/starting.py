@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
 from typing import Protocol, cast, runtime_checkable
 
 from harness.errors import ConfigError
@@ -37,6 +38,16 @@ class Staged(World, Protocol):
         calls.
         """
         ...
+
+
+def staged(world: World | None) -> Staged | None:
+    """The world, if it has such functions."""
+    return cast(Staged, world) if _has_functions(cast(Hashable, type(world))) else None
+
+
+@cache
+def _has_functions(kind: Hashable) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Staged)  # slow, as that of every protocol
 
 
 USER = "user"
@@ -94,9 +105,10 @@ def _by_id(records: Sequence[Json]) -> dict[str, Json]:
 
 
 def _after(world: Recorded, calls: Sequence[ToolCall]) -> Records:
+    scene = staged(world)
     for call in calls:
-        if isinstance(world, Staged):
-            _stage(world, call)
+        if scene is not None:
+            _stage(scene, call)
             continue
         if call.requestor == "user":
             raise Misfit("initialization_actions", "this domain's users have no tools")

@@ -8,6 +8,7 @@ from harness.protocols import World
 from harness.types import Scenario, Split, Task, ToolCall
 from harness_tau2.criteria import BASES, Action, Criteria, read_criteria
 from harness_tau2.requests import BY_NAME, Telling, identity_fact, requests_of
+from harness_tau2.starting import staged
 from harness_tau2.wire import Misfit, Object, as_object, entries, fields, need, text
 
 
@@ -62,7 +63,7 @@ def _problems(
     for basis in criteria.basis if criteria else ():
         if basis not in BASES:
             yield f"the reward basis {basis!r} is unknown"
-    yield from criteria.unknown_assertions(world) if criteria else ()
+    yield from criteria.unknown_assertions(staged(world)) if criteria else ()
     if fields(raw, "initial_state").get("message_history"):
         yield "it starts in the middle of a conversation"
 

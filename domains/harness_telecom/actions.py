@@ -7,7 +7,14 @@ from typing import Any, Literal
 from harness_taskkit.state import ToolError
 from harness_telecom.apn_model import as_apn
 from harness_telecom.checks import named_mode, on_off
-from harness_telecom.phone import apn, search_network, set_apn, sim_status, status_bar
+from harness_telecom.phone import (
+    apn,
+    search_network,
+    set_apn,
+    set_permission,
+    sim_status,
+    status_bar,
+)
 from harness_telecom.records import (
     EXCELLENT,
     NETWORK_MODES,
@@ -153,7 +160,7 @@ def grant_app_permission(network: Overlay, app_name: str, permission: str) -> st
             f"available permissions: {known}"
         )
         return _with_bar(network, status)
-    network.writable_phone()["app_statuses"][app_name]["permissions"][wanted] = True
+    set_permission(network.writable_phone(), app_name, wanted, granted=True)
     return _with_bar(network, f"Success. Permission '{wanted}' granted to app '{app_name}'.")
 
 
@@ -169,11 +176,10 @@ def reboot_device(network: Overlay) -> str:
 
 
 def make_payment(network: Overlay) -> str:
-    if network.surroundings["payment_request"] is None:
+    request = network.surroundings["payment_request"]
+    if request is None:
         return "You do not have a payment request."
-    request = network.writable_surroundings()["payment_request"]
-    assert request is not None
-    request["paid"] = True
+    network.writable_surroundings()["payment_request"] = {**request, "paid": True}
     amount, bill_id = request["amount_due"], request["bill_id"]
     return f"Payment of {amount} USD has been made for bill {bill_id}."
 

@@ -24,6 +24,7 @@ from harness_telecom.records import (
     POOR,
     SIM_ACTIVE,
     SIM_MISSING,
+    App,
     Phone,
 )
 from harness_telecom.state import Overlay
@@ -79,7 +80,15 @@ def apn(phone: Phone, name: str) -> Any:
 def set_apn(phone: Phone, name: str, value: Json) -> None:
     """Change a value of the APN settings. Raises ``ToolError`` as ``apn`` does."""
     apn(phone, name)
-    phone["active_apn_settings"][name] = value
+    phone["active_apn_settings"] = {**phone["active_apn_settings"], name: value}
+
+
+def set_permission(phone: Phone, app_name: str, permission: str, *, granted: bool) -> None:
+    """Give an app a permission, or take it."""
+    apps = phone["app_statuses"]
+    permissions = {**apps[app_name]["permissions"], permission: granted}
+    app = App(app_name=apps[app_name]["app_name"], permissions=permissions)
+    phone["app_statuses"] = {**apps, app_name: app}
 
 
 def data_works(network: Overlay) -> bool:

@@ -12,7 +12,14 @@ from typing import Literal
 from harness.types import Requestor
 from harness_taskkit.state import ToolError
 from harness_telecom import actions, writes
-from harness_telecom.phone import data_works, mms_works, search_network, set_apn, speed
+from harness_telecom.phone import (
+    data_works,
+    mms_works,
+    search_network,
+    set_apn,
+    set_permission,
+    speed,
+)
 from harness_telecom.records import (
     ACTIVE,
     BROKEN,
@@ -191,10 +198,10 @@ def set_wifi_calling(network: Overlay, enabled: bool, mms_over_wifi: bool | None
 def break_vpn(network: Overlay) -> str:
     """Connect to a slow VPN."""
     actions.connect_vpn(network)
-    details = network.writable_phone()["vpn_details"]
-    if details is None:
+    phone = network.writable_phone()
+    if phone["vpn_details"] is None:
         raise ToolError("'NoneType' object has no attribute 'server_performance'")
-    details["server_performance"] = POOR
+    phone["vpn_details"] = {**phone["vpn_details"], "server_performance": POOR}
     network.slow_vpn = True
     return "VPN connection broken."
 
@@ -205,7 +212,7 @@ def remove_app_permission(network: Overlay, app_name: str, permission: str) -> t
         return False, f"App '{app_name}' not found. Cannot remove permission."
     if name not in app["permissions"]:
         return False, f"Permission '{name}' not tracked for app '{app_name}'."
-    network.writable_phone()["app_statuses"][app_name]["permissions"][name] = False
+    set_permission(network.writable_phone(), app_name, name, granted=False)
     return True, f"Permission '{name}' removed from app '{app_name}'."
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
-from harness.types import Json, Split
+from harness.types import Split
 from harness_taskkit.state import Overlay as Records
-from harness_taskkit.state import ToolError, copied
+from harness_taskkit.state import ToolError
 from harness_telecom.compat import Compat
 from harness_telecom.records import (
     ACTIVE,
@@ -83,35 +83,57 @@ class Network:
         details = self.user["device"]["vpn_details"]
         return bool(details and details["server_performance"] == POOR)
 
+    @cached_property
+    def is_synchronised(self) -> bool:
+        """Whether neither side has anything to learn of the other."""
+        overlay = Overlay(self, Compat(), unsynchronised=True)
+        try:
+            synchronise(overlay)
+        except ToolError:
+            return False
+        return not overlay.changes()
+
 
 class Overlay(Records[Network, Compat]):
     """A carrier and a user's phone seen through the writes of one conversation.
 
-    ``slow_vpn``: whether there was a slow VPN so far.
+    ``slow_vpn``: whether there was a slow VPN so far. ``unsynchronised``: whether one side may have
+    something to learn of the other.
     """
 
-    __slots__ = ("slow_vpn",)
+    __slots__ = ("slow_vpn", "unsynchronised")
 
-    def __init__(self, database: Network, compat: Compat) -> None:
+    def __init__(
+        self, database: Network, compat: Compat, *, unsynchronised: bool | None = None
+    ) -> None:
+        """``unsynchronised`` None: as the database is."""
         super().__init__(database, compat)
         self.slow_vpn = database.has_slow_vpn
+        if unsynchronised is None:
+            unsynchronised = not database.is_synchronised
+        self.unsynchronised = unsynchronised
 
     # --- the carrier's records, to be read only; each raises ``ToolError`` ------------------------
 
     def customer(self, key: str) -> Customer:
-        return cast(Customer, self._known("customers", key, "Customer"))
+        found: Customer = self._known("customers", key, "Customer")
+        return found
 
     def line(self, key: str) -> Line:
-        return cast(Line, self._known("lines", key, "Line"))
+        found: Line = self._known("lines", key, "Line")
+        return found
 
     def bill(self, key: str) -> Bill:
-        return cast(Bill, self._known("bills", key, "Bill"))
+        found: Bill = self._known("bills", key, "Bill")
+        return found
 
     def device(self, key: str) -> Device:
-        return cast(Device, self._known("devices", key, "Device"))
+        found: Device = self._known("devices", key, "Device")
+        return found
 
     def plan(self, key: str) -> Plan:
-        return cast(Plan, self._known("plans", key, "Plan"))
+        found: Plan = self._known("plans", key, "Plan")
+        return found
 
     def customer_by_phone(self, number: str) -> Customer:
         found = self.database.customer_by_phone
@@ -133,36 +155,61 @@ class Overlay(Records[Network, Compat]):
 
     def awaiting_payment(self, customer: Customer) -> Bill | None:
         """The first of the customer's bills that is to be paid at once; None if there is none."""
-        bills = map(self.bill, customer["bill_ids"])
-        return next((bill for bill in bills if bill["status"] == AWAITING), None)
+        own, bills = self._own, self.database.bills
+        for bill_id in customer["bill_ids"]:
+            bill: Bill = own.get(("bills", bill_id)) or bills[bill_id]
+            if bill["status"] == AWAITING:
+                return bill
+        return None
 
     # --- the user's side, to be read only ---------------------------------------------------------
 
     @property
     def phone(self) -> Phone:
-        return cast(Phone, self._own.get(_PHONE) or self.database.user["device"])
+        found: Phone = self._own.get(_PHONE) or self.database.user["device"]
+        return found
 
     @property
     def surroundings(self) -> Surroundings:
-        found = self._own.get(_SURROUNDINGS) or self.database.user["surroundings"]
-        return cast(Surroundings, found)
+        found: Surroundings = self._own.get(_SURROUNDINGS) or self.database.user["surroundings"]
+        return found
 
     # --- this conversation's own copies, made on the first write ----------------------------------
 
+    def writable(self, kind: str, key: str, noun: str) -> Any:
+        self.unsynchronised = True
+        return super().writable(kind, key, noun)
+
+    def put(self, kind: str, key: str, record: Mapping[str, Any]) -> None:
+        self.unsynchronised = True
+        super().put(kind, key, record)
+
     def writable_customer(self, key: str) -> Customer:
-        return cast(Customer, self.writable("customers", key, "Customer"))
+        found: Customer = self.writable("customers", key, "Customer")
+        return found
 
     def writable_line(self, key: str) -> Line:
-        return cast(Line, self.writable("lines", key, "Line"))
+        found: Line = self.writable("lines", key, "Line")
+        return found
 
     def writable_bill(self, key: str) -> Bill:
-        return cast(Bill, self.writable("bills", key, "Bill"))
+        found: Bill = self.writable("bills", key, "Bill")
+        return found
 
     def writable_phone(self) -> Phone:
-        return cast(Phone, self._writable_user(_PHONE))
+        """Its APN settings, VPN and apps are shared: put others in their place."""
+        if _PHONE not in self._own:
+            self._own[_PHONE] = {**self.database.user["device"]}
+        own: Phone = self._own[_PHONE]
+        return own
 
     def writable_surroundings(self) -> Surroundings:
-        return cast(Surroundings, self._writable_user(_SURROUNDINGS))
+        """What is in it is shared, too."""
+        self.unsynchronised = True
+        if _SURROUNDINGS not in self._own:
+            self._own[_SURROUNDINGS] = {**self.database.user["surroundings"]}
+        own: Surroundings = self._own[_SURROUNDINGS]
+        return own
 
     def _known(self, kind: str, key: str, noun: str) -> Any:
         if isinstance(key, str):
@@ -171,12 +218,6 @@ class Overlay(Records[Network, Compat]):
                 return found
         raise ToolError(f"{noun} with ID {key} not found")
 
-    def _writable_user(self, path: tuple[str, str]) -> Any:
-        own = self._own.get(path)
-        if own is None:
-            own = self._own[path] = copied(cast(Json, self.database.user[path[1]]))
-        return own
-
 
 def synchronise(network: Overlay) -> None:
     """Let each side learn what the other did: the user what its line can do and what it should pay,
@@ -184,10 +225,15 @@ def synchronise(network: Overlay) -> None:
 
     Raises ``ToolError`` for a user whose number or plan the carrier does not have.
     """
-    around = network.surroundings
-    number = around["phone_number"]
-    if number is None:
+    if not network.unsynchronised:
         return
+    number = network.surroundings["phone_number"]
+    if number is not None:
+        _synchronise(network, number)
+    network.unsynchronised = False
+
+
+def _synchronise(network: Overlay, number: str) -> None:
     line = network.line_by_phone(number)
     plan = network.plan(line["plan_id"])
     _tell_user(network, line, plan)

