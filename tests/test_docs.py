@@ -30,7 +30,7 @@ from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
 from harness_tinker import options as tinker_options
-from harness_traces import chat_lines
+from harness_traces import chat_lines, inspect_logs, verifiers_results
 from harness_vllm import options as vllm_options
 
 ROOT = Path(__file__).parents[1]
@@ -158,6 +158,7 @@ OPTIONS: dict[str, Any] = {
     "injector": injector.Options,
     "judge": judge_panel.Options,
     "openai": providers.Options,
+    "inspect": inspect_logs.Options,
     "openai-chat": chat_lines.Options,
     "path": opening.Options,
     "ray": ray_options.Options,
@@ -169,6 +170,7 @@ OPTIONS: dict[str, Any] = {
     "tinker-grpo": tinker_options.ReinforcementOptions,
     "tinker-sft": tinker_options.ImitationOptions,
     "tiny": opening.TinyOptions,
+    "verifiers": verifiers_results.Options,
     "vllm": vllm_options.Options,
 }
 

@@ -27,5 +27,13 @@ def harness_judges() -> Mapping[str, Factory[Judge]]:
 @hookimpl
 def harness_formats() -> Mapping[str, Factory[TrajectoryFormat]]:
     from harness_traces.chat_lines import chat_format
+    from harness_traces.inspect_logs import inspect_format
+    from harness_traces.spans import spans_format
+    from harness_traces.verifiers_results import verifiers_format
 
-    return {"openai-chat": chat_format}
+    return {
+        "openai-chat": chat_format,
+        "inspect": inspect_format,
+        "verifiers": verifiers_format,
+        "otel": spans_format,
+    }

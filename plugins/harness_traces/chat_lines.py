@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assembly.config import read_options
 from harness.errors import FormatError
-from harness.llm.plain_json import loads
 from harness.protocols import Settings, TrajectoryFormat
 from harness.types import Json, Recording
+from harness_traces.json_records import entries
 from harness_traces.messages import Chat, plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
 from harness_traces.writing import refuse_writing
@@ -21,6 +20,9 @@ MESSAGES = ("messages", "conversation", "input")
 
 ANSWERS = ("response", "output", "completion")
 """Where a record of a request may have what came back."""
+
+
+SKIP = "To leave out and count bad lines: --option openai-chat.skip_bad_lines=true."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class ChatFormat:
         if not path.is_file():
             return False
         try:
-            first = next(iter(_entries(path)))[1]
+            first = next(iter(entries(path)))[1]
             return bool(_read(first).messages)
         except (FormatError, ValueError, OSError, StopIteration):
             return False
@@ -60,7 +62,7 @@ class ChatFormat:
         raise refuse_writing("openai-chat")
 
     def _records(self, path: Path) -> Iterator[Record]:
-        for place, entry in _entries(path, lenient=self.options.skip_bad_lines):
+        for place, entry in entries(path, lenient=self.options.skip_bad_lines, hint=SKIP):
             try:
                 chat = _read(entry)
             except ValueError as error:
@@ -68,8 +70,7 @@ class ChatFormat:
                     raise FormatError(
                         f"{path}, {place}: no conversation in the form of OpenAI's chat API: "
                         f"{error}",
-                        hint='Each needs "messages" with roles. To leave out and count what is '
-                        "none: --option openai-chat.skip_bad_lines=true.",
+                        hint=f'Each needs "messages" with roles. {SKIP}',
                     ) from None
                 lost = Chat()
                 lost.odd["lines that are no conversation, left out"] += 1
@@ -118,50 +119,3 @@ def _with_answer(messages: Json, entry: Mapping[str, Json]) -> Json:
         if isinstance(answer, list) and answer and isinstance(answer[0], dict):
             return [*messages, *(m for m in answer if isinstance(m, dict) and "role" in m)]
     return messages
-
-
-def _entries(path: Path, *, lenient: bool = False) -> Iterator[tuple[str, Json]]:
-    """Each record and where it stands. Raises ``FormatError`` for a line that is no JSON."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = next((line for line in file if line.strip()), "")
-        is_lines = first.lstrip()[:1] == "{" and _whole(first) is not None
-        file.seek(0)
-        entries = None if is_lines else _whole(file.read())
-        if entries is not None:
-            yield from ((f"entry {number}", e) for number, e in enumerate(entries, 1))
-            return
-        file.seek(0)
-        yield from _lines(file, path, lenient=lenient)
-
-
-def _whole(text: str) -> list[Json] | None:
-    """The entries of a text that is one JSON value; None if it is none."""
-    try:
-        value = loads(text)
-    except ValueError:
-        return None
-    if not isinstance(value, list):
-        return [value]
-    is_one_chat = bool(value) and isinstance(value[0], dict) and "role" in value[0]
-    return [value] if is_one_chat else value
-
-
-def _lines(file: Iterator[str], path: Path, *, lenient: bool) -> Iterator[tuple[str, Json]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            yield f"line {number}", loads(line)
-        except ValueError as error:
-            if lenient:
-                yield f"line {number}", None
-                continue
-            where = (
-                f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-            )
-            raise FormatError(
-                f"{path}, line {number}: no JSON{where}"
-                + (", or a file cut off there" if not line.endswith("\n") else ""),
-                hint="Mend the line, or leave out and count such lines: "
-                "--option openai-chat.skip_bad_lines=true.",
-            ) from None
