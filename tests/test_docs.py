@@ -158,7 +158,7 @@ OPTIONS: dict[str, Any] = {
     "injector": injector.Options,
     "judge": judge_panel.Options,
     "openai": providers.Options,
-    "inspect": inspect_logs.Options,
+    "inspect-log": inspect_logs.Options,
     "openai-chat": chat_lines.Options,
     "path": opening.Options,
     "ray": ray_options.Options,

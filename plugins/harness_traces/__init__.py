@@ -33,7 +33,7 @@ def harness_formats() -> Mapping[str, Factory[TrajectoryFormat]]:
 
     return {
         "openai-chat": chat_format,
-        "inspect": inspect_format,
+        "inspect-log": inspect_format,
         "verifiers": verifiers_format,
         "otel": spans_format,
     }

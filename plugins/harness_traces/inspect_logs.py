@@ -33,7 +33,7 @@ class Options:
 
 
 def inspect_format(settings: Settings) -> TrajectoryFormat:
-    return InspectFormat(read_options(Options, settings, name="inspect"))
+    return InspectFormat(read_options(Options, settings, name="inspect-log"))
 
 
 class InspectFormat:
@@ -68,7 +68,7 @@ class InspectFormat:
         return recording_of(records, path, about={"logs": [log.name for log in logs]})
 
     def write(self, recording: Recording, path: Path) -> None:
-        raise refuse_writing("inspect")
+        raise refuse_writing("inspect-log")
 
     def _records(self, path: Path) -> Iterator[Record]:
         is_archive = zipfile.is_zipfile(path)

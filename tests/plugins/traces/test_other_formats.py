@@ -93,7 +93,7 @@ def test_a_log_of_inspect_is_read_whether_json_archive_or_folder(tmp_path: Path)
         assert len(recording.tasks) == 2
         assert recording.episodes[1].trajectory.trial == 1
         assert recording.episodes[2].trajectory.fault == "down"
-    assert recognised(whole) == recognised(tmp_path / "log.eval") == "inspect"
+    assert recognised(whole) == recognised(tmp_path / "log.eval") == "inspect-log"
     assert outcomes(read_inspect(whole, "other"))[0] is False
 
 
