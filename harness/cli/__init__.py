@@ -27,6 +27,7 @@ from harness.cli import (
     stations,
     study,
     tasks,
+    view,
 )
 from harness.cli.running import folder_warnings
 from harness.cli.streams import standard_streams
@@ -39,7 +40,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for module in (
-    loop, evaluate, discovery, stations, tasks, report, show, compare, study, rewards,
+    loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
     ablate, interchange, plan, about,
 ):  # fmt: skip
     module.register(app)

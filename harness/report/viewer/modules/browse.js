@@ -107,7 +107,7 @@ export class Browser {
   async open(id) {
     const { run, state } = this;
     const row = run.byId.get(id);
-    const key = row === undefined ? id : `${id} ${run.blockNames[run.block[row]]} ${state.q ?? ""}`;
+    const key = row === undefined ? id : [id, run.alike(row).length, run.mistake[row], run.patternId(row), state.q ?? ""].join(" ");
     if (key === this.shown) return;
     const isOther = this.shown?.split(" ")[0] !== id;
     this.shown = key;
