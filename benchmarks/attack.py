@@ -1,60 +1,233 @@
-"""Attack what the harness keeps: kills, full disks and damaged folders; every count must be 0."""
+"""Attack what the harness keeps and what it reads: kills, full disks, damaged folders, inputs of
+strangers and hostile text; every count of failures must be 0.
+
+``--state FILE`` keeps what was tried, so that the rest can be tried later; ``--markdown FILE``
+writes what became of it between the two marks of a page.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from damaged_folders import Damaged, damaged
+from damaged_folders import damaged
 from dying_process import How
-from killed_stations import STATIONS, Bench, Tally, some
+from fuzzed_inputs import DOORS, Fuzz
+from killed_stations import STATIONS, Bench, Station, prepare
 
 HOWS: tuple[How, ...] = ("killed", "torn", "full")
+KINDS = ("kills", "damaged", "fuzzed")
+BATCH = 500
+"""Fuzzed inputs, and damaged folders, that are kept as one."""
+COUNTS = ("lost", "doubled", "differing", "stuck")
+
+START, END = "<!-- attack: start -->", "<!-- attack: end -->"
+
+Try = Mapping[str, Any]
 
 
 def main() -> None:
+    given = _arguments().parse_args()
+    until = time.monotonic() + (given.seconds or float("inf"))
+    state = _State(given.state)
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare(Path(scratch))
+        attack = Attack(Path(scratch), given, state)
+        for kind in () if given.summary else given.only or KINDS:
+            for tried in getattr(attack, kind)():
+                state.keep(tried)
+                if time.monotonic() > until:
+                    break
+    found = summary(state.tries)
+    print(told(found), file=sys.stderr)
+    if given.markdown:
+        before, _, rest = given.markdown.read_text().partition(START)
+        after = rest.partition(END)[2]
+        given.markdown.write_text(f"{before}{START}\n{told(found)}\n{END}{after}")
+    if given.json:
+        print(json.dumps(found, indent=2, allow_nan=False))
+    sys.exit(found["failures"] > 0)
+
+
+class Attack:
+    """The tries of each kind that were not made yet, made one by one."""
+
+    def __init__(self, folder: Path, given: argparse.Namespace, state: _State) -> None:
+        self.folder = folder
+        self.given = given
+        self._state = state
+        self._benches: dict[int, Bench] = {}
+
+    def kills(self) -> Iterator[Try]:
+        """Each station ended at each of its file operations, before it or with half of it written,
+        or with no space left from there on.
+        """
+        given = self.given
+        stations = [s for s in STATIONS if not given.station or s.name in given.station]
+        for seed in range(given.seed, given.seed + given.seeds):
+            for how in given.how or HOWS:
+                for station in stations:
+                    yield from self._kills(seed, how, station)
+
+    def damaged(self) -> Iterator[Try]:
+        """Folders with one damage each, opened by one command each."""
+        for seed, count in self._batches(self.given.damaged):
+            tried = {"kind": "damaged", "seed": seed}
+            if self._state.is_new(tried):
+                template = self._bench(self.given.seed).begun(["loop", "study"])
+                yield {**tried, **asdict(damaged(template, self.folder, count, seed))}
+
+    def fuzzed(self) -> Iterator[Try]:
+        """Inputs of strangers, changed at random, at each of the doors where they come in."""
+        bench = self._bench(self.given.seed)
+        recording = bench.begun(["talk", "record"]) / "recording.json"
+        fuzz = Fuzz(bench.begun(["loop", "study"]), recording, self.folder)
+        for number, door in enumerate(DOORS):
+            share = (self.given.fuzzed + number) // len(DOORS)
+            for seed, count in self._batches(share):
+                tried = {"kind": "fuzzed", "door": door, "seed": seed}
+                if self._state.is_new(tried):
+                    yield {**tried, **asdict(fuzz.tried(door, count, seed))}
+
+    def _kills(self, seed: int, how: How, station: Station) -> Iterator[Try]:
+        bench = self._bench(seed)
+        for at in some(bench.operations(station), self.given.kills, seed):
+            tried = {"kind": "kills", "station": station.name, "how": how, "seed": seed, "at": at}
+            if self._state.is_new(tried):
+                yield {**tried, **asdict(bench.attack(station, how, at))}
+
+    def _batches(self, count: int) -> Iterator[tuple[int, int]]:
+        """Seeds, and how many of the ``count`` are of each."""
+        for number, begin in enumerate(range(0, count, BATCH)):
+            yield self.given.seed + number, min(BATCH, count - begin)
+
+    def _bench(self, seed: int) -> Bench:
+        if seed not in self._benches:
+            self._benches[seed] = Bench(self.folder / f"seed-{seed}", seed)
+        return self._benches[seed]
+
+
+class _State:
+    """What was tried, in this process and, with a file, in those before it."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        lines = file.read_text().splitlines() if file and file.exists() else []
+        self.tries: list[Try] = [json.loads(line) for line in lines]
+        self._known = {_key(tried) for tried in self.tries}
+
+    def is_new(self, tried: Try) -> bool:
+        return _key(tried) not in self._known
+
+    def keep(self, tried: Try) -> None:
+        self.tries.append(tried)
+        self._known.add(_key(tried))
+        if self._file:
+            with self._file.open("a") as file:
+                file.write(json.dumps(tried, allow_nan=False) + "\n")
+        bad = _failures(tried)
+        if bad or len(self.tries) % 50 == 0:
+            print(f"{len(self.tries)} {'; '.join(map(str, _key(tried)))}", file=sys.stderr)
+        for example in tried.get("examples", ()) if bad else ():
+            print(f"    {example}", file=sys.stderr)
+
+
+def summary(tries: Sequence[Try]) -> dict[str, Any]:
+    """Tries and failures by kind, and the table of kills."""
+    of: dict[str, list[Try]] = {kind: [t for t in tries if t["kind"] == kind] for kind in KINDS}
+    rows: dict[tuple[str, str], Counter[str]] = {}
+    for tried in of["kills"]:
+        row = rows.setdefault((tried["station"], tried["how"]), Counter())
+        row.update({"tries": 1, **{name: tried[name] for name in COUNTS}})
+    order = {station.name: place for place, station in enumerate(STATIONS)}
+    kills = [
+        {"station": station, "how": how, **{name: rows[station, how][name] for name in _ROW}}
+        for station, how in sorted(rows, key=lambda row: (order[row[0]], HOWS.index(row[1])))
+    ]
+    counts = {
+        kind: {"tries": sum(map(_tries, of[kind])), "failures": sum(map(_failures, of[kind]))}
+        for kind in KINDS
+    }
+    return {
+        "failures": sum(count["failures"] for count in counts.values()),
+        "kinds": counts,
+        "seeds": sorted({tried["seed"] for tried in of["kills"]}),
+        "kills": kills,
+        "doors": dict(sum((Counter({t["door"]: t["tries"]}) for t in of["fuzzed"]), Counter())),
+        "examples": [e for t in tries if _failures(t) for e in t["examples"]][:50],
+    }
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The kills as Markdown, a row for each station: all ways to end it together."""
+    lines = ["| station | kills | torn writes | full disks | lost | doubled | differing | stuck |"]
+    lines.append("|---" * 8 + "|")
+    for station in dict.fromkeys(row["station"] for row in found["kills"]):
+        rows = [row for row in found["kills"] if row["station"] == station]
+        tries = [sum(row["tries"] for row in rows if row["how"] == how) for how in HOWS]
+        counts = [sum(row[name] for row in rows) for name in COUNTS]
+        lines.append(f"| `{station}` | " + " | ".join(f"{n:,}" for n in (*tries, *counts)) + " |")
+    return "\n".join(lines)
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """Everything as Markdown: the kills, and a row for each kind."""
+    seeds = ", ".join(map(str, found["seeds"]))
+    lines = ["| kind | tries | failures |", "|---|---|---|"]
+    for kind, count in found["kinds"].items():
+        what = f"{kind}, seeds {seeds}" if kind == "kills" and seeds else kind
+        lines.append(f"| {what} | {count['tries']:,} | {count['failures']} |")
+    lines += ["", table(found)]
+    return "\n".join(lines)
+
+
+def some(operations: int, count: int, seed: int) -> Sequence[int]:
+    """``count`` of the file operations, those of a smaller count among them; 0: all."""
+    every = [*range(1, operations + 1)]
+    random.Random(seed).shuffle(every)
+    return sorted(every[: count or operations])
+
+
+_ROW = ("tries", *COUNTS)
+
+
+def _key(tried: Try) -> tuple[Any, ...]:
+    return tuple(tried.get(name) for name in ("kind", "station", "door", "how", "seed", "at"))
+
+
+def _tries(tried: Try) -> int:
+    return int(tried.get("tries", 1))
+
+
+def _failures(tried: Try) -> int:
+    return int(tried.get("failures", sum(tried.get(name, 0) for name in COUNTS)))
+
+
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--kills", type=int, default=0, help="per station and kind; 0: all; -1: none"
-    )
+    parser.add_argument("--only", action="append", choices=KINDS, help="kinds; repeatable")
+    parser.add_argument("--seconds", type=float, default=0, help="end after so many; 0: when done")
+    parser.add_argument("--state", type=Path, help="file of what was tried, to go on from")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=5, help="of kills")
+    parser.add_argument("--kills", type=int, default=0, help="per station, way and seed; 0: all")
     parser.add_argument("--station", action="append", help="only these; repeatable")
     parser.add_argument("--how", action="append", choices=HOWS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--damaged", type=int, default=5000, help="damaged folders")
+    parser.add_argument("--damaged", type=int, default=5_000, help="damaged folders")
+    parser.add_argument("--fuzzed", type=int, default=200_000, help="fuzzed inputs")
+    parser.add_argument("--summary", action="store_true", help="try nothing, only sum up")
+    parser.add_argument("--markdown", type=Path, help="a page with the marks of this script")
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    stations = STATIONS if given.kills >= 0 else ()
-    with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(Path(scratch))
-        rows = []
-        for station in stations:
-            if given.station and station.name not in given.station:
-                continue
-            for how in given.how or HOWS:
-                tally = bench.tally(station, how, some(given.kills, given.seed))
-                rows.append({"station": station.name, "how": how, **asdict(tally)})
-                print(_line(station.name, how, tally), file=sys.stderr)
-        spoiled = Damaged()
-        if given.damaged:
-            template = bench.begun(["loop", "study"])
-            spoiled = damaged(template, Path(scratch), given.damaged, given.seed)
-    print(f"{spoiled.tries} damaged folders, {spoiled.failures} tracebacks", file=sys.stderr)
-    for place, count in spoiled.places.most_common():
-        print(f"    {count} x {place}", file=sys.stderr)
-    if given.json:
-        found = {"seed": given.seed, "kills": rows, "damaged": asdict(spoiled)}
-        print(json.dumps(found, indent=2, allow_nan=False))
-    bad = any(row[what] for row in rows for what in ("lost", "doubled", "differing", "stuck"))
-    sys.exit(bad or spoiled.failures > 0)
-
-
-def _line(name: str, how: str, tally: Tally) -> str:
-    counts = f"{tally.tries:5} {tally.lost:5} {tally.doubled:5} {tally.differing:5} {tally.stuck:5}"
-    return "\n".join([f"{name:20} {how:7} {counts}", *(f"    {e}" for e in tally.examples[:5])])
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Damage run folders at random and have every reading command open them: each ends with a report or
-an error of one line and a hint, never with a traceback.
+"""Damage run folders at random, or put hostile text into them, and have every reading command open
+them: each ends with a report or an error of one line and a hint, never with a traceback, and shows
+no character that acts.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import shutil
 import sys
 import traceback
-from collections import Counter
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,17 +41,27 @@ READ_STUDY: tuple[tuple[object, ...], ...] = (
     ("study", "run", "study.toml", "--out", STUDY, "--trust", "--dry-run"),
 )
 
+BITS = (
+    "\x1b[2J", "\x1b]0;t\x07", "\x00", "\x08", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200b",
+    "\ufeff", "\u2028", "\U000e0041", "\ud83d", "\uffff", "<script>", "</td>", "]]>", "&lt;",
+    "&#0;", "javascript:",
+    "`", "``", "|", "\n", "\r\n", "\t", "\\", "*", "_", "[a](b)", "[bold]", "[/x]",
+    '"', "'", "=cmd()", "é", "漢", "a", " ",
+)  # fmt: skip
+"""What hostile text is made of."""
+ACTING = frozenset({"Cc", "Cf", "Cs", "Co"})
+"""Kinds of characters that a terminal or a page obeys, or that nobody sees."""
+
 Damage = Callable[[Path, random.Random], None]
 
 
 @dataclass(slots=True)
 class Damaged:
-    """Tries, and those that ended in a traceback or another thread of tears."""
+    """Tries, and those that ended in a traceback or let text act."""
 
     tries: int = 0
     failures: int = 0
-    by_kind: Counter[str] = field(default_factory=Counter)
-    places: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
 
 
 def damaged(template: Path, folder: Path, count: int, seed: int) -> Damaged:
@@ -71,8 +82,9 @@ def damaged(template: Path, folder: Path, count: int, seed: int) -> Damaged:
         failed = _fails(here, words)
         if failed:
             found.failures += 1
-            found.by_kind[kind] += 1
-            found.places[f"{failed} <- {kind} {name} in {words[0]} (number {number})"] += 1
+            found.examples.append(
+                f"{failed} <- {kind} {name} in {words[0]} (seed {seed}, {number})"
+            )
     return found
 
 
@@ -96,7 +108,8 @@ def _fails(here: Path, words: Sequence[object]) -> str:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             main()
     except SystemExit as left:
-        return "" if left.code in (0, 1, None) else f"status {left.code}"
+        if left.code not in (0, 1, None):
+            return f"status {left.code}"
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if "/harness" in frame.filename] or list(frames)
@@ -104,7 +117,18 @@ def _fails(here: Path, words: Sequence[object]) -> str:
         return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
     finally:
         os.chdir(before)
-    return ""
+    return _acting(said, here / "page.html")
+
+
+def _acting(said: io.TextIOWrapper, page: Path) -> str:
+    """What acts in what a command said and in the page it drew, in words; "" if nothing does."""
+    said.flush()
+    shown = said.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    drawn = page.read_text() if page.exists() else ""
+    found = {c for c in shown + drawn if c not in "\n\t" and unicodedata.category(c) in ACTING}
+    if found:
+        return f"showed {''.join(sorted(found))!a}"
+    return "drew a script" if "<script" in drawn else ""
 
 
 def _id(here: Path) -> str:
@@ -150,32 +174,44 @@ def _inside(new: Callable[[Any, random.Random], Any]) -> Callable[[Any, random.R
     """One value somewhere in the whole is another."""
 
     def change(whole: Any, draw: random.Random) -> Any:
-        places = [*_places(whole)]
-        if not places:
+        found = places(whole)
+        if not found:
             return new(whole, draw)
-        holder, key = draw.choice(places)
+        holder, key = draw.choice(found)
         holder[key] = new(holder[key], draw)
         return whole
 
     return change
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Where the values in lists and tables of a value are: what holds each, and its key there."""
     keys: Sequence[Any] = [*value] if isinstance(value, dict) else (
         range(len(value)) if isinstance(value, list) else ()
     )  # fmt: skip
     found = [(value, key) for key in keys]
     for key in keys:
-        found += _places(value[key])
+        found += places(value[key])
     return found
 
 
 def _without(whole: Any, draw: random.Random) -> Any:
-    tables = [holder for holder, _ in _places(whole) if isinstance(holder, dict) and holder]
+    tables = [holder for holder, _ in places(whole) if isinstance(holder, dict) and holder]
     if tables:
         table = draw.choice(tables)
         del table[draw.choice(sorted(table))]
     return whole
+
+
+def _hostile(value: Any, draw: random.Random) -> Any:
+    """The value with hostile text before each text in it."""
+    if isinstance(value, str):
+        return "".join(draw.choices(BITS, k=3)) + value
+    if isinstance(value, list):
+        return [_hostile(part, draw) for part in value]
+    if isinstance(value, dict):
+        return {key: _hostile(part, draw) for key, part in value.items()}
+    return value
 
 
 def _folder(path: Path, draw: random.Random) -> None:
@@ -207,6 +243,7 @@ DAMAGES: Mapping[str, Damage] = {
     "a lone surrogate": _value(
         _inside(lambda old, draw: "\udc80" if isinstance(old, str) else old)
     ),
+    "hostile text": _value(lambda whole, draw: _hostile(whole, draw)),
     "no rights": lambda path, draw: path.chmod(0),
 }
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from harness.runtime import files
+from harness.runtime import files, json_lines
 
 How = Literal["killed", "torn", "full"]
 """Killed before the operation, killed with half of what it writes written, or no space left."""
@@ -129,17 +129,25 @@ def _work(work: Callable[[], object], disk: _Disk, errors: Path) -> NoReturn:
         traceback.print_exc()
     finally:
         disk.at = 0
-        errors.with_suffix(".modules").write_text("\n".join(sys.modules))
+        errors.with_suffix(".modules").write_text("\n".join(_needed()))
         sys.stderr.flush()
         os._exit(status)
+
+
+def _needed() -> list[str]:
+    """The modules that this process has, and the classes that it read or wrote as JSON."""
+    shapes = [f"{shape.__module__}:{shape.__qualname__}" for shape in json_lines._ADAPTERS]
+    return [*sys.modules, *shapes]
 
 
 def _import(known: Path) -> None:
     """What the process needed, so that the next one has it from the start."""
     for name in known.read_text().splitlines() if known.exists() else ():
-        if name not in sys.modules:
-            with suppress(Exception):
-                importlib.import_module(name)
+        module, _, shape = name.partition(":")
+        with suppress(Exception):
+            found = sys.modules.get(module) or importlib.import_module(module)
+            if shape:
+                json_lines.adapter(getattr(found, shape))
     known.unlink(missing_ok=True)
 
 

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+import typer.main
 from dying_process import DIED, Ended, How, run
+
+from harness.cli import app, main
 
 ROOT = Path(__file__).parents[1]
 CLOCKS = ("timings.jsonl", "cpu.jsonl", "run.lock")
@@ -23,6 +26,7 @@ CLOCKS = ("timings.jsonl", "cpu.jsonl", "run.lock")
 _CLOCK = re.compile(rb'"(seconds|cpu)": ?(\{[^}]*\}|[0-9.]+)')
 
 LOOP = """
+seed = {seed}
 domain = "weather"
 policy = "pupil"
 sft_trainer = "lessons"
@@ -38,12 +42,12 @@ control = "generic"
 warm_start = true
 keep_every = 1
 
-[options.admission]
+[{settings}options.admission]
 rollouts_per_task = 2
 """
 STUDY = """
 title = "Kills"
-seeds = [0]
+seeds = [{seed}]
 
 [settings]
 preset = "quick"
@@ -86,7 +90,8 @@ class Station:
     once: bool = False
 
 
-RUN = "run"
+RUN, SEED, TASK = "run", "SEED", "TASK"
+"""The run folder, and what stands in commands for the seed and for the first task that was made."""
 STATIONS = (
     Station(
         name="loop",
@@ -96,7 +101,7 @@ STATIONS = (
     Station(
         name="eval",
         words=["eval", "--domain", "weather", "--policy", "noisy:0.9", "--tasks", 8,
-               "--trials", 1, "--split", "validation", "--out", RUN],
+               "--trials", 1, "--split", "validation", "--seed", SEED, "--out", RUN],
         resumed=["eval", "--resume", RUN],
     ),
     Station(name="discover", words=["discover", RUN], before=["eval"]),
@@ -125,8 +130,9 @@ STATIONS = (
 
 TALK = Station(
     name="talk",
-    words=["eval", "--domain", "retail", "--policy", "noisy:0.5", "--tasks", 3, "--out", RUN],
-)
+    words=["eval", "--domain", "retail", "--policy", "noisy:0.5", "--tasks", 3, "--seed", SEED,
+           "--out", RUN],
+)  # fmt: skip
 RECORD = Station(
     name="record", words=["export", RUN, "--format", "tau2", "--out", "recording.json"]
 )
@@ -134,13 +140,12 @@ RECORD = Station(
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the runs of a station that were killed or had no space left.
+    """What became of a run of a station that was killed or had no space left.
 
     ``lost`` and ``doubled`` are lines and files, ``differing`` files, all against the run that
     nothing happened to. ``stuck``: could not go on, or said it with a traceback.
     """
 
-    tries: int = 0
     lost: int = 0
     doubled: int = 0
     differing: int = 0
@@ -150,25 +155,22 @@ class Tally:
     def blame(self, what: str, amount: int, example: str) -> None:
         if amount:
             setattr(self, what, getattr(self, what) + amount)
-            self.examples = [*self.examples, f"{what}: {example}"][:20]
+            self.examples = [*self.examples, f"{what}: {example}"][:5]
 
 
 class Bench:
-    """Folders in which stations run, each begun once and copied for every kill."""
+    """Folders in which stations run with one seed, each begun once and copied for every kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
+        self.seed = seed
         self._begun: dict[tuple[str, ...], Path] = {}
-        site = folder / "site"
-        _install(site)
-        sys.path.insert(0, str(site))
-        os.environ |= {"XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "200"}
-        os.environ["HARNESS_CACHE_DIR"] = str(folder / "cache")
+        self._whole: dict[str, tuple[Path, int]] = {}
         empty = folder / "empty"
-        empty.mkdir()
-        (empty / "loop.toml").write_text(LOOP)
-        whole = LOOP.replace("[options.", "[settings.options.")
-        (empty / "study.toml").write_text(STUDY.format(settings=whole))
+        empty.mkdir(parents=True)
+        (empty / "loop.toml").write_text(LOOP.format(seed=seed, settings=""))
+        whole = LOOP.format(seed=seed, settings="settings.")
+        (empty / "study.toml").write_text(STUDY.format(settings=whole, seed=seed))
         self._begun[()] = empty
 
     def begun(self, names: Sequence[str]) -> Path:
@@ -182,25 +184,29 @@ class Bench:
             self._begun[key] = here
         return self._begun[key]
 
-    def tally(self, station: Station, how: How, choose: Callable[[int], Sequence[int]]) -> Tally:
-        """The station killed at those of its file operations that ``choose`` picks, given how many
-        there are.
-        """
-        before = self.begun(station.before)
-        expected = self._copy(before, "expected")
-        operations = self._done(expected, station).operations
+    def operations(self, station: Station) -> int:
+        """How many file operations the station makes if nothing happens to it."""
+        return self._expected(station)[1]
+
+    def attack(self, station: Station, how: How, at: int) -> Tally:
+        """The station ended at that file operation, resumed, and compared."""
+        before, (expected, _) = self.begun(station.before), self._expected(station)
+        here = self._copy(before, "here")
+        died = self._run(here, station.words, at=at, how=how)
         tally = Tally()
-        for at in choose(operations):
-            here = self._copy(before, "here")
-            died = self._run(here, station.words, at=at, how=how)
-            tally.tries += 1
-            self._judge(tally, station, here, expected, before, died, f"at {at}")
+        self._judge(tally, station, here, expected, died, f"at {at}")
         return tally
 
+    def _expected(self, station: Station) -> tuple[Path, int]:
+        if station.name not in self._whole:
+            name = f"expected-{station.name}".replace(" ", "-")
+            here = self._copy(self.begun(station.before), name)
+            self._whole[station.name] = here, self._done(here, station).operations
+        return self._whole[station.name]
+
     def _judge(
-        self, tally: Tally, station: Station, here: Path, expected: Path, before: Path,
-        died: Ended, where: str,
-    ) -> None:  # fmt: skip
+        self, tally: Tally, station: Station, here: Path, expected: Path, died: Ended, where: str
+    ) -> None:
         if died.status not in (DIED, 0, 1) or "Traceback" in died.said:
             tally.blame("stuck", 1, f"{where}: {died.status} {died.said[-600:]}")
         if station.once:
@@ -231,10 +237,11 @@ class Bench:
     def _run(self, here: Path, words: Words, *, at: int = 0, how: How = "killed") -> Ended:
         """The command in a folder that is always called the same, since files name it."""
         place = self.folder / "place"
+        said = [self.seed if word == SEED else word for word in words]
         here.rename(place)
         try:
             return run(
-                lambda: _command(place, words), place, at=at, how=how,
+                lambda: _command(place, said), place, at=at, how=how,
                 errors=self.folder / "said.txt",
             )  # fmt: skip
         finally:
@@ -242,13 +249,10 @@ class Bench:
 
 
 def _command(here: Path, words: Words) -> None:
-    from harness.cli import main
-
     os.chdir(here)
-    task = "TASK"
-    if task in words:
+    if TASK in words:
         first = (here / RUN / "rounds/1/tasks.jsonl").read_text().splitlines()[0]
-        words = [json.loads(first)["id"] if word == task else word for word in words]
+        words = [json.loads(first)["id"] if word == TASK else word for word in words]
     sys.argv = ["harness", *map(str, words)]
     main()
 
@@ -291,6 +295,24 @@ def _compare(
             tally.blame("differing", 1, f"{where}: {name}")
 
 
+def prepare(folder: Path) -> None:
+    """Install what the stations need into the folder, for a user of its own, and make once in this
+    process what every command makes anew: its children have it from the start.
+    """
+    from harness.llm import roles
+
+    site = folder / "site"
+    _install(site)
+    sys.path.insert(0, str(site))
+    os.environ |= {"XDG_STATE_HOME": str(folder / "state"), "COLUMNS": "200"}
+    os.environ["HARNESS_CACHE_DIR"] = str(folder / "cache")
+    os.environ.pop("HARNESS_TRACEBACK", None)
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+    roles.open_registry = cache(roles.open_registry)
+    roles.open_registry()
+
+
 def _install(site: Path) -> None:
     """The tests' weather domain, pupil and plain format, as pip would leave them."""
     site.mkdir()
@@ -305,15 +327,3 @@ def _install(site: Path) -> None:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[harness]\n{name} = {module}\n")
-
-
-def some(count: int, seed: int) -> Callable[[int], Sequence[int]]:
-    """Picks ``count`` of the file operations; 0: all."""
-
-    def choose(operations: int) -> Sequence[int]:
-        every = range(1, operations + 1)
-        if not count or count >= operations:
-            return every
-        return sorted(random.Random(seed).sample(every, count))
-
-    return choose

@@ -313,6 +313,13 @@ def _members(
     diagnoses = {diagnosis.trajectory_id: diagnosis for diagnosis in found}
     source = evaluation_read(store, number)
     episodes = {e.trajectory.id: e for e in read_evaluation(store, source)}
+    members = {member for pattern in patterns for member in pattern.members}
+    if lost := members - (diagnoses.keys() & episodes.keys()):
+        raise RunError(
+            f"{len(lost)} of {len(members)} failures in the patterns of round {number} have no "
+            f"diagnosis or no conversation in {source}, among them {min(lost)!r}",
+            hint=f"Run `harness discover {store.folder} --round {number} --again` first.",
+        )
     return {
         pattern.id: [(episodes[member], diagnoses[member]) for member in pattern.members]
         for pattern in patterns

@@ -223,11 +223,16 @@ def _differ_by_spelling(word: str, known: str) -> bool:
     return not own or other == known or bool(difflib.get_close_matches(own, [other]))
 
 
-def read_table(shape: type[D], table: Mapping[str, object], *, where: str) -> D:
+def read_table(shape: type[D], table: object, *, where: str) -> D:
     """A table of a file as ``shape``, a dataclass whose fields are the keys it may have.
 
-    Raises ``ConfigError``, naming ``where``, for another key or a value of the wrong type.
+    Raises ``ConfigError``, naming ``where``, for another key, a value of the wrong type, and for
+    what is no table.
     """
+    if not isinstance(table, Mapping):
+        raise ConfigError(
+            f"{where} is {table!r}, not a table", hint="Write it as a table of keys and values."
+        )
     _refuse_unknown(shape, table, f"{where} has no key", "Known keys")
     return validated(shape, table, where=f"key of {where}")
 

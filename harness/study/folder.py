@@ -21,6 +21,7 @@ from harness.run_folder import FolderFiles, RunFolder
 from harness.study.arms import branch
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
+from harness.study.results_file import Result
 from harness.study.spec import SHARED, Study, Turn, changes, parse_study
 from harness.types import Json
 from harness.types.names import ArmName, StationName
@@ -72,6 +73,8 @@ class StudyFolder:
         return self._files.has(_row(turn))
 
     def row(self, turn: Turn) -> dict[str, Any]:
+        """The turn's row as it was kept. Raises ``RunError`` if it is none."""
+        self._files.read_value(_row(turn), Result)
         return self._files.read_table(_row(turn))
 
     def finish(self, turn: Turn, row: Mapping[str, Json]) -> None:

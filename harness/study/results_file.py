@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.assembly.validation import first_problem
 from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
+from harness.runtime.json_lines import adapter
 from harness.study.packing import unpacked
 from harness.study.result_rows import UNCOUNTED
 from harness.study.spec import SHARED, Study, parse_study
@@ -227,12 +228,12 @@ def _text(path: Path) -> str:
 
 
 def _document(text: str, where: str) -> Document:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         whole: Any = unpacked(json.loads(text), where)
-        found = TypeAdapter(_File).validate_json(json.dumps(whole), strict=True)
-    except ValueError as error:
+        found = adapter(_File).validate_json(json.dumps(whole), strict=True)
+    except (ValueError, RecursionError) as error:
         said = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise RunError(
             f"{where} holds no results of a study: {said}",
