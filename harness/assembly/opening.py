@@ -208,8 +208,11 @@ def _count_calls(parts: Components, store: RunFolder) -> None:
 
 @contextmanager
 def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
-    """Ctrl-C and a spent budget are reported to the observers."""
+    """Observers are told which folder is at work and when that ends; of Ctrl-C and of a spent
+    budget, too.
+    """
     store.warn = lambda message: parts.notify("warning", message=message)
+    parts.notify("run_opened", run=str(store.folder))
     try:
         try:
             yield
@@ -222,6 +225,8 @@ def _at_work(parts: Components, store: RunFolder) -> Iterator[None]:
     except KeyboardInterrupt:
         parts.notify("run_interrupted", run=str(store.folder))
         raise
+    finally:
+        parts.notify("run_closed", run=str(store.folder))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ data_version.json      the version of the domain's data that the evaluations are
 calls.json             calls to chat models by role: tokens, cost, retries, faults
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
+exports/, trackers/    files for other tools, and of observers that keep the run in a tracker
 
 done/STATION.json      the station is complete; what it left, with digests
 pending/               what a process that ended was about to change in one step

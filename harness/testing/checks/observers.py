@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.protocols import Event, Observer
 from harness.testing.checks.domains import demand
@@ -11,6 +13,7 @@ from harness.types import Json
 _COUNTS: Mapping[str, Json] = {"judge": {"calls": 2, "tokens_in": 900, "cost_usd": 0.01}}
 
 EVENTS: tuple[tuple[str, Mapping[str, Json]], ...] = (
+    ("run_opened", {"run": "runs/one"}),
     ("run_started", {"run": "runs/one", "domain": "shop", "stations": ["base", "sft"]}),
     ("station_skipped", {"station": "base"}),
     ("station_started", {"station": "sft", "unit": "steps", "total": 0}),
@@ -45,6 +48,7 @@ EVENTS: tuple[tuple[str, Mapping[str, Json]], ...] = (
     ("budget_spent", {"run": "runs/one"}),
     ("run_interrupted", {"run": "runs/one"}),
     ("run_finished", {"seconds": 9.5}),
+    ("run_closed", {"run": "runs/one"}),
 )
 """A run's events by name, with the data that they have, in the order of a run."""
 
@@ -54,14 +58,22 @@ _UNKNOWN: tuple[str, Mapping[str, Json]] = ("event_of_another_version", {"new": 
 def check_observer(observer: Observer) -> None:
     """Check that an observer takes each event of a run, in order, and unknown ones as well.
 
-    An observer that raises ends the run, so it may raise for none of them.
+    An observer that raises ends the run, so it may raise for none of them. The folder that ``run``
+    names in an event is there, and empty.
     """
-    for name, data in (*EVENTS, _UNKNOWN, *EVENTS):
-        given = dict(data)
-        try:
-            observer.notify(Event(name=name, data=given))
-        except Exception as error:
-            raise AssertionError(
-                f"an observer takes the event {name!r}, found {type(error).__name__}: {error}"
-            ) from error
-        demand(given == data, f"an observer leaves the data of {name!r} as they are")
+    with TemporaryDirectory() as place:
+        folder = f"{place}/run"
+        Path(folder).mkdir()
+        for name, data in (*EVENTS, _UNKNOWN, *EVENTS):
+            _check_event(observer, name, {**data, **({"run": folder} if "run" in data else {})})
+
+
+def _check_event(observer: Observer, name: str, data: Mapping[str, Json]) -> None:
+    given = dict(data)
+    try:
+        observer.notify(Event(name=name, data=given))
+    except Exception as error:
+        raise AssertionError(
+            f"an observer takes the event {name!r}, found {type(error).__name__}: {error}"
+        ) from error
+    demand(given == data, f"an observer leaves the data of {name!r} as they are")
