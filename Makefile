@@ -9,7 +9,9 @@ NOTES := $(if $(wildcard docs/results-notes.md),--notes docs/results-notes.md)
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: loop quick test lint setup study study-quick study-report base-model picture picture-architecture table-servers clean
+docs tour: export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture picture-architecture table-servers clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -24,6 +26,12 @@ lint: setup ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup ## the documentation site in site/; a broken link is an error
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+tour: setup ## docs/tour.md with what its commands print now
+	$(BIN)/python docs/tour.py
 
 setup: $(VENV)/.ready ## the virtual environment, with bin/harness in it
 

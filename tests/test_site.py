@@ -1,0 +1,58 @@
+"""The tour's commands print what the page shows; the reference pages are made from the code."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harness.assembly.registry import KINDS
+from tests.cli.test_commands import COMMANDS
+from tests.test_docs import MADE
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def words(output: str) -> list[str]:
+    """What is printed but for figures and bars: seconds differ, and so may the last digit."""
+    return re.sub(r"[\d.,−+%×█▏▎▍▌▋▊▉]+", " ", output).split()
+
+
+def test_the_tour_shows_what_its_commands_print(tmp_path: Path) -> None:
+    tour = script("tour")
+    page = (DOCS / "tour.md").read_text(encoding="utf-8")
+    printed = tour.outputs(page, tmp_path)
+    shown = [(found["command"], found["output"]) for found in tour.BLOCK.finditer(page)]
+    assert len(shown) >= 8
+    assert [command for command, _ in printed] == [command for command, _ in shown]
+    for (command, now), (_, then) in zip(printed, shown, strict=True):
+        assert words(now) == words(then), f"{command}: `make tour` writes it anew"
+
+
+def test_the_reference_names_every_command_hook_setting_and_event() -> None:
+    reference = script("reference")
+    made = {path: make() for path, make in reference.PAGES.items()}
+    assert set(made) == MADE
+    assert not [c for c in COMMANDS if f"`harness {c}" not in made["reference/commands.md"]]
+    assert not [h for h in KINDS.values() if f"## `{h}`" not in made["reference/hooks.md"]]
+    assert "| `validation_tasks` | `int` | `60` |" in made["reference/settings.md"]
+    assert "| `run_opened` |" in made["reference/events.md"]
+    assert "## `Trajectory`" in made["reference/run-folder.md"]
+    assert "``" not in re.sub(r"```", "", "".join(made.values()))
+
+
+@pytest.mark.parametrize("link", ["../benchmarks/README.md", "../studies/retail.toml"])
+def test_links_out_of_the_docs_lead_to_the_copies_in_the_site(link: str) -> None:
+    reference = script("reference")
+    led = reference.into_site(f"see [it]({link}#part)")
+    assert led == f"see [it]({reference.OUTSIDE[link[3:]]}#part)"
