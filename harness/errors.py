@@ -4,7 +4,8 @@ do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ContextDecorator
 from typing import TypeVar
 
@@ -185,7 +186,7 @@ class plugin_boundary:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, HarnessError):
+        if isinstance(error, HarnessError) or not isinstance(error, Exception | SystemExit):
             return
         if _BY_CORE in vars(error) or (self.faults and isinstance(error, RolloutFault)):
             return
@@ -209,3 +210,49 @@ def plugin_items(plugin: str, doing: str, make: Callable[[], Iterable[T]]) -> It
     """The items that third-party code makes; whatever it raises meanwhile names the plugin."""
     with plugin_boundary(plugin, doing):
         yield from make()
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: its type, and what it is if that is short and plain."""
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    name = type(value).__name__
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    if not isinstance(value, str | int | float):
+        return f"{article} {name}"
+    text = repr(value)
+    return f"{article} {name} ({text if len(text) <= _SHOWN else text[:_SHOWN] + '…'})"
+
+
+def expected(kind: type[T] | tuple[type[T], ...], value: object, what: str) -> T:
+    """The value. Raises ``TypeError`` if it is of another type; within a ``plugin_boundary`` that
+    names the plugin.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{what} is {shown(value)}, expected {_named(kind)}")
+    return value
+
+
+def listed(kind: type[T], values: object, what: str) -> Sequence[T]:
+    """The values. Raises ``TypeError`` unless they are a list, tuple or the like of that type."""
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise TypeError(f"{what} is {shown(values)}, expected a list or tuple")
+    for value in values:
+        expected(kind, value, f"an item of {what}")
+    return values
+
+
+async def awaited(kind: type[T] | tuple[type[T], ...], answer: Awaitable[object], what: str) -> T:
+    """What the coroutine returns, as ``expected``. Raises ``TypeError`` if it is none."""
+    if not inspect.isawaitable(answer):
+        raise TypeError(f"{what} is {shown(answer)} at once, expected a coroutine: `async def`")
+    return expected(kind, await answer, what)
+
+
+_SHOWN = 80
+"""Characters of a plain value in an error."""
+
+
+def _named(kind: type[object] | tuple[type[object], ...]) -> str:
+    names = [one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,))]
+    return f"{'an' if names[0][0].lower() in 'aeiou' else 'a'} {' or '.join(names)}"

@@ -14,7 +14,7 @@ from harness.protocols import Domain, Settings
 from harness.types import Recipe, Split, Task, ToolCall
 from harness_invented.blueprint import Blueprint, blueprint
 from harness_invented.database import database
-from harness_invented.generate import FEATURES, generate
+from harness_invented.generate import FEATURES, ROLES, generate
 from harness_invented.solve import solve
 from harness_invented.state import Database, InventedWorld
 from harness_invented.tools import tools
@@ -49,12 +49,13 @@ class InventedDomain(DomainDefaults):
     """
 
     name = "invented"
-    features = FEATURES
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         plan = blueprint(seed)
         self.roles = tuple(plan.operations)
+        lacking = ROLES.keys() - self.roles
+        self.features = tuple(feature for feature in FEATURES if feature.name not in lacking)
         self.tools = tools(plan)
         self.policy = _policy(plan)
 

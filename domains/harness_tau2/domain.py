@@ -49,6 +49,7 @@ class Tau2Domain(DomainDefaults):
     kit: str
     user_kit: str = ""
     telling: Telling = BY_NAME
+    shared_records = "the official splits are of tasks over one database"
 
     def __init__(
         self,

@@ -6,9 +6,7 @@ A generated task happens in a database of its own: the records that it is about 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from harness.assembly.config import read_options
 from harness.assembly.registry import Registry
@@ -20,15 +18,6 @@ from harness_tau2.formats import NoOptions
 from harness_tau2.official_tasks import write_task
 from harness_tau2.tasks import official_task
 from harness_tau2.wire import as_object, fields
-
-
-@runtime_checkable
-class Playable(Protocol):
-    """A domain of our own under an official domain's name, whose tools are that domain's."""
-
-    def official_records(self, task: Task) -> Mapping[str, Json]:
-        """The records that a task of ours is about, by kind and id, in official form."""
-        ...
 
 
 class TaskFileFormat:
@@ -59,13 +48,16 @@ def tasks_format(settings: Settings) -> TaskFileFormat:
 
 
 def task_entry(task: Task, domain: object) -> dict[str, Json]:
-    """The official form of a task of that domain, with the records it happens in."""
+    """The official form of a task of that domain, with the records it happens in where the domain
+    tells them by ``official_records``: by kind and id, in official form.
+    """
     entry = write_task(task)
-    if official_task(task) is None and isinstance(domain, Playable):
+    records_of = getattr(domain, "official_records", None)
+    if official_task(task) is None and records_of is not None:
         scenario = as_object(entry["user_scenario"], "user_scenario")
         told = {**fields(scenario, "instructions"), "domain": task.domain}
         entry["user_scenario"] = {**scenario, "instructions": told}
-        records = dict(domain.official_records(task))
+        records = dict(records_of(task))
         data: dict[str, Json] = {"agent_data": records, "user_data": None}
         entry["initial_state"] = {
             "initialization_data": data,

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
 from harness import hookspecs
 from harness.assembly.components import Components
+from harness.assembly.entry_points import LEFT_OUT
 from harness.assembly.extras import DISTRIBUTION
 from harness.assembly.registry import KINDS, Registry
 from harness.errors import HarnessError
@@ -31,6 +32,10 @@ def installed() -> list[dict[str, str]]:
     broken.
     """
     registry = Registry()
+    clashing = {
+        registry.offers[kind][name].plugin: words
+        for (kind, name), words in registry.clashes.items()
+    }
     rows = []
     for plugin in registry.plugins:
         offers = [
@@ -45,7 +50,7 @@ def installed() -> list[dict[str, str]]:
                 "distribution": plugin.distribution,
                 "version": plugin.version,
                 "offers": ", ".join(offers),
-                "error": plugin.error,
+                "error": plugin.error or clashing.get(plugin.key, ""),
             }
         )
     return rows
@@ -140,10 +145,13 @@ def _plugins() -> list[dict[str, str]]:
         found = installed()
     except HarnessError as error:
         return [_row("plugins", "broken", f"{error} {error.hint}")]
-    return [
-        _row(f"plugin {row['plugin']}", "broken" if row["error"] else "good", row["error"] or "")
-        for row in found
-    ]
+    return [_row(f"plugin {row['plugin']}", _state(row["error"]), row["error"]) for row in found]
+
+
+def _state(error: str) -> str:
+    if error == LEFT_OUT:
+        return "missing"
+    return "broken" if error else "good"
 
 
 def _row(check: str, state: str, detail: str) -> dict[str, str]:

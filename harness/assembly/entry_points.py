@@ -4,6 +4,9 @@ stranger's are.
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -12,6 +15,11 @@ import pluggy
 
 from harness import hookspecs
 from harness.hookspecs import PROJECT
+
+OFF = "HARNESS_PLUGINS_OFF"
+"""The environment variable with the plugins to leave out."""
+
+LEFT_OUT = f"left out, as -p no:NAME or {OFF} says"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +57,46 @@ def discover(points: Sequence[EntryPoint] | None = None) -> Plugins:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     found = entry_points(group=PROJECT) if points is None else points
-    rows = [_load(manager, point) for point in sorted(found, key=lambda p: (p.name, p.value))]
+    off = left_out()
+    rows = [
+        _row(point, error=LEFT_OUT) if off & _names(point) else _load(manager, point)
+        for point in sorted(found, key=lambda p: (p.name, p.value))
+    ]
     return Plugins(manager=manager, rows=tuple(rows))
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint) -> PluginInfo:
-    row = PluginInfo(
+def left_out() -> frozenset[str]:
+    """The plugins that the user wants left out, as the environment says: entry points or
+    distributions, with commas between them.
+    """
+    return frozenset(name.strip() for name in os.environ.get(OFF, "").split(",") if name.strip())
+
+
+def leave_out(names: Sequence[str]) -> None:
+    """Have these plugins left out in this process, and in those that it starts."""
+    os.environ[OFF] = ",".join(sorted(left_out() | {*names}))
+
+
+def _names(point: EntryPoint) -> set[str]:
+    row = _row(point)
+    return {row.name, row.distribution, row.key}
+
+
+def _row(point: EntryPoint, *, error: str = "") -> PluginInfo:
+    return PluginInfo(
         name=point.name,
         module=point.value,
         distribution=point.dist.name if point.dist else "unknown",
         version=point.dist.version if point.dist else "",
+        error=error,
     )
+
+
+def _load(manager: pluggy.PluginManager, point: EntryPoint) -> PluginInfo:
+    row = _row(point)
     try:
         _register(manager, point, key=row.key)
-    except Exception as broken:  # a stranger's module may raise anything on import
+    except (Exception, SystemExit) as broken:  # a stranger's module may raise anything on import
         return replace(row, error=f"{type(broken).__name__}: {broken}")
     return row
 
@@ -70,18 +104,33 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint) -> PluginInfo:
 def _register(manager: pluggy.PluginManager, point: EntryPoint, *, key: str) -> None:
     module = point.load()
     manager.register(module, name=key)
-    if manager.get_hookcallers(module):
-        unknown = [
-            n for n in vars(module) if n.startswith("harness_") and _is_stray(manager, n, module)
-        ]
-        if not unknown:
-            return
+    callers = manager.get_hookcallers(module)
+    if problem := _problem(manager, module, implements=bool(callers)):
         manager.unregister(name=key)
-        raise TypeError(f"implements hooks that do not exist: {', '.join(unknown)}")
-    manager.unregister(name=key)
-    raise TypeError("implements no hook; is the @hookimpl decorator missing?")
+        raise TypeError(problem)
 
 
-def _is_stray(manager: pluggy.PluginManager, name: str, module: object) -> bool:
-    marked = manager.parse_hookimpl_opts(module, name) is not None
-    return marked and not hasattr(hookspecs, name)
+def _problem(manager: pluggy.PluginManager, module: object, *, implements: bool) -> str:
+    """What of the module's hooks is amiss, in words; "" if nothing is."""
+    own = {n: v for n, v in vars(module).items() if n.startswith(f"{PROJECT}_")}
+    marked = [n for n in own if manager.parse_hookimpl_opts(module, n) is not None]
+    if unknown := [n for n in marked if not hasattr(hookspecs, n)]:
+        near = [_nearest(n) for n in unknown]
+        return f"implements hooks that do not exist: {', '.join(unknown)}{near[0]}"
+    if forgotten := [n for n, v in own.items() if n not in marked and _is_meant(n, v, module)]:
+        return f"@hookimpl is missing on {', '.join(n + _nearest(n) for n in forgotten)}"
+    return "" if implements else "implements no hook; is the @hookimpl decorator missing?"
+
+
+def _is_meant(name: str, value: object, module: object) -> bool:
+    """Whether a function without the mark was to be a hook, going by its name."""
+    here = inspect.isfunction(value) and value.__module__ == getattr(module, "__name__", "")
+    return here and (hasattr(hookspecs, name) or bool(_nearest(name)))
+
+
+def _nearest(name: str) -> str:
+    if hasattr(hookspecs, name):
+        return ""
+    hooks = [hook for hook in vars(hookspecs) if hook.startswith(f"{PROJECT}_")]
+    near = difflib.get_close_matches(name, hooks, n=1, cutoff=0.85)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, overload
+from typing import Literal, Protocol, cast, overload
 
 from harness.assembly.config import LoopConfig, nearest
 from harness.assembly.entry_points import PluginInfo, discover
+from harness.assembly.guarded_domain import guarded
+from harness.assembly.product_checks import refuse_offer, refuse_product
 from harness.errors import ConfigError, NameClash, UnknownName, plugin_boundary
 from harness.hookspecs import Factory
 from harness.protocols import (
@@ -103,20 +105,21 @@ class Registry:
     be assembled.
 
     A plugin whose hook raises is a broken row of ``plugins``, like one that cannot be imported.
-    Raises ``NameClash`` when built if two plugins offer one name for one kind.
+    A name that two plugins offer for one kind is found for neither; ``clashes`` says so in words.
     """
 
     def __init__(self, chat_roles: ChatRoles | None = None) -> None:
         found = discover()
         self.chat_roles = chat_roles
         self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
+        self.clashes: dict[tuple[str, str], str] = {}
         broken: dict[str, str] = {}
         for kind, hook in KINDS.items():
             for implementation in getattr(found.manager.hook, hook).get_hookimpls():
                 plugin = implementation.plugin_name
                 try:
-                    names = dict(implementation.function())
-                except Exception as error:  # a stranger's hook may raise anything
+                    names = refuse_offer(implementation.function())
+                except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
                     broken[plugin] = f"{type(error).__name__} in {hook}: {error}"
                     continue
                 for name, factory in names.items():
@@ -126,28 +129,30 @@ class Registry:
         )
 
     def _add(self, offer: Offer) -> None:
-        known = self.offers[offer.kind]
-        other = known.get(offer.name)
-        if other is not None:
-            raise NameClash(
+        other = self.offers[offer.kind].setdefault(offer.name, offer)
+        if other is not offer:
+            self.clashes[offer.kind, offer.name] = (
                 f"the {offer.kind} {offer.name!r} is offered by two plugins: "
-                f"{other.plugin} and {offer.plugin}",
-                hint="Uninstall one of the two, or ask its author for another name.",
+                f"{other.plugin} and {offer.plugin}"
             )
-        known[offer.name] = offer
 
     def names(self, kind: str) -> list[str]:
         """The names on offer for a kind, sorted."""
         return sorted(self.offers[kind])
 
     def find(self, kind: str, spec: str) -> tuple[Offer, str]:
-        """The offer for ``name`` or ``name:argument``, and the argument. Raises ``UnknownName``.
+        """The offer for ``name`` or ``name:argument``, and the argument. Raises ``UnknownName``,
+        and ``NameClash`` where two plugins offer it.
 
         The name of a chat model is also that of the user simulator, policy, judge and task injector
         that speak through it, unless a plugin offers one of that name.
         """
         name, _, argument = spec.partition(":")
         offers = self.offers[kind]
+        if clash := self.clashes.get((kind, name)):
+            raise NameClash(
+                clash, hint="Leave one of the two out: `harness -p no:PLUGIN ...`, or uninstall it."
+            )
         if name in offers:
             return offers[name], argument
         if self.speaks(kind, spec):
@@ -243,8 +248,12 @@ class Registry:
         for anything else.
         """
         offer, argument = self.find(kind, spec)
-        with plugin_boundary(offer.plugin, f"{kind} {offer.name!r}"):
-            return offer.factory(replace(settings, argument=argument))
+        with plugin_boundary(offer.plugin, f"{kind} {offer.name!r} ({KINDS[kind]})"):
+            product = offer.factory(replace(settings, argument=argument))
+            refuse_product(kind, product)
+        if kind == "domain":
+            return guarded(cast(Domain, product), offer.plugin)
+        return product
 
 
 def _looks_like_path(spec: str) -> bool:

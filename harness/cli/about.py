@@ -32,8 +32,25 @@ Version = Annotated[
 ]
 
 
-def about(version: Version = False) -> None:
+def _leave_out(given: list[str] | None) -> None:
+    from harness.assembly.entry_points import leave_out
+
+    for one in given or ():
+        if not one.startswith("no:") or one == "no:":
+            raise typer.BadParameter(f"{one!r} is not no:NAME", param_hint="-p")
+    leave_out([one.removeprefix("no:") for one in given or ()])
+
+
+Left = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="no:NAME", help="Plugin or distribution to leave out; repeatable."),
+]
+
+
+def about(version: Version = False, plugin: Left = None) -> None:
     """Make a tool-use agent better by training it on its own mistakes."""
+    if plugin:
+        _leave_out(plugin)
 
 
 def plugins(as_json: options.AsJson = False) -> None:

@@ -10,13 +10,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import NormalDist
+from typing import Any
 
-from harness.errors import RolloutFault, plugin_boundary
+from harness.errors import RolloutFault, awaited, plugin_boundary
 from harness.evaluation.foreign_calls import episode_without_foreign_calls, tool_names
 from harness.evaluation.in_order import in_order
 from harness.evaluation.metrics import CONFIDENCE
 from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, SignReader
 from harness.types import Episode, ErrorPattern, Interval
+
+_COLLECTIONS: tuple[type[Any], ...] = (frozenset, set, list, tuple)
 
 Signs = Mapping[str, Collection[str]]
 """The kinds of mistakes that a conversation shows, by trajectory id."""
@@ -56,7 +59,9 @@ def read_signs(
         seen, _ = episode_without_foreign_calls(episode, known)
         try:
             with plugin_boundary(plugins.judge, f"signs of {episode.trajectory.id}", faults=True):
-                return await reader.signs(seen, domain)
+                signs: Collection[str]
+                signs = await awaited(_COLLECTIONS, reader.signs(seen, domain), "signs()")
+                return signs
         except RolloutFault:
             return None
 

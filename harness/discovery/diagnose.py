@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
-from harness.errors import RolloutFault, RunError, plugin_boundary
+from harness.errors import RolloutFault, RunError, awaited, plugin_boundary
 from harness.evaluation.foreign_calls import episode_without_foreign_calls, tool_names
 from harness.evaluation.in_order import in_order
 from harness.protocols import NO_PLUGINS, Domain, Executor, Judge, PluginNames, ReviewedJudge
-from harness.types import Diagnosis, Episode, Json
+from harness.types import Blame, Diagnosis, Episode, Json
 
 
 def failures(episodes: Sequence[Episode]) -> list[Episode]:
@@ -64,7 +65,8 @@ def read_failures(
         try:
             doing = f"diagnosis of {episode.trajectory.id}"
             with plugin_boundary(plugins.judge, doing, faults=True):
-                found = await judge.diagnose(seen, domain)
+                found = await awaited(Diagnosis, judge.diagnose(seen, domain), "diagnose()")
+                _check(found, seen)
         except RolloutFault as fault:
             return str(fault)
         in_view = 0 <= found.turn < len(turns)
@@ -73,6 +75,16 @@ def read_failures(
     answers = in_order(executor, one, failed, stays_here=True, plugin=plugins.executor)
     diagnoses = [answer for answer in answers if isinstance(answer, Diagnosis)]
     return diagnoses, [answer for answer in answers if isinstance(answer, str)]
+
+
+def _check(found: Diagnosis, failure: Episode) -> None:
+    """Raises ``ValueError`` for a diagnosis that is of another failure or blames nobody known."""
+    if found.trajectory_id != failure.trajectory.id:
+        raise ValueError(f"it is of the trajectory {found.trajectory_id!r}")
+    if found.blame not in get_args(Blame):
+        raise ValueError(f"it blames {found.blame!r}, expected one of {', '.join(get_args(Blame))}")
+    if not isinstance(found.kind, str) or not found.kind.strip():
+        raise ValueError(f"its kind is {found.kind!r}, expected a word such as 'wrong_order'")
 
 
 def account(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.assembly.components import Components
-from harness.errors import RolloutFault, plugin_boundary
+from harness.errors import RolloutFault, awaited, plugin_boundary
 from harness.evaluation.in_order import in_order
 from harness.protocols import PatternNamer
 from harness.types import Diagnosis, ErrorPattern, Json
@@ -70,7 +70,8 @@ def _answers(
         try:
             doing = f"name for pattern {pattern.id}"
             with plugin_boundary(parts.plugins.namer, doing, faults=True):
-                return await namer.label(pattern, members, others)
+                named = namer.label(pattern, members, others)
+                return await awaited(ErrorPattern, named, "label()")
         except RolloutFault as fault:
             return str(fault)
 

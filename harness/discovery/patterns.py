@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.errors import NothingToLearn, plugin_boundary
+from harness.errors import NothingToLearn, listed, plugin_boundary
 from harness.protocols import NO_PLUGINS, Clusterer
 from harness.types import Diagnosis, ErrorPattern
 
@@ -29,4 +29,21 @@ def find_patterns(
             hint="Evaluate on more or harder tasks (`validation_tasks`), or with more trials.",
         )
     with plugin_boundary(plugin, "clustering"):
-        return list(clusterer.cluster(own, previous))
+        patterns = list(listed(ErrorPattern, clusterer.cluster(own, previous), "cluster()"))
+        _check(patterns, own)
+    return patterns
+
+
+def _check(patterns: Sequence[ErrorPattern], own: Sequence[Diagnosis]) -> None:
+    """Raises ``TypeError`` or ``ValueError`` for patterns that are not made of the diagnoses."""
+    left = {diagnosis.trajectory_id for diagnosis in own}
+    for pattern in patterns:
+        strange = [member for member in pattern.members if member not in left]
+        if strange or not pattern.members:
+            raise ValueError(
+                f"the members of the pattern {pattern.id!r} are {list(pattern.members)[:3]}, "
+                "expected trajectory ids of the diagnoses, each in one pattern"
+            )
+        left.difference_update(pattern.members)
+        if not isinstance(pattern.share, float | int) or not 0 < pattern.share <= 1:
+            raise ValueError(f"the share of {pattern.id!r} is {pattern.share!r}, expected (0, 1]")

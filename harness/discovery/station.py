@@ -14,7 +14,7 @@ from harness.discovery.families import with_families
 from harness.discovery.naming import name_patterns
 from harness.discovery.patterns import find_patterns
 from harness.discovery.quarantine import quarantine, suspects
-from harness.errors import NothingToLearn, RunError, plugin_boundary
+from harness.errors import NothingToLearn, RunError, expected, plugin_boundary
 from harness.protocols import SurveyingClusterer
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, Episode, ErrorPattern, Json, Survey
@@ -78,7 +78,7 @@ def survey_patterns(
     survey = Survey()
     if isinstance(clusterer, SurveyingClusterer):
         with plugin_boundary(plugin, "survey"):
-            survey = clusterer.survey()
+            survey = expected(Survey, clusterer.survey(), "survey()")
     about: dict[str, Json] = {
         "method": clusterer.method,
         **account(failures(episodes), diagnoses, parts.judge, parts.plugins),

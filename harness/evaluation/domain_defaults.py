@@ -21,6 +21,8 @@ class DomainDefaults(Domain):
     user_guidelines: str = ""
     features: Sequence[Feature] = ()
     twists: Sequence[str] = ()
+    shared_records: str = ""
+    """Why the splits share records, for a domain that cannot hold them apart."""
 
     def stage(self, task: Task) -> Mapping[str, Json]:
         """The task's own world."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.errors import RolloutFault, plugin_boundary
+from harness.errors import RolloutFault, awaited, expected, listed, plugin_boundary
 from harness.evaluation.in_order import in_order, report_nothing
 from harness.evaluation.scoring import score
 from harness.protocols import (
@@ -34,6 +34,7 @@ from harness.types import (
     Episode,
     Grade,
     Message,
+    Role,
     Task,
     TokenTrace,
     ToolCall,
@@ -156,7 +157,8 @@ async def decided(
         return replace(grade, unjudged=())
     try:
         with plugin_boundary(plugins.judge, f"verdict on {trajectory.id}", faults=True):
-            verdicts = await judge.decide(grade.unjudged, task, trajectory)
+            answer = judge.decide(grade.unjudged, task, trajectory)
+            verdicts = listed(bool, await awaited(object, answer, "decide()"), "decide()")
     except RolloutFault:
         return grade
     if len(verdicts) != len(grade.unjudged):
@@ -194,6 +196,16 @@ def _add_span(spans: list[VersionSpan], start: int, stop: int, version: str) -> 
     if spans and spans[-1].version == version:
         start = spans.pop().start
     spans.append(VersionSpan(start=start, stop=stop, version=version))
+
+
+def _check_message(message: object, role: Role) -> None:
+    """Raises ``TypeError`` unless it is a message of that role, with text and calls."""
+    said = expected(Message, message, "the message of the turn")
+    expected(str, said.content, "the content of the message")
+    for call in expected(tuple, said.calls, "the calls of the message"):
+        expected(ToolCall, call, "a call of the message")
+    if said.role != role:
+        raise TypeError(f"the role of the message is {said.role!r}, expected {role!r}")
 
 
 def _user_ending(turn: UserTurn) -> Ended:
@@ -275,7 +287,8 @@ class _Talk:
         seed = self.job.seed + len(self.messages)
         conversation = self._conversation()
         with plugin_boundary(self.plugins.policy, "turn", faults=True):
-            turn = await self.policy.act(conversation, seed=seed)
+            turn = await awaited(AgentTurn, self.policy.act(conversation, seed=seed), "act()")
+            _check_message(turn.message, "assistant")
         self.messages.append(turn.message)
         if turn.tokens is not None:
             self.tokens.append(turn.tokens)
@@ -287,7 +300,9 @@ class _Talk:
         seed = (job.seed if job.user_seed is None else job.user_seed) + len(self.messages)
         conversation = self._conversation()
         with plugin_boundary(self.plugins.user, "turn", faults=True):
-            turn = await self.setup.user.reply(job.task, conversation, seed=seed)
+            reply = self.setup.user.reply(job.task, conversation, seed=seed)
+            turn = await awaited(UserTurn, reply, "reply()")
+            _check_message(turn.message, "user")
         self.messages.append(turn.message)
         self._use("user", turn.usage)
         return turn

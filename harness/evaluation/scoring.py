@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.errors import plugin_boundary
+from harness.errors import expected, plugin_boundary
 from harness.protocols import Domain, WeightedTerm, World
 from harness.types import Changes, Grade, Score, Task, TermScore, ToolCall, Trajectory
 
@@ -29,7 +29,7 @@ def score(trajectory: Trajectory, grade: Grade, task: Task, terms: Sequence[Weig
 def _view(weighted: WeightedTerm, trajectory: Trajectory, grade: Grade, task: Task) -> TermScore:
     where = f"reward term {weighted.name!r} on trajectory {trajectory.id} of task {task.id}"
     with plugin_boundary(weighted.plugin or weighted.name, where):
-        found = weighted.term(trajectory, grade, task)
+        found = expected(TermScore, weighted.term(trajectory, grade, task), "the score")
         if not -1 <= found.value <= 1:  # NaN is not, either
             raise ValueError(f"its value is {found.value}, expected a number in [-1, 1]")
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.errors import CannotInject, NothingToLearn, RolloutFault, plugin_boundary
+from harness.errors import CannotInject, NothingToLearn, RolloutFault, expected, plugin_boundary
 from harness.injection.admission import Gate, GateLog, Options, Verdict, pass_gates
 from harness.injection.pool import content_id
 from harness.injection.static_gates import Known
@@ -197,6 +197,8 @@ class CandidateSource:
                         )
                     )
                 task = await anext(self._stream, None)
+                if task is not None:
+                    expected(Task, task, "a candidate")
                 if task is not None and task.origin is None:
                     raise ValueError(f"task {task.id} has no origin")
         except RolloutFault as fault:

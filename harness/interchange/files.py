@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.assembly.registry import Registry
-from harness.errors import FormatError, HarnessError, RunError, plugin_boundary
+from harness.errors import FormatError, HarnessError, RunError, expected, plugin_boundary
 from harness.interchange.foreign import DOMAIN, Adoption, adopt
 from harness.interchange.runs import Options, Source, recorded_run
 from harness.protocols import Settings, TrajectoryFormat
@@ -60,7 +60,7 @@ def read_source(
     reader = open_format(registry, name, options.get(name, {}))
     with plugin_boundary(registry.plugin_of("format", name), f"reading of {path}"), uncollected():
         try:
-            recording = reader.read(path)
+            recording = expected(Recording, reader.read(path), "read()")
         except OSError as error:
             if not _is_of_disk(error, path):
                 raise

@@ -14,6 +14,7 @@ from harness.errors import (
     HarnessError,
     ProviderError,
     RolloutFault,
+    awaited,
     plugin_failed,
 )
 from harness.llm.cache import cache_key
@@ -204,7 +205,8 @@ class RoleClient:
         try:
             async with asyncio.timeout(self.shared.options.call_seconds) as limit:
                 # All of it, and before anything else sees it.
-                return self.shared.redactor.value(await self._speaker.complete(request))
+                reply = await awaited(ChatReply, self._speaker.complete(request), "complete()")
+                return self.shared.redactor.value(reply)
         except Exception as error:  # a stranger's chat model may raise anything
             told = self._told(error, timed_out=limit.expired() and isinstance(error, TimeoutError))
         raise told  # here, where the original is no context of it

@@ -1,7 +1,7 @@
 """Turn a plugin's product into a verdict: conformance checks and fakes for plugin authors.
 
-Call the check for your kind of product in a test of your own; it raises ``AssertionError`` with a
-sentence that says what the contract demands and what was found::
+Call the check for your kind of product in a test of your own. It raises ``ContractBroken``, an
+``AssertionError`` with what was demanded and found, where, why it matters and how to mend it::
 
     def test_my_domain_keeps_the_contract() -> None:
         check_domain(MyDomain())
@@ -19,11 +19,14 @@ from harness.testing.checks.task_injectors import check_task_injector
 from harness.testing.checks.trainers import check_trainer
 from harness.testing.fake_chat_model import FakeChatModel
 from harness.testing.fakes import AgreeableUser, IdlePolicy, play, sample_episodes
+from harness.testing.findings import ContractBroken, Finding
 
 __all__ = [
     "EVENTS",
     "AgreeableUser",
+    "ContractBroken",
     "FakeChatModel",
+    "Finding",
     "IdlePolicy",
     "PlainFormat",
     "ScriptedProvider",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assembly.components import Components
+from harness.assembly.product_checks import refuse_product
 from harness.errors import ConfigError, RunError, plugin_boundary, plugin_items
 from harness.evaluation.metrics import mean_interval
 from harness.evaluation.rollout import run_rollouts
@@ -120,6 +121,7 @@ def probe_reward(parts: Components, count: int) -> Probing:
         setup = parts.setup_with("probe", name)
         with plugin_boundary(setup.plugins.policy, f"policy of the probe {name!r}"):
             policy = probe.policy(parts.named_policy(config.baseline_policy))
+            refuse_product("policy", policy)
         cheating = _played(parts, f"probe {name}", policy, setup, tasks)
         rows.append(_probed(parts, name, probe.about, cheating, baseline))
     successes = np.asarray([100.0 * episode.score.success for episode in counted])

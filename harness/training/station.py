@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -179,6 +180,7 @@ def train_arm(
     made = parts.warm_trainer() if warm else parts.trainer(trainer)
     with plugin_boundary(parts.registry.plugin_of("trainer", trainer), f"training of {arm}"):
         record = made.train(job)
+        json.dumps(dict(record))  # raises if it cannot be kept
     keep_as(arm, record)
     # Only now: a kill while the weights are saved must not lose the training.
     shutil.rmtree(job.folder, ignore_errors=True)

@@ -77,13 +77,33 @@ def test_a_hook_without_its_decorator_is_an_error(install) -> None:
 def test_a_misspelt_hook_is_named_and_nothing_of_its_plugin_is_offered(install) -> None:
     misspelt = "\n    @hookimpl\n    def harness_observer():\n        return {}\n"
     install("speller", GOOD + misspelt)
-    assert row("speller").error == "TypeError: implements hooks that do not exist: harness_observer"
+    wanted = (
+        "implements hooks that do not exist: harness_observer (did you mean harness_observers?)"
+    )
+    assert row("speller").error == f"TypeError: {wanted}"
     assert "moon" not in open_registry().names("observer")
 
 
 def test_only_a_misspelt_hook_is_named_too(install) -> None:
     install("speller", GOOD.replace("harness_observers", "harness_observer"))
     assert "harness_observer" in row("speller").error
+
+
+def test_one_of_two_hooks_without_the_mark_is_named(install) -> None:
+    install("half", GOOD + "\n    def harness_domains():\n        return {}\n")
+    assert row("half").error == "TypeError: @hookimpl is missing on harness_domains"
+
+
+def test_a_helper_with_a_name_of_its_own_needs_no_mark(install) -> None:
+    install("helped", GOOD + "\n    def harness_moon_phases():\n        return {}\n")
+    assert row("helped").error == ""
+
+
+def test_a_module_that_ends_the_program_is_a_row_and_the_rest_load(install) -> None:
+    install("quitter", "import sys\nsys.exit(0)")
+    install("stranger", GOOD)
+    assert row("quitter").error == "SystemExit: 0"
+    assert row("stranger").error == ""
 
 
 def test_entry_points_can_be_given_and_come_in_the_order_of_their_names(install) -> None:

@@ -23,6 +23,21 @@ from harness.protocols import Settings
 hookimpl = hookspecs.hookimpl
 
 
+class Given:
+    """A policy and a judge that keeps what its factory was given."""
+
+    id = "given"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def act(self, conversation: object, *, seed: int) -> None: ...
+
+    async def diagnose(self, failure: object, domain: object) -> None: ...
+
+    def forget(self, conversation_id: str) -> None: ...
+
+
 def plugin(**hooks: Mapping[str, object]) -> object:
     """An object that offers these names, as a plugin module would."""
 
@@ -50,26 +65,27 @@ def registry_of(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_offered_name_is_made_with_its_argument_and_settings(registry_of) -> None:
-    offers = registry_of(one=plugin(harness_judges={"strict": lambda settings: settings}))
-    settings = offers.make("judge", "strict:very", Settings(seed=7))
+    offers = registry_of(one=plugin(harness_judges={"strict": Given}))
+    settings = offers.make("judge", "strict:very", Settings(seed=7)).settings
     assert (settings.argument, settings.seed) == ("very", 7)
 
 
 def test_one_name_for_two_kinds_is_no_clash(registry_of) -> None:
     offers = registry_of(
-        one=plugin(harness_judges={"claude": lambda settings: "judge"}),
-        two=plugin(harness_policies={"claude": lambda settings: "policy"}),
+        one=plugin(harness_judges={"claude": Given}),
+        two=plugin(harness_policies={"claude": Given}),
     )
-    assert offers.make("judge", "claude", Settings()) == "judge"
-    assert offers.make("policy", "claude", Settings()) == "policy"
+    assert offers.plugin_of("judge", "claude") == "one"
+    assert offers.plugin_of("policy", "claude") == "two"
 
 
 def test_one_name_offered_twice_is_an_error_that_names_both_plugins(registry_of) -> None:
     same = {"retail": lambda settings: None}
+    offers = registry_of(
+        **{"a:one": plugin(harness_domains=same), "b:two": plugin(harness_domains=same)}
+    )
     with pytest.raises(NameClash, match="'retail'") as clash:
-        registry_of(
-            **{"a:one": plugin(harness_domains=same), "b:two": plugin(harness_domains=same)}
-        )
+        offers.find("domain", "retail")
     assert "a:one" in str(clash.value)
     assert "b:two" in str(clash.value)
 
@@ -90,15 +106,15 @@ def test_an_unknown_name_points_to_plugins_that_failed_to_load(registry_of) -> N
 
 @pytest.mark.parametrize("spec", ["Qwen/Qwen3-0.6B", "runs/one/checkpoints/sft"])
 def test_a_policy_that_looks_like_a_path_goes_to_path(registry_of, spec: str) -> None:
-    offers = registry_of(one=plugin(harness_policies={"path": lambda settings: settings.argument}))
-    assert offers.make("policy", spec, Settings()) == spec
+    offers = registry_of(one=plugin(harness_policies={"path": Given}))
+    assert offers.make("policy", spec, Settings()).settings.argument == spec
 
 
 def test_a_folder_without_a_slash_goes_to_path(registry_of, tmp_path, monkeypatch) -> None:
     (tmp_path / "model").mkdir()
     monkeypatch.chdir(tmp_path)
-    offers = registry_of(one=plugin(harness_policies={"path": lambda settings: settings.argument}))
-    assert offers.make("policy", "model", Settings()) == "model"
+    offers = registry_of(one=plugin(harness_policies={"path": Given}))
+    assert offers.make("policy", "model", Settings()).settings.argument == "model"
 
 
 def test_paths_are_for_policies_only(registry_of) -> None:

@@ -58,6 +58,7 @@ OBJECT: dict[str, Json] = {
     "required": ["book_id"],
 }
 LEND = Tool(name="lend", description="Lend a book.", parameters=OBJECT, kind="write")
+BOOKS = [f"book-{number}" for number in range(4000)]
 FIRST = {"train": 0, "validation": 1000, "test": 2000}
 
 
@@ -83,6 +84,7 @@ class Shelf:
 
 class Library(DomainDefaults):
     name = "library"
+    policy = "Lend what is there."
     tools: Sequence[Tool] = (LEND,)
 
     def tasks(self, split: Split) -> Sequence[Task]:
@@ -93,12 +95,13 @@ class Library(DomainDefaults):
             yield lending(number, "train")
 
     def open(self, task: Task) -> Shelf:
-        return Shelf([f"book-{n}" for n in range(5)])
+        return Shelf(BOOKS)
 
 
 def lending(number: int, split: Split) -> Task:
-    want = ToolCall(name="lend", arguments={"book_id": f"book-{number % 5}"})
-    request = Request(kind="lend", says=("A book, please.",), want=want, verbs=("lend",))
+    book = f"book-{number}"
+    want = ToolCall(name="lend", arguments={"book_id": book})
+    request = Request(kind="lend", says=(f"Please lend me {book}.",), want=want, verbs=("lend",))
     return Task(
         id=f"lend-{number}",
         domain="library",
@@ -112,7 +115,7 @@ def lending(number: int, split: Split) -> Task:
 # --- domains
 
 
-SHARED = Shelf([f"book-{n}" for n in range(5)])
+SHARED = Shelf(BOOKS)
 
 
 class LeakyLibrary(Library):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.errors import ChatFailure
 from harness.protocols import CAUSES, ChatModel, ChatReply, ChatRequest
-from harness.testing.checks.domains import demand
+from harness.testing.findings import Check, demand
 from harness.testing.wires import Asked, Reply
 from harness.types import Message, Tool, ToolCall
 
@@ -57,8 +57,16 @@ def check_chat_model(model: ChatModel, provider: ScriptedProvider, *, key: str) 
     contain. Wrong keys, limits, errors of the server and broken answers are ``ChatFailure`` with a
     known cause, each after one request.
     """
-    demand(bool(model.model), "a chat model has a default model")
-    asyncio.run(_check(model, provider, key))
+    with (
+        Check(model) as check,
+        check.rule(
+            "The core counts, retries and redacts by what a chat model reports.",
+            "Return a ChatReply with the provider's usage, or raise ChatFailure with one of "
+            "CAUSES after one request, in words without the key.",
+        ),
+    ):
+        demand(bool(model.model), "a chat model has a default model")
+        asyncio.run(_check(model, provider, key))
 
 
 async def _check(model: ChatModel, provider: ScriptedProvider, key: str) -> None:

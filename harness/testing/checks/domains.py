@@ -1,36 +1,101 @@
-"""Turn a domain into a verdict: does it keep the contract of ``harness.protocols.Domain``?"""
+"""Turn a domain into a verdict: does it keep the contract of ``harness.protocols.Domain``, and can
+agents be trained on it?
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import get_args
 
 from harness.evaluation.scoring import gold_changes
-from harness.protocols import Domain, World
+from harness.protocols import Domain, Policy, UserSimulator
+from harness.runtime.json_lines import adapter
+from harness.testing.checks.generators import check_generator
+from harness.testing.checks.splits import check_splits
+from harness.testing.checks.tools_in_use import check_tools_in_use
+from harness.testing.checks.words import check_facts, check_words
+from harness.testing.checks.worlds import SPLITS, carry_out, made, short, solution
 from harness.testing.fakes import huge_calls, play, rejected_calls
-from harness.types import Recipe, Split, Task, Tool, ToolCall, ToolKind, ToolResult
+from harness.testing.findings import Check, demand
+from harness.types import Split, Task, Tool, ToolCall, ToolKind
 
-SPLITS: tuple[Split, ...] = get_args(Split)
+IN_WORDS = 8
+"""Tasks that are played in words: each costs a conversation."""
 
 
-def check_domain(domain: Domain, *, tasks: int = 10) -> None:
-    """Check tools, tasks, worlds, grading, generator and solver of a domain.
+def check_domain(
+    domain: Domain,
+    *,
+    tasks: int = 10,
+    teacher: Policy | None = None,
+    user: UserSimulator | None = None,
+) -> None:
+    """Check tools, tasks, worlds, grading, splits, generator and solver of a domain, and that its
+    tasks can be done in words.
 
-    tasks: how many of each split, and of the generator, are opened and played. Raises
-    ``AssertionError`` with what the contract demands and what was found.
+    tasks: how many of each split, and of the generator, are opened and played. teacher, user: who
+    play them in words; the scripted ones of this distribution by default. Raises
+    ``ContractBroken`` with all findings.
     """
-    demand(bool(domain.name), "a domain has a name")
-    check_tools(domain)
-    splits = {split: list(domain.tasks(split)) for split in SPLITS}
-    check_tasks(domain, splits)
-    for split in SPLITS:
-        for task in splits[split][:tasks]:
-            check_task(domain, task)
-    held_out = {task.id for split in ("validation", "test") for task in splits[split]}
-    check_generator(domain, held_out, count=tasks)
+    with Check(domain) as check:
+        with check.rule(
+            "Agents read tools by name and schema, and everything else is built on them.",
+            "Make tools with `harness.evaluation.typed_tools`, or correct this one by hand.",
+            needed=True,
+        ):
+            demand(bool(domain.name), "a domain has a name")
+            check_tools(domain)
+        splits: dict[Split, list[Task]] = {}
+        with check.rule(
+            "A run counts, resumes and compares by the tasks of a split and their ids.",
+            "Make tasks(split) a pure function of the split, with the split in every id.",
+            needed=True,
+        ):
+            splits |= {split: list(domain.tasks(split)) for split in SPLITS}
+            check_tasks(domain, splits)
+        chosen = [task for split in SPLITS for task in splits[split][:tasks]]
+        with check.rule(
+            "Without a policy text the agent cannot know what it must refuse, confirm or transfer.",
+            "Set `policy` to the rules of the domain, as an agent is to read them.",
+        ):
+            demand(bool(domain.policy.strip()), f"the domain {domain.name!r} has a policy text")
+        _check_tasks_alone(check, domain, chosen)
+        generated = check_generator(check, domain, splits, count=tasks)
+        for task in generated:
+            with check.rule(*_OF_A_TASK):
+                check_task(domain, task)
+                _check_gold(domain, task)
+        every = [*chosen, *generated]
+        check_tools_in_use(check, domain, every)
+        check_splits(check, domain, splits, generated)
+        check_facts(check, domain, every)
+        if not check.findings:  # or it only shows again what was found
+            check_words(check, domain, every, count=IN_WORDS, teacher=teacher, user=user)
+
+
+_OF_A_TASK = (
+    "Training and Pass^k compare worlds: one that leaks, raises or is graded wrongly spoils both.",
+    "Let open() build a world of its own from the task, and answer bad calls with is_error.",
+)
+
+
+def _check_tasks_alone(check: Check, domain: Domain, chosen: Sequence[Task]) -> None:
+    for rule in (partial(check_task, domain), partial(_check_gold, domain)):
+        with check.rule(*_OF_A_TASK):
+            for task in chosen:
+                rule(task)
+    with check.rule(
+        "A task is admitted to training only if solve() carries it out, and teachers play by it.",
+        "Return the calls that do the task, one group for each request, look-ups included; or "
+        "leave solve() to DomainDefaults, which returns the gold calls.",
+    ):
+        for task in chosen:
+            _check_solution(domain, task)
+        none = [task.id for task in chosen if domain.solve(task) is None]
+        demand(len(none) < len(chosen), f"solve() solves some task, found None for {len(none)}")
 
 
 def check_tools(domain: Domain) -> None:
@@ -42,7 +107,7 @@ def check_tools(domain: Domain) -> None:
         _check_tool(tool)
 
 
-def check_tasks(domain: Domain, splits: dict[Split, list[Task]]) -> None:
+def check_tasks(domain: Domain, splits: Mapping[Split, Sequence[Task]]) -> None:
     """Check that the tasks of the splits are stable, labelled rightly, and have unique ids."""
     everything = [task for tasks in splits.values() for task in tasks]
     demand(bool(everything), f"the domain {domain.name!r} has tasks in some split")
@@ -56,6 +121,8 @@ def check_tasks(domain: Domain, splits: dict[Split, list[Task]]) -> None:
                 task.domain == domain.name,
                 f"task {task.id} names the domain {domain.name!r}, found {task.domain!r}",
             )
+    for task in everything[:50]:
+        _check_kept(task)
 
 
 def check_task(domain: Domain, task: Task) -> None:
@@ -66,39 +133,14 @@ def check_task(domain: Domain, task: Task) -> None:
     _check_solution(domain, task)
 
 
-def check_generator(domain: Domain, held_out: set[str], *, count: int) -> None:
-    """Check that generated tasks work, depend on the seed alone and are no held-out ones."""
-    first, again = (list(islice(domain.generate(7, Recipe()), count)) for _ in range(2))
-    demand(first == again, "generate() gives the same tasks for the same seed")
-    for task in first:
-        demand(task.split == "train", f"generated task {task.id} is of split train")
-        demand(task.id not in held_out, f"generated task {task.id} is no held-out task")
-        check_task(domain, task)
-
-
-def demand(holds: bool, sentence: str) -> None:
-    """Raise ``AssertionError`` with the sentence unless it holds."""
-    if not holds:
-        raise AssertionError(sentence)
-
-
-def carry_out(
-    domain: Domain, task: Task, calls: Iterable[ToolCall]
-) -> tuple[World, list[ToolResult]]:
-    """A fresh world after the calls, and their results; a call that raises fails the check."""
-    world = domain.open(task)
-    return world, [_call(world, call) for call in calls]
-
-
-def _call(world: World, call: ToolCall) -> ToolResult:
+def _check_kept(task: Task) -> None:
+    """A run folder holds tasks as JSON."""
+    kept = adapter(Task)
     try:
-        result = world.call(call)
-    except Exception as error:  # whatever it is, the contract forbids it
-        raise AssertionError(
-            f"a bad call is a result with is_error, but {_short(call)} raised {error!r}"
-        ) from error
-    demand(isinstance(result.content, str), f"a result's content is text: {_short(call)}")
-    return result
+        again = kept.validate_json(kept.dump_json(task))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"task {task.id} can be kept as JSON: {error}") from error
+    demand(again.id == task.id and again.gold == task.gold, f"task {task.id} is kept whole as JSON")
 
 
 def _check_tool(tool: Tool) -> None:
@@ -122,12 +164,19 @@ def _check_tool(tool: Tool) -> None:
 
 
 def _check_worlds(domain: Domain, task: Task) -> None:
+    """Look-ups count, too: a log that they share shows in worlds opened later."""
+    calls = solution(domain, task)
     untouched = domain.open(task)
     world, results = carry_out(domain, task, task.gold)
+    _, found = carry_out(domain, task, calls)
     demand(untouched.changes() == (), f"a write shows in no other world of task {task.id}")
     demand(domain.open(task).changes() == (), f"a fresh world of task {task.id} has no changes")
     again, same = carry_out(domain, task, task.gold)
     demand(results == same, f"the gold calls of task {task.id} have the same results each time")
+    demand(
+        found == carry_out(domain, task, calls)[1],
+        f"the calls of the solution of task {task.id} have the same results each time",
+    )
     demand(
         world.changes() == again.changes() == gold_changes(domain, task),
         f"the gold calls of task {task.id} have the same effect each time",
@@ -145,7 +194,7 @@ def _check_hostile(domain: Domain, task: Task) -> None:
     for call, result in zip(calls, results, strict=True):
         # A search by values of the wrong type may as well find nothing.
         may_find_nothing = bool(call.arguments) and call.name in reads
-        demand(result.is_error or may_find_nothing, f"{_short(call)} is answered with is_error")
+        demand(result.is_error or may_find_nothing, f"{short(call)} is answered with is_error")
     demand(world.changes() == (), f"refused calls change nothing in task {task.id}")
     carry_out(domain, task, huge_calls(domain))
 
@@ -160,6 +209,23 @@ def _check_grade(domain: Domain, task: Task) -> None:
     if gold_changes(domain, task):
         idle = play(domain, task).grade
         demand(not idle.success, f"doing nothing fails task {task.id}, which wants changes")
+
+
+def _check_gold(domain: Domain, task: Task) -> None:
+    """A gold write that fails changes nothing, so that doing nothing may succeed. A domain that
+    knows of one leaves it out of its solution.
+    """
+    writes = {tool.name for tool in domain.tools if tool.kind == "write"}
+    solved = solution(domain, task)
+    world = domain.open(task)
+    for call in task.gold:
+        result = made(world, call)
+        known = not any(call.same_as(other) for other in solved)
+        demand(
+            not result.is_error or call.name not in writes or known,
+            f"the gold write {short(call)} of task {task.id} succeeds, found {result.content!r}",
+            mend="Correct the gold call, the task's world or the tool, so that it goes through.",
+        )
 
 
 def _check_solution(domain: Domain, task: Task) -> None:
@@ -183,18 +249,5 @@ def _missing(wanted: Sequence[object], actual: Sequence[object]) -> list[object]
     return [change for change in wanted if change not in actual]
 
 
-def _short(call: ToolCall) -> str:
-    text = f"{call.name}({dict(call.arguments)})"
-    return text if len(text) <= 120 else f"{text[:120]}…"
-
-
 def _twice(names: Sequence[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
-
-
-def some_tasks(domain: Domain, count: int) -> list[Task]:
-    """The first tasks of the first split that has any."""
-    for split in SPLITS:
-        if tasks := list(domain.tasks(split)):
-            return tasks[:count]
-    raise AssertionError(f"the domain {domain.name!r} has tasks in some split")

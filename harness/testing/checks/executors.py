@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from harness.protocols import Executor
-from harness.testing.checks.domains import demand
+from harness.testing.findings import Check, demand
 
 
 def check_executor(executor: Executor, *, items: int = 50) -> None:
@@ -29,7 +29,16 @@ def check_executor(executor: Executor, *, items: int = 50) -> None:
             return True
         return False
 
-    done = asyncio.run(collect())
-    wanted = [(index, index * index) for index in range(items)]
-    demand(sorted(done) == wanted, "each item is done once, under its own index")
-    demand(asyncio.run(break_down()), "an error in one item comes out of map()")
+    with Check(executor) as check:
+        with check.rule(
+            "A conversation that is lost, doubled or misplaced makes figures wrong in silence.",
+            "Yield (index, result) for each item as it ends: its place among the items.",
+        ):
+            done = asyncio.run(collect())
+            wanted = [(index, index * index) for index in range(items)]
+            demand(sorted(done) == wanted, "each item is done once, under its own index")
+        with check.rule(
+            "A fault that is swallowed goes on as a run with holes in it.",
+            "Cancel the other items and raise the error of the one that failed.",
+        ):
+            demand(asyncio.run(break_down()), "an error in one item comes out of map()")

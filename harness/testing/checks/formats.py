@@ -13,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import FormatError
 from harness.protocols import Domain, TrajectoryFormat
-from harness.testing.checks.domains import SPLITS, demand
+from harness.testing.checks.worlds import SPLITS
 from harness.testing.fakes import sample_episodes
+from harness.testing.findings import Check, demand
 from harness.types import (
     Diagnosis,
     Episode,
@@ -42,6 +43,20 @@ def check_format(
     ``path`` must not exist yet; its suffix is the format's choice. Files are made beside it. reads:
     whether the format holds conversations; one that only sums them up must refuse to read.
     """
+    with (
+        Check(format) as check,
+        check.rule(
+            "What a format loses is lost to whoever reads the file, and what it guesses misleads.",
+            "Write all of a Recording and read it back; refuse other files with a FormatError "
+            "that says what is wrong.",
+        ),
+    ):
+        _check_format(format, domain, path, tasks, reads)
+
+
+def _check_format(
+    format: TrajectoryFormat, domain: Domain, path: Path, tasks: int, reads: bool
+) -> None:
     recording = sample_recording(domain, tasks=tasks)
     format.write(recording, path)
     demand(path.exists(), f"writing leaves something at {path}")

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import get_args
 
 from harness.protocols import Clusterer, Domain, Judge
-from harness.testing.checks.domains import demand, some_tasks
+from harness.testing.checks.worlds import some_tasks
 from harness.testing.fakes import sample_episodes
+from harness.testing.findings import Check, demand
 from harness.types import Blame, Diagnosis, Episode, ErrorPattern, Severity
 
 SLUG = re.compile(r"[a-z][a-z0-9_]*")
@@ -22,31 +23,47 @@ def check_judge(judge: Judge, domain: Domain, *, tasks: int = 3) -> None:
     """Check that failures of many sorts get a diagnosis that fits them. Each is asked for once: a
     judge may answer in other words the next time.
     """
-    for task in some_tasks(domain, tasks):
-        for name, episode in sample_episodes(domain, task).items():
-            if episode.grade.success or episode.trajectory.is_fault:
-                continue
-            diagnosis = asyncio.run(judge.diagnose(episode, domain))
-            _check_diagnosis(diagnosis, episode, f"{name} failure of task {task.id}")
+    with (
+        Check(judge) as check,
+        check.rule(
+            "Patterns, and with them all targeted tasks, are made of diagnoses.",
+            "Fill in each field of the Diagnosis from the failure at hand; raise RolloutFault "
+            "where there is none to give.",
+        ),
+    ):
+        for task in some_tasks(domain, tasks):
+            for name, episode in sample_episodes(domain, task).items():
+                if episode.grade.success or episode.trajectory.is_fault:
+                    continue
+                diagnosis = asyncio.run(judge.diagnose(episode, domain))
+                _check_diagnosis(diagnosis, episode, f"{name} failure of task {task.id}")
 
 
 def check_clusterer(clusterer: Clusterer) -> None:
     """Check that patterns hold what they were given, by falling share, and keep their ids."""
-    demand(isinstance(clusterer.method, str), "a clusterer says by which method it works")
-    alike = [replace(d, kind="wrong_order", tool="", summary="") for d in sample_diagnoses(5)]
-    for diagnoses in (sample_diagnoses(40), sample_diagnoses(1), alike):
-        patterns = list(clusterer.cluster(diagnoses, []))
-        demand(bool(patterns), f"{len(diagnoses)} diagnoses make at least one pattern")
-        _check_patterns(patterns, diagnoses)
-        demand(
-            list(clusterer.cluster(diagnoses, [])) == patterns,
-            "the same diagnoses make the same patterns",
-        )
-        again = clusterer.cluster(diagnoses, patterns)
-        demand(
-            {p.id for p in again} == {p.id for p in patterns},
-            "patterns found again keep the ids they have in `previous`",
-        )
+    with Check(clusterer) as check, check.rule(*_OF_PATTERNS):
+        demand(isinstance(clusterer.method, str), "a clusterer says by which method it works")
+        alike = [replace(d, kind="wrong_order", tool="", summary="") for d in sample_diagnoses(5)]
+        for diagnoses in (sample_diagnoses(40), sample_diagnoses(1), alike):
+            patterns = list(clusterer.cluster(diagnoses, []))
+            demand(bool(patterns), f"{len(diagnoses)} diagnoses make at least one pattern")
+            _check_patterns(patterns, diagnoses)
+            demand(
+                list(clusterer.cluster(diagnoses, [])) == patterns,
+                "the same diagnoses make the same patterns",
+            )
+            again = clusterer.cluster(diagnoses, patterns)
+            demand(
+                {p.id for p in again} == {p.id for p in patterns},
+                "patterns found again keep the ids they have in `previous`",
+            )
+
+
+_OF_PATTERNS = (
+    "Tasks are made for each pattern by its share, and its history goes by its id.",
+    "Make each pattern of the given diagnoses alone: members, share, kinds and exemplars from "
+    "them, the id from what it is, or from `previous` where it was there.",
+)
 
 
 def sample_diagnoses(count: int) -> list[Diagnosis]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.protocols import Event, Observer
-from harness.testing.checks.domains import demand
+from harness.testing.findings import Check, demand
 from harness.types import Json
 
 _COUNTS: Mapping[str, Json] = {"judge": {"calls": 2, "tokens_in": 900, "cost_usd": 0.01}}
@@ -61,7 +61,14 @@ def check_observer(observer: Observer) -> None:
     An observer that raises ends the run, so it may raise for none of them. The folder that ``run``
     names in an event is there, and empty.
     """
-    with TemporaryDirectory() as place:
+    with (
+        Check(observer) as check,
+        check.rule(
+            "An observer that raises ends the run; one that changes data changes it for others.",
+            "Take each event by its name and its data as they are, and let others pass.",
+        ),
+        TemporaryDirectory() as place,
+    ):
         folder = f"{place}/run"
         Path(folder).mkdir()
         for name, data in (*EVENTS, _UNKNOWN, *EVENTS):

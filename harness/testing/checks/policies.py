@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from harness.assembly.product_checks import refuse_product
 from harness.evaluation.rollout import rollout
 from harness.protocols import (
     Conversation,
@@ -16,8 +17,9 @@ from harness.protocols import (
     UserSimulator,
     UserTurn,
 )
-from harness.testing.checks.domains import demand, some_tasks
+from harness.testing.checks.worlds import some_tasks
 from harness.testing.fakes import AgreeableUser, IdlePolicy
+from harness.testing.findings import Check, demand
 from harness.types import Episode, Message, Task, ToolCall
 
 
@@ -29,19 +31,31 @@ def check_user_simulator(
     deterministic: also demand that equal conversations and seeds get equal replies, and that tool
     calls and results of the agent change nothing, for it must not see them.
     """
-    for task in some_tasks(domain, tasks):
-        episode = _talk(task, IdlePolicy(), RolloutSetup(domain=domain, user=simulator))
-        trajectory = episode.trajectory
-        demand(not trajectory.is_fault, f"the user answers in task {task.id}: {trajectory.fault}")
-        demand(
-            trajectory.ended != "max_steps",
-            f"the user of task {task.id} leaves an agent that never helps",
-        )
-        said = [m for m in trajectory.messages if m.role != "assistant"]
-        demand(all(m.role == "user" for m in said), "what a user says has the role user")
-        demand(bool(said and said[0].content.strip()), f"the user of task {task.id} says something")
-        if deterministic:
-            _check_replies(simulator, domain, task)
+    with (
+        Check(simulator) as check,
+        check.rule(
+            "A user that hangs, knows too much or remembers makes a failure look like the agent's.",
+            "Answer from the scenario and from what was said, the same for the same seed, and end "
+            "with `stop` once nothing comes of it.",
+        ),
+    ):
+        for task in some_tasks(domain, tasks):
+            _check_user(simulator, domain, task, deterministic)
+
+
+def _check_user(simulator: UserSimulator, domain: Domain, task: Task, deterministic: bool) -> None:
+    episode = _talk(task, IdlePolicy(), RolloutSetup(domain=domain, user=simulator))
+    trajectory = episode.trajectory
+    demand(not trajectory.is_fault, f"the user answers in task {task.id}: {trajectory.fault}")
+    demand(
+        trajectory.ended != "max_steps",
+        f"the user of task {task.id} leaves an agent that never helps",
+    )
+    said = [m for m in trajectory.messages if m.role != "assistant"]
+    demand(all(m.role == "user" for m in said), "what a user says has the role user")
+    demand(bool(said and said[0].content.strip()), f"the user of task {task.id} says something")
+    if deterministic:
+        _check_replies(simulator, domain, task)
 
 
 def check_policy(
@@ -51,6 +65,18 @@ def check_policy(
 
     deterministic: also demand that conversations run at once go as they do one by one.
     """
+    with (
+        Check(policy) as check,
+        check.rule(
+            "Pass^k counts turns as they are, and trainers train on the sampler's own tokens.",
+            "Keep what a conversation needs by conversation.id, and give each turn text or calls, "
+            "with the ids and log-probabilities that it was sampled with.",
+        ),
+    ):
+        _check_policy(policy, domain, tasks, deterministic)
+
+
+def _check_policy(policy: Policy, domain: Domain, tasks: int, deterministic: bool) -> None:
     setup = RolloutSetup(domain=domain, user=AgreeableUser())
     chosen = some_tasks(domain, tasks)
     alone = [_talk(task, policy, setup) for task in chosen]
@@ -66,8 +92,22 @@ def check_policy(
 
 def check_probe(probe: Probe, domain: Domain, *, tasks: int = 3) -> None:
     """Check that a probe says what it does, and makes policies that keep the contract of one."""
-    demand(bool(probe.about), "a probe says in words what it does")
-    check_policy(probe.policy(IdlePolicy()), domain, tasks=tasks)
+    with Check(probe) as check:
+        with check.rule(
+            "`harness probe` says by it what the reward pays for.",
+            "Set `about` to words that follow 'a policy that'.",
+        ):
+            demand(
+                isinstance(probe.about, str) and bool(probe.about.strip()),
+                "a probe says in words what it does",
+            )
+        with check.rule(
+            "A probe that does not act tests nothing.",
+            "Return a Policy, with turns of its own or of the baseline policy.",
+        ):
+            policy = probe.policy(IdlePolicy())
+            refuse_product("policy", policy)
+            check_policy(policy, domain, tasks=tasks)
 
 
 def _talk(task: Task, policy: Policy, setup: RolloutSetup) -> Episode:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from harness.evaluation.scoring import gold_changes
 from harness.protocols import Domain, TaskInjector
-from harness.testing.checks.domains import SPLITS, carry_out, demand
+from harness.testing.checks.worlds import SPLITS, carry_out
 from harness.testing.fakes import play
+from harness.testing.findings import Check, demand
 from harness.types import Diagnosis, Episode, ErrorPattern, Task
 
 
@@ -20,6 +21,20 @@ def check_task_injector(
     The pattern is made of agents that do nothing. deterministic: also demand the same candidates
     for the same seed.
     """
+    with (
+        Check(injector) as check,
+        check.rule(
+            "What is injected is trained on: a held-out task would leak, an unsound one spoil it.",
+            "Make train tasks on records of their own, with ids of their own and their Origin, "
+            "endlessly and from the seed alone.",
+        ),
+    ):
+        _check_injector(injector, domain, count, deterministic)
+
+
+def _check_injector(
+    injector: TaskInjector, domain: Domain, count: int, deterministic: bool
+) -> None:
     members = [(e, _idle_diagnosis(e)) for e in _idle_failures(domain)]
     demand(bool(members), f"the domain {domain.name!r} has tasks that doing nothing fails")
     pattern = ErrorPattern(

@@ -22,8 +22,8 @@ from harness.protocols import (
     Trainer,
     TrainingJob,
 )
-from harness.testing.checks.domains import demand
 from harness.testing.fakes import AgreeableUser, play
+from harness.testing.findings import Check, demand
 from harness.types import Episode, Json, Score, Task, TermScore
 
 NEEDS = ("demonstrations", "tasks")
@@ -46,6 +46,24 @@ def check_trainer(
     alternate, so that there is something to learn from a policy that can do nothing. ``folder``
     must be empty or not exist; give the trainer few steps.
     """
+    with (
+        Check(trainer) as check,
+        check.rule(
+            "The caller saves the policy as it is left, and the report shows the record.",
+            "Change the weights of job.in_process.model and nothing else of it; report each step "
+            "and return the record that the protocol lists.",
+        ),
+    ):
+        _check_trainer(trainer, open_policy, domain, folder, tasks)
+
+
+def _check_trainer(
+    trainer: Trainer,
+    open_policy: Callable[[], InProcessPolicy],
+    domain: Domain,
+    folder: Path,
+    tasks: int,
+) -> None:
     demand(trainer.needs in NEEDS, f"a trainer needs one of {NEEDS}, found {trainer.needs!r}")
     _check_refusal(trainer, open_policy(), domain, folder / "nothing")
     chosen = list(domain.tasks("train"))[:tasks]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.assembly.guarded_domain import unguarded
 from harness.protocols import Domain
 from harness.types import Message, Task, ToolCall, Trajectory
 from harness_taskkit.toolbox import ToolboxWorld
@@ -125,8 +126,9 @@ def our_hearing(domain: Domain, task: Task, messages: Sequence[Any], *, whole: b
         ended="user_stop",
     )
     grade = domain.grade(task, world, trajectory)
-    assert isinstance(world, ToolboxWorld)
-    records = world.records()
+    own = unguarded(world)
+    assert isinstance(own, ToolboxWorld)
+    records = own.records()
     touched = {(change.path[0], change.path[1]) for change in world.changes()}
     changed = {(kind, key): records[kind][key] for kind, key in touched}
     return Hearing(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.assembly.guarded_domain import unguarded
 from harness.errors import ConfigError
 from harness.evaluation.rollout import graded, run_rollouts
 from harness.evaluation.scoring import gold_changes
@@ -49,13 +50,13 @@ both = pytest.mark.parametrize("side", SIDES, ids=lambda side: side.domain)
 
 
 def domain(**options: Json) -> Tau2Retail:
-    made = REGISTRY.make("domain", "tau2-retail", Settings(options=options))
+    made = unguarded(REGISTRY.make("domain", "tau2-retail", Settings(options=options)))
     assert isinstance(made, Tau2Retail)
     return made
 
 
 def official_domain(side: Side, **options: Json) -> Tau2Domain:
-    made = REGISTRY.make("domain", f"tau2-{side.domain}", Settings(options=options))
+    made = unguarded(REGISTRY.make("domain", f"tau2-{side.domain}", Settings(options=options)))
     assert isinstance(made, Tau2Domain)
     return made
 
