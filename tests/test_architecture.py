@@ -39,8 +39,9 @@ ORDER = (
     {"interchange", "loop"},
     {"planning", "study"},
     {"report"},
-    {"cli", "testing"},
-    {"__main__"},
+    {"testing"},
+    {"cli"},
+    {"__main__", "pytest_plugin"},
 )
 """From the ground up: whoever stands higher may import from below, nobody from beside or above."""
 

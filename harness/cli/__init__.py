@@ -15,6 +15,7 @@ import typer
 from harness.cli import (
     ablate,
     about,
+    check,
     compare,
     discovery,
     evaluate,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 for module in (
     loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, plan, about,
+    ablate, interchange, plan, check, about,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does
