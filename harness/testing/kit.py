@@ -33,6 +33,7 @@ WELL_BEHAVED = {("user simulator", "faulty"): "0"}
 """The argument with which a product that breaks its contract on purpose does not."""
 
 APART = {
+    "recorded": "it has what a file of conversations holds, and nothing without one",
     "tinker-sft": "it trains on a server, and the check looks at weights in this process",
     "tinker-grpo": "it trains on a server, and the check looks at weights in this process",
     "ray": "it starts a cluster; name it to have it checked",

@@ -57,7 +57,7 @@ def test_a_product_that_fails_is_blamed_on_its_plugin(cli: Cli, stranger: Strang
     stranger("stranger_zero", offering("harness_policies", "zero", "1 / 0"))
     outcome = cli("eval", "--policy", "zero", "--tasks", 1, "--trials", 1, "--out", "run")
     assert outcome.status == 1
-    assert "stranger_zero failed in its policy 'zero': ZeroDivisionError" in outcome.err
+    assert "stranger_zero failed in its policy 'zero' (harness_policies): Zero" in outcome.err
     assert "Traceback" not in outcome.err
 
 
