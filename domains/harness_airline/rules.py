@@ -31,15 +31,16 @@ other: I found a cheaper fare elsewhere. / I bought another ticket by mistake an
 Status = Callable[[str, str], str]
 """The status of a flight (by number) on a day."""
 
-_FREE_BAGS = {"basic_economy": 0, "economy": 1, "business": 2}
-_MORE_BAGS = {"regular": 0, "silver": 1, "gold": 2}
+FREE_BAGS = {"basic_economy": 0, "economy": 1, "business": 2}
+MORE_BAGS = {"regular": 0, "silver": 1, "gold": 2}
+"""A passenger's free bags are those by cabin and those by the membership of who booked."""
 _FLOWN = ("landed", "flying")
 _A_DAY_AGO = "2024-05-14T15:00:00"
 
 
 def free_bags(membership: str, cabin: str, passengers: int) -> int:
     """How many checked bags the passengers of a reservation have free together."""
-    return passengers * (_FREE_BAGS[cabin] + _MORE_BAGS[membership])
+    return passengers * (FREE_BAGS[cabin] + MORE_BAGS[membership])
 
 
 def statuses(reservation: Reservation, status: Status) -> list[str]:

@@ -198,9 +198,11 @@ class _Planner:
 
     def _paid_bags(self, write: ToolCall, cabin: str, people: int) -> Iterator[ToolCall]:
         total = write.arguments["total_baggages"]
-        each = rules.free_bags(self.view.user(self.user_id)["membership"], cabin, 1)
+        by_cabin = rules.FREE_BAGS[cabin]
+        by_membership = rules.MORE_BAGS[self.view.user(self.user_id)["membership"]]
         if total:
-            yield _read("calculate", expression=f"{total} - {people} * {each}")
+            free = f"{people} * ({by_cabin} + {by_membership})"
+            yield _read("calculate", expression=f"{total} - {free}")
 
     def _searches(self, way: Way, wish: Wish) -> Iterator[ToolCall]:
         """The searches that show which journey a wish fits."""

@@ -51,7 +51,7 @@ class Sources:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._cents = frozenset(lexicon.cents)
-        self._digits = lexicon.digits
+        self._digits = {token: lexicon.decode([token]) for token in lexicon.digits}
         self._aliases = frozenset(lexicon.aliases)
         self._rows: list[_Row] = []
         self._said: dict[str, int] = {}
@@ -82,7 +82,8 @@ class Sources:
 
         Only for those that were neither named by the user, nor spoken of or cited since the request
         began. It is the row that the agent will come to speak of, if ``ahead`` tells, the handles
-        of what it says next, and otherwise the row that has most of what the user said.
+        of what it says next, and otherwise the row that has most of what the user said. A number
+        of several digits comes from the row that has it and that the agent will come to speak of.
         """
         for handle in self._handles(turn):
             rows = [row for row in self._rows if handle in row.handles]
@@ -95,6 +96,16 @@ class Sources:
             if best and any(scores[best][1:]):
                 yield self._cite(best).description
         self._spoken.update(self._handles(turn))
+        yield from self._sums(turn, ahead)
+
+    def _sums(self, turn: Sequence[int], ahead: Callable[[], _Ahead]) -> Iterator[_Ids]:
+        for number in self._numbers(turn):
+            rows = [row for row in self._rows if row.handles and number in self._numbers(row.ids)]
+            named = ahead() if rows and not self._any_cited(rows) else ()
+            soon = {row: _soon(row, -1, named) for row in rows}
+            best = max(reversed(rows), key=soon.__getitem__, default=None)
+            if best and named and soon[best][1]:
+                yield self._cite(best).ids
 
     def speak(self, turn: Sequence[int], listed: Collection[int] = ()) -> Iterator[_Ids]:
         """The rows for the handles and sums of what the agent says, in its order, none twice.
@@ -151,6 +162,15 @@ class Sources:
                 yield tuple(turn[start : place + 1])
             if token not in self._digits:
                 start = place + 1
+
+    def _numbers(self, ids: Sequence[int]) -> list[str]:
+        """The whole numbers of two digits and more, in order."""
+        found = [""]
+        for token in ids:
+            text = self._digits.get(token, " ")
+            found += [""] if text.startswith(" ") else []
+            found[-1] += text.strip()
+        return [number for number in found if len(number) > 1]
 
     def _relevance(self, row: _Row) -> float:
         turns = (self._said[word] for word in row.words if word in self._said)

@@ -225,3 +225,15 @@ def test_what_no_list_of_objects_takes_is_not_cited_unless_spoken_of(
     call = ToolCall(name="change_order", arguments={"item_ids": ["1000000001", "1000000002"]})
     later = [Message(role="user", content="Yes."), Message(role="assistant", calls=(call,))]
     assert cited(codec, talk.write(offer, later)) == []
+
+
+def test_a_number_in_a_call_comes_from_the_row_that_is_spoken_of_next(
+    codec: Reader, talk: CompactTranscript
+) -> None:
+    shown = [{"item_id": f"100000000{n}", "name": "Red Lamp", "price": 52} for n in (1, 2)]
+    result = Message(role="tool", content=json.dumps(shown), call_id="c")
+    talk.context([Message(role="user", content="two of them"), result], unfinished=False)
+    sum_of = ToolCall(name="change_order", arguments={"order_id": "2 * 52"})
+    later = [Message(role="assistant", content="item 1000000002 for 104")]
+    ids = talk.write(Message(role="assistant", calls=(sum_of,)), later)
+    assert cited(codec, ids) == [" red lamp<|@1|> price 52"]
