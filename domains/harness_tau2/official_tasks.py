@@ -44,7 +44,10 @@ def read_tasks(raw: Sequence[Json], domain: str) -> tuple[Task, ...]:
             need(task, "user_scenario", dict)
             if known.setdefault(id, task) != task:
                 raise Misfit("id", f"found {id!r}, which another task has, too")
-            tasks.append(_own(task) or task_from_official(task, split="test", domain=domain))
+            own = _own(task)
+            if own is not None and own.id != id:
+                raise Misfit("id", f"found {id!r}, but the whole task beside it is {own.id!r}")
+            tasks.append(own or task_from_official(task, split="test", domain=domain))
     return tuple(tasks)
 
 

@@ -26,6 +26,7 @@ from harness.errors import NotAgreed, UnknownName
 from harness.run_folder import RunFolder
 from harness.runtime import files
 from harness.runtime.cache_folder import cache_folder, own_file, state_folder
+from harness.runtime.inside import can_be_name
 from harness.types import Json
 
 FILE = "agreed.jsonl"
@@ -64,7 +65,7 @@ class Wish:
         """Whether the text names a file here. One that is not there may come, or be written; but
         a model called OWNER/NAME is one of a hub.
         """
-        if not text or "\0" in text or "://" in text:
+        if not text or "://" in text or not can_be_name(text):
             return False
         if self.what.startswith(OPTIONS):
             return os.path.lexists(text) or bool(_PATH.search(text))

@@ -37,10 +37,11 @@ def refuse_damaged(checkpoint: Checkpoint) -> None:
     folder = Path(checkpoint.path)
     try:
         found: Mapping[str, str] = digests_of(folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter of a name that no file can have
+        said = getattr(error, "strerror", None) or error
         raise RunError(
-            f"cannot read the model {folder}: {error.strerror or error}",
-            hint="Check its permissions.",
+            f"cannot read the model {folder}: {said}",
+            hint="Check its name and its permissions.",
         ) from error
     for name, digest in checkpoint.digests.items():
         if found.get(name) != digest:

@@ -30,11 +30,21 @@ def place(folder: Path, name: str) -> Path:
     """
     path = folder / name
     parts = Path(name).parts
-    if not parts or Path(name).is_absolute() or ".." in parts or "\0" in name:
+    if not can_be_name(name):
+        raise LeadsOutside(path, "no file can have that name")
+    if not parts or Path(name).is_absolute() or ".." in parts:
         raise LeadsOutside(path, "the name leads out of the folder")
     if not _is_within(path, folder):
         raise LeadsOutside(path, "it is a link, or lies behind one, that leaves the folder")
     return path
+
+
+def can_be_name(text: str) -> bool:
+    """Whether the system can name a file so: not with a NUL, nor with half a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def links_out(folder: Path) -> Iterator[Path]:

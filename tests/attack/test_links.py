@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from harness.assembly.config import load_config
 from harness.assembly.opening import Needs, begin_run
+from harness.assembly.trust import Wish
 from harness.discovery.station import evaluation_read
 from harness.errors import RunError
 from harness.evaluation.station import read_evaluation
@@ -19,6 +22,7 @@ from harness.interchange.runs import recorded_run
 from harness.llm.roles import open_registry
 from harness.loop import evaluate_once, write_report
 from harness.run_folder import FolderFiles, RunFolder
+from harness.run_folder.weights import refuse_damaged
 from harness.runtime import files
 from harness.runtime.inside import LeadsOutside, links_out, place
 from harness.study.folder import StudyFolder
@@ -188,7 +192,7 @@ def test_no_name_leaves_the_folder(tmp_path: Path, own: Path, name: str) -> None
         place(folder, name)
     store = FolderFiles(folder)
     for use in (store.has, store.read_table, store.read_rows, store.remove):
-        with pytest.raises(RunError, match="is left alone: the name leads out of the folder"):
+        with pytest.raises(RunError, match=r"is left alone: (the name leads|no file can have)"):
             use(name)
     with pytest.raises(RunError):
         store.append(name, {})
@@ -239,3 +243,17 @@ def test_links_are_found_at_any_depth_and_none_is_followed(tmp_path: Path, own: 
 
 def _task() -> Task:
     return Task(id="t", domain="d", split="test", scenario=Scenario(reason="r"), world={})
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud83d", "models/\udfff/x", "\0"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LeadsOutside, match="no file can have that name"):
+        place(tmp_path, name)
+    store = RunFolder.create(tmp_path / "run", {})
+    made = Checkpoint(id="1", policy="path", path=name, digests={"a": "b"})
+    plain = TypeAdapter(Checkpoint).dump_python(made)
+    store.write_text("checkpoints/base/checkpoint.json", json.dumps(plain))
+    assert store.models_elsewhere() == [name]
+    assert len(Wish(what="model", value=name, why="").digest) == 64
+    with pytest.raises(RunError, match=r"is missing|cannot read the model"):
+        refuse_damaged(store.read_checkpoint("base"))

@@ -16,10 +16,12 @@ from harness.interchange.replay import regrade_all
 from harness.interchange.tally import doubts, tally
 from harness.llm.roles import open_registry
 from harness.protocols import Settings
-from harness.types import Episode, Recording
+from harness.types import Episode, Recording, Scenario, Task
 from harness_tau2.export import write_results
 from harness_tau2.files import read_json, write_json
+from harness_tau2.official_tasks import read_tasks, write_task
 from harness_tau2.results import looks_like_results, read_results
+from harness_tau2.wire import Misfit
 from tests.domains.tau2.recorded import as_file, as_folder, messages, results, reward, simulation
 
 Change = Callable[[dict[str, Any]], object]
@@ -157,6 +159,16 @@ def test_half_a_surrogate_pair_is_read_as_no_character(tmp_path: Path, half: byt
     assert content.endswith("!")
     write_results(recording, tmp_path / "back.json")
     assert read_results(tmp_path / "back.json").episodes == recording.episodes
+
+
+@pytest.mark.parametrize("other", ["another", "", "a\\u0000", "A"])
+def test_a_task_under_another_id_than_the_whole_of_it_is_named(other: str) -> None:
+    scenario = Scenario(reason="r", persona="p")
+    task = Task(id="a", domain="retail", split="test", scenario=scenario, world={})
+    raw = write_task(task)
+    assert [known.id for known in read_tasks([raw], "retail")] == ["a"]
+    with pytest.raises(Misfit, match="but the whole task beside it is 'a'"):
+        read_tasks([{**raw, "id": other}], "retail")
 
 
 def test_a_pair_of_surrogates_is_its_character(tmp_path: Path) -> None:
