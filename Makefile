@@ -28,7 +28,7 @@ lint: setup ## style and types
 	$(BIN)/mypy
 
 docs: setup ## the documentation site in site/; a broken link is an error
-	$(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m mkdocs build --strict
 
 tour: setup ## docs/tour.md with what its commands print now
 	$(BIN)/python docs/tour.py

@@ -2,6 +2,9 @@
 
 import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -56,3 +59,28 @@ def test_links_out_of_the_docs_lead_to_the_copies_in_the_site(link: str) -> None
     reference = script("reference")
     led = reference.into_site(f"see [it]({link}#part)")
     assert led == f"see [it]({reference.OUTSIDE[link[3:]]}#part)"
+
+
+def test_the_site_is_built_and_a_broken_link_ends_that(tmp_path: Path) -> None:
+    pytest.importorskip("material")
+    root = DOCS.parent
+    for name in ("docs", "studies"):
+        shutil.copytree(root / name, tmp_path / name)
+    (tmp_path / "benchmarks").mkdir()
+    for name in ("mkdocs.yml", "CHANGELOG.md", "benchmarks/README.md"):
+        shutil.copy(root / name, tmp_path / name)
+    [recipe] = re.findall(r"python -m (mkdocs build .*)", (root / "Makefile").read_text())
+
+    def build() -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", *recipe.split()]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+
+    built = build()
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "site" / "reference" / "commands" / "index.html").exists()
+    with (tmp_path / "docs" / "faq.md").open("a") as page:
+        page.write("\n[one](guide.md#nowhere) [other](none.md)\n")
+    broken = build()
+    assert broken.returncode != 0
+    assert "#nowhere" in broken.stderr
+    assert "none.md" in broken.stderr

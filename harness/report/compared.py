@@ -31,12 +31,13 @@ def compared_table(found: Document) -> RenderableType:
 
 
 def verdict(pair: Document) -> str:
-    """What came of a comparison, in a sentence."""
+    """What came of a comparison, in a sentence. The p-value is of signs by chance."""
     if pair["verdict"] == "not comparable":
         return "Pass^k cannot be compared."
     found = interval(pair["pass"]["1"]["difference"])
     figures = f"Pass^1 {signed(found.value)} {bounds(found)} points"
-    on = f"on {pair['pass']['1']['tasks']} tasks, each compared with itself"
+    tasks = f"{pair['pass']['1']['tasks']} tasks, of which {pair['differing_tasks']} differ"
+    on = f"on {tasks} ({p_value(pair['p'])})"
     if pair["verdict"] == "no difference":
         return f"No difference found: {figures}, {on}."
     return f"{pair['side']} is {pair['verdict']}: {figures}, {on}."
@@ -49,12 +50,19 @@ def flipped(flips: Document) -> str:
         return "No task flipped between failed and solved in most trials."
     return (
         f"{gained} tasks solved only by the second, {lost} only by the first, in most trials "
-        f"({_p(flips['p'])}, sign test)."
+        f"({p_value(flips['p'])}, sign test)."
     )
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
+    """As readers write it."""
     return "p < 0.01" if value < 0.01 else f"p = {number(value)}"
+
+
+def status(change: Document) -> str:
+    """What became of a pattern, and whether that may be chance."""
+    is_sure = change["sure"] or change["status"] == "same"
+    return str(change["status"]) if is_sure else f"{change['status']}, may be chance"
 
 
 def interval(row: Document) -> Interval:
@@ -156,7 +164,7 @@ def _patterns(pair: Document) -> Iterator[RenderableType]:
             str(change["before"]),
             str(change["after"]),
             Text(f"{signed(apart.value)} {bounds(apart)}", style),
-            Text(change["status"], "" if change["sure"] else "dim"),
+            Text(status(change), "" if change["sure"] else "dim"),
         )
     yield table
     if (more := len(pair["patterns"]) - SHOWN) > 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.resources import files
 
-from harness.report.compared import Document, flipped, interval, measured, solved, verdict
+from harness.report.compared import Document, flipped, interval, measured, solved, status, verdict
 from harness.report.figures import UNKNOWN, bounds, percent
 from harness.report.markup import Markup, tag, together
 from harness.report.page import change, section, table
@@ -82,7 +82,7 @@ def _numbers(pair: Document) -> Markup:
             [
                 name.replace("_", " ").replace(" usd", ""),
                 *(measured(name, row[side]) for side in ("before", "after")),
-                tag("small", f"{value} [{low}, {high}]"),
+                tag("small", f"{'+' if apart['value'] > 0 else ''}{value} [{low}, {high}]"),
             ]
         )
     note = "Turns, calls, tokens and cost are means per conversation."
@@ -97,7 +97,7 @@ def _patterns(pair: Document) -> Iterator[Markup]:
         rows = [
             [
                 tag("b", row["name"]),
-                row["status"] if row["sure"] else f"{row['status']}, may be chance",
+                status(row),
                 str(row["before"]),
                 str(row["after"]),
                 change(interval(row["per_100"]), less_is_better=True),

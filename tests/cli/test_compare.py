@@ -4,12 +4,20 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.cli import main
+from harness.evaluation.metrics import (
+    Outcome,
+    paired_difference,
+    sign_flip_p,
+    task_differences,
+)
+from harness.study.comparing import verdict_of
 from harness.study.flips import sign_test
 from tests.report.conftest import Page
 
@@ -55,7 +63,7 @@ def test_two_seeds_of_one_policy_show_no_difference(cli: Cli, runs: Path) -> Non
     assert difference["low"] <= 0 <= difference["high"]
     told = cli("compare", runs / "one", runs / "two").out
     assert "No difference found: Pass^1" in told
-    assert "on 8 tasks, each compared with itself" in told
+    assert f"on 8 tasks, of which {pair['differing_tasks']} differ" in told
 
 
 def test_a_better_policy_is_found_with_the_tasks_it_gained(cli: Cli, runs: Path) -> None:
@@ -152,6 +160,24 @@ def test_the_sign_test_is_that_of_the_binomial() -> None:
     assert sign_test(3, 3) == 1.0
     assert sign_test(0, 5) == pytest.approx(2 / 32)
     assert sign_test(1, 7) == pytest.approx(2 * (1 + 8) / 256)
+
+
+def test_few_tasks_that_differ_are_no_difference_though_the_interval_leaves_out_0() -> None:
+    before = [Outcome(task_id=str(n), success=True) for n in range(50)]
+    for failed, p, verdict in ((5, 1 / 16, "no difference"), (6, 1 / 32, "lower")):
+        after = [replace(one, success=n >= failed) for n, one in enumerate(before)]
+        interval = paired_difference(after, before)
+        assert interval
+        assert interval.high < 0
+        found = sign_flip_p(task_differences(after, before))
+        assert found == pytest.approx(p)
+        assert verdict_of(interval, found) == verdict
+
+
+def test_signs_by_chance_are_drawn_where_there_are_too_many_to_count() -> None:
+    assert sign_flip_p([]) == sign_flip_p([0.0, 0.0]) == 1.0
+    assert sign_flip_p([25.0] * 20) == pytest.approx(1 / 20_001, rel=3)
+    assert sign_flip_p([25.0, -25.0] * 10) == pytest.approx(1.0)
 
 
 # --- show
