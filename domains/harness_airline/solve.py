@@ -133,9 +133,7 @@ class _Planner:
                 needed = not rules.may_cancel(reservation, reason, lambda number, day: "")
                 yield from _statuses([*begun, *(on_time if needed else [])])
             case "compensate":
-                entitled = rules.may_be_compensated(self.view.user(self.user_id), reservation)
-                if entitled and complaint_in(about(facts, "amount")):
-                    yield from _statuses(flights)
+                yield from self._reads_for_certificate(request, reservation)
             case "question":
                 if any(word in request.says[0] for word in ("status", "on time")):
                     yield from _statuses(flights[:1])
@@ -147,6 +145,16 @@ class _Planner:
                 yield from self._sums_of_bags(request, reservation)
             case "change_flights":
                 yield from self._searches_for_change(reservation, facts)
+
+    def _reads_for_certificate(
+        self, request: Request, reservation: Reservation
+    ) -> Iterator[ToolCall]:
+        entitled = rules.may_be_compensated(self.view.user(self.user_id), reservation)
+        if entitled and complaint_in(about(request.facts, "amount")):
+            yield from _statuses(reservation["flights"])
+        if request.want is not None:
+            people = len(reservation["passengers"])
+            yield _read("calculate", expression=f"{_each(request.want, people)} * {people}")
 
     def _searches_for_change(
         self, reservation: Reservation, facts: Sequence[Fact]
@@ -212,6 +220,13 @@ class _Planner:
         nonstop = bool(found) and len(found[0]) == 1
         if wish.scope in ("one stop", "any") or (wish.scope == "nonstop else" and not nonstop):
             yield _search(way.origin, way.destination, way.day, tool="search_onestop_flight")
+
+
+def _each(certificate: ToolCall, people: int) -> int:
+    """What each passenger is compensated with, in US dollars."""
+    amount = certificate.arguments["amount"]
+    assert isinstance(amount, int)
+    return amount // people
 
 
 def _search(

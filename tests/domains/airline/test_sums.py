@@ -47,6 +47,12 @@ def test_how_many_bags_are_not_free_is_worked_out(feature: str) -> None:
             assert write.arguments["nonfree_baggages"] in sums
 
 
+def test_a_compensation_is_worked_out_by_passenger() -> None:
+    for task in tasks_with("compensate"):
+        sums, write = worked_out(task)
+        assert sums[-1:] == [write.arguments["amount"]]
+
+
 def test_a_booking_is_summed_up_without_what_it_does_not_have() -> None:
     booking = {"nonfree_baggages": 0, "insurance": "no", "payment_methods": [{"amount": 90}]}
     assert sum_of([90], 1, booking) == "90"
