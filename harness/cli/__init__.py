@@ -18,12 +18,14 @@ from harness.cli import (
     check,
     compare,
     discovery,
+    domain,
     evaluate,
     interchange,
     loop,
     plan,
     report,
     rewards,
+    serving,
     show,
     stations,
     study,
@@ -42,7 +44,7 @@ app = typer.Typer(
 )
 for module in (
     loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, plan, check, about,
+    ablate, interchange, domain, serving, plan, check, about,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does

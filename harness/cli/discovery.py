@@ -48,9 +48,8 @@ def discover(
 ) -> None:
     """Diagnose failures, assign blame, and cluster the agent's failures into error patterns.
 
-    A recording in any installed format is imported first. Conversations without a domain need a
-    way to tell failures: --outcome, --failed-if, or a chat model as --judge. Several sources are
-    clustered together and compared with the first.
+    A recording in any installed format is imported first; one without a domain may need --outcome
+    or --failed-if. Several sources are clustered together and compared with the first.
     """
     from harness.assembly.opening import new_folder
     from harness.report import patterns_table

@@ -25,6 +25,23 @@ def plugins_table(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
+def draft_lines(found: Mapping[str, Json]) -> RenderableType:
+    """What a drafted package holds, what a person must decide, and whether it passes the kit."""
+    problem, decisions = found["problem"], found["decisions"]
+    kit = Text("passes the conformance kit", "green")
+    if problem:
+        kit = Text(f"does not pass the conformance kit yet: {problem}", "yellow")
+    return Group(
+        Text(f"Draft: {found['folder']}"),
+        Text(
+            f"{found['tools']} tools, {found['records']} recorded look-ups, {found['tasks']} tasks"
+        ),
+        kit,
+        Text("To decide (DECIDE.md):"),
+        *(Text(f"- {one}") for one in (decisions if isinstance(decisions, list) else [])),
+    )
+
+
 def hooks_table(rows: Sequence[Row]) -> RenderableType:
     """A line per extension point."""
     table = _table("kind", "hook", "what it offers")

@@ -30,8 +30,8 @@ GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
-    "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins", "hooks", "doctor",
-    "why", "check", "compare", "show", "view",
+    "domain", "serve-domain", "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins",
+    "hooks", "doctor", "why", "check", "compare", "show", "view",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 
@@ -83,7 +83,7 @@ def test_a_flag_that_gives_a_setting_has_its_name() -> None:
 
 def test_commands_in_the_docs_have_the_flags_they_are_shown_with() -> None:
     texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
-    shown = re.findall(r"^ *(?:\w+=\S+ )?harness ([a-z]+)(.*)$", "\n".join(texts), re.MULTILINE)
+    shown = re.findall(r"^ *(?:\w+=\S+ )?harness ([a-z-]+)(.*)$", "\n".join(texts), re.MULTILINE)
     assert len(shown) > 30
     for command, rest in shown:
         given = set(re.findall(r"(?<![\w-])--[a-z-]+", rest.partition("#")[0]))

@@ -1,0 +1,1 @@
+"""Files that become part of a drafted package: text, not code that is run here."""
