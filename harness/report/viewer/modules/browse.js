@@ -12,6 +12,7 @@ const HEIGHT = 52; // pixels of a row, as in viewer.css
 export class Browser {
   constructor(blocks) {
     this.blocks = blocks;
+    this.shown = null; // which conversation is in the pane, and in what state
     this.list = new List(HEIGHT, (row) => this.rowView(row));
     this.query = el("input", { type: "search", placeholder: "Search all that was said  (/)", "aria-label": "Search", oninput: () => this.typed() });
     this.selects = Object.fromEntries(FILTERS.map((name) => [name, this.select(name)]));
@@ -38,7 +39,6 @@ export class Browser {
     this.all = facets(run);
     this.search = new Search(run, this.blocks);
     if (earlier) this.search.continueFrom(earlier);
-    this.shown = null;
   }
 
   show(state) {
