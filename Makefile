@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 
 docs tour: export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture picture-architecture table-servers clean
+.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -58,6 +58,9 @@ base-model: setup ## rebuild the bundled base of the tiny policy, about an hour 
 
 picture: setup ## the report picture of the README, from RUN=folder
 	$(BIN)/harness report $(RUN) --svg docs/report.svg > /dev/null
+
+pictures-page: setup ## the pictures of docs/page.md, from RUN=folder
+	$(BIN)/python docs/pictures.py $(RUN)
 
 picture-architecture: setup ## docs/architecture.svg, from the imports
 	$(BIN)/python docs/architecture.py

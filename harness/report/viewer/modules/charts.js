@@ -2,6 +2,8 @@
 
 import { drawn, el, number } from "./dom.js";
 
+const FINE = 0.1; // smaller numbers are written with two significant digits
+
 const WIDTH = 460;
 const HEIGHT = 150;
 const EDGE = { left: 40, right: 8, top: 10, bottom: 20 };
@@ -21,7 +23,7 @@ export function curve(title, points, { low, high } = {}) {
   const path = known.map(({ step, value }, place) => `${place ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const axis = [bounds.low, bounds.high].map((value) => [
     drawn("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(value), y2: y(value) }),
-    drawn("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)),
+    drawn("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" }, value && Math.abs(value) < FINE ? String(Number(value.toPrecision(2))) : number(value)),
   ]);
   const ends = [first, last].map((step, place) => drawn("text", { x: x(step), y: HEIGHT - 4, "text-anchor": place ? "end" : "start" }, place ? String(step) : `step ${step}`));
   return el(

@@ -84,7 +84,7 @@ function tasksView(run, { tasks, proofs, rollouts }) {
       return el(
         "li",
         {},
-        el("a", { href: link({ view: "pool", id: task.id }) }, task.scenario.reason || task.id),
+        el("a", { href: link({ view: "pool", id: task.id }) }, run.short(task.scenario.reason) || task.id),
         el("small", {}, ` ${Object.keys(task.gates).length} gates`),
         own.length > 0 && [el("small", {}, " proof "), own.slice(0, 3).map((row) => chip(run, row))],
         tried.length > 0 && el("small", {}, ` rollouts ${percent(share(run, tried))} of ${tried.length}`),

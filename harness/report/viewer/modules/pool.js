@@ -28,7 +28,7 @@ function tasksTable(run, tasks, state) {
     el(
       "tr",
       { class: task.id === state.id ? "chosen" : "" },
-      el("td", {}, el("a", { href: link({ view: "pool", id: task.id }) }, task.scenario.reason || task.id), task.vetoed && el("small", { class: "failed" }, ` vetoed ${task.veto_reason}`), el("br"), el("small", {}, task.tags.map(words).join(" · "))),
+      el("td", {}, el("a", { href: link({ view: "pool", id: task.id }) }, run.short(task.scenario.reason) || task.id), task.vetoed && el("small", { class: "failed" }, ` vetoed ${task.veto_reason}`), el("br"), el("small", {}, task.tags.map(words).join(" · "))),
       el("td", {}, el("a", { href: link({ view: "lineage", id: task.pattern }) }, task.pattern_name || task.pattern)),
       el("td", { class: "n" }, String(task.round)),
       el("td", { class: "n" }, `${Object.keys(task.gates).length}`),

@@ -31,7 +31,11 @@ export class Run {
 
   title(row) {
     const [id, about] = this.about.tasks[this.task[row]];
-    if (!about) return `task ${id}`;
+    return about ? this.short(about) : `task ${id}`;
+  }
+
+  // What a task is about, without what nearly all begin with.
+  short(about) {
     return about.startsWith(this.opening) ? about.slice(this.opening.length) : about;
   }
 
