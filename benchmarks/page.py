@@ -34,7 +34,7 @@ from harness.run_folder import RunFolder
 from harness.types import Recipe, stable_seed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.report.browser import Viewer, chromium  # noqa: E402
+from tests.report.browser import Viewer, chromium
 
 TRIALS = 4
 FILTERS = ("outcome", "mistake", "blame", "ended", "tag")
