@@ -128,7 +128,7 @@ def _acting(said: io.TextIOWrapper, page: Path) -> str:
     found = {c for c in shown + drawn if c not in "\n\t" and unicodedata.category(c) in ACTING}
     if found:
         return f"showed {''.join(sorted(found))!a}"
-    return "drew a script" if "<script" in drawn else ""
+    return "drew a script of others" if "<script>" in drawn else ""  # its own have a type
 
 
 def _id(here: Path) -> str:
