@@ -23,6 +23,7 @@ PLACES = {
     "testing": (0, "face", "checks for plugin authors"),
     "report": (2, "face", "terminal, page, live view"),
     "study": (2, "face", "arms x seeds, intervals"),
+    "scaffold": (0, "face", "new plugin packages"),
     "planning": (5, "face", "what a recipe takes"),
     "loop": (2, "station", "the method, top to bottom"),
     "results": (2, "station", "report document, lineage"),

@@ -37,7 +37,7 @@ ORDER = (
     {"training"},
     {"results"},
     {"interchange", "loop"},
-    {"planning", "study"},
+    {"planning", "scaffold", "study"},
     {"report"},
     {"testing"},
     {"cli"},

@@ -22,6 +22,7 @@ from harness.cli import (
     evaluate,
     interchange,
     loop,
+    new,
     plan,
     report,
     rewards,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for module in (
     loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, domain, serving, plan, check, about,
+    ablate, interchange, domain, serving, plan, check, new, about,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does

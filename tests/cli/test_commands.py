@@ -31,7 +31,7 @@ Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
     "domain", "serve-domain", "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins",
-    "hooks", "doctor", "why", "check", "compare", "show", "view",
+    "hooks", "doctor", "why", "check", "new", "compare", "show", "view",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 

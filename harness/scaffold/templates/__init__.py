@@ -1,0 +1,1 @@
+"""The plugin packages that `harness new` writes, one module for each kind."""
