@@ -91,7 +91,6 @@ class App {
       k: inList(() => this.browser.step(-1)),
       d: inList(() => this.browser.decisive()),
       f: inList(() => this.browser.foldAll()),
-      t: inList(() => this.browser.tokens()),
       c: inList(() => go({}, { view: "conversations", conversation: read().conversation })),
       "/": () => this.search(),
       "?": () => (this.help.open ? this.help.close() : this.help.showModal()),
@@ -114,7 +113,7 @@ class App {
   print() {
     const opened = [];
     window.addEventListener("beforeprint", () => {
-      for (const fold of document.querySelectorAll("details:not([open], [data-tokens])")) {
+      for (const fold of document.querySelectorAll("details:not([open])")) {
         fold.open = true;
         opened.push(fold);
       }

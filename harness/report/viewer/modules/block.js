@@ -45,7 +45,6 @@ export function conversationOf(block, place) {
     policy: text(row.policy),
     seed: row.seed,
     fault: text(row.fault),
-    tokens: row.tokens,
   };
 }
 

@@ -159,9 +159,4 @@ export class Browser {
     const open = folds.some((fold) => !fold.open);
     for (const fold of folds) fold.open = open;
   }
-
-  tokens() {
-    const fold = this.pane.querySelector("[data-tokens]");
-    if (fold) fold.open = !fold.open;
-  }
 }

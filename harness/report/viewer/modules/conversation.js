@@ -6,7 +6,6 @@ import { el, fact, number, percent, words } from "./dom.js";
 import { quotes } from "./evidence.js";
 import { SPLITS } from "./filters.js";
 import { callView, messagesView } from "./messages.js";
-import { tokensView } from "./tokens.js";
 
 const SIGNS = { solved: "✓", failed: "✗", uncounted: "○" };
 
@@ -36,7 +35,7 @@ export function conversationView(run, row, told, { state, searched }) {
     "article",
     { class: "conversation" },
     headView(run, row, state),
-    el("div", { class: "columns" }, aside, el("div", { class: "told" }, told.tokens && tokensView(told.tokens), turns)),
+    el("div", { class: "columns" }, aside, el("div", { class: "told" }, turns)),
   );
 }
 

@@ -7,7 +7,6 @@ const KEYS = [
   ["/", "search"],
   ["d", "to the decisive turn"],
   ["f", "open or fold all results"],
-  ["t", "tokens and log-probabilities, where they were kept"],
   ["c", "clear search and filters"],
   ["1 … 6", "overview, conversations, patterns, lineage, task pool, training"],
   ["Esc", "leave the search; back to the list"],
