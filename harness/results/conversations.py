@@ -19,6 +19,7 @@ from harness.run_folder.rows import EpisodeRow
 from harness.runtime.json_lines import adapter
 from harness.training.rollout_log import TrainingRollout, rollouts_file
 from harness.types import (
+    NOT_GRADEABLE,
     Change,
     Changes,
     Diagnosis,
@@ -86,12 +87,14 @@ def conversation(store: RunFolder, id: str) -> dict[str, Json]:
     plain = adapter(EpisodeRow).dump_python(
         EpisodeRow(trajectory=trajectory, grade=grade, score=found.score), mode="json"
     )
-    uncounted = trajectory.ended if trajectory.is_fault else ""
+    uncounted = (
+        trajectory.ended if trajectory.is_fault else "" if grade.is_decided else NOT_GRADEABLE
+    )
     return {
         "run": str(store.folder),
         "where": found.where,
         **plain["trajectory"],
-        "result": _result(found.score.success, uncounted or ("" if grade.is_decided else "?")),
+        "result": _result(found.score.success, uncounted),
         "success": found.score.success,
         "reward": found.score.total,
         "terms": plain["score"]["terms"],

@@ -116,12 +116,23 @@ def test_lines_of_held_out_tasks_come_with_a_warning(recording: Recording, tmp_p
         chat_format(Settings()).write(replace(recording, tasks=tasks), tmp_path / "chat.jsonl")
 
 
-def test_the_trainer_of_sft_reads_the_lines(recording: Recording, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["chat", "pairs"])
+def test_datasets_reads_the_lines_as_trainers_do(
+    recording: Recording, tmp_path: Path, name: str
+) -> None:
     datasets = pytest.importorskip("datasets")
-    chat_format(Settings()).write(recording, tmp_path / "chat.jsonl")
-    rows = lines(tmp_path / "chat.jsonl")
-    found = datasets.Dataset.from_list([{"messages": json.dumps(r["messages"])} for r in rows])
-    assert json.loads(found[0]["messages"]) == rows[0]["messages"]
+    file = tmp_path / "lines.jsonl"
+    FORMATS[name](Settings()).write(recording, file)
+    found = datasets.load_dataset(
+        "json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    rows = lines(file)
+    assert len(found) == len(rows) > 0
+    column = "messages" if name == "chat" else "chosen"
+    said = [[message["content"] for message in row[column]] for row in rows]
+    assert [[message["content"] for message in row[column]] for row in found] == said
+    names = [tool["function"]["name"] for tool in rows[0]["tools"]]
+    assert [tool["function"]["name"] for tool in found[0]["tools"]] == names
 
 
 # --- pairs
