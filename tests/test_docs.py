@@ -32,6 +32,7 @@ from harness_sft import options as sft
 from harness_tinker import options as tinker_options
 from harness_traces import chat_lines, inspect_logs, verifiers_results
 from harness_vllm import options as vllm_options
+from tests.cli.test_shown import RULES, rule_of, shown
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -227,6 +228,19 @@ def test_dotted_names_of_the_code_that_a_page_has_exist(path: Path) -> None:
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     for link in re.findall(r"\]\(([^)#:\s]*)(?:#[\w-]+)?\)", path.read_text(encoding="utf-8")):
         assert (path.parent / link).exists() or link in MADE, link
+
+
+def test_every_command_shown_is_run_or_says_why_not() -> None:
+    assert len(shown()) > 70
+    assert not [command for command in shown() if not rule_of(command)]
+    used = {next(fits for fits, _ in RULES if re.search(fits, c)) for c in shown()}
+    assert used == {fits for fits, _ in RULES}, "a rule that fits nothing is out of date"
+
+
+def test_every_page_of_the_docs_has_its_place_on_the_site() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    pages = {path.name for path in PAGES[1:] if not path.name.endswith("-notes.md")}
+    assert not pages - set(re.findall(r"[\w-]+\.md", nav)), "add it to `nav` of mkdocs.yml"
 
 
 def test_every_page_of_the_docs_is_linked_from_another() -> None:

@@ -271,6 +271,7 @@ def test_the_newest_model_is_kept_if_asked_for(tmp_path: Path) -> None:
         about = {"id": arm, "policy": "tiny", "path": f"checkpoints/{arm}/model"}
         (model.parent / "checkpoint.json").write_text(json.dumps(about))
     (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "config.json").write_text(json.dumps({"domain": "retail", "seed": 0}))
     opened: list[Kept] = []
     observer = TrackingObserver(
         "kept", lambda run: opened.append(Kept(run)) or opened[-1], Options(artifacts="model")
