@@ -37,7 +37,7 @@ RULES = (
     (r"import |discover .*json|rescore|theirs|results\.json --out RUN|submission", FILE),
     (r"study (merge|report)", STUDY),
     (r"^harness (view|serve-domain) ", STAYS),
-    (r"^harness (check|domain) ", ELSEWHERE),
+    (r"^harness (check|domain|new) ", ELSEWHERE),
     (r"study run|ablate|probe|loop --resume|inject RUN|--veto", LONG),
     (r"^harness (loop|eval|sft) ", DRY),
     (r"^harness (plugins|hooks|doctor|plan|rewards)", RUN),
