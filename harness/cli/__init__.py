@@ -23,10 +23,10 @@ from harness.cli import (
     interchange,
     loop,
     new,
+    offered,
     plan,
     report,
     rewards,
-    serving,
     show,
     stations,
     study,
@@ -45,7 +45,7 @@ app = typer.Typer(
 )
 for module in (
     loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, domain, serving, plan, check, new, about,
+    ablate, interchange, domain, plan, check, new, about, offered,
 ):  # fmt: skip
     module.register(app)
 for command in app.registered_commands:  # Typer would break lines where a docstring does

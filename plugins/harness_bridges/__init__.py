@@ -1,4 +1,5 @@
 """Our domains in other people's trainers and clients: MCP, TRL, Gymnasium, verifiers.
 
-Offers nothing by hooks: the modules are imported by who uses the other library.
+Offers the command `harness serve-domain`, and nothing by hooks: the other modules are imported by
+who uses the other library.
 """
