@@ -10,6 +10,11 @@ from harness.protocols import Domain
 
 @hookimpl
 def harness_domains() -> Mapping[str, Factory[Domain]]:
+    from harness_telecom.domain import telecom_domain
     from harness_telecom.official import tau2_telecom, tau2_telecom_workflow
 
-    return {"tau2-telecom": tau2_telecom, "tau2-telecom-workflow": tau2_telecom_workflow}
+    return {
+        "telecom": telecom_domain,
+        "tau2-telecom": tau2_telecom,
+        "tau2-telecom-workflow": tau2_telecom_workflow,
+    }
