@@ -323,8 +323,8 @@ def _changed(value: Any, draw: Draw) -> Any:
 
 def _text(value: Any, draw: Draw) -> bytes:
     """The value as JSON, changed as a value and now and then as bytes."""
-    text = json.dumps(_changed(value, draw)).encode()
-    return _spoilt(text, draw) if draw.random() < 0.2 else text
+    data = json.dumps(_changed(value, draw)).encode()
+    return _spoilt(data, draw) if draw.random() < 0.2 else data
 
 
 def _spoilt(text: bytes, draw: Draw) -> bytes:

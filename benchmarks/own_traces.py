@@ -69,7 +69,7 @@ def measure(*, seed: int, size: int) -> Row:
     planted = agents_run(domain, tasks=tasks, trials=1, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "agent.jsonl"
-        file.write_text("".join(f"{json.dumps(record(e))}\n" for _, e in planted))
+        file.write_text("".join(f"{json.dumps(record(e), allow_nan=False)}\n" for _, e in planted))
         store, _ = discover_source(
             file, 1, Reading(adoption=Adoption(outcome="reward")), out=Path(folder) / "run"
         )
@@ -108,7 +108,10 @@ def message(one: Message) -> Row:
         {
             "id": call.id,
             "type": "function",
-            "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
+            "function": {
+                "name": call.name,
+                "arguments": json.dumps(dict(call.arguments), allow_nan=False),
+            },
         }
         for call in one.calls
     ]

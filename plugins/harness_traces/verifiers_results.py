@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import NonNegativeFloat
+
 from harness.assembly.config import read_options
 from harness.errors import FormatError
 from harness.protocols import Settings, TrajectoryFormat
@@ -24,7 +26,7 @@ FILES = ("traces.jsonl", "results.jsonl")
 class Options:
     """``success_from``: the least reward that is a success."""
 
-    success_from: float = 1.0
+    success_from: NonNegativeFloat = 1.0
 
 
 def verifiers_format(settings: Settings) -> TrajectoryFormat:

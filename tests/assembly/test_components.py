@@ -1,5 +1,6 @@
 """A run's products know whose they are, so that an error can name the plugin."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from harness.assembly.entry_points import Plugins, discover
 from harness.assembly.opening import held_out_tasks
 from harness.assembly.registry import KINDS, Registry
 from harness.errors import PluginFailed
-from harness.protocols import Event, PluginNames
-from harness.types import Split
+from harness.evaluation.domain_defaults import DomainDefaults
+from harness.protocols import Event, PluginNames, World
+from harness.types import Split, Task
 
 
 class Product:
@@ -22,14 +24,32 @@ class Product:
     def notify(self, event: Event) -> None:
         raise OSError("no tracker")
 
-    def tasks(self, split: Split) -> None:
-        raise TimeoutError("no database")
-
     def set_temperature(self, temperature: float) -> None:
         raise ValueError("too hot")
 
+    def __call__(self, *_: object) -> None:
+        raise AssertionError("nothing is scored")
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
     id = "product"
-    act = forget = notify
+
+
+class Place(DomainDefaults):
+    """Stands for a domain whose tasks cannot be had."""
+
+    name = "it"
+    policy = ""
+    tools = ()
+
+    def tasks(self, split: Split) -> Sequence[Task]:
+        raise TimeoutError("no database")
+
+    def open(self, task: Task) -> World:
+        raise AssertionError("no task, no world")
 
 
 CONFIG = LoopConfig(
@@ -44,7 +64,8 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Components:
     """A run in which each kind of product is of a plugin called after it."""
     found = discover([])
     for kind, hook in KINDS.items():
-        offer: Any = hookspecs.hookimpl(lambda: {"it": lambda settings: Product()})
+        product = Place if kind == "domain" else Product
+        offer: Any = hookspecs.hookimpl(lambda made=product: {"it": lambda settings: made()})
         plugin = type("Plugin", (), {hook: staticmethod(offer)})
         found.manager.register(plugin(), name=f"d:{kind}")
     both = Plugins(manager=found.manager, rows=())
@@ -90,5 +111,7 @@ def test_a_policy_that_takes_no_temperature_is_named(parts: Components) -> None:
 
 
 def test_a_domain_that_has_no_tasks_to_give_is_named(parts: Components) -> None:
-    with pytest.raises(PluginFailed, match="plugin d:domain failed in its test tasks: Timeout"):
+    with pytest.raises(
+        PluginFailed, match=r"plugin d:domain failed in its tasks\('test'\): Timeout"
+    ):
         held_out_tasks(parts, "test", 1)

@@ -4,12 +4,15 @@ of results and a study file, opened by every command that reads them.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
 import socket
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -163,8 +166,19 @@ def first(file: Path, field: str) -> str:
     return str(json.loads(file.read_text().splitlines()[0])[field])[:12]
 
 
+SCRIPT = re.compile(r"<script([^>]*)>(.*?)</script>", re.DOTALL)
+
+
 def check_page(text: str, *, is_picture: bool) -> None:
+    """No element of a page but its own script, which the page names by its digest, and its data."""
     assert offences(text) == []
+    for attributes, body in [] if is_picture else SCRIPT.findall(text):
+        if 'type="module"' in attributes:
+            digest = b64encode(sha256(body.encode()).digest()).decode()
+            assert f"script-src 'sha256-{digest}'" in html.unescape(text.partition("<style")[0])
+        else:
+            assert re.search(r'type="application/(json|octet-stream)"', attributes)
+    text = text if is_picture else SCRIPT.sub("", text)
     assert not re.search(r"<script|<img|<iframe|\son\w+=\"", text)
     assert not re.search(r"(href|src|xlink:href)=\"(?!#)", text)
     if is_picture:

@@ -84,7 +84,7 @@ def no_rewards(raw: dict[str, Any]) -> None:
 
 
 def elsewhere(raw: dict[str, Any]) -> None:
-    raw["info"]["environment_info"]["domain_name"] = "telecom"
+    raw["info"]["environment_info"]["domain_name"] = "mock"
 
 
 def other_way_round(raw: dict[str, Any]) -> None:
@@ -267,7 +267,7 @@ def test_conversations_with_helper_calls_are_graded_and_diagnosed_as_without(
 # --- names of other domains
 
 
-@pytest.mark.parametrize("name", ["telecom", "mock", "banking_knowledge"])
+@pytest.mark.parametrize("name", ["mock", "banking_knowledge", "mms"])
 def test_no_other_official_domain_is_a_misspelling(
     cli: Cli, file: Callable[..., Path], name: str
 ) -> None:

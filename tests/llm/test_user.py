@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from harness.assembly.guarded_domain import unguarded
 from harness.errors import RolloutFault
 from harness.evaluation.domain_defaults import DomainDefaults
 from harness.evaluation.rollout import rollout
@@ -105,7 +107,7 @@ def test_parts_that_the_scenario_does_not_have_have_no_heading(domain: Domain) -
 
 
 def test_it_is_told_the_guidelines_of_the_domain(task: Task) -> None:
-    domain = retail()
+    domain: Any = unguarded(retail())
     domain.user_guidelines = "Customers here speak in rhymes."
     model = FakeChatModel("Hello")
     reply(model, domain, task, said())
@@ -369,7 +371,7 @@ def test_a_customer_may_use_the_words_of_an_offer(domain: Domain, task: Task, wo
 
 
 def test_a_user_with_tools_of_its_own_can_call_them(task: Task) -> None:
-    domain = retail()
+    domain: Any = unguarded(retail())
     switch = Tool(name="switch_on", description="", parameters={"type": "object"}, kind="write")
     domain.user_tools = (switch,)
     call = ToolCall(name="switch_on", arguments={}, id="x")

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from logging import getLogger
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from harness.assembly.guarded_domain import unguarded
 from harness.llm.roles import open_registry
 from harness.protocols import Domain, Settings
 from harness.types import Task, ToolCall, Trajectory
@@ -58,7 +59,8 @@ class Verdict:
 @cache
 def domain(*, solo: bool = False) -> Domain:
     options = {"split": "full", "solo": solo}
-    return open_registry().make("domain", "tau2-telecom", Settings(options=options))
+    made = open_registry().make("domain", "tau2-telecom", Settings(options=options))
+    return cast(Domain, unguarded(made))
 
 
 def data() -> OfficialData:

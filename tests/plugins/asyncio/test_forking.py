@@ -245,16 +245,16 @@ def test_the_users_traceback_shows_where_in_the_process_it_was_raised_and_why() 
             try:
                 raise NeedsTwo(7, "no")
             except NeedsTwo as error:
-                raise MemoryError("cannot allocate memory") from error
+                raise OSError("no room") from error
 
     found = raised_by(fail)
     assert isinstance(found, PluginFailed)
-    assert isinstance(found.__cause__, MemoryError)
+    assert isinstance(found.__cause__, OSError)
     assert isinstance(found.__cause__.__cause__, PluginFailed)
     assert isinstance(found.__cause__.__cause__.__cause__, ChildTraceback)
     shown = "".join(traceback.format_exception(found))
     assert 'raise NeedsTwo(7, "no")' in shown
-    assert 'raise MemoryError("cannot allocate memory") from error' in shown
+    assert 'raise OSError("no room") from error' in shown
 
 
 def test_causes_in_a_circle_are_told_once() -> None:
