@@ -89,6 +89,12 @@ def requests_of(
     return (replace(first, says=(reason,)), *others)
 
 
+def ticket_request(ticket: str, gold: Sequence[ToolCall]) -> Request:
+    """What an agent without a user is to do; there is nobody whom it could ask for a yes."""
+    transfers = any(call.name == TRANSFER for call in gold)
+    return _plain("ticket", ticket, "transferred" if transfers else "done")
+
+
 def failing_writes(
     gold: Sequence[ToolCall], telling: Telling, world: World | None = None
 ) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -10,11 +10,11 @@ from typing import Literal
 from harness.assembly.config import read_options
 from harness.evaluation.scoring import changes_by
 from harness.protocols import Domain, Settings
-from harness.types import Changes, Scenario, Split, Task, Tool
+from harness.types import Changes, Scenario, Split, Task, Tool, ToolCall
 from harness_tau2.data import WITH_USER_TOOLS, OfficialData, Texts, official_data
 from harness_tau2.domain import Options, Tau2Domain
 from harness_tau2.engine import Engine
-from harness_tau2.requests import About, Telling, requests_of
+from harness_tau2.requests import About, Telling, ticket_request
 from harness_tau2.schemas import official_tools
 from harness_tau2.tasks import official_task
 from harness_tau2.wire import Object, text
@@ -112,10 +112,10 @@ class Tau2Telecom(Tau2Domain):
         task = super().task(raw, split)
         if not self.solo:
             return task
-        gold = tuple(replace(call, requestor="agent") for call in task.gold)
+        gold = _by_the_agent(task.gold)
         ticket = text(raw, "ticket")
-        requests = requests_of(ticket, gold, asks=False, telling=self.telling)
-        return replace(task, gold=gold, scenario=Scenario(reason=ticket, requests=requests))
+        request = ticket_request(ticket, gold)
+        return replace(task, gold=gold, scenario=Scenario(reason=ticket, requests=(request,)))
 
     def wanted_changes(self, task: Task) -> Changes:
         """In tau2 neither side learns of the other's gold calls."""
@@ -123,4 +123,9 @@ class Tau2Telecom(Tau2Domain):
         if official is None or not self.engine.compat.unsynchronised_gold:
             return super().wanted_changes(task)
         engine = self.started(task.id, official)
-        return changes_by(task.gold, DeafWorld(engine.database, engine.compat, solo=self.solo))
+        world = DeafWorld(engine.database, engine.compat, solo=self.solo)
+        return changes_by(_by_the_agent(task.gold) if self.solo else task.gold, world)
+
+
+def _by_the_agent(calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    return tuple(replace(call, requestor="agent") for call in calls)

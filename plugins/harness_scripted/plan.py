@@ -9,6 +9,9 @@ from typing import Literal
 from harness.protocols import Domain
 from harness.types import Request, Task, ToolCall
 
+TICKET = "ticket"
+"""The kind of a request that nobody can be asked about."""
+
 Ending = Literal["done", "refused", "transferred", "stop"]
 
 
@@ -39,7 +42,8 @@ class Act:
 def plan(task: Task, domain: Domain) -> tuple[Act, ...] | None:
     """One act for each request of the scenario; None if the domain's solver sees no solution.
 
-    Every write is proposed first; where the user will change its mind, so is what it wanted before.
+    Every write but those of a ticket is proposed first; where the user will change its mind, so is
+    what it wanted before.
     """
     groups = domain.solve(task)
     if groups is None:
@@ -63,7 +67,8 @@ def plan(task: Task, domain: Domain) -> tuple[Act, ...] | None:
 def _steps(request: Request, calls: Sequence[ToolCall], writes: set[str]) -> tuple[Step, ...]:
     steps = []
     for call in calls:
-        proposals = (call,) if call.requestor == "agent" and call.name in writes else ()
+        asks = call.requestor == "agent" and call.name in writes and request.kind != TICKET
+        proposals = (call,) if asks else ()
         if request.revision and request.want and call.same_as(request.want):
             proposals = (request.revision.proposal, *proposals)
         steps.append(Step(call=call, proposals=proposals))
