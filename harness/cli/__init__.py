@@ -6,7 +6,6 @@ Reports go to stdout, progress and errors to stderr. Status 0: good; 1: the user
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 
@@ -23,7 +22,6 @@ from harness.cli import (
     interchange,
     loop,
     new,
-    offered,
     plan,
     report,
     rewards,
@@ -33,24 +31,25 @@ from harness.cli import (
     tasks,
     view,
 )
+from harness.cli.offered import WithOffered, help_of
 from harness.cli.running import folder_warnings
 from harness.cli.streams import standard_streams
 from harness.errors import HarnessError, OutOfMemory
 
 app = typer.Typer(
     name="harness",
+    cls=WithOffered,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 for module in (
     loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, domain, plan, check, new, about, offered,
+    ablate, interchange, domain, plan, check, new, about,
 ):  # fmt: skip
     module.register(app)
-for command in app.registered_commands:  # Typer would break lines where a docstring does
-    paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
-    command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
+for command in app.registered_commands:
+    command.help = help_of(command.callback)
 
 
 def main() -> None:

@@ -111,23 +111,12 @@ def _evaluation(
     for row in _read(store, f"evals/{name}/{EPISODES}"):
         id = row.trajectory.id
         found = [*findings.by_round.get(id, ()), *test.get(id, ())]
-        yield Conversation(
+        yield _of_row(
+            row,
             source=name,
             arm=name.arm or name,
             kind=name.on_split or "other",
-            id=id,
-            task_id=row.trajectory.task_id,
-            task=tasks.get(row.trajectory.task_id),
-            trial=row.trajectory.trial,
-            ended=row.trajectory.ended,
-            success=row.score.success,
-            uncounted=row.uncounted,
-            total=row.score.total,
-            turns=len(row.trajectory.messages),
-            tokens=_tokens(row.trajectory),
-            terms=row.score.terms,
-            trajectory=row.trajectory,
-            grade=row.grade,
+            tasks=tasks,
             blame=found[-1].diagnosis.blame if found else excluded.get(id, ""),
             findings=found,
         )
@@ -139,24 +128,41 @@ def _read(store: RunFolder, name: str) -> list[EpisodeRow]:
 
 def _proofs(store: RunFolder, targeted: Mapping[str, Task]) -> Iterator[Conversation]:
     for row in _read(store, PROOFS):
-        yield Conversation(
-            source="proofs",
-            arm=row.trajectory.policy,
-            kind="proof",
-            id=row.trajectory.id,
-            task_id=row.trajectory.task_id,
-            task=targeted.get(row.trajectory.task_id),
-            trial=row.trajectory.trial,
-            ended=row.trajectory.ended,
-            success=row.score.success,
-            uncounted=row.uncounted,
-            total=row.score.total,
-            turns=len(row.trajectory.messages),
-            tokens=_tokens(row.trajectory),
-            terms=row.score.terms,
-            trajectory=row.trajectory,
-            grade=row.grade,
-        )
+        yield _of_row(row, source="proofs", arm=row.trajectory.policy, kind="proof", tasks=targeted)
+
+
+def _of_row(
+    row: EpisodeRow,
+    *,
+    source: str,
+    arm: str,
+    kind: Kind,
+    tasks: Mapping[str, Task],
+    blame: str = "",
+    findings: Sequence[Finding] = (),
+) -> Conversation:
+    """A conversation whose text is kept."""
+    trajectory = row.trajectory
+    return Conversation(
+        source=source,
+        arm=arm,
+        kind=kind,
+        id=trajectory.id,
+        task_id=trajectory.task_id,
+        task=tasks.get(trajectory.task_id),
+        trial=trajectory.trial,
+        ended=trajectory.ended,
+        success=row.score.success,
+        uncounted=row.uncounted,
+        total=row.score.total,
+        turns=len(trajectory.messages),
+        tokens=_tokens(trajectory),
+        terms=row.score.terms,
+        trajectory=trajectory,
+        grade=row.grade,
+        blame=blame,
+        findings=findings,
+    )
 
 
 def _rollouts(

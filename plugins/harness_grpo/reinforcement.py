@@ -265,7 +265,8 @@ class ReinforcementTrainer(GRPOTrainer):
         places = torch.arange(self.trained_on, device=kept.device)
         batch["kl_is_read"] = places % (1 if self.beta else KL_STRIDE) == 0
         batch["place"] = places
-        self._before_updates = torch.zeros_like(batch["sampling_per_token_logps"])
+        if options.off_policy != "clip":
+            self._before_updates = torch.zeros_like(batch["sampling_per_token_logps"])
         own = sampled(batch).sum()
         batch["num_items_in_batch"] = own + self._take_lessons(proofs, int(own))
         return batch

@@ -103,11 +103,10 @@ def invalid_arguments(heard: Heard) -> Iterator[Sign]:
             continue
         wrong = objection(made.call, heard.tools.get(made.call.name))
         if wrong:
-            yield Sign(
-                kind="invalid_arguments",
-                turn=made.turn,
-                tool=made.call.name,
-                summary=f"{made.call.name} was called with bad arguments: {wrong}.",
+            yield _of_call(
+                made,
+                "invalid_arguments",
+                f"{made.call.name} was called with bad arguments: {wrong}.",
             )
 
 
@@ -121,11 +120,10 @@ def repeated_call(heard: Heard) -> Iterator[Sign]:
         key = (f"{made.call.name} {arguments}", made.result.content if made.result else "")
         seen[key] += 1
         if seen[key] == REPEATED:
-            yield Sign(
-                kind="repeated_call",
-                turn=made.turn,
-                tool=made.call.name,
-                summary=f"{made.call.name} was called again and again with the same arguments.",
+            yield _of_call(
+                made,
+                "repeated_call",
+                f"{made.call.name} was called again and again with the same arguments.",
             )
 
 
@@ -135,12 +133,10 @@ def failed_call(heard: Heard) -> Iterator[Sign]:
         if made.failed and made.result and not _mended(heard, made):
             if heard.kind(made.call) != "write" or _DOWN.search(made.result.content[:500]):
                 continue
-            yield Sign(
-                kind="failed_call",
-                turn=made.turn,
-                tool=made.call.name,
-                summary=f"{made.call.name} failed and was not made good: "
-                f"{made.result.content[:120]}",
+            yield _of_call(
+                made,
+                "failed_call",
+                f"{made.call.name} failed and was not made good: {made.result.content[:120]}",
             )
 
 
@@ -157,11 +153,10 @@ def acted_otherwise(heard: Heard) -> Iterator[Sign]:
             continue
         for name, value in other:
             if any(c.isdigit() for c in value) or value.casefold() in heard.known_before(made.turn):
-                yield Sign(
-                    kind=f"wrong_{noun(name)}",
-                    turn=made.turn,
-                    tool=made.call.name,
-                    summary=f"{made.call.name} was called with another {noun(name)} than the user "
+                yield _of_call(
+                    made,
+                    f"wrong_{noun(name)}",
+                    f"{made.call.name} was called with another {noun(name)} than the user "
                     f"agreed to: {value}.",
                 )
                 break
@@ -173,11 +168,10 @@ def extra_write(heard: Heard) -> Iterator[Sign]:
         same = before.call.name == made.call.name and not before.call.same_as(made.call)
         between = any(before.turn < turn < made.turn for turn, _ in heard.asked)
         if same and before.worked and not between and _share_offered(made) < 1:
-            yield Sign(
-                kind="extra_write",
-                turn=made.turn,
-                tool=made.call.name,
-                summary=f"{made.call.name} was called once more, for what nobody asked for.",
+            yield _of_call(
+                made,
+                "extra_write",
+                f"{made.call.name} was called once more, for what nobody asked for.",
             )
 
 
@@ -239,11 +233,10 @@ def contradicted_result(heard: Heard) -> Iterator[Sign]:
 def handed_over(heard: Heard) -> Iterator[Sign]:
     for made in heard.made:
         if _HAND_OVER.search(made.call.name) and not made.failed:
-            yield Sign(
-                kind="handed_over",
-                turn=made.turn,
-                tool=made.call.name,
-                summary="The conversation was handed over to somebody else.",
+            yield _of_call(
+                made,
+                "handed_over",
+                "The conversation was handed over to somebody else.",
             )
 
 
@@ -296,11 +289,10 @@ def invented_argument(heard: Heard) -> Iterator[Sign]:
                 continue
             known = heard.known_before(made.turn) if known is None else known
             if value.casefold() not in known:
-                yield Sign(
-                    kind="invented_argument",
-                    turn=made.turn,
-                    tool=made.call.name,
-                    summary=f"{made.call.name} was called with a {noun(name)} that nobody had "
+                yield _of_call(
+                    made,
+                    "invented_argument",
+                    f"{made.call.name} was called with a {noun(name)} that nobody had "
                     f"named: {value[:60]}.",
                 )
 
@@ -309,11 +301,10 @@ def unconfirmed_write(heard: Heard) -> Iterator[Sign]:
     """A write that was not offered first, where the user did not say yes."""
     for made in heard.writes:
         if made.worked and _share_offered(made) < 0.3 and not is_yes(made.reply):
-            yield Sign(
-                kind="unconfirmed_write",
-                turn=made.turn,
-                tool=made.call.name,
-                summary=f"{made.call.name} was called without asking the user first.",
+            yield _of_call(
+                made,
+                "unconfirmed_write",
+                f"{made.call.name} was called without asking the user first.",
             )
 
 
@@ -338,6 +329,10 @@ RULES: tuple[Rule, ...] = (
 
 
 # --- what the rules ask ---------------------------------------------------------------------------
+
+
+def _of_call(made: Made, kind: str, summary: str) -> Sign:
+    return Sign(kind=kind, turn=made.turn, tool=made.call.name, summary=summary)
 
 
 def _mended(heard: Heard, made: Made) -> bool:

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from typer import Context
 from typer.main import get_command
 
 from harness import hookspecs
@@ -63,7 +64,8 @@ def test_every_command_explains_itself(cli: Cli, command: str) -> None:
 
 def flags_of(command: str, rest: str = "") -> set[str]:
     """The flags of a command, of a group's that of the first word of the rest."""
-    found = get_command(app).commands[command]
+    group: Any = get_command(app)
+    found = group.get_command(Context(group), command)
     if hasattr(found, "commands"):
         found = found.commands[rest.split()[0]]
     return {flag for param in found.params for flag in param.opts} | {"--help"}

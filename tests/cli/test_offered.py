@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -9,8 +11,10 @@ import typer
 from typer.testing import CliRunner
 
 from harness.assembly.entry_points import OFF
-from harness.cli.offered import GROUP, register
+from harness.cli.offered import GROUP, WithOffered
 from harness.errors import PluginFailed
+
+Cli = Callable[..., typer.Typer]
 
 
 def greet() -> None:
@@ -18,8 +22,16 @@ def greet() -> None:
     typer.echo("hello")
 
 
-def cli(*points: tuple[str, str]) -> typer.Typer:
-    app = typer.Typer()
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
+    return partial(app_with, monkeypatch)
+
+
+def app_with(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> typer.Typer:
+    """Two built-in commands, and those that packages offer."""
+    offered = [EntryPoint(name=name, value=value, group=GROUP) for name, value in points]
+    monkeypatch.setattr("harness.cli.offered.entry_points", lambda group: offered)
+    app = typer.Typer(cls=WithOffered)
 
     @app.command()
     def loop() -> None:
@@ -29,7 +41,6 @@ def cli(*points: tuple[str, str]) -> typer.Typer:
     def report() -> None:
         typer.echo("report")
 
-    register(app, [EntryPoint(name=name, value=value, group=GROUP) for name, value in points])
     return app
 
 
@@ -39,17 +50,17 @@ def said(app: typer.Typer, *words: str) -> str:
     return done.output
 
 
-def test_a_package_adds_a_command() -> None:
+def test_a_package_adds_a_command(cli: Cli) -> None:
     app = cli(("greet", f"{__name__}:greet"))
     assert said(app, "greet") == "hello\n"
     assert "Say hello." in said(app, "--help")
 
 
-def test_a_built_in_command_keeps_its_name() -> None:
+def test_a_built_in_command_keeps_its_name(cli: Cli) -> None:
     assert said(cli(("loop", f"{__name__}:greet")), "loop") == "ours\n"
 
 
-def test_a_command_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_can_be_left_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(OFF, "greet")
     assert "greet" not in said(cli(("greet", f"{__name__}:greet")), "--help")
 
@@ -62,9 +73,19 @@ def test_a_command_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         (f"{__name__}:GROUP", "is no function"),
     ],
 )
-def test_a_command_that_cannot_be_loaded_says_so_and_the_others_work(value: str, why: str) -> None:
+def test_a_command_that_cannot_be_loaded_says_so_and_the_others_work(
+    cli: Cli, value: str, why: str
+) -> None:
     app = cli(("broken", value), ("greet", f"{__name__}:greet"))
     assert said(app, "greet") == "hello\n"
     done = CliRunner().invoke(app, ["broken"])
     assert isinstance(done.exception, PluginFailed)
     assert why in str(done.exception)
+
+
+def test_no_offered_command_is_loaded_for_a_built_in_one(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = cli(("broken", "no_such_module:greet"))
+    monkeypatch.setattr("harness.cli.offered.entry_points", None)
+    assert said(app, "loop") == "ours\n"
