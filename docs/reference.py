@@ -12,6 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from typer import Context
 from typer.main import get_command
 
 from harness import hookspecs, run_folder, types
@@ -46,8 +47,10 @@ STORED = (
 def commands() -> str:
     """Every command with its arguments and options."""
     pieces = ["# Commands", ""]
-    for name, command in sorted(get_command(app).commands.items()):
-        pieces += _command(f"harness {name}", command)
+    group: Any = get_command(app)
+    ctx = Context(group)
+    for name in sorted(group.list_commands(ctx)):
+        pieces += _command(f"harness {name}", group.get_command(ctx, name))
     return "\n".join(pieces)
 
 

@@ -16,6 +16,13 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+GO = """address => new Promise(heard => {
+  if (location.hash === `#${address}`) return heard();
+  addEventListener("hashchange", () => setTimeout(heard), { once: true });
+  location.hash = address;
+})"""
+"""Changes the address, and waits for the page's own listener, which was there before."""
+
 
 @contextmanager
 def chromium() -> Iterator[Any]:
@@ -50,8 +57,8 @@ class Viewer:
             self.errors.append(message.text)
 
     def at(self, address: str) -> Any:
-        """The page once it shows what the part of the address after # asks for."""
-        self.page.evaluate("address => { location.hash = address; }", address)
+        """The page once it has heard what the part of the address after # asks for."""
+        self.page.evaluate(GO, address)
         return self.page
 
     def count(self) -> int:

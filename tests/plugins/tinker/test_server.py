@@ -70,7 +70,9 @@ def test_an_archive_writes_its_two_files_and_nothing_beside_the_folder(tmp_path:
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>", archive({"readme": b"x"})])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", archive({"readme": b"x"})], ids=["nothing", "a page", "a readme"]
+)
 def test_an_archive_without_an_adapter_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ProviderError, match="holds no adapter"):
         unpack(content, tmp_path)
