@@ -59,8 +59,9 @@ def discover(points: Sequence[EntryPoint] | None = None) -> Plugins:
     found = entry_points(group=PROJECT) if points is None else points
     off = left_out()
     rows = [
-        _row(point, error=LEFT_OUT) if off & _names(point) else _load(manager, point)
+        replace(row, error=LEFT_OUT) if off & _names(row) else _load(manager, point, row)
         for point in sorted(found, key=lambda p: (p.name, p.value))
+        for row in [_row(point)]
     ]
     return Plugins(manager=manager, rows=tuple(rows))
 
@@ -77,23 +78,22 @@ def leave_out(names: Sequence[str]) -> None:
     os.environ[OFF] = ",".join(sorted(left_out() | {*names}))
 
 
-def _names(point: EntryPoint) -> set[str]:
-    row = _row(point)
+def _names(row: PluginInfo) -> set[str]:
     return {row.name, row.distribution, row.key}
 
 
-def _row(point: EntryPoint, *, error: str = "") -> PluginInfo:
+def _row(point: EntryPoint) -> PluginInfo:
+    # Read once: a distribution parses the whole of its metadata each time.
+    about = point.dist.metadata if point.dist else None
     return PluginInfo(
         name=point.name,
         module=point.value,
-        distribution=point.dist.name if point.dist else "unknown",
-        version=point.dist.version if point.dist else "",
-        error=error,
+        distribution=about["Name"] if about else "unknown",
+        version=about["Version"] if about else "",
     )
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint) -> PluginInfo:
-    row = _row(point)
+def _load(manager: pluggy.PluginManager, point: EntryPoint, row: PluginInfo) -> PluginInfo:
     try:
         _register(manager, point, key=row.key)
     except (Exception, SystemExit) as broken:  # a stranger's module may raise anything on import

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.protocols import Domain
@@ -73,22 +73,22 @@ def made_calls(trajectory: Trajectory, writes: frozenset[str]) -> list[MadeCall]
 
     writes: the names of the tools that change records.
     """
-    answers: dict[Requestor, Iterator[tuple[bool, str]]] = {
-        by: iter([(m.is_error, m.content) for m in trajectory.messages if _is_answer(m, by)])
-        for by in _REQUESTORS
-    }
-    made = []
+    made: list[MadeCall] = []
+    answers: dict[Requestor, deque[Message]] = {"agent": deque(), "user": deque()}
+    for message in trajectory.messages:
+        if message.role == "tool":
+            answers[message.requestor].append(message)
     for turn, message in enumerate(trajectory.messages):
         by: Requestor = "user" if message.role == "user" else "agent"
         for call in message.calls:
-            failed, answer = next(answers[by], (True, ""))
+            answer = answers[by].popleft() if answers[by] else None
             made.append(
                 MadeCall(
                     call=call,
                     by=by,
                     turn=turn,
-                    failed=failed,
-                    answer=answer,
+                    failed=answer is None or answer.is_error,
+                    answer=answer.content if answer else "",
                     writes=call.name in writes,
                 )
             )
@@ -191,11 +191,6 @@ def _frozen(value: object) -> Hashable:
     return (value, "truth") if isinstance(value, bool) else (value, "number")
 
 
-def _is_answer(message: Message, to: Requestor) -> bool:
-    return message.role == "tool" and message.requestor == to
-
-
-_REQUESTORS: tuple[Requestor, Requestor] = ("agent", "user")
 _REFUSES = re.compile(
     r"\b(?:sorry|unfortunately|cannot|can't|can not|unable|won't|not (?:able|possible|allowed))\b"
 )

@@ -108,7 +108,10 @@ async def rollout(
         trial=job.trial,
         policy=policy.id,
         seed=job.seed,
-        messages=tuple(replace(message, opaque=None) for message in talk.messages),
+        messages=tuple(
+            message if message.opaque is None else replace(message, opaque=None)
+            for message in talk.messages
+        ),
         ended=ended,
         fault=fault,
         usage=talk.usage,

@@ -108,10 +108,9 @@ def usage(
 
 
 def _count(told: Any, name: str) -> int | None:
-    step, _, rest = name.partition(".")
-    found = told.get(step) if isinstance(told, dict) else None
-    if rest:
-        return _count(found, rest)
+    found = told
+    for step in name.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
     if type(found) is not int:
         found = _whole_number(found)
     return found if found is not None and 0 <= found <= MOST_TOKENS else None

@@ -142,7 +142,13 @@ class _SDKModel(Generic[Client, Answer]):
             if self._provider.limits is None or headers is None:
                 return reply
             left, until = self._provider.limits
-            return replace(reply, allowance=allowance(headers, left=left, until=until))
+            return ChatReply(
+                message=reply.message,
+                usage=reply.usage,
+                stop_reason=reply.stop_reason,
+                allowance=allowance(headers, left=left, until=until),
+                is_counted=reply.is_counted,
+            )
 
 
 def body(request: ChatRequest, **fields: Any) -> dict[str, Any]:

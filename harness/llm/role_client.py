@@ -197,9 +197,14 @@ class RoleClient:
             ledger.note(
                 self.role, f"no price is known for {request.model}: its cost is not counted"
             )
-        usage = replace(reply.usage, calls=1, cost_usd=cost or 0.0)
+        usage = reply.usage.of_one_call(cost or 0.0)
         ledger.paid(self.role, usage, is_counted=reply.is_counted)
-        return self._usable(request, replace(reply, usage=usage, allowance=None))
+        return ChatReply(
+            message=self._usable(request, reply),
+            usage=usage,
+            stop_reason=reply.stop_reason,
+            is_counted=reply.is_counted,
+        )
 
     async def _complete(self, request: ChatRequest) -> ChatReply:
         try:
@@ -233,8 +238,8 @@ class RoleClient:
         told.__cause__ = RedactedTraceback(redacted(trace))
         return told
 
-    def _usable(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
-        """The answer, its calls with ids. Raises ``ChatFailure`` where it says nothing."""
+    def _usable(self, request: ChatRequest, reply: ChatReply) -> Message:
+        """What is said, its calls with ids. Raises ``ChatFailure`` where that is nothing."""
         message = reply.message
         if reply.stop_reason == "refusal":
             raise ChatFailure("refusal", "the model or the provider refused to answer")
@@ -244,13 +249,13 @@ class RoleClient:
             said = f"an empty answer, ended by {reply.stop_reason!r}{more}"
             raise ChatFailure("empty_reply", said)
         if message.opaque is None and all(call.id for call in message.calls):
-            return reply
+            return message
         calls = tuple(
             replace(call, id=call.id or f"call_{len(request.messages)}_{number}")
             for number, call in enumerate(message.calls)
         )
         opaque = message.opaque and replace(message.opaque, by=self._name)
-        return replace(reply, message=replace(message, calls=calls, opaque=opaque))
+        return replace(message, calls=calls, opaque=opaque)
 
     def _refuses_all(self, failure: ChatFailure) -> bool:
         """Whether nothing that this role asks is taken; a run that goes on had answers earlier."""

@@ -96,7 +96,15 @@ def seen_by_user(messages: Sequence[Message]) -> tuple[Message, ...]:
         if _is_speech(message):
             seen.append(Message(role="user", content=harmless(message.content) or "(nothing)"))
         elif message.role == "user":
-            seen.append(replace(message, role="assistant"))
+            seen.append(
+                Message(
+                    role="assistant",
+                    content=message.content,
+                    calls=message.calls,
+                    requestor=message.requestor,
+                    opaque=message.opaque,
+                )
+            )
         elif message.role == "tool" and message.requestor == "user":
             seen.append(message)
     return tuple(seen)

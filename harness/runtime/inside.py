@@ -96,5 +96,5 @@ _MODES = {os.O_RDONLY: "rb", os.O_WRONLY: "wb", os.O_RDWR: "r+b"}
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    real = Path(os.path.realpath(path))
-    return real.is_relative_to(os.path.realpath(folder))
+    base, real = os.path.realpath(folder), os.path.realpath(path)
+    return real == base or real.startswith(base.rstrip(os.sep) + os.sep)

@@ -94,6 +94,16 @@ class Usage:
     cost_usd: float = 0.0
     tokens_cached: int = 0
 
+    def of_one_call(self, cost_usd: float) -> Usage:
+        """The tokens, as those of one call of a model at that cost."""
+        return Usage(
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            calls=1,
+            cost_usd=cost_usd,
+            tokens_cached=self.tokens_cached,
+        )
+
     def plus(self, other: Usage) -> Usage:
         return Usage(
             tokens_in=self.tokens_in + other.tokens_in,

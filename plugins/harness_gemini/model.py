@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.llm.cache import SameTools
 from harness.llm.headers import duration
@@ -18,7 +18,7 @@ from harness_gemini.answer import SIGNATURE, read, signature_bytes
 
 if TYPE_CHECKING:
     from google.genai import Client
-    from google.genai.types import GenerateContentConfig, GenerateContentResponse
+    from google.genai.types import GenerateContentConfigDict, GenerateContentResponse
     from google.genai.types import Tool as DeclaredTools
 
 DISPENSABLE = (
@@ -62,9 +62,8 @@ async def ask(client: Client, request: ChatRequest) -> GenerateContentResponse:
         raise failure from None
 
 
-def _config(request: ChatRequest) -> GenerateContentConfig:
-    from google.genai.types import GenerateContentConfig
-
+def _config(request: ChatRequest) -> GenerateContentConfigDict:
+    """What the SDK makes a configuration of. One made here it would copy with all tools in it."""
     more = {name: value for name, value in request.extra.items() if name not in request.omit}
     fields: Mapping[str, Any] = {
         "system": ("system_instruction", request.system or None),
@@ -73,15 +72,14 @@ def _config(request: ChatRequest) -> GenerateContentConfig:
         "seed": ("seed", request.seed % 2**31),
     }
     said = dict(field for name, field in fields.items() if name not in request.omit)
-    return GenerateContentConfig.model_validate(
-        {
-            "tools": [_declared(SameTools(request.tools))] if request.tools else None,
-            "automatic_function_calling": {"disable": True},
-            "http_options": {"extra_body": more} if more else None,
-            "should_return_http_response": True,
-            **said,
-        }
-    )
+    config = {
+        "tools": [_declared(SameTools(request.tools))] if request.tools else None,
+        "automatic_function_calling": {"disable": True},
+        "http_options": {"extra_body": more} if more else None,
+        "should_return_http_response": True,
+        **said,
+    }
+    return cast("GenerateContentConfigDict", config)
 
 
 @lru_cache(maxsize=64)
