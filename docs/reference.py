@@ -21,6 +21,7 @@ from harness.assembly.registry import KINDS
 from harness.cli import app
 from harness.cli.options import FLAGS
 from harness.run_folder.rows import EpisodeRow
+from harness.run_folder.sampled import SampledTokens, SampledTurn
 from harness.testing.checks.observers import EVENTS
 from harness.training.rollout_log import TrainingRollout
 
@@ -39,7 +40,7 @@ TABLES = ("rewards", "options")
 STORED = (
     types.Task, types.Trajectory, types.Message, types.ToolCall, types.Grade, types.Score,
     types.TermScore, types.Usage, EpisodeRow, types.Diagnosis, types.ErrorPattern, types.Origin,
-    types.Checkpoint, TrainingRollout,
+    types.Checkpoint, TrainingRollout, SampledTokens, SampledTurn,
 )  # fmt: skip
 """The values that lines and files of a run folder are."""
 

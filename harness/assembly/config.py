@@ -76,6 +76,8 @@ class LoopConfig:
     that names patterns: "judge": that of the judge, where it has one; "terms": none, names are
     distinctive terms. ``blame_tests``: also have the judge attribute failures on test tasks.
     ``keep_trajectories``: keep the text of each RL conversation next to its counts.
+    ``keep_tokens``: keep the tokens that the policy sampled, with their log-probabilities and the
+    weights they are from, of evaluations and of RL conversations (and these with their text).
     """
 
     domain: str = ""
@@ -116,6 +118,7 @@ class LoopConfig:
     min_gap: float = 0.0
     blame_tests: bool = True
     keep_trajectories: bool = False
+    keep_tokens: bool = False
     cache: Literal["off", "read", "write"] = "write"
     budget_usd: NonNegativeFloat | None = None
     budget_tokens: NonNegativeInt | None = None

@@ -40,6 +40,7 @@ from harness.types import (
     ToolCall,
     ToolResult,
     Trajectory,
+    TurnSpan,
     Usage,
     VersionSpan,
     stable_id,
@@ -122,7 +123,7 @@ async def rollout(
         trajectory=trajectory,
         grade=grade,
         score=score(trajectory, grade, job.task, setup.terms),
-        tokens=join_tokens(talk.tokens) if keep_tokens else None,
+        tokens=join_tokens(talk.tokens, talk.said) if keep_tokens else None,
     )
 
 
@@ -171,14 +172,18 @@ async def decided(
     return replace(grade, success=holds, parts=parts, unjudged=())
 
 
-def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
-    """The turns' tokens as one trace; None if the policy gave none."""
+def join_tokens(turns: Sequence[TurnTokens], messages: Sequence[int] = ()) -> TokenTrace | None:
+    """The turns' tokens as one trace; None if the policy gave none.
+
+    messages: the number of the message that each turn said, where that is known.
+    """
     if not turns:
         return None
     ids: list[int] = []
     sampled: list[bool] = []
     logprobs: list[float] = []
     versions: list[VersionSpan] = []
+    stops: list[int] = []
     for turn in turns:
         begin = len(ids) + len(turn.context)
         for span in turn.versions:
@@ -186,11 +191,16 @@ def join_tokens(turns: Sequence[TurnTokens]) -> TokenTrace | None:
         ids += [*turn.context, *turn.sampled]
         sampled += [False] * len(turn.context) + [True] * len(turn.sampled)
         logprobs += [0.0] * len(turn.context) + list(turn.logprobs)
+        stops.append(len(ids))
     return TokenTrace(
         ids=np.asarray(ids, dtype=np.int64),
         sampled=np.asarray(sampled, dtype=np.bool_),
         logprobs=np.asarray(logprobs, dtype=np.float32),
         versions=tuple(versions),
+        turns=tuple(
+            TurnSpan(start=stop - len(turn.sampled), stop=stop, message=message)
+            for turn, stop, message in zip(turns, stops, messages, strict=False)
+        ),
     )
 
 
@@ -241,6 +251,7 @@ class _Talk:
             greeting = setup.domain.greeting
         self.messages: list[Message] = [Message(role="assistant", content=greeting)]
         self.tokens: list[TurnTokens] = []
+        self.said: list[int] = []
         self.usage: dict[str, Usage] = {}
         self.errors = 0
         self.user_errors = 0
@@ -295,6 +306,7 @@ class _Talk:
         self.messages.append(turn.message)
         if turn.tokens is not None:
             self.tokens.append(turn.tokens)
+            self.said.append(len(self.messages) - 1)
         self._use("agent", turn.usage)
         return turn
 

@@ -10,6 +10,7 @@ from harness.assembly.components import Components
 from harness.assembly.opening import held_out_tasks
 from harness.errors import RunError
 from harness.evaluation.rollout import run_rollouts
+from harness.evaluation.token_log import token_log, tokens_of_evaluation
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
 from harness.types import Episode, Split, Task, stable_seed
@@ -27,7 +28,7 @@ def evaluate_policy(
     parts: Components, store: RunFolder, policy: Policy, arm: str, split: Split
 ) -> list[Episode]:
     """All episodes of an evaluation, in order of task and trial, in the run folder too: the missing
-    ones are played.
+    ones are played, and those whose tokens the run keeps and does not have.
     """
     config, name = parts.config, EvaluationName.of(arm, split)
     stamp_data_version(store, parts.domain.data_version)
@@ -37,7 +38,11 @@ def evaluate_policy(
     tasks = held_out_tasks(parts, split, count)
     if not store.has(f"tasks/{split}.jsonl"):
         store.write_values(f"tasks/{split}.jsonl", Task, tasks)
+    tokens = token_log(parts, store, tokens_of_evaluation(name), policy)
     had = store.read_episodes(name, tasks)
+    if tokens is not None:
+        known = tokens.known()
+        had = [one for one in had if one.trajectory.id in known]
     done = {(e.task.id, e.trajectory.trial): e for e in had}
     jobs = [
         RolloutJob(
@@ -50,13 +55,26 @@ def evaluate_policy(
     watch = _Watch(parts, StationName.evaluate(arm, split), len(jobs), list(done.values()))
 
     def finished(index: int, episode: Episode) -> None:
+        if tokens is not None:
+            tokens.append([episode])
         store.append_episode(name, episode)
         watch.saw(episode)
 
-    for episode in run_rollouts(missing, policy, parts.setup, parts.executor, finished=finished):
+    played = run_rollouts(
+        missing,
+        policy,
+        parts.setup,
+        parts.executor,
+        keep_tokens=tokens is not None,
+        finished=finished,
+    )
+    for episode in played:
         done[episode.task.id, episode.trajectory.trial] = episode
     episodes = [done[task.id, trial] for task in tasks for trial in range(trials)]
-    store.write_episodes(name, episodes)
+    with store.together():
+        store.write_episodes(name, episodes)
+        if tokens is not None:
+            tokens.keep(episode.trajectory.id for episode in episodes)
     if silent := silent_turns(episodes):
         parts.notify("warning", message=f"{watch.station}: {silent} {SILENT}")
     return episodes

@@ -22,7 +22,13 @@ from harness.protocols.executor import Executor, has_threads, stays_here
 from harness.protocols.judge import AssertionJudge, Judge, ReviewedJudge, SignReader
 from harness.protocols.observer import Event, Observer
 from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
-from harness.protocols.policy import InProcessPolicy, Policy, SamplingPolicy, TrainablePolicy
+from harness.protocols.policy import (
+    InProcessPolicy,
+    Policy,
+    ReadablePolicy,
+    SamplingPolicy,
+    TrainablePolicy,
+)
 from harness.protocols.probe import Probe
 from harness.protocols.products import Products
 from harness.protocols.reward_term import RangedTerm, RewardTerm, WeightedTerm
@@ -65,6 +71,7 @@ __all__ = [
     "Products",
     "Progress",
     "RangedTerm",
+    "ReadablePolicy",
     "ReviewedJudge",
     "RewardTerm",
     "RolloutJob",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,6 +23,17 @@ class Policy(Protocol):
 
     def forget(self, conversation_id: str) -> None:
         """The conversation is over: what was kept for it can be dropped."""
+
+
+@runtime_checkable
+class ReadablePolicy(Policy, Protocol):
+    """A policy whose turns carry ``TurnTokens`` that it can show to people."""
+
+    def token_texts(self, ids: Sequence[int]) -> list[str]:
+        """What each of these tokens reads by itself: special ones by their names, and what is no
+        character by itself as U+FFFD.
+        """
+        ...
 
 
 @runtime_checkable

@@ -11,10 +11,12 @@ from typing import Literal
 from harness.discovery.attribution import assigned, blamed, known_failures, mistakes_of
 from harness.discovery.station import round_patterns
 from harness.evaluation.station import evaluation_tasks
+from harness.evaluation.token_log import read_tokens, tokens_of_evaluation, tokens_of_training
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.results.history import round_numbers
 from harness.run_folder import EPISODES, PROOFS, RunFolder
 from harness.run_folder.rows import EpisodeRow, once
+from harness.run_folder.sampled import SampledTokens
 from harness.training.rollout_log import TrainingRollout, read_rollouts
 from harness.types import Diagnosis, Grade, Task, TermScore, Trajectory
 from harness.types.names import EvaluationName
@@ -46,8 +48,8 @@ class Conversation:
     ``source`` names what it belongs to: an evaluation, "proofs", or "training ARM". ``task`` is
     None where the folder does not hold it. ``uncounted`` says why it is no evidence about the
     policy ("": it is), ``blame`` whose fault a failure was ("": the agent's, or nobody looked).
-    ``trajectory`` and ``grade`` are None for rollouts whose text was not kept, ``step`` is 0 for
-    all but rollouts.
+    ``trajectory`` and ``grade`` are None for rollouts whose text was not kept, ``sampled`` where no
+    tokens were; ``step`` is 0 for all but rollouts.
     """
 
     source: str
@@ -71,6 +73,7 @@ class Conversation:
     guided: bool = False
     blame: str = ""
     findings: Sequence[Finding] = ()
+    sampled: SampledTokens | None = None
 
 
 @dataclass(slots=True)
@@ -108,6 +111,9 @@ def _evaluation(
     tasks = {task.id: task for task in evaluation_tasks(store, name)}
     excluded = blamed(store, name)
     test = _test_findings(store, name, findings)
+    tokens = read_tokens(store, tokens_of_evaluation(name))
+    if name.on_split == "train":  # rollouts of the arm's training
+        tokens = read_tokens(store, tokens_of_training(name.arm)) | tokens
     for row in _read(store, f"evals/{name}/{EPISODES}"):
         id = row.trajectory.id
         found = [*findings.by_round.get(id, ()), *test.get(id, ())]
@@ -119,6 +125,7 @@ def _evaluation(
             tasks=tasks,
             blame=found[-1].diagnosis.blame if found else excluded.get(id, ""),
             findings=found,
+            sampled=tokens.get(id),
         )
 
 
@@ -140,6 +147,7 @@ def _of_row(
     tasks: Mapping[str, Task],
     blame: str = "",
     findings: Sequence[Finding] = (),
+    sampled: SampledTokens | None = None,
 ) -> Conversation:
     """A conversation whose text is kept."""
     trajectory = row.trajectory
@@ -162,12 +170,14 @@ def _of_row(
         grade=row.grade,
         blame=blame,
         findings=findings,
+        sampled=sampled,
     )
 
 
 def _rollouts(
     store: RunFolder, arm: str, targeted: Mapping[str, Task], findings: _Findings
 ) -> Iterator[Conversation]:
+    tokens = read_tokens(store, tokens_of_training(arm))
     for row in read_rollouts(store, arm):
         found = findings.by_round.get(row.trajectory_id, [])
         yield Conversation(
@@ -192,6 +202,7 @@ def _rollouts(
             guided=row.guided,
             blame=found[-1].diagnosis.blame if found else "",
             findings=found,
+            sampled=tokens.get(row.trajectory_id),
         )
 
 

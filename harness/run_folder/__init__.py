@@ -4,12 +4,14 @@ run skips it.
 config.json            the resolved settings
 tasks/SPLIT.jsonl      the held-out tasks the run evaluates on
 checkpoints/ARM/       checkpoint.json and the model folder; rollouts.jsonl, one line per
-                       conversation of RL training (see ``harness.training.rollout_log``)
+                       conversation of RL training (see ``harness.training.rollout_log``);
+                       tokens.jsonl as below
 proofs.jsonl           the teacher's conversations on tasks that were trained on
 evals/ARM-SPLIT/       episodes.jsonl, one line per conversation; tasks.jsonl where its tasks are
                        not those of tasks/SPLIT.jsonl; on test tasks also blame.json and
                        mistakes.jsonl: whose fault, what kind of mistake; of an imported one also
-                       originals.jsonl, diagnoses.jsonl and about.json: what its file held
+                       originals.jsonl, diagnoses.jsonl and about.json: what its file held;
+                       with ``keep_tokens`` also tokens.jsonl: what was sampled in each
 rounds/N/              diagnoses.jsonl, patterns.jsonl; tasks.jsonl and what else
                        ``harness.injection.station`` writes
 vetoes.jsonl           which targeted tasks are kept out of training
@@ -22,14 +24,14 @@ exports/, trackers/    files for other tools, and of observers that keep the run
 done/STATION.json      the station is complete; what it left, with digests
 pending/               what a process that ended was about to change in one step
 
-``store`` knows what a run consists of, ``marks`` what of it each station leaves, ``rows`` what a
-conversation is as a line; ``disk`` knows how values become files, ``together`` how several files
-change in one step. A folder may come from
-somebody else: no name in it and no link leads out of it.
+``store`` knows what a run consists of, ``marks`` what of it each station leaves, ``rows`` and
+``sampled`` what a conversation and its tokens are as a line; ``disk`` knows how values become
+files, ``together`` how several files change in one step. A folder may come from somebody else: no
+name in it and no link leads out of it.
 """
 
 from harness.run_folder.disk import FolderFiles, disk_errors
-from harness.run_folder.marks import EPISODES
+from harness.run_folder.marks import EPISODES, TOKENS
 from harness.run_folder.rows import Outline
 from harness.run_folder.store import CONFIG, LOCK, PROOFS, RunFolder
 
@@ -38,6 +40,7 @@ __all__ = [
     "EPISODES",
     "LOCK",
     "PROOFS",
+    "TOKENS",
     "FolderFiles",
     "Outline",
     "RunFolder",

@@ -16,9 +16,10 @@ from pathlib import Path
 from harness.types.names import ArmName, StationName
 
 EPISODES = "episodes.jsonl"
+TOKENS = "tokens.jsonl"
 
 _OF_EVALUATION = (
-    EPISODES, "tasks.jsonl", "blame.json", "mistakes.jsonl", "originals.jsonl",
+    EPISODES, TOKENS, "tasks.jsonl", "blame.json", "mistakes.jsonl", "originals.jsonl",
     "diagnoses.jsonl", "about.json",
 )  # fmt: skip
 _OF_ROUND: Mapping[str, tuple[str, ...]] = {
@@ -94,12 +95,13 @@ def names_of(station: StationName) -> list[str]:
         number = station.rpartition(" ")[2]
         return [f"rounds/{number}/{name}" for name in _OF_ROUND[station.kind]]
     arm = ArmName(station.removeprefix("train "))
-    return [f"checkpoints/{arm}/{name}" for name in ("checkpoint.json", "rollouts.jsonl")]
+    return [f"checkpoints/{arm}/{name}" for name in ("checkpoint.json", "rollouts.jsonl", TOKENS)]
 
 
 def left_in(name: str, path: Path) -> Left:
     """The file as it is now. Raises ``OSError``."""
     with path.open("rb") as file:
         whole = file.read()
-    each = map(zlib.crc32, whole.split(b"\n")[:-1]) if name.endswith(f"/{EPISODES}") else ()
+    by_line = name.startswith("evals/") and name.endswith((f"/{EPISODES}", f"/{TOKENS}"))
+    each = map(zlib.crc32, whole.split(b"\n")[:-1]) if by_line else ()
     return Left(sha256=hashlib.sha256(whole).hexdigest(), lines=whole.count(b"\n"), each=(*each,))

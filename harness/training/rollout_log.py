@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from harness.assembly.components import Components
 from harness.evaluation.behaviour import Behaviour, behaviour
 from harness.evaluation.rollout import run_rollouts
+from harness.evaluation.token_log import TokenLog, token_log, tokens_of_training
 from harness.protocols import Policy, RolloutJob
 from harness.run_folder import RunFolder
 from harness.types import Episode, Grade, Task, Trajectory, stable_seed
@@ -26,7 +27,8 @@ class TrainingRollout:
     are the values of the reward terms by name, in [-1, 1], and ``total`` their weighted sum.
     ``guided``: some of its turns were not the policy's own. ``uncounted`` says why it was not
     trained on, such as the fault that ended it ("": it was). ``trajectory`` and its ``grade`` are
-    None unless the run keeps the text too (``keep_trajectories``, or rounds that read it).
+    None unless the run keeps the text too (``keep_trajectories``, ``keep_tokens``, or rounds that
+    read it).
     """
 
     step: int
@@ -68,6 +70,7 @@ class RolloutLog:
     arm: str
     _groups: dict[int, list[tuple[Sequence[Episode], bool]]] = field(default_factory=dict)
     _begun: bool = False
+    _tokens: TokenLog | None = None
 
     def run(
         self,
@@ -84,6 +87,9 @@ class RolloutLog:
             for task, trial, seed in jobs
         ]
         parts = self.parts
+        if self._tokens is None:
+            name = tokens_of_training(self.arm)
+            self._tokens = token_log(parts, self.store, name, policy)
         episodes = run_rollouts(listed, policy, parts.setup, parts.executor, keep_tokens=True)
         self._groups.setdefault(step, []).extend(
             [
@@ -102,17 +108,23 @@ class RolloutLog:
         if not self._begun:
             before = [row for row in _all_rows(self.store, self.arm) if row.step < step]
             self.store.write_values(name, TrainingRollout, before)
+            if self._tokens is not None:
+                self._tokens.keep(row.trajectory_id for row in before)
             self._begun = True
         rows = [
             self._row(step, number, episode, guided=guided)
             for number, (group, guided) in enumerate(groups)
             for episode in group
         ]
+        if self._tokens is not None:
+            own = [one for group, is_guided in groups if not is_guided for one in group]
+            self._tokens.append(own)
         self.store.append_values(name, TrainingRollout, rows)
 
     def _row(self, step: int, group: int, episode: Episode, *, guided: bool) -> TrainingRollout:
         trajectory, score, config = episode.trajectory, episode.score, self.parts.config
-        with_text = config.keep_trajectories or config.discover_from == "rollouts"
+        keeps = config.keep_trajectories or config.keep_tokens
+        with_text = keeps or config.discover_from == "rollouts"
         return TrainingRollout(
             step=step,
             group=group,

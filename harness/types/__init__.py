@@ -32,6 +32,7 @@ from harness.types.trajectories import (
     TermScore,
     TokenTrace,
     Trajectory,
+    TurnSpan,
     Usage,
     VersionSpan,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "ToolKind",
     "ToolResult",
     "Trajectory",
+    "TurnSpan",
     "Usage",
     "VersionSpan",
     "stable_id",

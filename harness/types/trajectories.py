@@ -124,19 +124,30 @@ class VersionSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSpan:
+    """The sampled tokens at the places [start, stop) are what message number ``message`` says."""
+
+    start: int
+    stop: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenTrace:
     """The token ids of a conversation exactly as the sampler saw and made them.
 
     Shapes (n,): ``ids`` int64; ``sampled`` bool, True where the policy chose the token;
     ``logprobs`` float32 in nats at the sampling temperature, 0 where not sampled. Read-only arrays.
     ``versions`` say which weights sampled which tokens, in order and without overlap, where the
-    sampler told; () where it did not, or nothing was sampled.
+    sampler told; () where it did not, or nothing was sampled. ``turns`` say which message is made
+    of which tokens, in order; () where that is not known.
     """
 
     ids: NDArray[np.int64]
     sampled: NDArray[np.bool_]
     logprobs: NDArray[np.float32]
     versions: tuple[VersionSpan, ...] = ()
+    turns: tuple[TurnSpan, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.ids, self.sampled, self.logprobs):

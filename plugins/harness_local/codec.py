@@ -76,6 +76,10 @@ class Codec(Protocol):
         """A transcript of a new conversation."""
         ...
 
+    def text_of(self, token: int) -> str:
+        """What the token reads by itself; a special one by its name."""
+        ...
+
 
 def call_id(number: int, index: int) -> str:
     """The id of the ``index``-th call of message ``number``: the same in every replay."""
@@ -109,6 +113,9 @@ class ChatCodec:
 
     def open(self, domain: Domain) -> ChatTranscript:
         return ChatTranscript(self, domain)
+
+    def text_of(self, token: int) -> str:
+        return str(self.tokenizer.decode([token], clean_up_tokenization_spaces=False))
 
     def render(
         self, turns: Sequence[Mapping[str, Json]], tools: Sequence[Json], *, prompt: bool

@@ -45,6 +45,9 @@ class CompactCodec:
     def open(self, domain: Domain) -> CompactTranscript:
         return CompactTranscript(self.lexicon, domain)
 
+    def text_of(self, token: int) -> str:
+        return self.lexicon.decode([token])
+
 
 class CompactTranscript:
     """One conversation in compact form; its aliases are a function of the messages so far."""

@@ -22,8 +22,8 @@ class _Talk:
 
 
 class CodecPolicy:
-    """A ``TrainablePolicy`` but for ``save``: it writes what was said by the codec, and reads what
-    the sampler answers.
+    """A ``TrainablePolicy`` but for ``save``, and a ``ReadablePolicy``: it writes what was said by
+    the codec, and reads what the sampler answers.
 
     Text that is no call is a message; an unreadable call becomes a call to a tool that does not
     exist. Sampled ids are never tokenised again.
@@ -73,6 +73,9 @@ class CodecPolicy:
             sampled=np.array(sampled, dtype=np.bool_),
             logprobs=np.zeros(len(ids), dtype=np.float32),
         )
+
+    def token_texts(self, ids: Sequence[int]) -> list[str]:
+        return [self._codec.text_of(token) for token in ids]
 
     def set_temperature(self, temperature: float) -> None:
         self._sampler.temperature = temperature

@@ -336,6 +336,15 @@ class SloppyPolicy(IdlePolicy):
         return replace(turn, tokens=TurnTokens(context=[1], sampled=[2, 3], logprobs=[-0.5]))
 
 
+class MutteringPolicy(IdlePolicy):
+    async def act(self, conversation: Conversation, *, seed: int) -> AgentTurn:
+        turn = await super().act(conversation, seed=seed)
+        return replace(turn, tokens=TurnTokens(context=[1], sampled=[2], logprobs=[-0.5]))
+
+    def token_texts(self, ids: Sequence[int]) -> list[str]:
+        return ["m"]
+
+
 def test_a_policy_that_keeps_the_contract_passes() -> None:
     check_policy(IdlePolicy(), Library())
 
@@ -347,6 +356,7 @@ def test_a_policy_that_keeps_the_contract_passes() -> None:
         (ForgetfulPolicy, "run at once go as they do one by one"),
         (SurePolicy, "at most 0"),
         (SloppyPolicy, "a log-probability for each sampled token"),
+        (MutteringPolicy, "token_texts gives a text for each token"),
     ],
 )
 def test_a_broken_policy_is_told_what_is_wrong(

@@ -3,7 +3,8 @@
 A part is JSON, deflated, so that a browser decodes it by itself and only when it is asked for. The
 index has a column for each property that lists are filtered and sorted by. A block holds whole
 conversations, those on one task together, and each text in them once: what arms and trials say
-alike costs nothing. ``modules/run.js`` and ``modules/block.js`` read what is written here.
+alike costs nothing. Sampled tokens, where a run kept them, are in parts beside the blocks.
+``modules/run.js``, ``modules/block.js`` and ``modules/tokens.js`` read what is written here.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ MOST = 96
 class Pack:
     """The parts of a run by name, deflated; names are digests of what they hold.
 
-    ``blocks`` are in the order in which the index counts them.
+    ``blocks`` are in the order in which the index counts them; ``tokens`` has the part with the
+    tokens of each, "" where none were kept.
     """
 
     parts: Mapping[str, bytes]
     index: str
     pool: str
     blocks: Sequence[str]
+    tokens: Sequence[str]
     conversations: int
 
     @property
@@ -51,6 +54,7 @@ class Pack:
             "index": self.index,
             "pool": self.pool,
             "blocks": list[Json](self.blocks),
+            "tokens": list[Json](self.tokens),
         }
 
 
@@ -85,15 +89,19 @@ def pack(
     found = list(conversations)
     places = [(0, 0)] * len(found)
     blocks: list[str] = []
+    tokens: list[str] = []
     for numbers in _blocks(found):
         for place, number in enumerate(numbers):
             places[number] = (len(blocks), place)
-        blocks.append(parts.add(_block([found[number] for number in numbers])))
+        block = [found[number] for number in numbers]
+        blocks.append(parts.add(_block(block)))
+        tokens.append(parts.add(_token_part(block)) if any(map(_has_tokens, block)) else "")
     index = {**_plain_table(about), **_index(found, places)}
     return Pack(
         index=parts.add(index),
         pool=parts.add(_plain_table(pool)),
         blocks=blocks,
+        tokens=tokens,
         parts=parts.made,
         conversations=len(found),
     )
@@ -115,6 +123,33 @@ def _blocks(conversations: Sequence[Conversation]) -> Iterator[list[int]]:
             block = []
     if block:
         yield block
+
+
+def _has_tokens(one: Conversation) -> bool:
+    """Whether there are tokens, and the text that they made."""
+    return one.trajectory is not None and one.sampled is not None and bool(one.sampled.turns)
+
+
+def _token_part(block: Sequence[Conversation]) -> dict[str, Json]:
+    """The tokens of a block's conversations by their places in it, each token once: its id and what
+    it reads by itself. A turn is the number of its message, its tokens, their log-probabilities in
+    thousandths of a nat, and from which place on which weights sampled.
+    """
+    known: dict[tuple[int, str], int] = {}
+    rows: list[Json] = []
+    for one in block:
+        if one.sampled is None:
+            rows.append(None)
+            continue
+        pairs = zip(one.sampled.ids, one.sampled.texts, strict=True)
+        places = [known.setdefault(pair, len(known)) for pair in pairs]
+        turns: list[Json] = []
+        for turn in one.sampled.turns:
+            versions: list[Json] = [[start, visible(name)] for start, name in turn.versions]
+            said: list[Json] = [places[token] for token in turn.tokens]
+            turns.append([turn.message, said, list[Json](turn.millinats), versions])
+        rows.append(turns)
+    return {"tokens": [[id, visible(text)] for id, text in known], "rows": rows}
 
 
 # --- the index ------------------------------------------------------------------------------------
@@ -157,7 +192,7 @@ def _index(
                 endings.at(one.ended), _number(one.total), one.turns, one.tokens,
                 blames.at(one.blame), mistakes.at(last.diagnosis.kind if last else ""),
                 patterns.at(last.pattern_id if last else ""), one.step, one.group,
-                int(one.trajectory is not None), block, place,
+                int(one.trajectory is not None), int(_has_tokens(one)), block, place,
             ]
         )  # fmt: skip
     return {
@@ -176,7 +211,8 @@ def _index(
 
 COLUMNS = (
     "id", "source", "arm", "kind", "task", "trial", "success", "uncounted", "ended", "total",
-    "turns", "tokens", "blame", "mistake", "pattern", "step", "group", "kept", "block", "place",
+    "turns", "tokens", "blame", "mistake", "pattern", "step", "group", "kept", "sampled",
+    "block", "place",
 )  # fmt: skip
 
 

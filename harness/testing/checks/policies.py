@@ -12,6 +12,7 @@ from harness.protocols import (
     Domain,
     Policy,
     Probe,
+    ReadablePolicy,
     RolloutJob,
     RolloutSetup,
     UserSimulator,
@@ -82,6 +83,13 @@ def _check_policy(policy: Policy, domain: Domain, tasks: int, deterministic: boo
     alone = [_talk(task, policy, setup) for task in chosen]
     for episode in alone:
         _check_agent(episode)
+        if episode.tokens is not None and isinstance(policy, ReadablePolicy):
+            ids = sorted({*episode.tokens.ids.tolist()})
+            texts = policy.token_texts(ids)
+            demand(
+                len(texts) == len(ids) and all(isinstance(text, str) for text in texts),
+                "token_texts gives a text for each token",
+            )
     if deterministic:
         together = asyncio.run(_all_at_once(chosen, policy, setup))
         demand(

@@ -48,6 +48,13 @@ def test_it_is_a_trainable_policy(tiny: LocalPolicy) -> None:
     assert {name for name in dir(InProcessPolicy) if not name.startswith("_")} <= set(dir(tiny))
 
 
+def test_it_shows_what_its_tokens_read(tiny: LocalPolicy) -> None:
+    ids = [*tiny._codec.ends, *tiny.tokenizer.encode("You are", add_special_tokens=False)]
+    texts = tiny.token_texts(ids)
+    assert "".join(texts[1:]).lower() == "you are"
+    assert texts[0].startswith("<|")
+
+
 def test_a_turn_carries_the_tokens_it_was_made_of(tiny: LocalPolicy, talk: Conversation) -> None:
     trace = join_tokens([turn.tokens for turn in asyncio.run(converse(tiny, talk)) if turn.tokens])
     assert trace is not None

@@ -3,7 +3,7 @@
 import { go, link, read, viewOf } from "./address.js";
 import { Blocks } from "./block.js";
 import { Browser } from "./browse.js";
-import { el, replace } from "./dom.js";
+import { el, replace, unreadable } from "./dom.js";
 import { helpDialog, listen } from "./keys.js";
 import { lineageView } from "./lineage.js";
 import { FileParts, ServedParts } from "./parts.js";
@@ -61,7 +61,12 @@ class App {
   async showPage(view, state) {
     const { run } = this;
     const needsPool = view === "lineage" || view === "pool";
-    if (needsPool) this.pool ??= await this.parts.part(run.poolName);
+    try {
+      if (needsPool) this.pool ??= await this.parts.part(run.poolName);
+    } catch (error) {
+      replace(this.view, unreadable("The task pool", error));
+      return;
+    }
     const pages = { patterns: patternsView, training: trainingView, lineage: lineageView, pool: poolView };
     const page = needsPool ? pages[view](run, this.pool, state) : pages[view]?.(run, state);
     replace(this.view, page ?? el("p", { class: "empty" }, `There is no view ${view}.`));
@@ -91,6 +96,7 @@ class App {
       k: inList(() => this.browser.step(-1)),
       d: inList(() => this.browser.decisive()),
       f: inList(() => this.browser.foldAll()),
+      t: inList(() => go(read(), { tokens: read().tokens ? "" : "1" }, { replace: true })),
       c: inList(() => go({}, { view: "conversations", conversation: read().conversation })),
       "/": () => this.search(),
       "?": () => (this.help.open ? this.help.close() : this.help.showModal()),

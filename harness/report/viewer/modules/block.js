@@ -15,6 +15,7 @@ export class Blocks {
     const found = this.decoded.get(name) ?? this.parts.part(name);
     this.decoded.delete(name);
     this.decoded.set(name, found);
+    found.catch(() => this.decoded.delete(name)); // a server may give it the next time
     if (this.decoded.size > KEPT) this.decoded.delete(this.decoded.keys().next().value);
     return found;
   }

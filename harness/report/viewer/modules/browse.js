@@ -2,10 +2,11 @@
 
 import { changed, FILTERS, go, link } from "./address.js";
 import { badge, conversationView } from "./conversation.js";
-import { el, number, replace, words } from "./dom.js";
+import { el, number, replace, unreadable, words } from "./dom.js";
 import { facets, filtered, ORDERS, SPLITS } from "./filters.js";
 import { List } from "./list.js";
 import { Search, wordsOf } from "./search.js";
+import { tokensOf } from "./tokens.js";
 
 const HEIGHT = 52; // pixels of a row, as in viewer.css
 
@@ -60,8 +61,9 @@ export class Browser {
     const some = rows.length === run.size ? "" : ` of ${number(run.size)}`;
     const solved = rows.filter((row) => run.success[row] && !run.uncounted[row]).length;
     const reading = query && !search.isReady ? ` · reading ${Math.round((100 * search.done) / search.folded.length)}%` : "";
+    const unread = query && search.unread ? ` · ${number(search.unread)} cannot be read: the file is damaged` : "";
     const isFiltered = query || FILTERS.some((name) => state[name]);
-    replace(this.counted, `${number(rows.length)}${some} conversations, ${number(solved)} solved${reading} `, isFiltered && el("a", { href: link({ view: "conversations", conversation: state.conversation }) }, "clear"));
+    replace(this.counted, `${number(rows.length)}${some} conversations, ${number(solved)} solved${reading}${unread} `, isFiltered && el("a", { href: link({ view: "conversations", conversation: state.conversation }) }, "clear"));
     this.list.show(rows);
   }
 
@@ -107,7 +109,7 @@ export class Browser {
   async open(id) {
     const { run, state } = this;
     const row = run.byId.get(id);
-    const key = row === undefined ? id : [id, run.alike(row).length, run.mistake[row], run.patternId(row), state.q ?? ""].join(" ");
+    const key = row === undefined ? id : [id, run.alike(row).length, run.mistake[row], run.patternId(row), state.tokens ?? "", state.q ?? ""].join(" ");
     if (key === this.shown) return;
     const isOther = this.shown?.split(" ")[0] !== id;
     this.shown = key;
@@ -115,10 +117,20 @@ export class Browser {
       replace(this.pane, el("p", { class: "empty" }, id ? `This run has no conversation ${id}.` : "Choose a conversation: j and k go through the list, ? shows all keys."));
       return;
     }
-    const told = await this.blocks.conversation(run, row);
-    if (this.shown !== key) return;
     const back = el("a", { class: "back", href: link({ ...state, conversation: "", view: "conversations" }) }, "‹ list");
-    replace(this.pane, back, conversationView(run, row, told, { state, searched: wordsOf(state.q ?? "") }));
+    let told;
+    let tokens = null;
+    try {
+      told = await this.blocks.conversation(run, row);
+      if (state.tokens && run.sampled[row]) tokens = await tokensOf(this.blocks, run, row).catch((error) => error);
+    } catch (error) {
+      if (this.shown !== key) return;
+      this.shown = null; // it is asked for again the next time
+      replace(this.pane, back, unreadable(`Conversation ${id}`, error));
+      return;
+    }
+    if (this.shown !== key) return;
+    replace(this.pane, back, conversationView(run, row, told, { state, searched: wordsOf(state.q ?? ""), tokens }));
     const place = this.rows.indexOf(row);
     if (place >= 0) this.list.reveal(place);
     if (isOther) this.arrive(told, state);

@@ -2,10 +2,11 @@
 
 import { link } from "./address.js";
 import { changesView } from "./changes.js";
-import { el, fact, number, percent, words } from "./dom.js";
+import { el, fact, number, percent, unreadable, words } from "./dom.js";
 import { quotes } from "./evidence.js";
 import { SPLITS } from "./filters.js";
 import { callView, messagesView } from "./messages.js";
+import { tokensLegend } from "./tokens.js";
 
 const SIGNS = { solved: "✓", failed: "✗", uncounted: "○" };
 
@@ -14,7 +15,8 @@ export function badge(run, row) {
   return el("span", { class: `badge ${verdict}`, title: verdict }, SIGNS[verdict]);
 }
 
-export function conversationView(run, row, told, { state, searched }) {
+// tokens: what the agent sampled, by turn, where that is to be shown; an error if it cannot be read.
+export function conversationView(run, row, told, { state, searched, tokens }) {
   const finding = told.findings.at(-1);
   const evidence = finding?.evidence ?? "";
   const decisive = finding && finding.turn >= 0 ? finding.turn : -1;
@@ -28,14 +30,16 @@ export function conversationView(run, row, told, { state, searched }) {
     told.task && section("Task", false, taskView(told.task)),
     section("Details", false, detailsView(run, row, told)),
   );
+  const isUnread = tokens instanceof Error;
+  const legend = isUnread ? unreadable("The tokens of this conversation", tokens) : tokens && tokensLegend(tokens);
   const turns = told.messages
-    ? messagesView(told.messages, { decisive, quoted, searched, open: false })
+    ? messagesView(told.messages, { decisive, quoted, searched, open: false, tokens: isUnread ? null : tokens })
     : el("p", { class: "soft" }, "The text of this rollout was not kept. With keep_trajectories = true a run keeps it.");
   return el(
     "article",
     { class: "conversation" },
     headView(run, row, state),
-    el("div", { class: "columns" }, aside, el("div", { class: "told" }, turns)),
+    el("div", { class: "columns" }, aside, el("div", { class: "told" }, legend, turns)),
   );
 }
 
@@ -55,9 +59,16 @@ function headView(run, row, state) {
     "header",
     {},
     el("h2", {}, badge(run, row), " ", run.title(row)),
-    el("p", { class: "facts" }, el("b", { class: verdict }, why ? `${verdict}: ${words(why)}` : verdict), facts.map((one) => [" · ", one])),
+    el("p", { class: "facts" }, el("b", { class: verdict }, why ? `${verdict}: ${words(why)}` : verdict), facts.map((one) => [" · ", one]), tokensSwitch(run, row, state)),
     alikeView(run, row, state),
   );
+}
+
+// Shows what was said as tokens, or as text again; nothing where no tokens were kept.
+function tokensSwitch(run, row, state) {
+  if (!run.sampled[row]) return null;
+  const isOn = Boolean(state.tokens);
+  return [" · ", el("a", { class: "tokens-switch", href: link({ ...state, tokens: isOn ? "" : "1" }), "aria-pressed": String(isOn), role: "button" }, isOn ? "as text" : "as tokens"), el("span", { class: "soft" }, " t")];
 }
 
 // All conversations on the same task, by arm: a step from before to after.
@@ -110,9 +121,9 @@ function findingView(run, row, finding, told) {
 }
 
 function effectsOf(told, evidence) {
-  const unsaid = told.unsaid.length && el("p", { class: "unsaid" }, "Never said: ", told.unsaid.map((text) => [el("q", {}, text), " "]));
+  const unsaid = told.unsaid.length > 0 && el("p", { class: "unsaid" }, "Never said: ", told.unsaid.map((text) => [el("q", {}, text), " "]));
   const parts = Object.entries(told.parts).map(([name, passed]) => [el("span", { class: passed ? "solved" : "failed" }, `${name} ${passed ? "✓" : "✗"}`), " "]);
-  const open = told.unjudged.length && el("p", {}, "Not judged: ", told.unjudged.map((text) => [el("q", {}, text), " "]));
+  const open = told.unjudged.length > 0 && el("p", {}, "Not judged: ", told.unjudged.map((text) => [el("q", {}, text), " "]));
   return [told.ungradeable && el("p", {}, told.ungradeable), parts.length > 0 && el("p", {}, parts), changesView(told.wanted, told.actual, evidence), unsaid, open];
 }
 

@@ -28,6 +28,11 @@ function present(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
+// What stands in the place of something that a damaged file does not give any more.
+export function unreadable(what, error) {
+  return el("p", { class: "empty unreadable", role: "alert" }, `${what} cannot be read: ${error.message}. Write the page again with harness report.`);
+}
+
 // "wrong_order" as "wrong order".
 export function words(name) {
   return String(name).replaceAll("_", " ");

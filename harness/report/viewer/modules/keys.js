@@ -7,6 +7,7 @@ const KEYS = [
   ["/", "search"],
   ["d", "to the decisive turn"],
   ["f", "open or fold all results"],
+  ["t", "what the agent said as tokens with their probability, or as text"],
   ["c", "clear search and filters"],
   ["1 … 6", "overview, conversations, patterns, lineage, task pool, training"],
   ["Esc", "leave the search; back to the list"],

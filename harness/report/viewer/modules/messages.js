@@ -2,12 +2,14 @@
 
 import { el } from "./dom.js";
 import { marked } from "./evidence.js";
+import { tokensView } from "./tokens.js";
 
 const NAMES = { user: "user", assistant: "agent", tool: "result", system: "system" };
 const SHORT = 110; // characters of a result that are shown while it is folded
 
-// decisive: the number of the decisive turn, or -1. quoted, searched: passages to mark.
-export function messagesView(messages, { decisive, quoted, searched, open }) {
+// decisive: the number of the decisive turn, or -1. quoted, searched: passages to mark. tokens: those
+// of turns by number, which are shown in place of what they say.
+export function messagesView(messages, { decisive, quoted, searched, open, tokens }) {
   const called = new Map();
   return el(
     "ol",
@@ -16,12 +18,14 @@ export function messagesView(messages, { decisive, quoted, searched, open }) {
       for (const call of message.calls) called.set(call.id, call.name);
       const marks = (text) => marked(text, quoted, searched);
       const isDecisive = turn === decisive;
+      const sampled = tokens?.get(turn);
+      const body = sampled ? tokensView(sampled) : bodyOf(message, called, marks, open || isDecisive);
       return el(
         "li",
         { class: `message ${message.role}${isDecisive ? " decisive" : ""}${message.isError ? " error" : ""}`, id: `turn-${turn}`, tabindex: "-1" },
         el("span", { class: "number" }, String(turn)),
         el("span", { class: "who" }, message.byUser ? `user's ${NAMES[message.role]}` : NAMES[message.role] ?? message.role),
-        el("div", { class: "body" }, isDecisive && el("strong", { class: "flag" }, "decisive turn"), bodyOf(message, called, marks, open || isDecisive)),
+        el("div", { class: "body" }, isDecisive && el("strong", { class: "flag" }, "decisive turn"), body),
       );
     }),
   );

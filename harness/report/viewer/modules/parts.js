@@ -7,8 +7,9 @@ export class FileParts {
   }
 
   async part(name) {
-    const coded = document.getElementById(`part-${name}`).textContent;
-    return inflated(bytesOf(coded.trim()));
+    const found = document.getElementById(`part-${name}`);
+    if (!found) throw new Error("it is not in the file");
+    return inflated(bytesOf(found.textContent.trim()));
   }
 }
 

@@ -4,6 +4,7 @@ export class Run {
   constructor(index, manifest) {
     this.about = index;
     this.blockNames = manifest.blocks;
+    this.tokenNames = manifest.tokens;
     this.poolName = manifest.pool;
     const columns = index.columns;
     this.size = columns.id.length;

@@ -1,5 +1,5 @@
 // Search in all that was said. The first search decodes every block; from then on the texts, in lower
-// case and each once a block, are looked through in memory.
+// case and each once a block, are looked through in memory. A block that cannot be read is left out.
 
 import { searched } from "./block.js";
 
@@ -8,6 +8,7 @@ export class Search {
     this.run = run;
     this.blocks = blocks;
     this.done = 0;
+    this.unread = 0; // conversations in blocks that cannot be read
     this.folded = run.blockNames.map(() => null);
     this.rowsOfBlock = run.blockNames.map(() => []);
     for (let row = 0; row < run.size; row += 1) this.rowsOfBlock[run.block[row]][run.place[row]] = row;
@@ -35,7 +36,11 @@ export class Search {
     const waiting = this.folded.map((_, number) => number).filter((number) => !this.folded[number]);
     const work = async () => {
       for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) {
-        this.folded[number] = folded(await this.blocks.parts.part(this.run.blockNames[number]));
+        try {
+          this.folded[number] = folded(await this.blocks.parts.part(this.run.blockNames[number]));
+        } catch {
+          this.unread += this.rowsOfBlock[number].length;
+        }
         this.done += 1;
         progress?.(this.done / this.folded.length);
       }
