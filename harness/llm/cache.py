@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -43,7 +42,7 @@ class Cache:
         self.file = file
         self.mode = mode
         self._pending: dict[str, asyncio.Event] = {}
-        with _using(file):
+        with _Using(file):
             own_file(file)
             self._database = _open(file)
 
@@ -53,7 +52,7 @@ class Cache:
     def find(self, key: str) -> ChatReply | None:
         """The answer that was kept for the key; None if there is none, or none that can be used."""
         select = "SELECT reply FROM replies WHERE key = ?"
-        with _using(self.file):
+        with _Using(self.file):
             row = self._database.execute(select, (key,)).fetchone()
         return None if row is None else _usable(row[0])
 
@@ -61,7 +60,7 @@ class Cache:
         """Keep the answer, unless there is one that can be used."""
         text = _REPLY.dump_json(reply).decode()
         insert = "INSERT OR {} INTO replies VALUES (?, ?)"
-        with _using(self.file):
+        with _Using(self.file):
             done = self._database.execute(insert.format("IGNORE"), (key, text))
             if done.rowcount == 0 and self.find(key) is None:
                 self._database.execute(insert.format("REPLACE"), (key, text))
@@ -157,16 +156,28 @@ def _plain(message: Message) -> list[object]:
     return plain if message.opaque is None else [*plain, message.opaque.value]
 
 
-@contextmanager
-def _using(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigError(
-            f"the cache {file} cannot be used: {error}",
-            hint=f"Delete the file, choose another folder with {FOLDER_VARIABLE}, or give "
-            "--cache off.",
-        ) from None
+class _Using:
+    """Around the use of a cache file: an error of the disk or the database names the file. A class,
+    as in ``harness.errors``: several are entered for each answer.
+    """
+
+    __slots__ = ("file",)
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, OSError | sqlite3.Error):
+            raise ConfigError(
+                f"the cache {self.file} cannot be used: {error}",
+                hint=f"Delete the file, choose another folder with {FOLDER_VARIABLE}, or give "
+                "--cache off.",
+            ) from None
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
@@ -57,7 +56,7 @@ class Ledger:
         self.roles: dict[str, Counts] = {}
         self.changed: Callable[[], None] = lambda: None
         self.answered_earlier: frozenset[str] = frozenset()
-        self._open = 0
+        self.open = 0
 
     def of(self, role: str) -> Counts:
         """The counts of a role, to be added to."""
@@ -73,20 +72,15 @@ class Ledger:
             total = total.plus(counts.usage)
         return total
 
-    @contextmanager
-    def call(self, role: str) -> Iterator[None]:
-        """One request that is open. Raises ``BudgetSpent`` if it does not fit the budget."""
+    def call(self, role: str) -> OpenCall:
+        """One request that is open, from now to the end of the block. Raises ``BudgetSpent`` if it
+        does not fit the budget.
+        """
         self._admit()
         counts = self.of(role)
         counts.attempts += 1
-        self._open += 1
-        try:
-            yield
-        except asyncio.CancelledError:
-            counts.abandoned += 1
-            raise
-        finally:
-            self._open -= 1
+        self.open += 1
+        return OpenCall(self, counts)
 
     def note(self, role: str, words: str) -> None:
         """There was cause for a remark: to be said in the summary and in the run's report."""
@@ -140,7 +134,7 @@ class Ledger:
         if usd is None and tokens is None:
             return
         spent = self.spent
-        ahead = (self._open + 1) / spent.calls if spent.calls else 0.0
+        ahead = (self.open + 1) / spent.calls if spent.calls else 0.0
         used = spent.tokens_in + spent.tokens_out
         if tokens is not None and used >= min(tokens, tokens - used * ahead):
             raise _spent(f"{used:,} of {tokens:,} tokens", "--budget-tokens")
@@ -156,3 +150,22 @@ def _spent(what: str, flag: str) -> BudgetSpent:
         f"the budget for chat models is spent: {what}, and the next call would exceed it",
         hint=f"Finished work is kept; continue with --resume and a larger {flag}.",
     )
+
+
+class OpenCall:
+    """A call that is open while its block lasts; one that is cancelled was abandoned."""
+
+    __slots__ = ("_counts", "_ledger")
+
+    def __init__(self, ledger: Ledger, counts: Counts) -> None:
+        self._ledger = ledger
+        self._counts = counts
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        self._ledger.open -= 1
+        self._counts.abandoned += isinstance(error, asyncio.CancelledError)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from harness.errors import ChatFailure
 from harness.protocols.chat_model import Allowance
@@ -71,15 +69,13 @@ class Throttle:
         self._cut = float("-inf")
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> None:
         """Hold one of the places; waits for one, and for the end of a pause that was asked for."""
         await self._enter()
-        try:
-            yield
-        finally:
-            self.open -= 1
-            self._wake()
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.open -= 1
+        self._wake()
 
     def succeeded(self, allowance: Allowance | None) -> None:
         """An answer came; no call starts while the provider says that none is left."""

@@ -15,7 +15,7 @@ from harness.errors import ConfigError, MissingExtra
 from harness.llm.headers import allowance
 from harness.llm.plain_json import loads, plain, whole
 from harness.llm.refusals import Dispensable
-from harness.llm.sdk_errors import reading, sending
+from harness.llm.sdk_errors import Reading, Sending
 from harness.llm.sdk_pool import Clients
 from harness.protocols import Settings
 from harness.protocols.chat_model import UNPARSED, ChatModel, ChatReply, ChatRequest
@@ -134,9 +134,9 @@ class _SDKModel(Generic[Client, Answer]):
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         async with self._clients.one() as client:
-            with sending(self._provider.sdk):
+            with Sending(self._provider.sdk):
                 answer = await self._provider.ask(client, request)
-        with reading():
+        with Reading():
             reply = self._provider.read(answer)
             headers = getattr(answer, "headers", None)
             if self._provider.limits is None or headers is None:

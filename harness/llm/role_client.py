@@ -177,7 +177,7 @@ class RoleClient:
 
     async def _try(self, request: ChatRequest, question: Question) -> ChatReply:
         ledger = self.shared.ledger
-        async with self._throttle.slot():
+        async with self._throttle:
             await self.shared.start_queue.passed()
             with ledger.call(self.role):
                 self._manners.begin(self.role)

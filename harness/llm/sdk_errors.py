@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from harness.errors import ChatFailure, HarnessError
 from harness.llm.headers import retry_after
@@ -50,40 +49,56 @@ _BUSY = re.compile(r"overloaded|at capacity|no available (workers|capacity)", re
 _KEY = re.compile(r"api key not valid|api_key_invalid|invalid api key", re.IGNORECASE)
 
 
-@contextmanager
-def sending(sdk: str) -> Iterator[None]:
+class Sending:
     """Around a call through the SDK in the module ``sdk``: what is raised becomes a failure.
 
-    What no SDK raises, such as a ``TypeError``, passes: it is a fault of the plugin.
+    What no SDK raises, such as a ``TypeError``, passes: it is a fault of the plugin. A class, as is
+    ``Reading``, for the reason that ``harness.errors.plugin_boundary`` is one.
     """
-    try:
-        yield
-    except (ChatFailure, HarnessError):
-        raise
-    except Exception as error:
+
+    __slots__ = ("sdk",)
+
+    def __init__(self, sdk: str) -> None:
+        self.sdk = sdk
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, ChatFailure | HarnessError):
+            return
         # SDKs wrap what their HTTP client's hooks raise.
         own = error.__cause__ if isinstance(error.__cause__, ChatFailure) else None
-        failure = own or failure_of(error, sdk)
-        if failure is None:
-            raise
-        raise failure from None
+        if failure := own or failure_of(error, self.sdk):
+            raise failure from None
 
 
-@contextmanager
-def reading() -> Iterator[None]:
+class Reading:
     """Around the reading of an answer: one that has not the promised shape is a failure."""
-    try:
-        yield
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as e:
-        what = f"{type(e).__name__}: {e}"[:_LONGEST]
-        raise ChatFailure("malformed_reply", f"an answer that cannot be read: {what}") from None
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, _UNREADABLE):
+            what = f"{type(error).__name__}: {error}"[:_LONGEST]
+            raise ChatFailure("malformed_reply", f"an answer that cannot be read: {what}") from None
+
+
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def failure_of(error: Exception, sdk: str) -> ChatFailure | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from harness.llm.cache import SameTools
 from harness.llm.providers import Provider, alternating, body, restored
 from harness.llm.redirects import one_origin
 from harness.llm.refusals import TEMPERATURE
@@ -35,12 +37,17 @@ async def ask(client: AsyncAnthropic, request: ChatRequest) -> Response:
         messages=alternating(request.messages, _blocks, agent="assistant", field="content"),
         system=request.system,
         temperature=request.temperature,
-        tools=[
-            {"name": t.name, "description": t.description, "input_schema": dict(t.parameters)}
-            for t in request.tools
-        ],
+        tools=_declared(SameTools(request.tools)),
     )
     return await client.post("/v1/messages", body=said, cast_to=Response)
+
+
+@lru_cache(maxsize=64)
+def _declared(offered: SameTools) -> list[dict[str, Any]]:
+    return [
+        {"name": t.name, "description": t.description, "input_schema": dict(t.parameters)}
+        for t in offered.tools
+    ]
 
 
 def _blocks(message: Message) -> list[Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from harness.llm.cache import SameTools
 from harness.llm.providers import Provider, body
 from harness.llm.redirects import one_origin
 from harness.llm.refusals import TEMPERATURE, Dispensable
@@ -65,10 +67,15 @@ async def ask(client: AsyncOpenAI, request: ChatRequest) -> Response:
         messages=_messages(request),
         seed=request.seed % 2**31,
         temperature=request.temperature,
-        tools=[tool.schema() for tool in request.tools],
+        tools=_declared(SameTools(request.tools)),
         **{limit: request.max_tokens},
     )
     return await client.post("/chat/completions", body=said, cast_to=Response)
+
+
+@lru_cache(maxsize=64)
+def _declared(offered: SameTools) -> list[dict[str, Any]]:
+    return [tool.schema() for tool in offered.tools]
 
 
 def _messages(request: ChatRequest) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ def most_open(throttle, count):
     seen = []
 
     async def call():
-        async with throttle.slot():
+        async with throttle:
             seen.append(throttle.open)
             await asyncio.sleep(0)
 
@@ -80,14 +80,14 @@ def test_a_waiting_call_that_is_cancelled_takes_no_place() -> None:
     throttle = Throttle(1)
 
     async def scene():
-        async with throttle.slot():
+        async with throttle:
             waiting = [asyncio.create_task(hold()) for _ in range(3)]
             await asyncio.sleep(0)
             waiting[0].cancel()
         return await asyncio.gather(*waiting, return_exceptions=True)
 
     async def hold():
-        async with throttle.slot():
+        async with throttle:
             return "held"
 
     cancelled, *held = asyncio.run(scene())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,10 +28,16 @@ class Prompt:
 
         Raises ``KeyError`` for a gap without a value, and ``ValueError`` for a value without a gap.
         """
-        gaps = set(_GAP.findall(self.text))
-        if surplus := values.keys() - gaps:
+        pieces = _pieces(self.text)
+        if surplus := values.keys() - pieces[1::2]:
             raise ValueError(f"the prompt {self.name!r} has no gap for {sorted(surplus)}")
-        return _GAP.sub(lambda gap: values[gap[1]], self.text)
+        return "".join(values[piece] if at % 2 else piece for at, piece in enumerate(pieces))
+
+
+@cache
+def _pieces(text: str) -> Sequence[str]:
+    """What stands between the gaps, and every second piece the name of a gap."""
+    return _GAP.split(text)
 
 
 @cache
