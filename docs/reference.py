@@ -15,8 +15,9 @@ from typing import Any, get_type_hints
 from typer import Context
 from typer.main import get_command
 
-from harness import hookspecs, run_folder, types
+from harness import run_folder, types
 from harness.assembly.config import PRESETS, LoopConfig, load_config
+from harness.assembly.contracts import contract
 from harness.assembly.registry import KINDS
 from harness.cli import app
 from harness.cli.options import FLAGS
@@ -76,13 +77,15 @@ def settings() -> str:
 
 
 def hooks() -> str:
-    """Every hook with the protocol of what it offers."""
+    """Every hook with the protocol of what it offers, and those that a product may have besides."""
     pieces = ["# Hooks", ""]
-    for hook in KINDS.values():
-        offered = getattr(hookspecs, hook)
-        pieces += [f"## `{hook}`", "", _prose(inspect.getdoc(offered)), ""]
-        _, factory = get_type_hints(offered)["return"].__args__
-        pieces += _protocol(factory.__args__[-1])
+    for kind, hook in KINDS.items():
+        found: Any = contract(kind)
+        pieces += [f"## `{hook}`", "", found["about"], ""]
+        for protocol in found["protocols"]:
+            pieces += [f"### `{protocol['name']}`", "", protocol["about"], ""]
+            for member in protocol["members"]:
+                pieces += ["```python", member["signature"], "```", "", member["about"], ""]
     return "\n".join(pieces)
 
 
@@ -157,7 +160,7 @@ def _command(path: str, command: Any) -> Iterator[str]:
         return
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
-    words = " ".join(p.metavar or p.name.upper() for p in arguments)
+    words = " ".join(_argument(p) for p in arguments)
     yield from (
         f"## `{path}`",
         "",
@@ -172,16 +175,9 @@ def _command(path: str, command: Any) -> Iterator[str]:
         yield from (_table(["option", ""], rows), "")
 
 
-def _protocol(protocol: type) -> Iterator[str]:
-    yield from (_prose(inspect.getdoc(protocol)), "")
-    for name, member in vars(protocol).items():
-        if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
-            continue
-        function = member.fget if isinstance(member, property) else member
-        signature = "" if isinstance(member, property) else str(inspect.signature(function))
-        yield from ("```python", f"{name}{signature}".replace("'", ""), "```", "")
-        if told := inspect.getdoc(function):
-            yield from (_prose(told), "")
+def _argument(param: Any) -> str:
+    name = param.metavar or param.name.upper()
+    return name if param.required else f"[{name}]"
 
 
 def _fields(value: type) -> Iterator[str]:

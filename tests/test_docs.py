@@ -22,6 +22,7 @@ from harness.protocols import Domain, Settings
 from harness.study.spec import read_study
 from harness.types import Grade, Message, Task, Trajectory
 from harness_asyncio import executor, forking
+from harness_exports import chat, pairs
 from harness_faiss import clusterer
 from harness_grpo import options as grpo
 from harness_local import opening
@@ -29,6 +30,7 @@ from harness_ray import options as ray_options
 from harness_replay import recorded
 from harness_scripted import injector as template
 from harness_sft import options as sft
+from harness_tau2 import submission
 from harness_tinker import options as tinker_options
 from harness_traces import chat_lines, inspect_logs, verifiers_results
 from harness_vllm import options as vllm_options
@@ -151,6 +153,7 @@ OPTIONS: dict[str, Any] = {
     "admission": admission.Options,
     "asyncio": executor.Options,
     "calls": shared.CallOptions,
+    "chat": chat.ChatOptions,
     "claude": providers.Options,
     "faiss": clusterer.Options,
     "fork": forking.Options,
@@ -161,11 +164,13 @@ OPTIONS: dict[str, Any] = {
     "openai": providers.Options,
     "inspect-log": inspect_logs.Options,
     "openai-chat": chat_lines.Options,
+    "pairs": pairs.PairOptions,
     "path": opening.Options,
     "ray": ray_options.Options,
     "replay": recorded.Options,
     "sft": sft.Options,
     "smollm2": opening.Options,
+    "submission": submission.SubmissionOptions,
     "template": template.Options,
     "tinker": tinker_options.ServerOptions,
     "tinker-grpo": tinker_options.ReinforcementOptions,

@@ -158,7 +158,7 @@ def _submission(
     if missing or options.submission_date is None:
         raise ConfigError(
             f"a submission needs {', '.join(missing)}",
-            hint=f"Set them in [options.submission], or with --option {missing[0]}=...",
+            hint=f"Set them in [options.submission], or with --option submission.{missing[0]}=...",
         )
     return Submission(
         model_name=options.model_name,

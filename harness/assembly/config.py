@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
 from math import isfinite
@@ -195,8 +196,44 @@ def read_options(shape: type[D], settings: Settings, *, name: str) -> D:
     Raises ``ConfigError`` for a key that is no field (naming the nearest) or a value of the wrong
     type.
     """
+    if _ONLY_ASKED.get():
+        raise _OptionsRead(shape)
     _refuse_unknown(shape, settings.options, f"{name} has no option", "Known options")
     return validated(shape, settings.options, where=f"option of {name}")
+
+
+class _OptionsRead(BaseException):
+    """The options that a factory reads are known; no factory is to catch this."""
+
+    def __init__(self, shape: type[DataclassInstance]) -> None:
+        super().__init__(shape)
+        self.shape = shape
+
+
+_ONLY_ASKED: ContextVar[bool] = ContextVar("only_asked", default=False)
+
+
+def options_read_by(factory: Callable[[Settings], object]) -> type[DataclassInstance] | None:
+    """The dataclass of the options that a factory reads first; None if it makes its product without
+    any. Nothing that comes after the options is done.
+
+    Raises ``ConfigError`` with the reason if the factory fails before.
+    """
+    from harness.protocols import Settings
+
+    token = _ONLY_ASKED.set(True)
+    try:
+        factory(Settings())
+    except _OptionsRead as read:
+        return read.shape
+    except (Exception, SystemExit) as error:  # whatever a stranger's factory raises
+        raise ConfigError(
+            f"its options are not known: {type(error).__name__}: {error}",
+            hint=getattr(error, "hint", "") or "Its factory fails before it reads them.",
+        ) from error
+    finally:
+        _ONLY_ASKED.reset(token)
+    return None
 
 
 def read_tables(file: Path) -> dict[str, dict[str, Json]]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from traceback import format_exception
+from types import ModuleType
 
 import typer
 
@@ -25,12 +28,14 @@ from harness.cli import (
     plan,
     report,
     rewards,
+    runs,
     show,
     stations,
     study,
     tasks,
     view,
 )
+from harness.cli.loudness import loudness, own_loudness
 from harness.cli.offered import WithOffered, help_of
 from harness.cli.running import folder_warnings
 from harness.cli.streams import standard_streams
@@ -42,18 +47,42 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="-q, -v and --no-color may stand anywhere. `harness COMMAND -h` explains a command.",
 )
-for module in (
-    loop, evaluate, discovery, stations, tasks, report, view, show, compare, study, rewards,
-    ablate, interchange, domain, plan, check, new, about,
-):  # fmt: skip
+GROUPS: Mapping[str, tuple[ModuleType, ...]] = {
+    "Run": (loop, evaluate, discovery, stations, study),
+    "Look at runs": (runs, report, view, show, tasks, compare),
+    "Rewards": (rewards, ablate),
+    "Files of other tools": (interchange, domain),
+    "Plugins and this machine": (about, new, check, plan),
+}
+"""The modules of commands under the heading that the help gives them."""
+
+
+def _register(heading: str, module: ModuleType) -> None:
+    commands, groups = len(app.registered_commands), len(app.registered_groups)
     module.register(app)
+    for command in app.registered_commands[commands:]:
+        command.rich_help_panel = heading
+    for group in app.registered_groups[groups:]:
+        group.rich_help_panel = heading
+
+
+for heading, modules in GROUPS.items():
+    for module in modules:
+        _register(heading, module)
 for command in app.registered_commands:
     command.help = help_of(command.callback)
 
 
 def main() -> None:
     """Run the CLI; an error meant for the user is one line and a hint, without a traceback."""
+    with own_loudness():
+        _run()
+
+
+def _run() -> None:
     try:
         with standard_streams(), folder_warnings():
             app()
@@ -79,6 +108,7 @@ def _show(error: HarnessError) -> None:
 
     console = screen(stderr=True)
     told = [
+        *([Text("".join(format_exception(error)).rstrip())] if loudness() == "verbose" else []),
         Text.assemble(("error:", "red"), f" {error}"),
         *([Text(error.hint)] if error.hint else []),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit, say, tell
 from harness.cli.study import run_turns
 
@@ -39,11 +39,16 @@ def ablate(
     reward: options.Reward = None,
     aggregation: Annotated[
         Literal["sum_then_normalize", "normalize_then_sum"],
-        typer.Option(help="Normalize the sum of the terms into advantages, or each term."),
+        typer.Option(
+            metavar="HOW",
+            help="Normalize the sum of the terms, or each: sum_then_normalize, normalize_then_sum.",
+        ),
     ] = "sum_then_normalize",
     scale: Annotated[
         Literal["group", "batch", "none"],
-        typer.Option(help="Standard deviation to divide by: the group's, the batch's or none."),
+        typer.Option(
+            metavar="OF", help="Standard deviation to divide by: of the group, the batch, or none."
+        ),
     ] = "group",
     offset: Annotated[
         float, typer.Option(min=0, help="Constant added to that standard deviation.")
@@ -78,8 +83,8 @@ def ablate(
     wanted = Wanted(
         without=without or (),
         only=only or (),
-        grid=options.grid(grid),
-        weights=options.weights(reward),
+        grid=flag_values.grid(grid),
+        weights=flag_values.weights(reward),
     )
     if train:
         folder = begin_ablation(store, wanted, seeds, out or run / "ablation")

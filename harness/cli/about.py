@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import loudness, options
 from harness.cli.running import emit
 
 
@@ -47,26 +47,57 @@ Left = Annotated[
 ]
 
 
-def about(version: Version = False, plugin: Left = None) -> None:
+def about(
+    version: Version = False,
+    plugin: Left = None,
+    quiet: loudness.Quiet = False,
+    verbose: loudness.Verbose = False,
+    no_color: loudness.NoColor = False,
+) -> None:
     """Make a tool-use agent better by training it on its own mistakes."""
     if plugin:
         _leave_out(plugin)
 
 
-def plugins(as_json: options.AsJson = False) -> None:
-    """List installed plugins and every name they offer."""
+def plugins(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A product, a plugin or a distribution.")
+    ] = "",
+    as_json: options.AsJson = False,
+) -> None:
+    """List installed plugins and every name they offer; with a name, its options and defaults."""
     from harness.assembly.doctor import installed
     from harness.report import plugins_table
 
+    if name:
+        from harness.assembly.contracts import described
+        from harness.assembly.registry import Registry
+        from harness.report.lists import products_lines
+
+        rows = described(Registry(), name)
+        emit(rows, products_lines(rows), as_json=as_json)
+        return
     found = installed()
     emit(found, plugins_table(found), as_json=as_json)
 
 
-def hooks(as_json: options.AsJson = False) -> None:
-    """List the extension points: what a plugin can offer."""
+def hooks(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A hook, or a kind such as reward-term.")
+    ] = "",
+    as_json: options.AsJson = False,
+) -> None:
+    """List the extension points, what a plugin can offer; with a name, its whole contract."""
     from harness.assembly.doctor import extension_points
     from harness.report import hooks_table
 
+    if name:
+        from harness.assembly.contracts import contract
+        from harness.report.lists import contract_lines
+
+        whole = contract(name)
+        emit(whole, contract_lines(whole), as_json=as_json)
+        return
     found = extension_points()
     emit(found, hooks_table(found), as_json=as_json)
 

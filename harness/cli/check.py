@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit, say
 
 
@@ -38,7 +38,7 @@ def check(
         raise typer.BadParameter("name a product or plugin, or give --all", param_hint="NAME")
     if kind and kind not in KINDS:
         raise typer.BadParameter(f"one of {', '.join(KINDS)}", param_hint="--kind")
-    kit = Kit(open_registry(), domain=domain, options=options.option_tables(option))
+    kit = Kit(open_registry(), domain=domain, options=flag_values.option_tables(option))
     found = []
     for verdict in kit.all(kind) if everything else kit.named(name, kind):
         say(f"{verdict.kind} {verdict.name}: {verdict.state}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit, say, watching
 
 
@@ -57,10 +57,10 @@ def discover(
     from harness.report.map_files import draw_round, write_comparison
     from harness.study.comparison import Reading, compare_sources, discover_source
 
-    tables = options.option_tables(option)
+    tables = flag_values.option_tables(option)
     reading = Reading(
         evaluation=evaluation, again=again, namer=namer, options=tables, trust=trust, format=format,
-        adoption=options.adoption(outcome, failed_if, redact), judge=judge,
+        adoption=flag_values.adoption(outcome, failed_if, redact), judge=judge,
     )  # fmt: skip
     if len(sources) > 1:
         folder = out or new_folder("comparison")
@@ -88,7 +88,7 @@ def why(
         ),
     ],
     run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Run folder; default: the newest.")
+        Path | None, typer.Argument(metavar="RUN", help="Run folder; default: the newest.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:

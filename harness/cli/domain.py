@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit
 
 
@@ -43,8 +43,8 @@ def domain(
         raise typer.BadParameter(f"{action!r} is not from-traces", param_hint="ACTION")
     draft = draft_domain(
         open_registry(), file, out, name=name, format=format,
-        options=options.option_tables(option),
-        adoption=options.adoption(outcome, failed_if, redact),
+        options=flag_values.option_tables(option),
+        adoption=flag_values.adoption(outcome, failed_if, redact),
     )  # fmt: skip
     found = {**draft.plain(), "problem": verdict_on_draft(out, name)}
     emit(found, draft_lines(found), as_json=as_json)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from harness.cli import options
-from harness.cli.running import at_work, show, show_plan
+from harness.cli.running import at_work, say, show, show_plan
 
 if TYPE_CHECKING:
+    from harness.assembly.config import LoopConfig
     from harness.types import Split
 
 
@@ -26,8 +27,8 @@ def evaluate(
         Literal["train", "validation", "test"] | None,
         typer.Option(help="Task split; default: test."),
     ] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials per task.")] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, metavar="N", help="Number of tasks.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials per task.")] = None,
     out: options.Out = None,
     resume: options.Resume = None,
     trust: options.Trust = False,
@@ -36,12 +37,15 @@ def evaluate(
 ) -> None:
     """Evaluate a policy on held-out tasks and report Pass^k with confidence intervals.
 
-    The policy may be a model folder of a run, such as RUN/checkpoints/rl-1/model.
+    Without any flag it says what it would do, and asks for a domain. The policy may be a model
+    folder of a run, such as RUN/checkpoints/rl-1/model.
     """
     from harness.assembly.opening import Needs, split_of
     from harness.loop import evaluate_once, write_report
     from harness.types.names import ArmName, StationName
 
+    if not any(context.params.values()):
+        _ask_for_a_domain(options.asked(context))
     split = split or ("test" if resume is None else split_of(resume))
     config = options.asked(context, resume=resume, **_sizes(split, tasks, trials))
     needs = Needs(splits=[split], training=False)
@@ -53,6 +57,17 @@ def evaluate(
         evaluate_once(parts, store, split)
         finished = write_report(parts, store, complete=True)
     show(finished, as_json=as_json)
+
+
+def _ask_for_a_domain(config: LoopConfig) -> NoReturn:
+    from harness.assembly.registry import Registry
+
+    say(
+        f"This would evaluate the policy {config.policy!r} with the user simulator "
+        f"{config.simulator!r} on {config.test_tasks} test tasks, {config.test_trials} trials each."
+    )
+    known = ", ".join(Registry().names("domain"))
+    raise typer.BadParameter(f"name a domain (installed: {known})", param_hint="--domain")
 
 
 def _sizes(split: Split, tasks: int | None, trials: int | None) -> dict[str, int | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import draw, emit, tell, warn
 from harness.runtime.foreign_text import clean, json_text
 
@@ -46,10 +46,10 @@ def import_(
     from harness.llm.roles import open_registry
     from harness.report import tally_table
 
-    tables = options.option_tables(option)
+    tables = flag_values.option_tables(option)
     _, found = import_file(
         open_registry(), file, out=out, options=tables, format=format,
-        adoption=options.adoption(outcome, failed_if, redact), warn=warn,
+        adoption=flag_values.adoption(outcome, failed_if, redact), warn=warn,
     )  # fmt: skip
     emit(found, tally_table(found), as_json=as_json)
 
@@ -63,17 +63,14 @@ def export(
         Path | None,
         typer.Option("--config", help=r"TOML file with an \[options.FORMAT] table."),
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Option of the format; repeatable."),
-    ] = None,
+    option: options.Option = None,
 ) -> None:
     """Export a run's conversations and diagnoses for other tools."""
     from harness.interchange.exporting import export_run
     from harness.llm.roles import open_registry
     from harness.run_folder import RunFolder
 
-    tables = options.option_tables(option, format)
+    tables = flag_values.option_tables(option)
     path = export_run(
         open_registry(), RunFolder.open(run), format,
         out=out, evaluation=evaluation, config=config, options=tables, warn=warn,
@@ -111,7 +108,7 @@ def rescore(
     from harness.llm.roles import open_registry
     from harness.report import tally_table
 
-    tables = options.option_tables(option)
+    tables = flag_values.option_tables(option)
     found, *repeats = (
         rescore(
             open_registry(), one, domain=domain, format=format, evaluation=evaluation,

@@ -13,7 +13,11 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from harness.cli.loudness import to_the_front
+
 GROUP = "harness.commands"
+HEADING = "From plugins"
+"""What these commands stand under in the help."""
 
 
 class WithOffered(TyperGroup):
@@ -22,6 +26,9 @@ class WithOffered(TyperGroup):
     These are looked for where no built-in one is meant, so that nobody waits for a stranger's
     module. One that cannot be loaded says so when it is called; the others go on.
     """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, to_the_front(args))
 
     def list_commands(self, ctx: Any) -> list[str]:
         built_in = super().list_commands(ctx)
@@ -57,7 +64,7 @@ def _distribution(point: EntryPoint) -> str:
 def _command(point: EntryPoint) -> Any:
     function = _function(point)
     app = typer.Typer(add_completion=False)
-    app.command(name=point.name, help=help_of(function))(function)
+    app.command(name=point.name, help=help_of(function), rich_help_panel=HEADING)(function)
     return get_command(app)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
@@ -11,42 +11,60 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness.cli.flag_values import option_tables, or_none, weights
+
 if TYPE_CHECKING:
     from harness.assembly.config import LoopConfig
-    from harness.interchange.foreign import Adoption
     from harness.types import Json
+
+PARTS, METHOD, SETTINGS, SPENT = "Plugins", "Method", "Settings", "Chat models"
+FOREIGN = "Conversations without a domain"
+"""Headings of flags in the help."""
 
 Namer = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
+        rich_help_panel=PARTS,
         help="Chat model that names patterns; 'judge': the judge's model; 'terms': name them by "
-        "distinctive terms."
+        "distinctive terms.",
     ),
 ]
 Option = Annotated[
     list[str] | None,
-    typer.Option(metavar="PLUGIN.KEY=VALUE", help="Plugin option; repeatable."),
+    typer.Option(
+        metavar="PLUGIN.KEY=VALUE", rich_help_panel=SETTINGS, help="Plugin option; repeatable."
+    ),
 ]
 Reward = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=WEIGHT", help="Weight of a reward term; repeatable."),
+    typer.Option(
+        metavar="NAME=WEIGHT", rich_help_panel=SETTINGS, help="Weight of a reward term; repeatable."
+    ),
 ]
 
 Outcome = Annotated[
     str,
-    typer.Option(metavar="FIELD", help="Field of each record that says whether it succeeded."),
+    typer.Option(
+        metavar="FIELD",
+        rich_help_panel=FOREIGN,
+        help="Field of each record that says whether it succeeded.",
+    ),
 ]
 FailedIf = Annotated[
     str,
     typer.Option(
-        metavar="CONDITION", help="Condition of a failure, such as 'reward < 1 or errors > 2'."
+        metavar="CONDITION",
+        rich_help_panel=FOREIGN,
+        help="Condition of a failure, such as 'reward < 1 or errors > 2'.",
     ),
 ]
 Redact = Annotated[
     str | None,
     typer.Option(
         metavar="KIND,...",
-        help="Personal data to replace in conversations without a domain: email, phone, card, key, "
+        rich_help_panel=FOREIGN,
+        help="Personal data to replace: email, phone, card, key, "
         "name; 'none': nothing. Default: all but name.",
     ),
 ]
@@ -54,95 +72,164 @@ Redact = Annotated[
 _Text = str | None
 
 
-def _or_none(number: type[int] | type[float], least: int) -> Callable[[str], int | float | str]:
-    """Reads a number from ``least`` on, or "none", which unsets the setting."""
-
-    def read(text: str) -> int | float | str:
-        if text == "none":
-            return text
-        try:
-            found = number(text)
-        except ValueError:
-            kind = "integer" if number is int else "number"
-            raise typer.BadParameter(f"{text!r} is neither a valid {kind} nor 'none'") from None
-        if not found >= least:
-            raise typer.BadParameter(f"{text} is not in the range x>={least}")
-        return found
-
-    return read
-
-
 FLAGS: Mapping[str, object] = {
-    "domain": Annotated[_Text, typer.Option(help="Task domain.")],
+    "domain": Annotated[
+        _Text, typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Task domain.")
+    ],
     "policy": Annotated[
         _Text,
-        typer.Option(help="Agent policy: NAME, NAME:ARGUMENT, a model folder or a Hub id."),
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=PARTS,
+            help="Agent policy: NAME, NAME:ARGUMENT, a model folder or a Hub id.",
+        ),
     ],
-    "simulator": Annotated[_Text, typer.Option(help="User simulator.")],
-    "teacher": Annotated[_Text, typer.Option(help="Policy that produces the demonstrations.")],
+    "simulator": Annotated[
+        _Text, typer.Option(metavar="NAME", rich_help_panel=PARTS, help="User simulator.")
+    ],
+    "teacher": Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME", rich_help_panel=PARTS, help="Policy that produces the demonstrations."
+        ),
+    ],
     "demonstrations": Annotated[
         _Text,
         typer.Option(
-            parser=_or_none(int, 1),
-            metavar="INTEGER|none",
+            rich_help_panel=METHOD,
+            parser=or_none(int, 1),
+            metavar="N|none",
             help="Distinct demonstrations for SFT; none: never reuse one.",
         ),
     ],
-    "judge": Annotated[_Text, typer.Option(help="Judge that diagnoses failures.")],
+    "judge": Annotated[
+        _Text,
+        typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Judge that diagnoses failures."),
+    ],
     "clusterer": Annotated[
-        _Text, typer.Option(help="Clusterer that groups failures into error patterns.")
+        _Text,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=PARTS,
+            help="Clusterer that groups failures into error patterns.",
+        ),
     ],
     "namer": Namer,
-    "injector": Annotated[_Text, typer.Option(help="Generator of targeted tasks.")],
-    "sft_trainer": Annotated[_Text, typer.Option(help="Trainer for SFT on demonstrations.")],
-    "trainer": Annotated[_Text, typer.Option(help="Trainer for RL on targeted tasks.")],
-    "executor": Annotated[_Text, typer.Option(help="Executor that runs the rollouts.")],
+    "injector": Annotated[
+        _Text,
+        typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Generator of targeted tasks."),
+    ],
+    "sft_trainer": Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME", rich_help_panel=PARTS, help="Trainer for SFT on demonstrations."
+        ),
+    ],
+    "trainer": Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME", rich_help_panel=PARTS, help="Trainer for RL on targeted tasks."
+        ),
+    ],
+    "executor": Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME", rich_help_panel=PARTS, help="Executor that runs the rollouts."
+        ),
+    ],
     "observers": Annotated[
-        _Text, typer.Option(metavar="NAME,...", help="Observers that receive the run's events.")
+        _Text,
+        typer.Option(
+            rich_help_panel=PARTS,
+            metavar="NAME,...",
+            help="Observers that receive the run's events.",
+        ),
     ],
     "baseline_policy": Annotated[
-        _Text, typer.Option(help="Weak, honest policy to compare the others with.")
+        _Text,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=PARTS,
+            help="Weak, honest policy to compare the others with.",
+        ),
     ],
     "temperature": Annotated[
-        float | None, typer.Option(min=0, help="Sampling temperature of the policy.")
+        float | None,
+        typer.Option(
+            metavar="T", rich_help_panel=METHOD, min=0, help="Sampling temperature of the policy."
+        ),
     ],
-    "rounds": Annotated[int | None, typer.Option(min=1, help="Number of rounds.")],
+    "rounds": Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=METHOD, min=1, help="Number of rounds."),
+    ],
     "restart": Annotated[
         Literal["sft", "previous"] | None,
-        typer.Option(help="Checkpoint each round starts from: SFT or the previous round's."),
+        typer.Option(
+            rich_help_panel=METHOD,
+            metavar="ARM",
+            help="Checkpoint each round starts from: sft, or that of the previous round.",
+        ),
     ],
     "pool": Annotated[
         Literal["union", "recent"] | None,
-        typer.Option(help="Tasks to train on: those of all rounds or of the latest."),
+        typer.Option(
+            rich_help_panel=METHOD,
+            metavar="WHICH",
+            help="Tasks to train on: of all rounds (union) or of the latest (recent).",
+        ),
     ],
     "control": Annotated[
         Literal["generic", "oracle", "both", "none"] | None,
         typer.Option(
-            help="Also train with the same budget on as many tasks of SFT's own kind (generic) or "
-            "of the test's mix (oracle)."
+            rich_help_panel=METHOD,
+            metavar="KIND",
+            help="Control arms: as many tasks of SFT's own kind (generic), of the test's mix (oracle), "
+            "both, or none.",
         ),
     ],
     "warm_start": Annotated[
         bool | None,
-        typer.Option(help="Imitate the teacher on the tasks of a round before RL on them."),
+        typer.Option(
+            rich_help_panel=METHOD,
+            help="Imitate the teacher on the tasks of a round before RL on them.",
+        ),
     ],
-    "seed": Annotated[int | None, typer.Option(help="Random seed.")],
-    "preset": Annotated[_Text, typer.Option(help="Settings to start from: quick, default, full.")],
+    "seed": Annotated[
+        int | None, typer.Option(metavar="N", rich_help_panel=SETTINGS, help="Random seed.")
+    ],
+    "preset": Annotated[
+        _Text,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=SETTINGS,
+            help="Settings to start from: quick, default, full.",
+        ),
+    ],
     "config": Annotated[
-        Path | None, typer.Option("--config", help="TOML file of settings; flags override it.")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            rich_help_panel=SETTINGS,
+            help="TOML file of settings; flags override it.",
+        ),
     ],
     "reward": Reward,
     "option": Option,
     "cache": Annotated[
         Literal["off", "read", "write"] | None,
-        typer.Option(help="Response cache of chat models: write, read or off."),
+        typer.Option(
+            rich_help_panel=SPENT, help="Response cache of chat models: write, read or off."
+        ),
     ],
     "budget_usd": Annotated[
         _Text,
         typer.Option(
             "--budget-usd",
-            parser=_or_none(float, 0),
-            metavar="FLOAT|none",
+            rich_help_panel=SPENT,
+            parser=or_none(float, 0),
+            metavar="USD|none",
             help="Limit on the run's chat model cost, in dollars.",
         ),
     ],
@@ -150,8 +237,9 @@ FLAGS: Mapping[str, object] = {
         _Text,
         typer.Option(
             "--budget-tokens",
-            parser=_or_none(int, 0),
-            metavar="INTEGER|none",
+            rich_help_panel=SPENT,
+            parser=or_none(int, 0),
+            metavar="N|none",
             help="Limit on the run's chat model tokens.",
         ),
     ],
@@ -245,73 +333,3 @@ def _refuse_settings(context: typer.Context, given: Collection[str], resume: Pat
             raise typer.BadParameter(
                 "a resumed run keeps its settings; omit this flag", param_hint=flag.opts[0]
             )
-
-
-def weights(given: Sequence[str] | None) -> dict[str, float]:
-    """The weights of ``--reward``, by term."""
-    return {name: float(value) for name, value in _pairs(given, "--reward", number=True)}
-
-
-def grid(given: Sequence[str] | None) -> dict[str, list[float]]:
-    """The weights of ``--grid``, by term."""
-    axes = {}
-    for name, values in _pairs(given, "--grid", shape="NAME=W,W,..."):
-        parts = values.split(",")
-        if not all(map(_is_number, parts)):
-            raise typer.BadParameter(f"{name}={values!r} is not NAME=W,W,...", param_hint="--grid")
-        axes[name] = [float(part) for part in parts]
-    return axes
-
-
-def adoption(outcome: str, failed_if: str, redact: str | None) -> Adoption | None:
-    """How conversations without a domain are read; None if no flag says anything of it."""
-    from harness.interchange.foreign import Adoption
-    from harness.interchange.personal_data import BY_DEFAULT, kinds_of
-
-    if not outcome and not failed_if and redact is None:
-        return None
-    kinds = BY_DEFAULT if redact is None else kinds_of(redact)
-    return Adoption(outcome=outcome, failed_if=failed_if, redact=kinds)
-
-
-def option_tables(options: Sequence[str] | None, plugin: str = "") -> dict[str, dict[str, Json]]:
-    """The options by plugin; those of ``plugin``, if it is named, may be given without its name."""
-    tables: dict[str, dict[str, Json]] = {}
-    for key, value in _pairs(options, "--option"):
-        owner, dot, name = key.partition(".")
-        if not dot and not plugin:
-            raise typer.BadParameter(f"{key!r} is not PLUGIN.KEY", param_hint="--option")
-        owner, name = (owner, name) if dot else (plugin, key)
-        tables.setdefault(owner, {})[name] = _toml_value(value)
-    return tables
-
-
-def _pairs(
-    given: Sequence[str] | None, flag: str, *, number: bool = False, shape: str = ""
-) -> list[tuple[str, str]]:
-    pairs = []
-    for item in given or ():
-        name, equals, value = item.partition("=")
-        if not equals or not name or (number and not _is_number(value)):
-            wanted = shape or ("NAME=NUMBER" if number else "PLUGIN.KEY=VALUE")
-            raise typer.BadParameter(f"{item!r} is not {wanted}", param_hint=flag)
-        pairs.append((name, value))
-    return pairs
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _toml_value(text: str) -> Json:
-    import tomllib
-
-    try:
-        value: Json = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return value

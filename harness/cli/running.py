@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from harness.cli import options
+from harness.cli.loudness import loudness
 from harness.runtime.foreign_text import json_text, visible
 
 if TYPE_CHECKING:
@@ -38,22 +39,51 @@ class _Echo:
             case "calls_counted":
                 say(f"Chat models: {event.data['summary']}")
             case "budget_spent":
-                say(f"Run kept in {event.data['run']}")
+                _write(f"Run kept in {event.data['run']}")
             case "run_interrupted":
                 usual = f"`loop` and `eval` continue with --resume {event.data['run']}"
-                say(f"Run kept; {self._resume or usual}")
+                _write(f"Run kept; {self._resume or usual}")
+
+
+class _Warnings:
+    """An ``Observer`` that says on stderr what a run warns of, each once, and with ``every`` all
+    other events as well.
+    """
+
+    def __init__(self, *, every: bool = False) -> None:
+        self._every = every
+        self._warned: set[str] = set()
+
+    def notify(self, event: Event) -> None:
+        message = str(event.data.get("message", ""))
+        if event.name == "warning":
+            if message not in self._warned:
+                self._warned.add(message)
+                warn(message)
+        elif self._every:
+            _write(f"{event.name} {json_text(dict(event.data))}")
 
 
 @contextmanager
 def watching(resume: str = "") -> Iterator[tuple[Observer, ...]]:
-    """The observers of a run on the command line: live progress on stderr, and Ctrl-C at the next
-    event where Python dropped it.
+    """The observers of a run on the command line: progress on stderr, as much as is wanted, and
+    Ctrl-C at the next event where Python dropped it.
     """
     from harness.cli.interrupt import interruptions
+
+    with interruptions() as interrupts, _progress() as live:
+        yield live, _Echo(resume), interrupts
+
+
+@contextmanager
+def _progress() -> Iterator[Observer]:
+    if loudness() != "usual":
+        yield _Warnings(every=loudness() == "verbose")
+        return
     from harness.report.live import LiveProgress
 
-    with interruptions() as interrupts, LiveProgress() as live:
-        yield live, _Echo(resume), interrupts
+    with LiveProgress() as live:
+        yield live
 
 
 @contextmanager
@@ -143,7 +173,7 @@ def tell(message: object) -> None:
 
 def warn(message: str) -> None:
     """One warning on stderr."""
-    say(f"warning: {message}")
+    _write(f"warning: {message}")
 
 
 @contextmanager
@@ -176,5 +206,10 @@ def folder_warnings() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
+    """One line on stderr, unless the user wants results alone."""
+    if loudness() != "quiet":
+        _write(message)
+
+
+def _write(message: str) -> None:
     typer.echo(visible(message), err=True)

@@ -18,7 +18,7 @@ def show(
     run: options.Run,
     id: Annotated[
         str | None,
-        typer.Argument(metavar="[CONVERSATION]", help="Id, or the first digits of one."),
+        typer.Argument(metavar="CONVERSATION", help="Id, or the first digits of one."),
     ] = None,
     evaluation: Annotated[
         str, typer.Option(help="List those of this evaluation only, such as sft-test.")

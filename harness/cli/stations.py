@@ -55,10 +55,13 @@ def inject(
 def train(
     run: options.Run,
     number: options.Round = 1,
-    control: Annotated[
-        Literal["generic", "oracle"] | None,
-        typer.Option(help="Train this control on as many other tasks instead."),
-    ] = None,
+    arm: Annotated[
+        Literal["targeted", "generic", "oracle"],
+        typer.Option(
+            metavar="ARM",
+            help="Train on the targeted tasks, or a control on as many generic or oracle ones.",
+        ),
+    ] = "targeted",
     again: options.Again = False,
     trust: options.Trust = False,
     as_json: options.AsJson = False,
@@ -74,9 +77,9 @@ def train(
         watching() as observers,
         open_run(store, open_registry(), trust=trust, observers=observers) as parts,
     ):
-        if control:
-            loop.train_control(parts, store, number, control, again=again)
-        else:
+        if arm == "targeted":
             loop.train(parts, store, number, again=again)
+        else:
+            loop.train_control(parts, store, number, arm, again=again)
         report = loop.write_report(parts, store, complete=False)
     show(report, as_json=as_json)

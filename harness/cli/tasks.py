@@ -1,14 +1,19 @@
-"""`harness tasks`: targeted tasks of a run: show, veto, export."""
+"""`harness tasks`: targeted tasks of a run (show, veto, export) and the fixed ones of a domain."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit, tell, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.types import Json, Split
 
 
 def register(app: typer.Typer) -> None:
@@ -16,9 +21,11 @@ def register(app: typer.Typer) -> None:
 
 
 def tasks(
-    run: options.Run,
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="Run folder; none with --domain.")
+    ] = None,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Show these tasks in full.")
+        list[str] | None, typer.Argument(metavar="ID...", help="Show these tasks in full.")
     ] = None,
     number: Annotated[
         int | None, typer.Option("--round", min=1, help="Tasks of this round only.")
@@ -38,9 +45,25 @@ def tasks(
         str, typer.Option("--format", help="Export the tasks in this format, such as tau2-tasks.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="File to export to.")] = None,
+    domain: Annotated[
+        str, typer.Option(metavar="NAME", help="Show this domain's fixed tasks instead.")
+    ] = "",
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="With --domain: task split.")
+    ] = "train",
+    option: options.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a run's targeted tasks: the scenario, the gold calls, and the gates they passed."""
+    """Show a run's targeted tasks: the scenario, the gold calls, and the gates they passed.
+
+    With --domain NAME the fixed tasks of a domain, without any run.
+    """
+    if domain:
+        named = [*([run] if run else []), *(ids or ())]
+        _show_fixed(domain, split, named, flag_values.option_tables(option), as_json=as_json)
+        return
+    if run is None:
+        raise typer.BadParameter("name a run folder, or a domain with --domain", param_hint="RUN")
     from harness.injection.pool import change_vetoes
     from harness.interchange.exporting import export_tasks
     from harness.llm.roles import open_registry
@@ -48,7 +71,7 @@ def tasks(
     from harness.results.tasks import chosen_tasks, task_table
     from harness.run_folder import RunFolder
 
-    store = RunFolder.open(run)
+    store = RunFolder.open(Path(run))
     if veto or allow:
         trained = change_vetoes(store, vetoes=veto or (), allowed=allow or (), reason=reason)
         if veto and trained:
@@ -59,3 +82,21 @@ def tasks(
         tell(export_tasks(open_registry(), store, chosen, format or "tau2-tasks", out))
         return
     emit(log, task_cards(log) if ids else tasks_table(log), as_json=as_json)
+
+
+def _show_fixed(
+    name: str,
+    split: Split,
+    ids: Sequence[str],
+    tables: Mapping[str, Mapping[str, Json]],
+    *,
+    as_json: bool,
+) -> None:
+    from harness.llm.roles import open_registry
+    from harness.protocols import Settings
+    from harness.report.tasks import domain_task_cards, domain_tasks_table
+    from harness.results.domain_tasks import domain_tasks
+
+    own = Settings(options=tables.get(name.partition(":")[0], {}))
+    found = domain_tasks(open_registry().make("domain", name, own), split, ids)
+    emit(found, domain_task_cards(found) if ids else domain_tasks_table(found), as_json=as_json)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.layout import plain_table
 from harness.types import Json
 
 Row = Mapping[str, str]
@@ -47,6 +50,64 @@ def hooks_table(rows: Sequence[Row]) -> RenderableType:
     table = _table("kind", "hook", "what it offers")
     for row in rows:
         table.add_row(row["kind"], row["hook"], Text(row["offers"]))
+    return table
+
+
+def contract_lines(found: Mapping[str, Any]) -> RenderableType:
+    """A hook and its protocols: signatures as code, below each what it does."""
+    parts: list[RenderableType] = [Text(found["hook"], "bold"), Text(found["about"])]
+    for protocol in found["protocols"]:
+        parts += [Text(), Text(f"class {protocol['name']}", "bold"), _below(protocol["about"])]
+        for member in protocol["members"]:
+            parts += [Padding(Text(member["signature"], "cyan"), (0, 0, 0, 2))]
+            parts += [_below(member["about"], 4)] if member["about"] else []
+    return Group(*parts)
+
+
+def products_lines(found: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Products one below the other: what each is, where from, and its options."""
+    parts: list[RenderableType] = []
+    for row in found:
+        title = Text.assemble((f"{row['kind']} {row['name']}", "bold"), f"  {row['plugin']}")
+        parts += [Text(), title] if parts else [title]
+        parts += [_below(row["about"])] if row["about"] else []
+        parts += [_below(f"also: {role}") for role in row["roles"]]
+        parts += _option_lines(row)
+    return Group(*parts)
+
+
+def _option_lines(row: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if row["problem"]:
+        yield Padding(Text(row["problem"], "yellow"), (0, 0, 0, 2))
+    elif not row["options"]:
+        yield _below("takes no options")
+    else:
+        yield Padding(Text(f"[options.{row['name']}]", "dim"), (1, 0, 0, 2))
+        table = plain_table()
+        for name in ("option", "type", "default"):
+            table.add_column(name, overflow="fold")
+        for one in row["options"]:
+            table.add_row(Text(one["name"]), Text(one["type"]), Text(one["default"]))
+        yield Padding(table, (0, 0, 0, 2))
+        if row["options_about"]:
+            yield Padding(Text(row["options_about"]), (1, 0, 0, 2))
+
+
+def _below(text: str, indent: int = 2) -> RenderableType:
+    return Padding(Text(text), (0, 0, 0, indent))
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A line per run; one that cannot be read shows why."""
+    table = _table("run", "changed", "domain", "policy", "stations", "Pass^1")
+    for row in rows:
+        if row["error"]:
+            table.add_row(Text(row["run"]), Text(row["changed"]), Text(row["error"], "red"))
+            continue
+        state = f"{row['stations']}{'' if row['complete'] else ', going on'}"
+        passed = "" if row["pass_1"] is None else f"{row['pass_1']:.1f} {row['arm']}"
+        cells = (row["run"], row["changed"], row["domain"], row["policy"], state, passed)
+        table.add_row(*(Text(str(cell)) for cell in cells))
     return table
 
 

@@ -29,6 +29,44 @@ def task_cards(log: Document) -> RenderableType:
     return Group(*(part for row in log["tasks"] for part in _card(row)))
 
 
+def domain_tasks_table(found: Document) -> RenderableType:
+    """A line for each fixed task of a domain."""
+    rows = found["tasks"]
+    table = plain_table()
+    table.expand = True
+    for name, width in (("id", 20), ("tags", 24), ("writes", 6)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+    table.add_column("the customer says", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row in rows[:_SHOWN]:
+        cells = (row["id"], ", ".join(row["tags"]), str(len(row["gold"])), _opening(row))
+        table.add_row(*map(Text, cells))
+    more = len(rows) - _SHOWN
+    title = heading(f"Tasks of {found['domain']}", f"{len(rows)} in {found['split']}")
+    return Group(
+        *title, table, *([Text(f"and {more} more: see --json", "dim")] if more > 0 else [])
+    )
+
+
+def domain_task_cards(found: Document) -> RenderableType:
+    """All about each task: what is said, and what is to be done and said."""
+    parts: list[RenderableType] = []
+    for row in found["tasks"]:
+        parts += [*heading(row["id"], f"{found['split']}, {', '.join(row['tags']) or 'no tags'}")]
+        grid = _wanted(row)
+        for request in row["scenario"]["requests"]:
+            asked = f"{request['says'][0]} ({request['outcome']})"
+            grid.add_row("request", Text(asked))
+        for fact in _facts(row["scenario"]):
+            grid.add_row("knows", Text(f"{fact['about']}: {fact['says'][0]}"))
+        parts.append(Padding(grid, (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _facts(scenario: Document) -> list[Document]:
+    own = [fact for request in scenario["requests"] for fact in request["facts"]]
+    return [*scenario["identity"], *own]
+
+
 def _list(rows: Sequence[Document]) -> Iterator[RenderableType]:
     vetoed = sum(row["vetoed"] for row in rows)
     note = f"{len(rows)} in the pool" + (f", {vetoed} of them vetoed" if vetoed else "")
@@ -90,18 +128,7 @@ def _card(row: Document) -> Iterator[RenderableType]:
     yield from heading(row["id"], f"round {row['round']}, {_made_with(row)}")
     if row["vetoed"]:
         yield Text(f"vetoed: {row['veto_reason'] or 'no reason given'}", "yellow")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(ratio=1)
-    scenario = row["scenario"]
-    grid.add_row("why", Text(scenario["reason"]))
-    if scenario["known"]:
-        grid.add_row("known", Text(scenario["known"]))
-    grid.add_row("customer", Text(scenario["instructions"]))
-    for call in row["gold"]:
-        grid.add_row("gold", Text(_call(call)))
-    for text in row["communicate"]:
-        grid.add_row("must say", Text(text))
+    grid = _wanted(row)
     grid.add_row("pattern", Text(f"{row['pattern']} {row['pattern_name']}".strip()))
     if origin:
         failure = f"{origin['trajectory_id']} on task {origin['parent_task_id']}"
@@ -114,6 +141,23 @@ def _card(row: Document) -> Iterator[RenderableType]:
     for gate, measured in row["gates"].items():
         grid.add_row(gate, Text(", ".join(f"{k} {v}" for k, v in measured.items()) or "passed"))
     yield Padding(grid, (0, 0, 0, 2))
+
+
+def _wanted(row: Document) -> Table:
+    """What the customer says and what is to be done and said."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(ratio=1)
+    scenario = row["scenario"]
+    grid.add_row("why", Text(scenario["reason"]))
+    if scenario["known"]:
+        grid.add_row("known", Text(scenario["known"]))
+    grid.add_row("customer", Text(scenario["instructions"]))
+    for call in row["gold"]:
+        grid.add_row("gold", Text(_call(call)))
+    for text in row["communicate"]:
+        grid.add_row("must say", Text(text))
+    return grid
 
 
 def _made_with(row: Document) -> str:

@@ -32,7 +32,7 @@ Cli = Callable[..., Any]
 COMMANDS = (
     "loop", "sft", "eval", "discover", "inject", "train", "tasks", "report", "study", "import",
     "domain", "serve-domain", "export", "rescore", "rewards", "probe", "ablate", "plan", "plugins",
-    "hooks", "doctor", "why", "check", "new", "compare", "show", "view",
+    "hooks", "doctor", "why", "check", "new", "compare", "show", "view", "runs",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "trl", "faiss", "sentence_transformers", "datasets", "pydantic")
 

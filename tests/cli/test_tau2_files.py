@@ -67,7 +67,7 @@ def test_a_submission_tells_what_the_leaderboard_will_miss(cli: Cli) -> None:
     missing = cli("export", "run", "--format", "submission")
     assert missing.status == 1
     assert "a submission needs model_name, model_organization" in missing.err
-    given = [word for pair in WHO for word in ("--option", pair)]
+    given = [word for pair in WHO for word in ("--option", f"submission.{pair}")]
     outcome = cli("export", "run", "--format", "submission", "--out", "submission.json", *given)
     assert outcome.status == 0
     assert "warning: 2 tasks were evaluated, and the leaderboard asks for all 114" in outcome.err
