@@ -184,8 +184,8 @@ FLAGS: Mapping[str, object] = {
         typer.Option(
             rich_help_panel=METHOD,
             metavar="KIND",
-            help="Control arms: as many tasks of SFT's own kind (generic), of the test's mix (oracle), "
-            "both, or none.",
+            help="Control arms on other tasks: generic (of SFT's own kind), oracle (the test's mix), "
+            "both, none.",
         ),
     ],
     "warm_start": Annotated[
