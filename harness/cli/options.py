@@ -184,8 +184,8 @@ FLAGS: Mapping[str, object] = {
         typer.Option(
             rich_help_panel=METHOD,
             metavar="KIND",
-            help="Control arms on other tasks: generic (of SFT's own kind), oracle (the test's mix), "
-            "both, none.",
+            help="Control arms on other tasks: generic (of SFT's own kind), oracle (the test's "
+            "mix), both, none.",
         ),
     ],
     "warm_start": Annotated[
