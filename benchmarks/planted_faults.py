@@ -37,7 +37,7 @@ from harness.types import (
     stable_seed,
 )
 from harness_scripted.bench import Bench
-from harness_scripted.faulty import FAULTS, FaultyUser
+from harness_scripted.faulty import FaultyUser, kinds_for
 from harness_scripted.mistakes import ANY, Choice, planted_mistake
 from harness_scripted.plan import plan
 from harness_scripted.slips import misread
@@ -160,12 +160,13 @@ def _users_faults(
 ) -> Iterator[tuple[str, Episode]]:
     """About as many of each kind, though some fit few tasks."""
     agent = make_policy("expert", domain, {"listens": True, "wording": "varied"})
-    for number, kind in enumerate(FAULTS):
+    kinds = kinds_for(domain)
+    for number, kind in enumerate(kinds):
         settings = Settings(domain=domain, options={"kinds": [kind]})
         user = open_registry().make("user simulator", "faulty:1", settings)
         assert isinstance(user, FaultyUser)
         fitting = [job for job in jobs if user.planted(domain, job.task, job.seed)]
-        own = fitting[number :: len(FAULTS)] if len(fitting) > RARE else fitting
+        own = fitting[number :: len(kinds)] if len(fitting) > RARE else fitting
         for episode in _talks(domain, agent, user, own[:RARE]):
             yield kind, episode
 
@@ -291,6 +292,7 @@ class BrokenWrites(DomainDefaults):
     def __init__(self, domain: Domain) -> None:
         self.whole = domain
         self.name, self.tools, self.policy = domain.name, domain.tools, domain.policy
+        self.user_tools = domain.user_tools
         self.greeting = domain.greeting
         self.writes = {tool.name for tool in domain.tools if tool.kind == "write"}
 

@@ -35,7 +35,7 @@ QUESTION = "question"
 """The kind that changes nothing: the records hold the answer."""
 
 SUSPENDED_LINE, SEVERAL, POINTED = "suspended_line", "several_faults", "line_by_device"
-AGAIN, UNPAID = "same_line", "unpaid_bill"
+AGAIN, UNPAID, HESITANT = "same_line", "unpaid_bill", "hesitant"
 
 _REFUSALS = tuple(kind for kind in DEAD_ENDS if kind.startswith("refuse_"))
 _ON_LINES = ("refuel", "roaming", "suspend", "resume")
@@ -47,6 +47,7 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
     },
     SUSPENDED_LINE: ("no_service",),
     SEVERAL: tuple(TROUBLES),
+    HESITANT: tuple(TROUBLES),
     POINTED: (*_ON_LINES, QUESTION),
     UNPAID: ("resume",),
     AGAIN: ("refuel", "roaming"),
@@ -84,23 +85,25 @@ question: The customer only wants to know something that the records hold. / not
     needless_transfer
 airplane_mode: Airplane mode is on. / REPAIR
 loose_sim: The SIM card is not in its place. / REPAIR
-broken_apn: The APN is broken; only a restart after the reset brings it back. / wrong_order REPAIR
+broken_apn: The APN is broken; only a restart after the reset brings it back. / wrong_order_of_steps REPAIR
 data_off: Mobile data is off. / REPAIR
 roaming_off: The customer is abroad, and roaming is off on the phone. / REPAIR
 line_not_roaming: The customer is abroad, and the line may not roam. / wrong_tool REPAIR
 data_used_up: The data of the line is used up. / wrong_amount_in_gb REPAIR
 data_saver: Data saver makes the internet slow. / REPAIR
-old_network_mode: The phone looks for 2G alone. / REPAIR
+old_network_mode: The phone looks for 2G alone. / wrong_network_mode REPAIR
 slow_vpn: A slow VPN makes the internet slow. / REPAIR
 wifi_calling: Picture messages are sent over Wi-Fi, which fails. / REPAIR
-no_picture_address: The address for picture messages is missing. / wrong_order REPAIR
-no_sms_permission: The messaging app may not send messages. / REPAIR
-no_storage_permission: The messaging app may not read pictures. / REPAIR
+no_picture_address: The address for picture messages is missing. / wrong_order_of_steps REPAIR
+no_sms_permission: The messaging app may not send messages. / wrong_permission REPAIR
+no_storage_permission: The messaging app may not read pictures. / wrong_permission REPAIR
 suspended_line: The line is suspended for an unpaid bill: payment, resumption, restart. /
-    wrong_order missing_step REPAIR
+    wrong_order_of_steps missing_step REPAIR
 several_faults: Several things are wrong at once. / stopped_early missing_step gave_up no_progress
+hesitant: The customer asks back before it changes something on the phone, or looks at the wrong
+    place first. / stopped_early missing_step gave_up no_progress repeated_call
 line_by_device: The customer names a line by its device. / wrong_line missing_step no_progress
-unpaid_bill: A line is to be resumed that was suspended for an unpaid bill. / wrong_order
+unpaid_bill: A line is to be resumed that was suspended for an unpaid bill. / wrong_order_of_steps
     missing_step should_have_acted
 same_line: A second change to a line that was resumed. / missing_step wrong_line repeated_call
 withheld: Something the agent needs is told only when it asks. / missing_step no_progress
@@ -138,6 +141,7 @@ MIX = Mix(
         **dict.fromkeys(FAULTS, 0.1),
         SUSPENDED_LINE: 0.25,
         SEVERAL: 0.45,
+        HESITANT: 0.3,
         POINTED: 0.35,
         UNPAID: 0.5,
         "withheld": 0.28,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -16,7 +16,7 @@ from harness_taskkit.numbers import Numbers
 from harness_taskkit.plan import Plan, Planner
 from harness_telecom.compat import FIXED, Compat
 from harness_telecom.database import as_setup, database, database_name
-from harness_telecom.features import MIX, QUESTION, TROUBLES
+from harness_telecom.features import HESITANT, MIX, QUESTION, TROUBLES
 from harness_telecom.prose import tell
 from harness_telecom.requests import (
     draft_line_request,
@@ -30,12 +30,17 @@ from harness_telecom.state import Network
 from harness_telecom.targets import Customer, TelecomDraft
 from harness_telecom.tools import TOOLS
 from harness_telecom.troubles import draft_lost_case, draft_trouble
+from harness_telecom.wording import PERSONAS
 
 _FIXED_TASKS = 200
+_SAVVY = 0.3
+"""How many of the customers who are not hesitant are tech-savvy."""
 _PLANNER = Planner(MIX)
 _TOLD_AT_ONCE = 0.25
 _MOST_MESSAGES = 70
 """A conversation may have 80, with detours."""
+_DOUBTS = 6
+"""How many messages more a hesitant customer takes, at most."""
 _WRITES = frozenset(tool.name for tool in TOOLS if tool.kind == "write")
 _LOST_CASES = ("transfer_locked_sim", "transfer_contract")
 
@@ -103,7 +108,7 @@ def _messages(groups: Sequence[Sequence[ToolCall]]) -> int:
     """How many the conversation has at least: what the user does, or says yes to, takes four."""
     calls = [call for group in groups for call in group]
     long = sum(call.requestor == "user" or call.name in _WRITES for call in calls)
-    return 2 * (len(calls) + long) + 3 * len(groups) + 2
+    return 2 * (len(calls) + long) + 3 * len(groups) + 2 + _DOUBTS
 
 
 def _words(network: Network, customer_id: str) -> set[str]:
@@ -127,7 +132,7 @@ def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
     elif rng.random() < _TOLD_AT_ONCE:
         identity = tuple(replace(fact, volunteered=True) for fact in identity)
         requests[0] = introduced(requests[0], identity[0])
-    scenario = tell(record, identity, requests)
+    scenario = replace(tell(record, identity, requests), persona=_persona(features, rng))
     made = [cast(TelecomDraft, draft) for draft in drafts]
     gold = tuple(call for draft in made for call in draft.calls)
     told = tuple(text for draft in drafts for text in draft.tell)
@@ -148,6 +153,12 @@ def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
         communicate=told,
         tags=tuple(sorted(features)),
     )
+
+
+def _persona(features: Collection[str], rng: random.Random) -> str:
+    if HESITANT in features:
+        return PERSONAS[HESITANT]
+    return PERSONAS["tech-savvy"] if rng.random() < _SAVVY else ""
 
 
 def _number_fact(number: str) -> Fact:

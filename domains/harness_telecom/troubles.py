@@ -17,7 +17,7 @@ from harness_telecom.faults import (
     mending,
     noticed_as,
 )
-from harness_telecom.features import SEVERAL, SUSPENDED_LINE
+from harness_telecom.features import HESITANT, SEVERAL, SUSPENDED_LINE
 from harness_telecom.targets import AMOUNTS, Customer, TelecomDraft, amount_fact
 from harness_telecom.wording import ABROAD, HOME, SUMMARIES, TROUBLES
 
@@ -48,6 +48,7 @@ def draft_trouble(customer: Customer, kind: str, wanted: frozenset[str]) -> Tele
         setup += breaking(name, known, limit)
         calls += mending(name, known, amount)
     features = {kind, *faults} | ({SUSPENDED_LINE} if suspended else set())
+    features |= wanted & {HESITANT}
     if len(faults) + suspended > 1:
         features.add(SEVERAL)
     facts = [_place_fact(customer, faults)] if symptom != "no_service" else []

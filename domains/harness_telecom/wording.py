@@ -78,3 +78,12 @@ SUMMARIES = {
     "transfer_locked_sim": "The SIM card of the customer's phone is locked.",
     "transfer_contract": "The contract of the customer's suspended line has ended.",
 }
+
+PERSONAS = {
+    "tech-savvy": "You are tech-savvy: you do at once what you are told on your phone, and tell in "
+    "a few words what it shows.",
+    "hesitant": "You are hesitant with your phone: before you change something for the first "
+    "time, you ask whether it is safe, and you may look at the wrong place first. You do as you "
+    "are told when you are told again.",
+}
+"""How customers deal with their phones; the others do what they are told."""

@@ -9,6 +9,8 @@ from harness.evaluation.behaviour import matched, write_names
 from harness.protocols import RewardTerm, Settings
 from harness.types import Grade, Task, ToolCall, Trajectory
 from harness_rewards.term import (
+    AGENT,
+    BOTH,
     NoOptions,
     credit,
     done_writes,
@@ -47,6 +49,9 @@ def task_success(settings: Settings) -> RewardTerm:
 def gold_writes(settings: Settings) -> RewardTerm:
     """The share of the wanted writes that were made with the right arguments.
 
+    Writes of the user that are wanted count like the agent's, which has to tell the user to make
+    them; others that the user makes do not.
+
     Stops inaction: where writes are wanted, idling earns 0, so trying pays even before the policy
     can finish a task. Writing everything in sight earns no more than the wanted writes (see
     ``extra_writes``); where none is wanted, any write earns 0.
@@ -55,8 +60,8 @@ def gold_writes(settings: Settings) -> RewardTerm:
     writes = write_names(known_domain(settings, "gold_writes"))
 
     def view(trajectory: Trajectory, grade: Grade, task: Task) -> tuple[float, str]:
-        wanted = wanted_writes(task, writes)
-        done = done_writes(trajectory, writes)
+        wanted = wanted_writes(task, writes, BOTH)
+        done = done_writes(trajectory, writes, BOTH if wanted else AGENT)
         right: float = matched(done, wanted)
         if options.partial:
             right = sum(max((_likeness(call, want) for call in done), default=0) for want in wanted)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.assembly.config import PositiveInt
 from harness.errors import ConfigError
 from harness.evaluation.behaviour import MadeCall, made_calls
 from harness.protocols import Domain, Settings
-from harness.types import Grade, Task, TermScore, ToolCall, Trajectory
+from harness.types import Grade, Requestor, Task, TermScore, ToolCall, Trajectory
 
 View = Callable[[Trajectory, Grade, Task], tuple[float, str]]
 """The value, and why in a few words."""
@@ -78,11 +78,21 @@ def own_calls(trajectory: Trajectory, writes: frozenset[str]) -> list[MadeCall]:
     return [made for made in made_calls(trajectory, writes) if made.by == "agent"]
 
 
-def wanted_writes(task: Task, writes: frozenset[str]) -> list[ToolCall]:
-    """The gold calls of the agent that write."""
-    return [call for call in task.gold if call.requestor == "agent" and call.name in writes]
+AGENT: tuple[Requestor, ...] = ("agent",)
+BOTH: tuple[Requestor, ...] = ("agent", "user")
+"""Whose calls are meant. The user's are those that the agent has to tell it to make."""
 
 
-def done_writes(trajectory: Trajectory, writes: frozenset[str]) -> list[ToolCall]:
-    """The agent's writes that were carried out."""
-    return [m.call for m in own_calls(trajectory, writes) if m.writes and not m.failed]
+def wanted_writes(
+    task: Task, writes: frozenset[str], by: Sequence[Requestor] = AGENT
+) -> list[ToolCall]:
+    """The gold calls that write."""
+    return [call for call in task.gold if call.requestor in by and call.name in writes]
+
+
+def done_writes(
+    trajectory: Trajectory, writes: frozenset[str], by: Sequence[Requestor] = AGENT
+) -> list[ToolCall]:
+    """The writes that were carried out."""
+    made = made_calls(trajectory, writes)
+    return [m.call for m in made if m.by in by and m.writes and not m.failed]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from harness.types import Json, Message, Tool, ToolCall
@@ -14,6 +16,34 @@ _TELLS = re.compile(
     r"\b(?:please|could you|can you|i need you to|go ahead and|try to)\b"
     r"|\bon your (?:side|end|phone|device)\b"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a user does when it is told to do something: calls, or else only words.
+
+    ``strayed``: it knows that it may not have done what was meant.
+    """
+
+    calls: tuple[ToolCall, ...] = ()
+    says: str = ""
+    leaves: bool = False
+    strayed: bool = False
+
+
+def tells(content: str) -> bool:
+    """Whether a message tells the user to do something."""
+    return bool(_TELLS.search(hear(content).text))
+
+
+def other_look(told: ToolCall, tools: Sequence[Tool], rng: random.Random) -> ToolCall | None:
+    """A look at something else than what the user was told to look at; None if there is none."""
+    looks = [
+        tool
+        for tool in tools
+        if tool.kind == "read" and tool.name != told.name and not tool.parameters.get("required")
+    ]
+    return ToolCall(name=rng.choice(looks).name, arguments={}, requestor="user") if looks else None
 
 
 def told_call(content: str, tools: Sequence[Tool]) -> ToolCall | None:

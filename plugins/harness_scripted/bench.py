@@ -6,16 +6,17 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice, product
 
 from harness.protocols import Domain
-from harness.types import Changes, Json, Task, Tool, ToolCall
-from harness_scripted.plan import Act
+from harness.types import Changes, Json, Requestor, Task, Tool, ToolCall
+from harness_scripted.plan import Act, Step
 from harness_scripted.slips import options, strings, with_argument
 from harness_scripted.speech import normal, touches
 
-_MIXED = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{6}\b")
-"""An id such as 4WQ150."""
+_MIXED = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])(?![A-Z]\d{5}\b)[A-Z\d]{6}\b")
+"""An id such as 4WQ150, and not one such as L15040, whose letter says what it is the id of."""
 
 _NUMBERS = (1, 50, 100)
 """Plausible numbers for an argument of which nothing is known."""
@@ -35,28 +36,49 @@ class Bench:
         self.acts = acts
         self.rng = rng
         self.tools = {tool.name: tool for tool in domain.tools}
+        self.user_tools = {tool.name: tool for tool in domain.user_tools}
         self.calls = [step.call for act in acts for step in act.steps]
         self.right = self.effect(self.calls)
 
-    def kind(self, call: ToolCall) -> str:
-        return self.tools[call.name].kind if call.name in self.tools else ""
+    def tool(self, call: ToolCall) -> Tool | None:
+        """The caller's tool of that name; None if it has none."""
+        return (self.user_tools if call.requestor == "user" else self.tools).get(call.name)
 
-    def writes(self) -> list[tuple[int, int]]:
-        """Where the writes are: (act, step) pairs in seeded order."""
+    def kind(self, call: ToolCall) -> str:
+        tool = self.tool(call)
+        return tool.kind if tool else ""
+
+    def writes(self, by: tuple[Requestor, ...] = ("agent",)) -> list[tuple[int, int]]:
+        """Where the writes of a side are: (act, step) pairs in seeded order."""
         found = [
             (i, j)
             for i, act in enumerate(self.acts)
             for j, step in enumerate(act.steps)
-            if self.kind(step.call) == "write"
+            if self.kind(step.call) == "write" and step.call.requestor in by
         ]
         self.rng.shuffle(found)
         return found
+
+    def guided(self, act: Act) -> list[int]:
+        """Where an act's writes are, if some of them are the user's; else []."""
+        found = [j for j, step in enumerate(act.steps) if self.kind(step.call) == "write"]
+        return found if any(act.steps[j].call.requestor == "user" for j in found) else []
+
+    def outcome(self, acts: Sequence[Act]) -> Changes | None:
+        """What acts change in a fresh world; None if the last of their calls fails."""
+        return self.effect([step.call for act in acts for step in act.steps])
 
     def effect(self, calls: Sequence[ToolCall]) -> Changes | None:
         """What the calls change in a fresh world; None if the last one fails."""
         world = self.domain.open(self.task)
         results = [world.call(call) for call in calls]
         return None if results and results[-1].is_error else world.changes()
+
+    def with_steps(self, i: int, j: int, *calls: ToolCall) -> Changes | None:
+        """What the plan changes with other calls in the place of one step."""
+        act = self.acts[i]
+        steps = (*act.steps[:j], *(Step(call=call) for call in calls), *act.steps[j + 1 :])
+        return self.outcome((*self.acts[:i], replace(act, steps=steps), *self.acts[i + 1 :]))
 
     def shown(self) -> list[str]:
         """The strings that the plan's look-ups show, in order, each once."""
@@ -97,7 +119,8 @@ class Bench:
         if not isinstance(inner, str):
             return
         used = {text for other in call.arguments.values() for text in flat(other)}
-        listed = options(self.tools[call.name], name)
+        tool = self.tool(call)
+        listed = options(tool, name) if tool else []
         for other in listed or [text for text in self.shown() if shape(text) == shape(inner)]:
             if other not in used:
                 yield [other, *value[1:]] if isinstance(value, list) else other
@@ -105,7 +128,7 @@ class Bench:
     def near_misses(self, call: ToolCall, name: str) -> Iterator[Json]:
         """Other numbers, and lists of objects of which one is another one that was shown."""
         value = call.arguments[name]
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             yield from (other for other in (value + 1, value - 1) if other >= 0)
         if not isinstance(value, list):
             return
@@ -144,7 +167,7 @@ class Bench:
         texts = [text for text in self.shown() if re.search(r"\d", text)]
         schema = properties(tool).get(name)
         kind = schema.get("type") if isinstance(schema, Mapping) else None
-        if kind == "integer":
+        if kind in ("integer", "number"):
             return list(_NUMBERS)
         if kind == "array":
             return self._shown_lists(schema, name) or [[text] for text in texts]

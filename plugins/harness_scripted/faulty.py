@@ -11,8 +11,11 @@ from functools import lru_cache
 from harness.assembly.config import PositiveInt, read_options
 from harness.errors import ConfigError
 from harness.protocols import Conversation, Domain, Settings, UserSimulator
-from harness.types import Fact, Task, stable_seed
+from harness.types import Fact, Task, Tool, ToolCall, stable_seed
+from harness_scripted.acting import Deed
+from harness_scripted.acting_faults import ACTING, CLAIMS, KEEPS, LEAVES
 from harness_scripted.bench import Bench, flat
+from harness_scripted.faults import UserFault
 from harness_scripted.phrases import USER, UserPhrases, Wording
 from harness_scripted.plan import plan
 from harness_scripted.rates import read_rate
@@ -30,20 +33,6 @@ class Options:
     kinds: list[str] = field(default_factory=list)
     wording: Wording = "varied"
     patience: PositiveInt = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserFault:
-    """What the user will do wrong.
-
-    ``request`` is the index of the request it happens in; ``value`` what is said instead of the
-    truth, or on top of it; ``fact`` the one concerned.
-    """
-
-    kind: str
-    request: int = 0
-    value: str = ""
-    fact: Fact | None = None
 
 
 def faulty_user(settings: Settings) -> UserSimulator:
@@ -103,7 +92,7 @@ def _planted(case: Case, kinds: tuple[str, ...]) -> UserFault | None:
         return None
     rng = random.Random(stable_seed("fault", case.task.id, case.seed))
     bench = Bench(case.domain, case.task, acts, rng)
-    order = list(kinds)
+    order = [kind for kind in kinds if kind in kinds_for(case.domain)]
     rng.shuffle(order)
     return next((found for kind in order if (found := FAULTS[kind](bench))), None)
 
@@ -126,6 +115,37 @@ class FaultyCustomer(Customer):
             self.turn += 1
             return Say(self._pick(_AS_AGENT))
         return super().answer(heard)
+
+    def do(self, told: ToolCall, tools: Sequence[Tool]) -> Deed:
+        if not self._is_told_wrongly(told):
+            return super().do(told, tools)
+        self.turn += 1
+        return self._deed(told)
+
+    def _is_told_wrongly(self, told: ToolCall) -> bool:
+        wrong = self.fault.told
+        return wrong is not None and self._is_due(*ACTING) and told.same_as(wrong)
+
+    def _deed(self, told: ToolCall) -> Deed:
+        kind, other = self.fault.kind, self.fault.other
+        if kind == "claimed_undone":
+            return Deed(says=self._pick(CLAIMS))
+        if kind == "left_when_told":
+            return Deed(says=self._pick(LEAVES), leaves=True)
+        if other is None:
+            return Deed(calls=(told,))
+        again, self.happened = self.happened, True
+        if kind == "acted_unasked":
+            return Deed(calls=(told,) if again else (told, other))
+        return Deed(calls=(other,))
+
+    def tell(self, deed: Deed, seen: str) -> Say:
+        if deed.calls and self._is_told_wrongly(deed.calls[0]):
+            if self._is_due("kept_to_itself"):
+                return Say(self._pick(KEEPS))
+            if self._is_due("misreported"):
+                return super().tell(deed, self.fault.value)
+        return super().tell(deed, seen)
 
     def _is_due(self, *kinds: str) -> bool:
         """Whether the fault is one of the kinds, and the conversation is at its request."""
@@ -251,8 +271,15 @@ FAULTS: Mapping[str, Callable[[Bench], UserFault | None]] = {
     "forgot_request": _forgot_request,
     "repeated_itself": _somewhere("repeated_itself"),
     "spoke_as_agent": _somewhere("spoke_as_agent"),
+    **ACTING,
 }
 """What a user can do wrong, by kind; None comes back where a task leaves no room for it."""
+
+
+def kinds_for(domain: Domain) -> list[str]:
+    """The kinds that users of a domain can have: some need tools of their own."""
+    return [kind for kind in FAULTS if kind not in ACTING or domain.user_tools]
+
 
 _INSISTING = ("contradicted_scenario", "named_unknown", "added_request")
 _DIGIT = re.compile(r"\d")

@@ -49,7 +49,7 @@ def invalid_call(made: Made) -> Finding:
 
 def wrong(noun: str) -> str:
     """The mistake kind for a wrong thing: "payment method" -> "wrong_payment_method"."""
-    return f"wrong_{noun.replace(' ', '_')}"
+    return f"wrong_{noun.replace(' ', '_').lower()}"
 
 
 def plain_noun(tool: Tool | None, argument: str) -> str:
@@ -94,7 +94,11 @@ def difference(reading: Reading) -> str:
 
 
 def consent(reading: Reading, made: Made) -> str:
-    """A remark if a write was made without the user's yes; "" if there was one."""
+    """A remark if a write was made without the user's yes; "" if there was one, or it is the
+    user's own.
+    """
+    if made.call.requestor == "user":
+        return ""
     asked = confirmed(reading.messages, made.turn)
     return "" if asked else "; the user had not said yes to it"
 

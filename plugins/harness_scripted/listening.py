@@ -12,7 +12,7 @@ from harness_scripted.phrases import AgentPhrases
 from harness_scripted.plan import Act, Step
 from harness_scripted.script import PROPOSALS, Script, Turns
 from harness_scripted.slips import with_argument
-from harness_scripted.speech import agrees, contains_any, normal
+from harness_scripted.speech import agrees, contains_any, keeps_to_itself, normal
 
 ASKS = 2
 """How often a fact is asked for before the request is given up."""
@@ -22,19 +22,23 @@ class Listener(Script):
     """Knows the task as its parent does, but lets the user's words overrule it.
 
     It uses values that the user insists on, looks up what the user gives as its identity, carries
-    out what the user adds, and gives up on what the user does not tell.
+    out what the user adds, and gives up on what the user does not tell. Where what the user sees on
+    its own device is not what makes the next steps needed, it leaves them out.
     """
 
     def __init__(self, bench: Bench, *, seed: int, phrases: AgentPhrases) -> None:
         super().__init__(bench.task, bench.domain, seed=seed, phrases=phrases)
         self.bench = bench
-        self.lost = False
+        self.lost = self.misled = False
+        self.expected = bench.domain.open(bench.task)
 
     def _perform(self, act: Act) -> Turns:
         if self.lost:
             return
         closing, made = self._closing(act), None
         for step in act.steps:
+            if not (yield from self._sees_to(step)):
+                continue
             missing = yield from self._learn(act, step)
             if missing is not None:
                 closing = self._without(missing)
@@ -52,9 +56,30 @@ class Listener(Script):
                 self.lost = self.bench.kind(call) == "read"
                 break
             made = call if step.proposals else made
-        yield from self._end(act, closing)
+        yield from self._end(act, self._pick(self.phrases.failed) if self.lost else closing)
         if made is not None and not self.lost:
             yield from self._do_more(act, made)
+
+    def _sees_to(self, step: Step) -> Generator[AgentTurn, tuple[Message, ...], bool]:
+        """Have the user take the step if it is the user's; whether the agent has to take it."""
+        shown = " ".join(self.expected.call(step.call).content.split())
+        looks = self.bench.kind(step.call) == "read"
+        if self.lost or (self.misled and not looks):
+            return False
+        if step.call.requestor == "agent":
+            self.misled = False
+            return True
+        yield from self._instruct(step.call)
+        self.misled = looks and shown not in self.messages[-1].content
+        return False
+
+    def _instruct(self, call: ToolCall) -> Turns:
+        """Give up on a user who does not tell what it sees."""
+        for _ in range(ASKS):
+            yield from super()._instruct(call)
+            if self.bench.kind(call) != "read" or not keeps_to_itself(self.messages[-1].content):
+                return
+        self.lost = True
 
     def _learn(
         self, act: Act, step: Step

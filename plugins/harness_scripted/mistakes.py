@@ -5,15 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 
 from harness.protocols import Domain
-from harness.types import Json, Task, ToolCall, stable_seed
+from harness.types import Json, Requestor, Task, ToolCall, stable_seed
 from harness_scripted.bench import Bench, properties
+from harness_scripted.finding import wrong
 from harness_scripted.plan import Act, Step, plan
+from harness_scripted.speech import normal
 
 FOREVER = 1000
 """More calls than any limit on steps or errors allows."""
+
+BOTH: tuple[Requestor, ...] = ("agent", "user")
 
 VARIANTS = 20
 """How many mistakes of one form are tried to find one of the kinds asked for."""
@@ -54,6 +58,8 @@ def planted_mistake(
         return None
     bench = Bench(domain, task, acts, rng)
     makers = [_wrong_argument] * WRONG_ARGUMENT_WEIGHT + list(OTHERS)
+    if domain.user_tools:
+        makers += GUIDED
     rng.shuffle(makers)
     kinds = choice.kinds
     tried = (mistake for maker in makers for mistake in islice(maker(bench), VARIANTS))
@@ -66,18 +72,19 @@ def _mistake(bench: Bench, kind: str, at: int, act: Act) -> Mistake:
 
 
 def _wrong_argument(bench: Bench) -> Iterator[Mistake]:
-    """The right write is proposed, and made with one wrong argument."""
-    for i, j in bench.writes():
+    """The right write is proposed, but made with one wrong argument; or the user is told one."""
+    for i, j in bench.writes(BOTH):
         for name, call in bench.variants((i, j), deep=True):
             act = bench.acts[i]
-            wrong = replace(act.steps[j], call=call)
-            steps = (*act.steps[:j], wrong, *act.steps[j + 1 :])
-            noun = bench.tools[call.name].noun(name).replace(" ", "_")
-            yield _mistake(bench, f"wrong_{noun}", i, replace(act, steps=steps))
+            other = replace(act.steps[j], call=call)
+            steps = (*act.steps[:j], other, *act.steps[j + 1 :])
+            tool = bench.tool(call)
+            noun = tool.noun(name) if tool else normal(name)
+            yield _mistake(bench, wrong(noun), i, replace(act, steps=steps))
 
 
 def _extra_write(bench: Bench) -> Iterator[Mistake]:
-    for i, j in bench.writes():
+    for i, j in bench.writes(BOTH):
         for _, call in bench.variants((i, j), deep=True):
             act = bench.acts[i]
             if bench.effect([*bench.calls, call]) not in (None, bench.right):
@@ -86,10 +93,36 @@ def _extra_write(bench: Bench) -> Iterator[Mistake]:
 
 
 def _missing_step(bench: Bench) -> Iterator[Mistake]:
-    for i, j in bench.writes():
+    """One write is left out; if it is the last of several with the user, that is to stop early."""
+    for i, j in bench.writes(BOTH):
         act = bench.acts[i]
-        steps = (*act.steps[:j], *act.steps[j + 1 :])
-        yield _mistake(bench, "missing_step", i, replace(act, steps=steps))
+        guided = bench.guided(act)
+        changed = replace(act, steps=(*act.steps[:j], *act.steps[j + 1 :]))
+        kind = "stopped_early" if len(guided) > 1 and j == guided[-1] else "missing_step"
+        mistake = _mistake(bench, kind, i, changed)
+        if not guided or bench.outcome(mistake.acts) != bench.right:
+            yield mistake
+
+
+def _stopped_early(bench: Bench) -> Iterator[Mistake]:
+    """A request that takes several writes with the user is held for done after some of them."""
+    for i, act in enumerate(bench.acts):
+        for j in bench.guided(act)[1:]:
+            mistake = _mistake(bench, "stopped_early", i, replace(act, steps=act.steps[:j]))
+            if bench.outcome(mistake.acts) != bench.right:
+                yield mistake
+
+
+def _wrong_order(bench: Bench) -> Iterator[Mistake]:
+    """Two writes, of which one is the user's, change places."""
+    for i, act in enumerate(bench.acts):
+        guided = bench.guided(act)
+        for j, k in pairwise(guided):
+            steps = list(act.steps)
+            steps[j], steps[k] = steps[k], steps[j]
+            mistake = _mistake(bench, "wrong_order_of_steps", i, replace(act, steps=tuple(steps)))
+            if bench.outcome(mistake.acts) not in (None, bench.right):
+                yield mistake
 
 
 def _missing_confirmation(bench: Bench) -> Iterator[Mistake]:
@@ -101,7 +134,9 @@ def _missing_confirmation(bench: Bench) -> Iterator[Mistake]:
 
 def _repeated_call(bench: Bench) -> Iterator[Mistake]:
     for i, act in enumerate(bench.acts):
-        if act.steps and bench.writes() and bench.kind(act.steps[0].call) == "read":
+        first = act.steps[0].call if act.steps else None
+        looks = first and first.requestor == "agent" and bench.kind(first) == "read"
+        if looks and bench.writes(BOTH):
             steps = (replace(act.steps[0], times=FOREVER), *act.steps[1:])
             yield _mistake(bench, "repeated_call", i, replace(act, steps=steps))
 
@@ -125,14 +160,14 @@ def _should_have_refused(bench: Bench) -> Iterator[Mistake]:
 
 
 def _should_have_acted(bench: Bench) -> Iterator[Mistake]:
-    for i, j in bench.writes():
+    for i, j in bench.writes(BOTH):
         act = bench.acts[i]
         refused = replace(act, steps=act.steps[:j], ending="refused", refusal="")
         yield _mistake(bench, "should_have_acted", i, refused)
 
 
 def _gave_up(bench: Bench) -> Iterator[Mistake]:
-    for i, j in bench.writes():
+    for i, j in bench.writes(BOTH):
         act = bench.acts[i]
         yield _mistake(bench, "gave_up", i, replace(act, steps=act.steps[:j], ending="stop"))
 
@@ -142,7 +177,7 @@ def _needless_transfer(bench: Bench) -> Iterator[Mistake]:
     if tool is None or any(act.ending == "transferred" for act in bench.acts):
         return
     arguments: dict[str, Json] = dict.fromkeys(properties(tool), "the user needs help")
-    for i, j in bench.writes():
+    for i, j in bench.writes(BOTH):
         act = bench.acts[i]
         call = ToolCall(name=tool.name, arguments=arguments)
         steps = (*act.steps[:j], Step(call=call))
@@ -178,3 +213,6 @@ OTHERS: tuple[Callable[[Bench], Iterator[Mistake]], ...] = (
     _missing_transfer,
     _not_said,
 )
+
+GUIDED: tuple[Callable[[Bench], Iterator[Mistake]], ...] = (_stopped_early, _wrong_order)
+"""Mistakes that need steps of the user."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
 
 from harness.types import ToolCall
+from harness_scripted.acting import told_call
 from harness_scripted.finding import (
     Finding,
     invalid_call,
@@ -13,8 +15,8 @@ from harness_scripted.finding import (
     wrong,
     wrong_argument,
 )
-from harness_scripted.reading import REPEATS, Reading
-from harness_scripted.speech import agrees, contradicts, hear
+from harness_scripted.reading import REPEATS, Reading, is_guided
+from harness_scripted.speech import agrees, contradicts, hear, wavers
 
 MANY_ERRORS = 3
 """So many failed calls, if they are at least half of all, are what went wrong."""
@@ -117,8 +119,19 @@ def _looping(reading: Reading) -> Finding | None:
             tool=made.call.name,
             summary=f"{show(made.call)} was made {REPEATS} times or more.",
         )
-    texts = (m.content for m in reading.messages if m.role == "assistant" and not m.calls)
-    counts = Counter(text for text in texts if not hear(text).closes)
+    said = [m for m in reading.messages if m.role != "tool" and not m.calls]
+    answers = [*(m.content for m in said[1:]), ""]
+    texts = [
+        m.content
+        for m, answer in zip(said, answers, strict=True)
+        if m.role == "assistant" and not wavers(answer)
+    ]
+    tools = reading.domain.user_tools
+    # Looks may be told again after each repair; only in a row they are a loop.
+    rows = [(text, len(list(row))) for text, row in groupby(texts)]
+    counts = Counter(text for text in texts if not hear(text).closes and not told_call(text, tools))
+    for text, times in rows:
+        counts[text] = max(counts[text], times if told_call(text, tools) else 0)
     return _no_progress(reading) if max(counts.values(), default=0) >= REPEATS else None
 
 
@@ -128,12 +141,32 @@ def _left_out(reading: Reading, call: ToolCall, span: range) -> Finding:
     why = "the agent went on without it"
     if gave_up or not turns:
         why = "the talk ended before it"
+    kind = "gave_up" if gave_up else "missing_step"
+    if not gave_up and _is_rest(reading, call):
+        kind, why = "stopped_early", "the agent stopped after what it had done before"
     return Finding(
-        kind="gave_up" if gave_up else "missing_step",
+        kind=kind,
         turn=max(turns, default=reading.last_turn),
         tool=call.name,
         summary=f"{show(call)} was never made: {why}.",
     )
+
+
+def _is_rest(reading: Reading, call: ToolCall) -> bool:
+    """Whether a step, and all after it, are left out of a request that was begun with the user."""
+    at = reading.request_of(call)
+    steps = reading.steps[at] if 0 <= at < len(reading.steps) else []
+    if not is_guided(steps):
+        return False
+    made = [one.call for one in (*reading.writes, *reading.changed)]
+    done = []
+    for step in steps:
+        found = next((n for n, one in enumerate(made) if one.same_as(step)), None)
+        done.append(found is not None)
+        if found is not None:
+            del made[found]
+    left = [n for n, step in enumerate(steps) if step.same_as(call) and not done[n]]
+    return bool(left) and any(done[: left[0]]) and not any(done[left[0] :])
 
 
 def _no_progress(reading: Reading) -> Finding:

@@ -35,7 +35,11 @@ class AgentPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPhrases:
-    """Wordings by what they answer; the braces of ``acted`` are filled with what the user sees."""
+    """Wordings by what they answer; the braces are filled with what the user sees on its device.
+
+    Who is tech-savvy says ``terse`` instead of ``acted``; who is hesitant may say ``hesitates``
+    before it does what it is told, and ``strayed`` after it looked at something else.
+    """
 
     yes: Words = ("Yes, please go ahead.", "Yes, that is correct.", "Yes.")
     no: Words = ("No.", "No, that is wrong.")
@@ -45,6 +49,9 @@ class UserPhrases:
     resigned: Words = ("I understand.", "All right.")
     waiting: Words = ("Okay, please do.",)
     acted: Words = ("I see this: {}",)
+    terse: Words = ("It says: {}",)
+    hesitates: Words = ("Is that safe? I am afraid to break something.",)
+    strayed: Words = ("I may have looked at the wrong thing. I see this: {}",)
     pardon: Words = ("Sorry, I did not get that.",)
     unknown: Words = ("I do not know.", "I am not sure.")
     thanks: Words = ("No, that is all. Thank you!", "That is all, thanks. Goodbye!")
@@ -142,6 +149,16 @@ USER: dict[Wording, UserPhrases] = {
         resigned=("I understand.", "All right.", "That is a pity.", "Fair enough."),
         waiting=("Okay, please do.", "Sure, go on."),
         acted=("I see this: {}", "Now it says: {}", "Here is what my phone shows: {}"),
+        terse=("It says: {}", "{}", "Reads: {}"),
+        hesitates=(
+            "Is that safe? I am afraid to break something.",
+            "Hmm, I am afraid to touch that. Do I really have to?",
+            "Is that safe to do? I do not know much about phones.",
+        ),
+        strayed=(
+            "I may have looked at the wrong thing. I see this: {}",
+            "I am not sure that this is the right place. It says: {}",
+        ),
         pardon=("Sorry, I did not get that.", "Pardon?"),
         unknown=("I do not know.", "I am not sure.", "No idea, to be honest."),
         thanks=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +17,7 @@ REPEATS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A call of the agent, the index of its message, its tool (None: no such) and its result."""
+    """A call of either side, the index of its message, its tool (None: no such) and its result."""
 
     turn: int
     call: ToolCall
@@ -50,45 +51,75 @@ class Reading:
         self.domain = domain
         self.messages = episode.trajectory.messages
         self.tools = {tool.name: tool for tool in domain.tools}
+        self.user_tools = {tool.name: tool for tool in domain.user_tools}
         self.requests = episode.task.scenario.requests
 
     @cached_property
     def made(self) -> list[Made]:
-        """The agent's calls in order. Results follow their message in the order of its calls."""
-        made = []
+        """The agent's calls in order."""
+        return list(self._made("assistant", self.tools))
+
+    @cached_property
+    def acted(self) -> list[Made]:
+        """The user's calls in order."""
+        return list(self._made("user", self.user_tools))
+
+    def _made(self, role: str, tools: Mapping[str, Tool]) -> Iterator[Made]:
+        """Results follow their message in the order of its calls."""
         for turn, message in enumerate(self.messages):
-            if message.role != "assistant":
+            if message.role != role:
                 continue
             for offset, call in enumerate(message.calls, start=1):
                 at = self.messages[turn + offset : turn + offset + 1]
                 result = at[0] if at and at[0].role == "tool" else None
-                tool = self.tools.get(call.name)
-                made.append(Made(turn=turn, call=call, tool=tool, result=result))
-        return made
+                yield Made(turn=turn, call=call, tool=tools.get(call.name), result=result)
 
     @cached_property
     def writes(self) -> list[Made]:
-        """The writes that took effect."""
+        """The agent's writes that took effect."""
         return [made for made in self.made if made.kind == "write" and not made.failed]
 
     @cached_property
-    def wanted(self) -> list[ToolCall]:
-        """The gold writes that succeed in a fresh world (benchmarks hold some that do not)."""
+    def changed(self) -> list[Made]:
+        """The user's writes that took effect."""
+        return [made for made in self.acted if made.kind == "write" and not made.failed]
+
+    @cached_property
+    def _gold(self) -> list[ToolCall]:
+        """The gold calls that succeed in a fresh world (benchmarks hold some that do not)."""
         world = self.domain.open(self.task)
         results = [(call, world.call(call)) for call in self.task.gold]
-        return [call for call, result in results if self._writes(call) and not result.is_error]
+        return [call for call, result in results if not result.is_error]
+
+    @cached_property
+    def wanted(self) -> list[ToolCall]:
+        """The gold writes of the agent."""
+        return [call for call in self._gold if self._writes(call) and not self._is_users(call)]
 
     @cached_property
     def unmatched(self) -> tuple[list[Made], list[ToolCall]]:
         """Writes made that nobody wanted, and wanted writes that were not made."""
-        left, extra = list(self.wanted), []
-        for made in self.writes:
-            match = next((call for call in left if call.same_as(made.call)), None)
-            if match is None:
-                extra.append(made)
-            else:
-                left.remove(match)
-        return extra, left
+        return _unmatched(self.writes, self.wanted)
+
+    @cached_property
+    def user_unmatched(self) -> tuple[list[Made], list[ToolCall]]:
+        """The same of the user's writes."""
+        wanted = [call for call in self._gold if self._writes(call) and self._is_users(call)]
+        return _unmatched(self.changed, wanted)
+
+    @cached_property
+    def steps(self) -> list[list[ToolCall]]:
+        """The writes of both sides for each request, in order; [] if the solver sees none."""
+        groups = self.domain.solve(self.task) or ()
+        return [list(filter(self._writes, calls)) for calls in groups]
+
+    def _is_users(self, call: ToolCall) -> bool:
+        """Whether it is a call of the user, and of a tool that the user has."""
+        return call.requestor == "user" and call.name in self.user_tools
+
+    def _writes(self, call: ToolCall) -> bool:
+        tools = self.user_tools if self._is_users(call) else self.tools
+        return call.name in tools and tools[call.name].kind == "write"
 
     @cached_property
     def repeated(self) -> Made | None:
@@ -113,9 +144,15 @@ class Reading:
         return max(turns, default=0)
 
     def request_of(self, call: ToolCall) -> int:
-        """The index of the request that wants a call; -1 if none does."""
+        """The index of the request that wants a call, as one of its steps at least; -1 if none
+        does.
+        """
         wants = (n for n, r in enumerate(self.requests) if r.want and r.want.same_as(call))
-        return next(wants, -1)
+        found = next(wants, -1)
+        if found >= 0:
+            return found
+        steps = enumerate(self.steps)
+        return next((n for n, calls in steps if any(one.same_as(call) for one in calls)), -1)
 
     @cached_property
     def openings(self) -> list[int | None]:
@@ -181,8 +218,23 @@ class Reading:
         heard = hear(self.messages[index].content)
         return heard.closes and not heard.refuses and not heard.reports
 
-    def _writes(self, call: ToolCall) -> bool:
-        return call.name in self.tools and self.tools[call.name].kind == "write"
+
+def is_guided(steps: Sequence[ToolCall]) -> bool:
+    """Whether some of the steps are the user's."""
+    return any(call.requestor == "user" for call in steps)
+
+
+def _unmatched(
+    made: Sequence[Made], wanted: Sequence[ToolCall]
+) -> tuple[list[Made], list[ToolCall]]:
+    left, extra = list(wanted), []
+    for one in made:
+        match = next((call for call in left if call.same_as(one.call)), None)
+        if match is None:
+            extra.append(one)
+        else:
+            left.remove(match)
+    return extra, left
 
 
 def _hands_over(made: Made) -> bool:

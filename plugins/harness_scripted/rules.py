@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.types import ToolCall
 from harness_scripted.finding import (
@@ -24,7 +24,7 @@ NO_EXPLANATION = "wrong_state"
 
 def first_mistake(reading: Reading) -> Finding:
     """The earliest mistake that changed the outcome, or what kept a right one from counting."""
-    decisive = [*_wrong_writes(reading), *_missing_writes(reading)]
+    decisive = _decisive(reading)
     if decisive:
         return min(decisive, key=lambda finding: finding.turn)
     return next(_formal(reading))
@@ -32,7 +32,7 @@ def first_mistake(reading: Reading) -> Finding:
 
 def signs(reading: Reading) -> set[str]:
     """The kinds of all mistakes that can be seen, decisive or not."""
-    found = [*_wrong_writes(reading), *_missing_writes(reading), *_formal(reading)]
+    found = [*_decisive(reading), *_formal(reading)]
     kinds = {finding.kind for finding in found} - {NO_EXPLANATION}
     if reading.repeated is not None:
         kinds.add("repeated_call")
@@ -41,10 +41,21 @@ def signs(reading: Reading) -> set[str]:
     return kinds
 
 
-def _wrong_writes(reading: Reading) -> Iterator[Finding]:
-    extra, missing = reading.unmatched
+def _decisive(reading: Reading) -> list[Finding]:
+    """Writes that were wrong or left out, the agent's and those that it had the user make."""
     if reading.grade.wanted == reading.grade.actual:
-        return
+        return []
+    sides = (reading.unmatched, reading.user_unmatched)
+    return [
+        finding
+        for extra, missing in sides
+        for finding in (*_wrong_writes(reading, extra, missing), *_left(reading, extra, missing))
+    ]
+
+
+def _wrong_writes(
+    reading: Reading, extra: Sequence[Made], missing: Sequence[ToolCall]
+) -> Iterator[Finding]:
     left = list(missing)
     for made in extra:
         near = nearest(made.call, left)
@@ -81,10 +92,9 @@ def _unwanted(reading: Reading, made: Made, missing: list[ToolCall]) -> Finding:
     )
 
 
-def _missing_writes(reading: Reading) -> Iterator[Finding]:
-    extra, missing = reading.unmatched
-    if reading.grade.wanted == reading.grade.actual:
-        return
+def _left(
+    reading: Reading, extra: Sequence[Made], missing: Sequence[ToolCall]
+) -> Iterator[Finding]:
     replaced = {made.call.name for made in extra}
     for call in missing:
         if call.name not in replaced:
@@ -103,6 +113,10 @@ def _formal(reading: Reading) -> Iterator[Finding]:
     if reading.handover is None and any(r.outcome == "transferred" for r in reading.requests):
         summary = "The user was not handed over to a human."
         yield Finding(kind="missing_transfer", turn=turn, summary=summary)
+    if _is_out_of_order(reading):
+        summary = "All that was wanted was done, in an order that leads elsewhere."
+        evidence = difference(reading)
+        yield Finding(kind="wrong_order_of_steps", turn=turn, summary=summary, evidence=evidence)
     if reading.grade.unsaid:
         summary = f"The agent never said {', '.join(reading.grade.unsaid)}."
         yield Finding(kind="not_said", turn=turn, severity="minor", summary=summary)
@@ -120,3 +134,10 @@ def _formal(reading: Reading) -> Iterator[Finding]:
             )
     summary = "The end is not the wanted one, and no single call explains why."
     yield Finding(kind=NO_EXPLANATION, turn=turn, summary=summary)
+
+
+def _is_out_of_order(reading: Reading) -> bool:
+    """Whether the wanted writes of both sides, and no others, led to another end."""
+    if reading.grade.wanted == reading.grade.actual or not reading.changed:
+        return False
+    return not any((*reading.unmatched, *reading.user_unmatched))

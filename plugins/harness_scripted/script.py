@@ -12,13 +12,13 @@ from harness.types import Fact, Json, Message, Task, Tool, ToolCall, stable_seed
 from harness_scripted.phrases import AGENT, AgentPhrases
 from harness_scripted.plan import Act, Step
 from harness_scripted.slips import misread, mistaken
-from harness_scripted.speech import agrees, contains_any, normal
+from harness_scripted.speech import agrees, contains_any, normal, wavers
 
 Turns = Generator[AgentTurn, tuple[Message, ...], None]
 """Yields the next turn; is sent the conversation as it stands before the one after."""
 
 PROPOSALS = 3
-"""How often a write is proposed before the agent goes on without it."""
+"""How often a write is proposed, or told, before the agent goes on without it."""
 
 
 class Script:
@@ -115,10 +115,16 @@ class Script:
         return f"{said} {self._pick(self.phrases.confirm)} (yes/no)?"
 
     def _instruct(self, call: ToolCall) -> Turns:
-        """Have the user make the call itself."""
+        """Have the user make the call itself; say so again to one who hesitates or went astray."""
+        for _ in range(PROPOSALS):
+            yield from self._say(self._told(call))
+            if not wavers(self.messages[-1].content):
+                return
+
+    def _told(self, call: ToolCall) -> str:
         details = ", ".join(_details(call, self.user_tools[call.name]))
         wanted = ", with ".join(filter(None, (normal(call.name), details)))
-        yield from self._say(self._pick(self.phrases.instruct).format(wanted))
+        return self._pick(self.phrases.instruct).format(wanted)
 
     # --- calls -----------------------------------------------------------------------------------
 

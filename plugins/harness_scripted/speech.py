@@ -53,6 +53,21 @@ def agrees(content: str) -> bool:
     return bool(_YES.search(text)) and not _BUT.search(text)
 
 
+def wavers(content: str) -> bool:
+    """Whether a user has not done what it was told, or doubts that it did the right thing."""
+    return bool(_WAVERS.search(normal(content)))
+
+
+def claims(content: str) -> bool:
+    """Whether a user says that it did something."""
+    return bool(_CLAIMS.search(normal(content)))
+
+
+def keeps_to_itself(content: str) -> bool:
+    """Whether a user says that it did something, and nothing of what it saw."""
+    return bool(_NO_MORE_THAN_DONE.search(normal(content)))
+
+
 def normal(text: str) -> str:
     """Lower case, underscores as spaces, straight apostrophes, single spaces."""
     return " ".join(text.lower().replace("_", " ").replace("’", "'").split(" ")).strip()
@@ -141,4 +156,13 @@ _YES = re.compile(
     r"|(?:please )?go ahead|(?:please )?proceed|that is (?:right|correct)|that's (?:right|correct)"
     r"|sounds good|perfect)\b|\bgo ahead\b"
 )
+_WAVERS = re.compile(
+    r"\bis (?:that|this|it) safe\b|\bi(?:'m| am) afraid\b|\bdo i (?:really )?have to\b"
+    r"|\bthe (?:wrong|right) (?:thing|place)\b"
+)
+_DID = (
+    r"(?:i(?:'ve| have)?(?: just)? (?:did|done|looked|checked)(?: (?:it|that|so|this|there))*|done)"
+)
+_CLAIMS = re.compile(rf"\b{_DID}\b")
+_NO_MORE_THAN_DONE = re.compile(rf"^(?:(?:yes|ok|okay|well|sure|{_DID})[,.! ]*)+$")
 _BUT = re.compile(r"\b(?:no|not|don't|but|instead|wait|actually|rather)\b")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.assembly.config import PositiveInt, read_options
 from harness.errors import RolloutFault
 from harness.protocols import Conversation, Settings, UserSimulator, UserTurn
-from harness.types import Fact, Message, Request, Task, stable_seed
-from harness_scripted.acting import read_back, told_call
+from harness.types import Fact, Message, Request, Task, Tool, ToolCall, stable_seed
+from harness_scripted.acting import Deed, other_look, read_back, told_call
 from harness_scripted.offers import left_open, recognise, revised_arguments
 from harness_scripted.phrases import USER, UserPhrases, Wording
 from harness_scripted.speech import Heard, contradicts, hear, normal, touches
+
+STRAYS = 0.5
+"""How often a hesitant user first looks at something else than it is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,8 @@ class ScriptedUser:
     """A customer who plays the scenario's requests in order and answers from its facts alone.
 
     Where the domain gives it tools, it does what it is told to do with them, one thing at a time,
-    and tells what it sees. Stateless: each reply replays the conversation, so equal messages and
+    and tells what it sees. A persona that is called "hesitant" or "tech-savvy" does so in its own
+    way. Stateless: each reply replays the conversation, so equal messages and
     seeds give equal replies.
     """
 
@@ -55,17 +60,24 @@ class ScriptedUser:
         said = [m.content for m in messages if m.role == "assistant" and not m.calls]
         # A rollout's seed grows with its messages; the difference stays the same.
         customer = self.customer(conversation, seed - len(messages))
-        turn, told = Say(customer.open()), None
+        turn, deed = Say(customer.open()), None
         for content in said[1:]:
             told = told_call(content, tools)
-            turn = customer.act(read_back(messages)) if told else customer.answer(hear(content))
-        if told and messages[-1].role == "assistant":
-            made = replace(told, id=f"user_{len(messages)}")
-            return UserTurn(message=Message(role="user", calls=(made,), requestor="user"))
+            deed = customer.do(told, tools) if told else None
+            turn = (
+                customer.tell(deed, read_back(messages)) if deed else customer.answer(hear(content))
+            )
+        if deed and deed.calls and messages[-1].role == "assistant":
+            return UserTurn(message=_acting(deed.calls, len(messages)))
         message = Message(role="user", content=turn.text)
         return UserTurn(
             message=message, stop=turn.stop, transfer=turn.transfer, gave_up=turn.gave_up
         )
+
+
+def _acting(calls: Sequence[ToolCall], place: int) -> Message:
+    made = (replace(call, id=f"user_{place}_{number}") for number, call in enumerate(calls))
+    return Message(role="user", calls=tuple(made), requestor="user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,16 @@ class Customer:
         self.idle = 0
         self.told: list[Fact] = []
         self.accepted = self.revised = self.insisted = False
+        self.hesitated = self.strayed = False
         self._hold_as_told()
+
+    @property
+    def is_hesitant(self) -> bool:
+        return "hesitant" in self.scenario.persona
+
+    @property
+    def is_savvy(self) -> bool:
+        return "tech-savvy" in self.scenario.persona
 
     @property
     def request(self) -> Request:
@@ -109,11 +130,32 @@ class Customer:
             return Say(self._pick(self.phrases.give_up), stop=True, gave_up=True)
         return said
 
-    def act(self, seen: str) -> Say:
-        """What it says after it did what it was told, and saw that."""
+    def do(self, told: ToolCall, tools: Sequence[Tool]) -> Deed:
+        """What it does when it is told to make a call.
+
+        Who is hesitant asks back before it changes something for the first time, and, by seed,
+        first looks at something else than it is told.
+        """
         self.turn += 1
+        kind = next((tool.kind for tool in tools if tool.name == told.name), "")
+        if self.is_hesitant and kind == "write" and not self.hesitated:
+            self.hesitated = True
+            return Deed(says=self._pick(self.phrases.hesitates))
+        if self.is_hesitant and kind == "read" and not self.strayed:
+            self.strayed = True
+            rng = random.Random(stable_seed(self.key, "strays"))
+            other = other_look(told, tools, rng) if rng.random() < STRAYS else None
+            if other:
+                return Deed(calls=(other,), strayed=True)
+        return Deed(calls=(told,))
+
+    def tell(self, deed: Deed, seen: str) -> Say:
+        """What it says after the deed, of which it saw that."""
         self.idle = 0
-        return Say(self._pick(self.phrases.acted).format(seen))
+        if not deed.calls:
+            return Say(deed.says, stop=deed.leaves)
+        acted = self.phrases.terse if self.is_savvy else self.phrases.acted
+        return Say(self._pick(self.phrases.strayed if deed.strayed else acted).format(seen))
 
     def _respond(self, heard: Heard) -> Say:
         asked, told = self._asked(heard)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from harness.types import Fact, Json, Request, ToolCall
+from harness_scripted.acting_rules import acting_faults
 from harness_scripted.finding import Finding, differences, nearest, plain, show
 from harness_scripted.reading import Made, Reading
 from harness_scripted.speech import agrees, contains_any, contradicts, hear, mentions, normal
@@ -25,6 +26,7 @@ def users_fault(reading: Reading) -> Finding | None:
 def _faults(reading: Reading) -> Iterator[Finding]:
     yield from _spoke_as_agent(reading)
     yield from _repeated_itself(reading)
+    yield from acting_faults(reading)
     yield from _left_too_early(reading)
     yield from _named_wrong_values(reading)
     yield from _misstated_identity(reading)

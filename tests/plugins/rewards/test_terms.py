@@ -46,6 +46,20 @@ def test_a_failure_notes_what_differs_even_where_values_are_lists() -> None:
 # --- gold_writes
 
 
+def test_writes_that_the_user_is_told_to_make_are_wanted_like_the_agents() -> None:
+    restart = call("restart_phone", by="user")
+    assert value("gold_writes", talk(), task(restart)) == 0
+    assert value("gold_writes", talk(*made(restart)), task(restart)) == 1
+    assert value("gold_writes", talk(*made(CANCEL)), task(restart, CANCEL)) == 0.5
+    assert value("gold_writes", talk(*made(restart)), task(restart, restart)) == 0.5
+
+
+def test_what_the_user_does_unasked_is_not_held_against_the_agent() -> None:
+    restart = call("restart_phone", by="user")
+    assert value("gold_writes", talk(*made(restart)), task(LOOK)) == 1
+    assert value("gold_writes", talk(*made(restart, CANCEL)), task(CANCEL)) == 1
+
+
 def test_gold_writes_is_the_share_of_wanted_writes_made() -> None:
     wanted = task(LOOK, CANCEL, OTHER)
     assert value("gold_writes", talk(), wanted) == 0

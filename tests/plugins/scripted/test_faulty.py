@@ -15,6 +15,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import Domain, Policy, RolloutJob, RolloutSetup, Settings, UserSimulator
 from harness.types import Diagnosis, Episode, Json, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
+from harness_scripted.acting_faults import ACTING
 from harness_scripted.expert import expert, noisy
 from harness_scripted.faulty import FAULTS, FaultyUser, faulty_user
 from harness_scripted.judge import rule_judge
@@ -52,7 +53,7 @@ def varied_user() -> UserSimulator:
     return scripted_user(Settings(options={"wording": "varied"}))
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in ACTING])
 def test_each_fault_costs_the_outcome_and_is_found_and_named(
     kind: str, retail: Domain, retail_tasks: list[Task]
 ) -> None:
