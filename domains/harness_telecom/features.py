@@ -85,7 +85,8 @@ question: The customer only wants to know something that the records hold. / not
     needless_transfer
 airplane_mode: Airplane mode is on. / REPAIR
 loose_sim: The SIM card is not in its place. / REPAIR
-broken_apn: The APN is broken; only a restart after the reset brings it back. / wrong_order_of_steps REPAIR
+broken_apn: The APN is broken; only a restart after the reset brings it back. /
+    wrong_order_of_steps REPAIR
 data_off: Mobile data is off. / REPAIR
 roaming_off: The customer is abroad, and roaming is off on the phone. / REPAIR
 line_not_roaming: The customer is abroad, and the line may not roam. / wrong_tool REPAIR

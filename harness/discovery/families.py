@@ -21,7 +21,8 @@ OTHER = "Other"
 _KINDS: Mapping[str, tuple[str, ...]] = {
     CONTROL: (
         "missing_step", "missing_confirmation", "repeated_call", "gave_up", "no_progress",
-        "stopped_early", "wrong_order_of_steps", "extra_write", "not_said", "invalid_call", "wrong_state",
+        "stopped_early", "wrong_order_of_steps", "extra_write", "not_said", "invalid_call",
+        "wrong_state",
     ),
     JUDGEMENT: (
         "should_have_refused", "should_have_acted", "needless_transfer", "missing_transfer",
