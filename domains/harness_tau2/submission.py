@@ -13,6 +13,7 @@ from harness.assembly.config import read_options
 from harness.errors import ConfigError, FormatError
 from harness.evaluation.metrics import Outcome, pass_table
 from harness.protocols import Settings
+from harness.runtime.counting import counted
 from harness.types import Episode, Json, Recording
 from harness_tau2.files import head, write_json
 from harness_tau2.leaderboard import (
@@ -211,8 +212,8 @@ def _notes(recording: Recording) -> str:
     kept = ("policy", "temperature", "seed", "max_steps", "max_errors", "data_version")
     told = [f"{key} {about[key]}" for key in kept if about.get(key) not in (None, "")]
     return (
-        f"Evaluated with errata-harness: {len(recording.episodes)} conversations on "
-        f"{_tasks(recording.episodes)} tasks"
+        f"Evaluated with errata-harness: {counted(len(recording.episodes), 'conversation')} on "
+        f"{counted(_tasks(recording.episodes), 'task')}"
         f"{', ' if told else ''}{', '.join(told)}."
     )
 
@@ -239,7 +240,7 @@ def _gaps(episodes: Sequence[Episode], figures: DomainFigures, domain: str) -> l
     gaps = []
     if _omits(episodes, domain):
         gaps.append(
-            f"{_tasks(episodes)} tasks were evaluated, and the leaderboard asks for all "
+            f"{counted(_tasks(episodes), 'task')} evaluated, and the leaderboard asks for all "
             f"{BASE_TASKS[domain]} of {domain}"
         )
     missing = [k for k in range(1, TRIALS + 1) if getattr(figures, f"pass_{k}") is None]

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.running import emit, say, watching
+from harness.runtime.counting import counted
 
 if TYPE_CHECKING:
     from harness.study.folder import StudyFolder
@@ -112,7 +113,7 @@ def merge(
     from harness.study.merging import merge_results
 
     turns = merge_results(sources, out)
-    say(f"Written: {out} with {turns} turns")
+    say(f"Written: {out} with {counted(turns, 'turn')}")
 
 
 def turn(

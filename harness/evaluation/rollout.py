@@ -29,6 +29,7 @@ from harness.protocols import (
     World,
     has_threads,
 )
+from harness.runtime.counting import counted
 from harness.types import (
     Ended,
     Episode,
@@ -274,7 +275,9 @@ class _Talk:
                 return None
             self.user_errors += self._carry_out(turn.message.calls, self._users_call)
             if self.user_errors > self.setup.limits.max_errors:
-                raise RolloutFault("user_fault", f"{self.user_errors} calls of the user failed")
+                raise RolloutFault(
+                    "user_fault", f"{counted(self.user_errors, 'call')} of the user failed"
+                )
             if self._steps() >= self.setup.limits.message_limit:
                 return "max_steps"
 

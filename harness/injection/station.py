@@ -36,6 +36,7 @@ from harness.injection.static_gates import Known, cheap_gates
 from harness.injection.trial_runner import Trial, TrialRunner, latest
 from harness.protocols import Policy
 from harness.run_folder import RunFolder
+from harness.runtime.counting import counted
 from harness.types import ErrorPattern, Json, Split, Task, stable_seed
 from harness.types.names import ArmName, EvaluationName, StationName
 
@@ -44,6 +45,9 @@ MADE = (
     "trials.jsonl",
 )  # fmt: skip
 """What of a round's folder is about its tasks."""
+
+FEW = 3
+"""A pattern of fewer failures may be chance."""
 
 SPLITS: tuple[Split, ...] = ("validation", "test")
 
@@ -83,6 +87,7 @@ def make_tasks(
         count -= max(len(here), before.asked)
     if count <= 0:
         return
+    _warn_of_few_failures(parts, patterns)
     seed = stable_seed(parts.config.seed, "inject", *([len(here)] if here else []))
     options = admission_options(parts.config.options, off=off)
     context = _context(parts, store, number, options, count)
@@ -96,9 +101,19 @@ def make_tasks(
             parts.notify("warning", message=message)
     if len(made.tasks) < count:
         reasons = Counter(str(row["ended"]) for row in made.patterns if row["ended"])
-        why = "; ".join(f"{reason} ({n} patterns)" for reason, n in reasons.most_common(3))
+        why = "; ".join(
+            f"{reason} ({counted(n, 'pattern')})" for reason, n in reasons.most_common(3)
+        )
         message = f"{len(made.tasks)} of {count} targeted tasks were admitted: {why}"
         parts.notify("warning", message=f"{message}. `harness tasks` has the details")
+
+
+def _warn_of_few_failures(parts: Components, patterns: Sequence[ErrorPattern]) -> None:
+    few = [pattern for pattern in patterns if len(pattern.members) < FEW]
+    if few:
+        told = ", ".join(f"{p.name} ({counted(len(p.members), 'failure')})" for p in few)
+        message = f"tasks are made for what may be chance: {told}. More validation tasks or trials"
+        parts.notify("warning", message=f"{message} would tell")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from harness.errors import BudgetSpent
+from harness.runtime.counting import counted
 from harness.types import Json, Usage
 
 
@@ -111,7 +112,7 @@ class Ledger:
             f"{sum(c.attempts for c in every):,} sent",
             f"{sum(c.cache_hits for c in every):,} from the cache",
             f"{sum(c.retries for c in every):,} retried",
-            f"{sum(c.faults.total() for c in every):,} faults",
+            f"{counted(sum(c.faults.total() for c in every), 'fault')}",
             f"{total.tokens_in:,} tokens in ({total.tokens_cached:,} cached), "
             f"{total.tokens_out:,} out",
             f"${total.cost_usd:,.4f}",

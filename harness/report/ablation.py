@@ -7,6 +7,7 @@ from rich.text import Text
 
 from harness.report.figures import UNKNOWN, weight
 from harness.report.layout import FirstThatFits, plain_table
+from harness.runtime.counting import counted
 from harness.training.reward_ablation import Ablation, Effect
 from harness.types import Interval, Json
 
@@ -33,7 +34,8 @@ def ablation_values(found: Ablation) -> dict[str, Json]:
 def ablation_table(found: Ablation) -> RenderableType:
     """Each term, and then each variant: how far it moves advantages and ranks, and its silence."""
     head = Text.assemble(
-        f"{found.groups.rollouts:,} rollouts in {len(found.groups.values):,} groups",
+        f"{counted(found.groups.rollouts, 'rollout')} in "
+        f"{counted(len(found.groups.values), 'group')}",
         (f" of {found.groups.source}", "dim"),
         (f", advantages by {found.rule.aggregation}, scaled by {found.rule.scale}", "dim"),
         f", {found.silent:.0%} of groups without signal",

@@ -12,12 +12,13 @@ from rich.text import Text
 
 from harness.report.discovered import contrast, discovered
 from harness.report.families import by_family, together
-from harness.report.figures import UNKNOWN, bar, count, share
+from harness.report.figures import UNKNOWN, bar, count, of_few, share
 from harness.report.layout import LABEL_WIDTH, heading, plain_table, tally
 from harness.report.model import Pattern, Report, Share
 
 _BAR_WIDTH = 8
-_ROUND_WIDTH = _BAR_WIDTH + 13
+_SHARE_WIDTH = 13
+_ROUND_WIDTH = _BAR_WIDTH + _SHARE_WIDTH
 _CHANGE_WIDTH = 9
 _LEAST_NAME_WIDTH = 26
 _POOL_ROUNDS = 5
@@ -66,8 +67,11 @@ class _Patterns:
                         yield Padding(Text(words, "dim"), (0, 0, 0, 2), expand=False)
 
     def _family(self, family: str, members: Sequence[Pattern]) -> Text:
-        whole = together(members, self.rounds[-1])
-        return Text.assemble((family, "bold magenta"), (f"  {share(whole)}", "dim"))
+        last = self.rounds[-1]
+        shares = (pattern.rounds[last] for pattern in members if last in pattern.rounds)
+        few = any(of_few(one.count, one.fraction) for one in shares)
+        whole = "" if few else f"  {share(together(members, last))}"
+        return Text.assemble((family, "bold magenta"), (whole, "dim"))
 
     def _header(self, name_width: int, shown: Sequence[int]) -> Text:
         rounds = "".join(f"round {number}".ljust(_ROUND_WIDTH) for number in shown)
@@ -101,8 +105,10 @@ def _share(seen: Share | None, greatest: float) -> Text:
     if seen is None or not seen.count:
         return Text("none".ljust(_ROUND_WIDTH), "dim")
     drawn = bar(seen.fraction / greatest if greatest else 0.0, _BAR_WIDTH)
+    if few := of_few(seen.count, seen.fraction):
+        return Text.assemble((drawn, "cyan"), f"  {few}".ljust(_SHARE_WIDTH))
     cell = Text.assemble((drawn, "cyan"), f" {share(seen.fraction):>4}")
-    cell.append(f" ×{count(seen.count)}".ljust(8), "dim")
+    cell.append(f" ×{count(seen.count)}".ljust(_SHARE_WIDTH - 5), "dim")
     return cell
 
 

@@ -10,6 +10,7 @@ from harness.report.figures import number, percent, share
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Arm, Pattern, Report, Series
 from harness.results.arms import UNTARGETED, kind_of, round_of
+from harness.runtime.counting import counted
 from harness.types.names import ArmName
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 12.0, 34.0
@@ -141,7 +142,9 @@ def _segments(patterns: Sequence[Pattern], number_: int, top: float) -> list[Mar
         if seen is None or seen.fraction <= 0:
             continue
         until = min(at + seen.fraction, 1.0)
-        said = tag("title", f"{pattern.name}: {share(seen.fraction)}, {seen.count} failures")
+        said = tag(
+            "title", f"{pattern.name}: {share(seen.fraction)}, {counted(seen.count, 'failure')}"
+        )
         x, width = _bar_x(at), _bar_x(until) - _bar_x(at)
         shapes.append(tag("rect", said, x=x, y=top, width=width, height=22, class_=hue_class(hue)))
         if width > 40:

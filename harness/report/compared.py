@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.report.figures import UNKNOWN, bounds, number, percent, signed
 from harness.report.layout import heading, plain_table
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.types import Interval
 
@@ -36,7 +37,9 @@ def verdict(pair: Document) -> str:
         return "Pass^k cannot be compared."
     found = interval(pair["pass"]["1"]["difference"])
     figures = f"Pass^1 {signed(found.value)} {bounds(found)} points"
-    tasks = f"{pair['pass']['1']['tasks']} tasks, of which {pair['differing_tasks']} differ"
+    tasks = (
+        f"{counted(pair['pass']['1']['tasks'], 'task')}, of which {pair['differing_tasks']} differ"
+    )
     on = f"on {tasks} ({p_value(pair['p'])})"
     if pair["verdict"] == "no difference":
         return f"No difference found: {figures}, {on}."
@@ -49,8 +52,8 @@ def flipped(flips: Document) -> str:
     if not gained + lost:
         return "No task flipped between failed and solved in most trials."
     return (
-        f"{gained} tasks solved only by the second, {lost} only by the first, in most trials "
-        f"({p_value(flips['p'])}, sign test)."
+        f"{counted(gained, 'task')} solved only by the second, {lost} only by the first, in most "
+        f"trials ({p_value(flips['p'])}, sign test)."
     )
 
 
@@ -168,7 +171,7 @@ def _patterns(pair: Document) -> Iterator[RenderableType]:
         )
     yield table
     if (more := len(pair["patterns"]) - SHOWN) > 0:
-        yield Text(f"and {more} more patterns: see --json", "dim")
+        yield Text(f"and {counted(more, 'more pattern')}: see --json", "dim")
 
 
 def _flips(found: Document, pair: Document) -> Iterator[RenderableType]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from harness.report.figures import number
 from harness.report.layout import heading, joined, plain_table, ruled
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean, visible
 
 Document = Mapping[str, Any]
@@ -95,7 +96,7 @@ def _wish(found: Document) -> Iterator[RenderableType]:
 def _messages(found: Document, *, full: bool) -> Iterator[RenderableType]:
     messages, diagnosis = found["messages"], found["diagnosis"]
     turns = sum(message["role"] == "assistant" for message in messages)
-    yield from heading("Conversation", f"{len(messages)} messages, {turns} of the agent")
+    yield from heading("Conversation", f"{counted(len(messages), 'message')}, {turns} of the agent")
     table = Table.grid(padding=(0, 1, 0, 0), expand=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)

@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.report.figures import bounds, count, number, share, signed
 from harness.report.layout import joined
 from harness.report.model import Discovered, Pattern, Report, Shifted
+from harness.runtime.counting import counted
 
 SUSPECTS = 5
 """Suspect tasks that are listed one by one."""
@@ -90,7 +91,7 @@ def _suspects(found: Discovered) -> Iterator[RenderableType]:
     yield Text()
     yield Text.assemble(
         ("Suspect tasks", "bold"),
-        f"  {count(len(found.suspects))}, with {count(times)} failures; fix or leave them out",
+        f"  {count(len(found.suspects))}, with {counted(times, 'failure')}; fix or leave them out",
     )
     for suspect in found.suspects[:SUSPECTS]:
         line = Text.assemble((suspect.task_id, "bold"), f" ×{suspect.times}  ", suspect.summary)

@@ -16,6 +16,9 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
 
+FEW = 10
+"""Of fewer than so many a share is said as a count."""
+
 
 def version(text: str) -> str:
     """A version with each digest in it cut to its first 12 digits."""
@@ -94,6 +97,12 @@ def share(fraction: float | None) -> str:
     if fraction is None:
         return UNKNOWN
     return "<1%" if 0 < fraction < 0.005 else f"{100 * fraction:.0f}%"
+
+
+def of_few(number: int, fraction: float) -> str:
+    """ "1 of 2" where the number is a fraction of so few that percent would mislead, else ""."""
+    whole = round(number / fraction) if fraction > 0 else 0
+    return f"{number} of {whole}" if 0 < whole < FEW else ""
 
 
 def bar(fraction: float, width: int) -> str:

@@ -16,6 +16,7 @@ from harness.report.figures import UNKNOWN, bounds, percent, signed
 from harness.report.layout import FirstThatFits, heading, joined, plain_table
 from harness.report.model import Report
 from harness.report.model_fixed import Example, Failing, Fixed, Told, Turn
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.types import Interval
 
@@ -143,7 +144,9 @@ def _alike(example: Example) -> Iterator[RenderableType]:
     alike = example.before.turns[: example.shared]
     said = [clean(turn.content, _LONGEST) for turn in alike if turn.role == "user" and turn.content]
     if alike:
-        yield Text(f"The first {len(alike)} messages are the same{':' if said else '.'}", "dim")
+        yield Text(
+            f"The same in both: {counted(len(alike), 'message')}{':' if said else '.'}", "dim"
+        )
     for words in said:
         yield Padding(Text.assemble(("customer ", "dim"), words), (0, 0, 0, 2))
 
@@ -161,13 +164,13 @@ def _shown(told: Told, shared: int, style: str) -> Iterator[_Line]:
     first = max(shared, told.parts_at - EARLIER)
     last = min(max(first, told.parts_at) + LATER, len(told.turns) - 1)
     if first > shared:
-        yield _Line(words=Text(f"… {first - shared} messages", "dim"))
+        yield _Line(words=Text(f"… {counted(first - shared, 'message')}", "dim"))
     for place in range(first, last + 1):
         yield _turn(told.turns[place], style if place == told.parts_at else "")
     if told.parts_at >= len(told.turns):
         yield _Line(Text("▶", f"bold {style}"), Text("it ends here", f"bold {style}"))
     if (rest := len(told.turns) - 1 - last) > 0:
-        yield _Line(words=Text(f"… {rest} more messages", "dim"))
+        yield _Line(words=Text(f"… {counted(rest, 'more message')}", "dim"))
 
 
 def _turn(turn: Turn, style: str) -> _Line:

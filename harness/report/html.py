@@ -28,6 +28,7 @@ from harness.report.figures import (
 )
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Arm, Report, Reward, TermRow, term_rows
+from harness.report.outcome import fault_notes, held_out
 from harness.report.page import change, facts, listed, section, table
 from harness.report.page_fixed import fixed
 from harness.report.page_patterns import patterns
@@ -35,6 +36,7 @@ from harness.report.parse import Document, read_report
 from harness.report.viewer.assembly import data_elements, policy, script_element, style
 from harness.report.viewer.pack import Pack
 from harness.results.history import FailureMap
+from harness.runtime.counting import counted
 from harness.types import Interval
 
 
@@ -98,8 +100,8 @@ def _results(report: Report) -> Iterator[Markup]:
 
 
 def _validation(report: Report) -> Iterator[Markup]:
-    if report.validation:
-        yield section("Validation", "where failures are read from", _arms(report.validation))
+    for title, note, arms in held_out(report):
+        yield section(title, note, _arms(arms))
 
 
 def _call_notes(report: Report) -> Iterator[Markup]:
@@ -131,7 +133,8 @@ def _arms(arms: Sequence[Arm]) -> Markup:
     if not faulty:
         return made
     note = "Faults, left out of Pass^k, failures in the strict one. "
-    return together(made, tag("p", note, "; ".join(faulty), ".", class_="note"))
+    notes = (tag("p", said.plain, class_="note") for arm in arms for said in fault_notes(arm))
+    return together(made, tag("p", note, "; ".join(faulty), ".", class_="note"), *notes)
 
 
 def _named(arm: Arm) -> Markup:
@@ -154,7 +157,7 @@ def _of_tasks(tasks: Mapping[int, int], k: int) -> Markup:
     """How many tasks a value is of, where that is to be said."""
     if not tasks:
         return together()
-    return together(" ", tag("small", f"{tasks.get(k, 0)} tasks"))
+    return together(" ", tag("small", f"{counted(tasks.get(k, 0), 'task')}"))
 
 
 def _value(found: Interval | None) -> Markup:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.layout import plain_table
+from harness.runtime.counting import counted
 from harness.types import Json
 
 Row = Mapping[str, str]
@@ -37,7 +38,9 @@ def draft_lines(found: Mapping[str, Json]) -> RenderableType:
     return Group(
         Text(f"Draft: {found['folder']}"),
         Text(
-            f"{found['tools']} tools, {found['records']} recorded look-ups, {found['tasks']} tasks"
+            f"{counted(int(str(found['tools'])), 'tool')}, "
+            f"{counted(int(str(found['records'])), 'recorded look-up')}, "
+            f"{counted(int(str(found['tasks'])), 'task')}"
         ),
         kit,
         Text("To decide (DECIDE.md):"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.report.figures import share
 from harness.report.markup import Markup, tag
 from harness.results.history import FailureMap
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.types import ErrorPattern
 
@@ -117,7 +118,7 @@ def _legend(
             tag("text", line, x=18, y=LINE * (n + 1), class_="says") for n, line in enumerate(lines)
         ]
         yield tag("g", *pieces, transform=f"translate(0,{LINE})"), len(lines) + 2
-    rest = [f"and {unlisted} more patterns"] if unlisted > 0 else []
+    rest = [f"and {counted(unlisted, 'more pattern')}"] if unlisted > 0 else []
     for words in (*rest, "grey: in no pattern (noise)"):
         yield tag("text", words, x=18, y=LINE, class_="says"), 1
 

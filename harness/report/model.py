@@ -50,6 +50,7 @@ class Arm:
     """One policy's result on a split.
 
     ``not_gradeable``: trials of which nobody could say whether they succeeded; no faults.
+    ``fault_said``: the commonest message of its faults, and how often it came.
 
     ``pass_counted`` counts every fault as a failure: it is shown as ``strict``, and is of
     ``pass_counted_tasks``.
@@ -64,6 +65,7 @@ class Arm:
     tasks_by_k: TaskCounts = field(default_factory=dict)
     faults: int = 0
     fault_kinds: Counts = field(default_factory=dict)
+    fault_said: Counts = field(default_factory=dict)
     not_gradeable: int = 0
     differences: Differences = Differences()
     further_differences: tuple[Differences, ...] = ()

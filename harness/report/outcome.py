@@ -13,6 +13,7 @@ from harness.report.arms import control_notes, short_label
 from harness.report.figures import UNKNOWN, bounds, percent, signed
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, plain_table, tally
 from harness.report.model import Arm, Differences, Report
+from harness.runtime.counting import counted
 from harness.types import Interval
 
 _Cell = Callable[[Interval | None, bool], Text]
@@ -44,13 +45,22 @@ def outcome(report: Report) -> Iterator[RenderableType]:
             yield Text()
             yield _scale(report.arms)
         yield from _notes(report.arms)
-    if report.validation:
-        yield from heading("Validation", "where failures are read from")
-        yield _table(report.validation)
+    for title, note, arms in held_out(report):
+        yield from heading(title, note)
+        yield _table(arms)
     if report.arms or report.validation:
         yield from _faults([*report.arms, *report.validation])
     for noted in report.call_notes:
         yield Text(noted.said, "yellow")
+
+
+def held_out(report: Report) -> Iterator[tuple[str, str, Sequence[Arm]]]:
+    """The arms on other tasks than test tasks: heading, note, arms."""
+    train = [arm for arm in report.validation if arm.split == "train"]
+    if others := [arm for arm in report.validation if arm not in train]:
+        yield "Validation", "where failures are read from", others
+    if train:
+        yield "Train tasks", "not held out: the split that policies train on", train
 
 
 def _notes(arms: Sequence[Arm]) -> Iterator[RenderableType]:
@@ -196,11 +206,23 @@ def _faults(arms: Sequence[Arm]) -> Iterator[RenderableType]:
     if faulty:
         note = "Faults, left out of Pass^k, failures in the strict one: "
         yield Text.assemble((note, "dim"), joined(faulty, "; "))
+        for arm in arms:
+            yield from fault_notes(arm)
     else:
         yield Text("No faults." if undecided else "No faults: every rollout was scored.", "dim")
     if undecided:
         note = "Not gradeable without a judge, never scored: "
         yield Text.assemble((note, "dim"), joined(undecided, "; "))
+
+
+def fault_notes(arm: Arm) -> Iterator[Text]:
+    """What the commonest fault of an arm said, and that most conversations are faults."""
+    for said, times in arm.fault_said.items():
+        yield Text.assemble((f"  {arm.label}, {times:,} of them: ", "dim"), said)
+    if 2 * arm.faults > arm.tasks * arm.trials:
+        rest = counted(max(0, arm.tasks * arm.trials - arm.faults), "conversation")
+        words = f"Most conversations of {arm.label} are faults: its Pass^k is of {rest} alone."
+        yield Text(words, "yellow")
 
 
 def _fault_line(arm: Arm) -> Text:

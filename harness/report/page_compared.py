@@ -11,6 +11,7 @@ from harness.report.compared import Document, flipped, interval, measured, solve
 from harness.report.figures import UNKNOWN, bounds, percent
 from harness.report.markup import Markup, tag, together
 from harness.report.page import change, section, table
+from harness.runtime.counting import counted
 
 
 def compared_page(found: Document) -> str:
@@ -134,7 +135,7 @@ def _beside(pair: Document, one: Document, styles: tuple[str, str]) -> Markup:
             if place >= shared
         ]
         sides.append(tag("div", head, *turns))
-    note = tag("p", f"The first {shared} messages are the same.", class_="note")
+    note = tag("p", f"The same in both: {counted(shared, 'message')}.", class_="note")
     return together(note, *alike, tag("div", *sides, class_="sides"))
 
 

@@ -12,6 +12,7 @@ from harness.report.markup import Markup, tag, together
 from harness.report.model import Report
 from harness.report.model_fixed import Example, Fixed, Told, Turn
 from harness.report.page import change, section, table
+from harness.runtime.counting import counted
 from harness.types import Interval
 
 
@@ -38,7 +39,7 @@ def _rates(found: Fixed) -> Markup:
         changes = [_change(row.differences.get(arm)) for arm in found.against]
         lines.append([tag("b" if row.id else "span", name), *rates, *changes])
     header = ["", *labels, *(f"− {short_label(arm)}" for arm in found.against)]
-    compared = f"Each of the {found.tasks} test tasks is compared with itself."
+    compared = f"{counted(found.tasks, 'test task')}, each compared with itself."
     return together(table(header, lines), tag("p", compared, class_="note"))
 
 
@@ -57,7 +58,7 @@ def _example(found: Fixed, example: Example) -> Markup:
     alike = example.before.turns[: example.shared]
     if alike:
         said = [_turn(turn, "turn") for turn in alike if turn.role == "user" and turn.content]
-        words = f"The first {len(alike)} messages are the same."
+        words = f"The same in both: {counted(len(alike), 'message')}."
         turns = [_turn(turn, "turn") for turn in alike]
         pieces += [*said, tag("details", tag("summary", words, class_="note"), *turns)]
     sides = [

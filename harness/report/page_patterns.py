@@ -8,7 +8,7 @@ from harness.report.charts import hue_class, share_chart
 from harness.report.discovered import changes, contrast, moved, quality, verdict
 from harness.report.families import by_family
 from harness.report.families import together as amount
-from harness.report.figures import UNKNOWN, count, share
+from harness.report.figures import UNKNOWN, count, of_few, share
 from harness.report.map import dots_of
 from harness.report.markup import Markup, tag, together
 from harness.report.model import Discovered, Pattern, Report, Shifted
@@ -71,6 +71,8 @@ def _share(pattern: Pattern, number: int) -> Markup:
     seen = pattern.rounds.get(number)
     if seen is None:
         return together(UNKNOWN)
+    if few := of_few(seen.count, seen.fraction):
+        return tag("b", few)
     return together(tag("b", share(seen.fraction)), " ", tag("i", f"×{count(seen.count)}"))
 
 

@@ -48,7 +48,7 @@ class Station:
         self.faults += data.get("ended") in FAULTS
         self.in_flight = int(as_number(data.get("in_flight")) or 0)
         if self.unit != "steps":
-            self.unit = "rollouts"
+            self._count_by("rollouts")
             self._advance(data.get("done"), data.get("total"))
         self._count_success(data.get("success"), fault=data.get("ended") in FAULTS)
 
@@ -61,7 +61,7 @@ class Station:
 
     def step(self, data: Mapping[str, Json]) -> None:
         """Take in one training step: its number and whatever numbers came with it."""
-        self.unit = "steps"
+        self._count_by("steps")
         self._advance(data.get("step"), data.get("steps"))
         found = ((key, as_number(value)) for key, value in data.items())
         self.metrics = {
@@ -76,12 +76,19 @@ class Station:
 
     def part(self, data: Mapping[str, Json]) -> None:
         """Bring in how far a long work inside a part is, such as the embedding of explanations."""
-        self.unit = "texts" if data.get("part") == "clusterer" else self.unit
+        self._count_by("texts" if data.get("part") == "clusterer" else self.unit)
         self._advance(data.get("done"), data.get("total"))
+
+    def _count_by(self, unit: str) -> None:
+        """What was counted in another unit is no total of this one."""
+        if unit != self.unit:
+            self.unit, self.done, self.total, self._before = unit, 0, 0, None
 
     def _advance(self, done: Json, total: Json) -> None:
         self.done = int(as_number(done) or self.done + 1)
         self.total = int(as_number(total) or self.total)
+        if self.done > self.total:
+            self.total = 0  # it was a guess
         if self._before is None:
             self._before = self.done - 1
 
@@ -98,7 +105,8 @@ class Station:
         """What there is to say of a running station, most important first."""
         words = []
         if self.done or self.total:
-            words.append(f"{count(self.done)}/{count(self.total)} {self.unit}".rstrip())
+            of = f"/{count(self.total)}" if self.total else ""
+            words.append(f"{count(self.done)}{of} {self.unit}".rstrip())
         rate = self.rate(now) if self.done else 0.0
         if rate > 0:
             words.append(f"{rate:.1f}/s" if rate >= 0.95 else f"{1 / rate:.1f} s each")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.layout import tally
+from harness.runtime.counting import counted
 from harness.types import Json
 
 Counts = Mapping[str, Json]
@@ -33,7 +34,10 @@ def _whole(counts: Counts) -> Iterator[tuple[str, str | Text]]:
     for name in ("run", "evaluation", "data_version"):
         if counts.get(name):
             yield name, str(counts[name])
-    yield "conversations", f"{counts['conversations']} on {counts['tasks']} tasks"
+    yield (
+        "conversations",
+        f"{counts['conversations']} on {counted(int(str(counts['tasks'])), 'task')}",
+    )
     yield "endings", tally(_numbers(counts, "endings"))
 
 
@@ -62,7 +66,10 @@ def _replayed(counts: Counts) -> Iterator[tuple[str, str | Text]]:
             made = (f"{tool} {n:,}" for tool, n in _numbers(counts, name).items())
             yield name.replace("_", " "), " · ".join(made)
     if taken := counts["taken_as_recorded"]:
-        yield "taken as recorded", f"the answers of these calls, in {taken} conversations"
+        yield (
+            "taken as recorded",
+            f"the answers of these calls, in {counted(int(str(taken)), 'conversation')}",
+        )
 
 
 def _figures(counts: Counts) -> Iterator[tuple[str, str | Text]]:
@@ -76,7 +83,7 @@ def _figures(counts: Counts) -> Iterator[tuple[str, str | Text]]:
             "failing gold",
             f"a gold write fails in {len(tasks)} task{'s' * (len(tasks) > 1)} "
             f"({_some(list(tasks))}): {failing['graded']} new verdicts are of these, "
-            f"{failing['successes']} successes",
+            f"{counted(int(str(failing['successes'])), 'success')}",
         )
     if noise := _table(counts, "noise"):
         yield "noise", _noise(noise)

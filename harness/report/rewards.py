@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness.report.figures import bounds, percent, weight
 from harness.report.layout import joined, plain_table
+from harness.runtime.counting import counted
 from harness.training.reward_probing import NOTHING, Probed, Probing, falls_short
 from harness.types import Interval, Json
 
@@ -67,7 +68,7 @@ def probes_table(found: Probing, *, matrix: bool = False) -> RenderableType:
     head = Text.assemble(
         ("baseline policy ", "dim"),
         found.baseline,
-        (f" on {found.tasks} tasks of ", "dim"),
+        (f" on {counted(found.tasks, 'task')} of ", "dim"),
         found.domain,
         (", success ", "dim"),
         f"{percent(found.success.value)}% {bounds(found.success)}",

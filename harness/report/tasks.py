@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.layout import heading, plain_table
+from harness.runtime.counting import counted
 
 Document = Mapping[str, Any]
 
@@ -101,7 +102,7 @@ def _yields(injections: Sequence[Document]) -> Iterator[RenderableType]:
             for row in injection["yields"]:
                 seen[row["gate"]] = seen.get(row["gate"], 0) + row["seen"]
                 counts[row["gate"]] += row["passed"]
-        played = f", {held} rollouts played" if held else ""
+        played = f", {counted(held, 'rollout')} played" if held else ""
         yield from heading(f"Gates of round {found['round']}", f"in order of cost{played}")
         table = plain_table()
         for name, justify in (("gate", "left"), ("saw", "right"), ("passed", "right")):
@@ -119,7 +120,7 @@ def _yields(injections: Sequence[Document]) -> Iterator[RenderableType]:
 def _shortfalls(patterns: Sequence[Document]) -> Iterator[RenderableType]:
     for row in patterns:
         if row["ended"]:
-            got = f"{row['admitted']} tasks of a quota of {row['quota']}"
+            got = f"{counted(row['admitted'], 'task')} of a quota of {row['quota']}"
             yield Text(f"pattern {row['pattern']}: {got}; {row['ended']}", "yellow")
 
 

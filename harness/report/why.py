@@ -12,6 +12,7 @@ from rich.tree import Tree
 from harness.report.figures import UNKNOWN, bounds, count, number, percent, share, signed
 from harness.results.lineage import Found, Lineage, Made, Recovered, Seen, Tried, recovery
 from harness.results.rollout_groups import Course, RolloutGroup, courses
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.types import Json
 
@@ -127,7 +128,8 @@ def _group(one: RolloutGroup) -> Text:
 
 def _course(one: Course) -> Text:
     halves = " → ".join(UNKNOWN if v is None else f"{percent(v)}%" for v in (one.first, one.second))
-    size = f"{count(one.groups)} groups on {count(one.tasks)} tasks, {count(one.trials)} rollouts"
+    size = f"{counted(one.groups, 'group')} on {counted(one.tasks, 'task')}"
+    size = f"{size}, {counted(one.trials, 'rollout')}"
     course = f"{one.arm}: {size}; success by halves of the training "
     return Text.assemble(course, (halves, "bold"))
 

@@ -19,6 +19,9 @@ from harness.types.names import ArmName
 
 What = Literal["failure", "pattern", "task", "rollout"]
 
+NAMED = 5
+"""Of ids that begin alike, how many an error names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
@@ -103,7 +106,9 @@ class _Record:
     recovered: list[Recovered] = field(default_factory=list)
 
     def known(self, id: str) -> tuple[What, str] | None:
-        """What the id, or the only one that begins so, is the id of."""
+        """What the id, or the only one that begins so, is the id of. Raises ``RunError`` if several
+        begin so.
+        """
         kinds: tuple[tuple[What, Sequence[str]], ...] = (
             ("failure", [*self.failures]),
             ("pattern", [*self.patterns]),
@@ -112,7 +117,13 @@ class _Record:
         )
         exact = [(what, id) for what, ids in kinds if id in ids]
         begun = [(what, one) for what, ids in kinds for one in ids if one.startswith(id)]
-        found = exact or (begun if len(begun) == 1 and id else [])
+        if not exact and id and len(begun) > 1:
+            told = ", ".join(f"{one} ({what})" for what, one in begun[:NAMED])
+            raise RunError(
+                f"{len(begun)} ids begin with {id!r}: {told}{', ...' if begun[NAMED:] else ''}",
+                hint="Give one more character of the id, or several.",
+            )
+        found = exact or (begun if id else [])
         return found[0] if found else None
 
     @property

@@ -32,7 +32,7 @@ from harness.results.outcomes import (
     table,
 )
 from harness.run_folder import RunFolder
-from harness.types import NOT_GRADEABLE, Json, Split, Task
+from harness.types import FAULTS, NOT_GRADEABLE, Json, Split, Task
 from harness.types.names import ArmName, StationName
 
 Report = dict[str, Json]
@@ -109,6 +109,7 @@ def _arms(store: RunFolder, split: Split, seconds: Mapping[str, float]) -> list[
     arms: list[Json] = []
     for arm, own in rows.items():
         row = _arm(arm, split, own, seconds.get(StationName.evaluate(arm, split), 0.0))
+        row |= _commonest_fault(store, found[arm])
         against = _compared_with(arm, list(rows)) if split == "test" else []
         differences = [_difference(own, rows[other], other) for other in against]
         if differences:
@@ -119,6 +120,13 @@ def _arms(store: RunFolder, split: Split, seconds: Mapping[str, float]) -> list[
             row["blame"] = dict(blame)
         arms.append(row)
     return arms
+
+
+def _commonest_fault(store: RunFolder, evaluation: str) -> Report:
+    """What most faults of the evaluation said, and how often; {} without faults."""
+    outlines = (row.trajectory for row in store.read_outlines(evaluation))
+    said = Counter(one.fault for one in outlines if one.ended in FAULTS and one.fault)
+    return {"fault_said": dict(said.most_common(1))} if said else {}
 
 
 def _compared_with(arm: ArmName, arms: Sequence[ArmName]) -> list[ArmName]:

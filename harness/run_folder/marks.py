@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.runtime.counting import counted
 from harness.types.names import ArmName, StationName
 
 EPISODES = "episodes.jsonl"
@@ -74,7 +75,7 @@ def differences(mark: Mark, path_of: Callable[[str], Path]) -> Iterator[str]:
             continue
         now = left_in(name, path)
         if now.lines != then.lines:
-            yield f"{name} has {now.lines} lines, and had {then.lines}"
+            yield f"{name} has {counted(now.lines, 'line')}, and had {then.lines}"
         elif now.sha256 != then.sha256:
             yield f"{name} was changed"
 

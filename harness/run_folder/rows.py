@@ -44,6 +44,7 @@ class TrajectoryOutline:
     task_id: str
     trial: int = 0
     ended: Ended
+    fault: str = ""
     usage: Mapping[str, Usage] = field(default_factory=dict)
 
 

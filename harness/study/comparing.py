@@ -22,6 +22,7 @@ from harness.evaluation.metrics import (
 )
 from harness.results.history import interval_row, shift_row
 from harness.results.side_by_side import Row
+from harness.runtime.counting import counted
 from harness.study.flips import flip_values
 from harness.study.sides import Catalogue, Side
 from harness.types import Diagnosis, Episode, Interval, Json
@@ -180,7 +181,7 @@ def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[
         said.append("no task is the same: what one side solves says nothing about the other")
     elif left := common.only_before + common.only_after + common.changed:
         said.append(
-            f"{left} tasks are left out: {common.only_before} only in {before.name}, "
+            f"{counted(left, 'task')} left out: {common.only_before} only in {before.name}, "
             f"{common.only_after} only in {after.name}, {common.changed} with one id that are not "
             "the same"
         )

@@ -10,6 +10,7 @@ from harness.errors import NothingToLearn
 from harness.injection.admission import GateLog, admission_options, pass_gates
 from harness.injection.pool import fingerprint
 from harness.injection.static_gates import Known, cheap_gates
+from harness.runtime.counting import counted
 from harness.training.demonstrations import demonstrations, over_again, train_tasks
 from harness.types import Episode, Task, stable_seed
 from harness.types.names import ControlKind
@@ -68,7 +69,7 @@ def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task
     if len(tasks) < count:
         parts.notify(
             "warning",
-            message=f"the {kind} control trains on {len(tasks)} tasks, not {count}: "
+            message=f"the {kind} control trains on {counted(len(tasks), 'task')}, not {count}: "
             f"the domain {parts.domain.name!r} has no more",
         )
     return tasks

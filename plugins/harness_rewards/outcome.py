@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.assembly.config import read_options
 from harness.evaluation.behaviour import matched, write_names
 from harness.protocols import RewardTerm, Settings
+from harness.runtime.counting import counted
 from harness.types import Grade, Task, ToolCall, Trajectory
 from harness_rewards.term import (
     AGENT,
@@ -39,7 +40,7 @@ def task_success(settings: Settings) -> RewardTerm:
         missing = sum(change not in grade.actual for change in grade.wanted)
         unwanted = sum(change not in grade.wanted for change in grade.actual)
         return 0.0, (
-            f"{missing} wanted changes missing, {unwanted} unwanted made, "
+            f"{counted(missing, 'wanted change')} missing, {unwanted} unwanted made, "
             f"{len(grade.unsaid)} facts unsaid, ended by {trajectory.ended}"
         )
 

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib.metadata import version
 from itertools import pairwise
@@ -53,6 +53,19 @@ def test_help_lists_every_command(cli: Cli) -> None:
 
 def test_the_version_is_that_of_the_distribution(cli: Cli) -> None:
     assert cli("--version").out == f"errata-harness {version('errata-harness')}\n"
+
+
+def test_no_help_is_taken_for_markup(cli: Cli) -> None:
+    for command, option in every_option(get_command(app), ()):
+        told = re.findall(r"\[[A-Za-z.*]+\]", (option.help or "").replace("\\[", "["))
+        shown = cli(*command, "--help").out if told else ""
+        assert all(word in shown for word in told), (command, option.name, told)
+
+
+def every_option(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from every_option(inner, (*path, name))
+    yield from ((path, p) for p in command.params if p.param_type_name == "option")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -112,7 +112,7 @@ def test_other_tasks_cannot_be_compared_and_fewer_are_left_out(cli: Cli, runs: P
     assert "the splits differ" in told
     [pair] = compared(cli, runs / "one", runs / "fewer")["pairs"]
     assert (pair["tasks"], pair["only_before"], pair["only_after"]) == (3, 5, 0)
-    assert "5 tasks are left out" in pair["notes"][0]
+    assert "5 tasks left out" in pair["notes"][0]
 
 
 def test_tasks_of_one_id_that_differ_are_not_taken_for_the_same(cli: Cli, runs: Path) -> None:

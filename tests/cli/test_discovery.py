@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,28 @@ def test_an_id_that_nothing_has_is_an_error(cli: Cli, run: Path) -> None:
     assert outcome.status == 1
     assert "knows no failure, pattern, task or training rollout 'nothing'" in outcome.err
     assert "no run in runs/" in cli("why", "nothing").err
+
+
+def test_an_id_may_be_cut_short_where_only_one_begins_so(cli: Cli, run: Path) -> None:
+    id = cli("discover", run, "--json").json["patterns"][0]["id"]
+    failures = (run / "rounds/1/diagnoses.jsonl").read_text().splitlines()
+    assert cli("why", id[:6], run, "--json").json["asked"] == id
+    firsts = [json.loads(line)["trajectory_id"][0] for line in failures]
+    several = max(firsts, key=firsts.count)
+    assert firsts.count(several) > 1
+    outcome = cli("why", several, run)
+    assert outcome.status == 1
+    assert f"ids begin with {several!r}: " in outcome.err
+    assert "Give one more character" in outcome.err
+
+
+def test_tasks_for_patterns_that_may_be_chance_are_warned_of(cli: Cli) -> None:
+    words = ["--policy", "noisy:0.3", "--seed", 3, "--split", "validation", "--tasks", 3]
+    assert cli("eval", *words, "--trials", 1, *LEXICAL, "--out", "few").status == 0
+    assert cli("discover", "few").status == 0
+    warned = cli("inject", "few", "--count", 2, "--off", "targeted").err
+    assert "tasks are made for what may be chance: " in warned
+    assert "(1 failure)" in warned
 
 
 def test_two_policies_are_compared_in_one_landscape(cli: Cli, run: Path) -> None:

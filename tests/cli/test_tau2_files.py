@@ -70,7 +70,7 @@ def test_a_submission_tells_what_the_leaderboard_will_miss(cli: Cli) -> None:
     given = [word for pair in WHO for word in ("--option", f"submission.{pair}")]
     outcome = cli("export", "run", "--format", "submission", "--out", "submission.json", *given)
     assert outcome.status == 0
-    assert "warning: 2 tasks were evaluated, and the leaderboard asks for all 114" in outcome.err
+    assert "warning: 2 tasks evaluated, and the leaderboard asks for all 114" in outcome.err
     assert "warning: no figure for Pass^3, Pass^4" in outcome.err
     figures = json.loads(Path("submission.json").read_text())["results"]["retail"]
     assert (figures["pass_1"], figures["pass_3"]) == (100.0, None)

@@ -48,7 +48,7 @@ def test_two_conversations_stand_side_by_side_and_the_turn_where_they_part_is_ma
     found = lines(document)
     text = plain(" ".join(found))
     assert "test task t17, Forgets the second request: solved by SFT 0 of 4, round 1 4 of 4" in text
-    assert "The first 4 messages are the same: customer Cancel both of my orders." in text
+    assert "The same in both: 4 messages: customer Cancel both of my orders." in text
     [parting] = [line for line in found if "▶" in line]
     assert parting.count("▶") == 2
     assert parting.index("All is done.") < parting.index("→ cancel(order=2)")

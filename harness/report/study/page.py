@@ -19,6 +19,7 @@ from harness.report.study.tables import (
     start_table,
     stated,
 )
+from harness.runtime.counting import counted
 from harness.study.analysis import Judged, judge
 from harness.study.results_file import Results
 
@@ -118,8 +119,8 @@ def _opening(results: Results, source: str) -> str:
     return (
         f"Made from {code(source)} by `harness study report`; nothing here is typed in by hand but"
         f" what is said to be a note. Domain {code(config.domain)}, policy {code(config.policy)},"
-        f" {config.test_tasks} test tasks × {config.test_trials} trials at temperature"
-        f" {config.temperature:g}, {len(study.seeds)} training"
+        f" {counted(config.test_tasks, 'test task')} × {counted(config.test_trials, 'trial')} at"
+        f" temperature {config.temperature:g}, {len(study.seeds)} training"
         f" seed{'s' if len(study.seeds) > 1 else ''}. All arms of a seed begin at the same SFT"
         f" checkpoint and meet the same test tasks with the same seeds.{so_far}\n\n"
         + _METHOD.format(resamples=f"{study.resamples:,}")

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness.report.figures import duration
 from harness.report.layout import plain_table
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.study.folder import StudyFolder
 from harness.study.schedule import forecast, remaining
@@ -65,7 +66,7 @@ def said(folder: StudyFolder, turns: Sequence[Turn]) -> str:
     """What is left, in words."""
     left = remaining(folder, turns)
     if not left:
-        return f"All {len(turns)} turns are done."
+        return f"Done: all of {counted(len(turns), 'turn')}."
     seconds = forecast(folder).total(left)
     if seconds is None:
         how_long = "how long they take is known when the first of each kind is done"

@@ -18,6 +18,7 @@ from harness.report.study.tables import (
     main_table,
 )
 from harness.results.history import interval_row
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.study.analysis import KS, Estimate, difference, pass_estimate
 from harness.study.results_file import Results
@@ -93,7 +94,7 @@ def summary_values(results: Results) -> dict[str, Json]:
 def _cell(one: Estimate | None, with_tasks: bool) -> Text:
     if one is None:
         return Text(UNKNOWN)
-    tasks = f" {one.tasks} tasks" if with_tasks else ""
+    tasks = f" {counted(one.tasks, 'task')}" if with_tasks else ""
     return Text.assemble(percent(one.interval.value), (f" {bounds(one.interval)}{tasks}", "dim"))
 
 

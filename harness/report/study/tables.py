@@ -14,6 +14,7 @@ from harness.report.study.plots import (
     learning,
     pattern_arms,
 )
+from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.study.analysis import (
     KS,
@@ -235,7 +236,7 @@ def stated(one: Estimate) -> Markdown:
     """A difference with its interval and its size: "+6.1 [2.0, 9.9], 5 seeds x 200 tasks"."""
     seeds = f"{one.seeds} seed{'s' if one.seeds > 1 else ''}"
     value = f"{signed(one.interval.value)} {bounds(one.interval)}"
-    return Markdown(f"{value}, {seeds} × {one.tasks} tasks")
+    return Markdown(f"{value}, {seeds} × {counted(one.tasks, 'task')}")
 
 
 def _apart_from(one: Comparison) -> Markdown:
@@ -256,7 +257,9 @@ def _row(
 ) -> list[Markdown]:
     """The cells, each with its number of tasks where these are not the same."""
     return [
-        Markdown(f"{cell(one)} ({one.tasks} tasks)") if one and are_uneven(found) else cell(one)
+        Markdown(f"{cell(one)} ({counted(one.tasks, 'task')})")
+        if one and are_uneven(found)
+        else cell(one)
         for one in found
     ]
 
