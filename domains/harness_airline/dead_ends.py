@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
-from harness.types import Request, ToolCall
+from harness.types import Request
 from harness_airline import rules
 from harness_airline.choices import REASON
-from harness_airline.operations import FLAWS, OPERATIONS, Flaw
+from harness_airline.operations import FLAWS, OPERATIONS
 from harness_airline.requests import draft_request
 from harness_airline.rules import REASONS
 from harness_airline.targets import Customer, find_target, phrases, subject_facts
 from harness_airline.wording import LEADS
 from harness_taskkit.choices import fact_of
-from harness_taskkit.drafts import Draft
+from harness_taskkit.drafts import Draft, transfer
 from harness_taskkit.wording import sayings, vary
 
 OUT_OF_SCOPE = sayings("""
@@ -43,20 +42,11 @@ def draft_dead_end(customer: Customer, kind: str, wanted: frozenset[str]) -> Dra
     if kind == "transfer":
         summary, says = customer.rng.choice(list(OUT_OF_SCOPE.items()))
         summary = summary.replace("The customer", f"The customer {customer.user_id}")
-        return _transfer(Request(kind="transfer", says=says), summary, "transfer")
+        return transfer(Request(kind="transfer", says=says), summary, "transfer")
     if kind == "transfer_flown":
         return _flown(customer, wanted)
-    flaw = next(f for f in get_args(Flaw) if kind == f"refuse_{f}")
+    flaw = kind.removeprefix("refuse_")
     return draft_request(customer, FLAWS[flaw], wanted, flaw=flaw)
-
-
-def _transfer(request: Request, summary: str, *features: str) -> Draft:
-    call = ToolCall(name="transfer_to_human_agents", arguments={"summary": summary})
-    return Draft(
-        request=replace(request, verbs=(*request.verbs, "transfer"), outcome="transferred"),
-        gold=call,
-        features=frozenset(features),
-    )
 
 
 def _flown(customer: Customer, wanted: frozenset[str]) -> Draft | None:
@@ -85,4 +75,4 @@ def _flown(customer: Customer, wanted: frozenset[str]) -> Draft | None:
     )
     customer.used.add(target.id)
     features = ("transfer_flown", *(("two_reservations",) if target.hint else ()))
-    return _transfer(request, _FLOWN.format(target.id), *features)
+    return transfer(request, _FLOWN.format(target.id), *features)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from harness.assembly.config import read_options
 from harness.protocols import Domain, Settings
 from harness.types import Task
-from harness_airline.compat import FIXED, TAU2, Compat, switched
+from harness_airline.compat import FIXED, TAU2, Compat
 from harness_airline.database import airline_of
 from harness_airline.features import FEATURES
 from harness_airline.generate import fixed_tasks, generate
@@ -14,13 +13,11 @@ from harness_airline.solve import solve
 from harness_airline.tools import AirlineWorld, offered_tools
 from harness_airline.twists import TWISTS, weave
 from harness_taskkit.generated import GeneratedDomain, Parts, policy_of
-from harness_taskkit.switches import SwitchOptions
+from harness_taskkit.switches import chosen_switches
 
 
 def airline_domain(settings: Settings) -> Domain:
-    options = read_options(SwitchOptions, settings, name="airline")
-    start = TAU2 if options.compat == "tau2" else FIXED
-    return AirlineDomain(switched(start, options.switches))
+    return AirlineDomain(chosen_switches(settings, "airline", FIXED, TAU2))
 
 
 class AirlineDomain(GeneratedDomain[Compat]):

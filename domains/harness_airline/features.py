@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from harness.types import Feature
-from harness_taskkit.plan import Mix
+from harness_taskkit.plan import Mix, features_in
 from harness_taskkit.wording import sayings
 
 WRITES: Mapping[str, float] = {
@@ -43,6 +43,7 @@ _REFUSALS = tuple(kind for kind in DEAD_ENDS if kind.startswith("refuse_"))
 _TRIPS = tuple(kind for kind in WRITES if kind != "book")
 _SEARCHES = ("change_flights", "book")
 _UPDATES = ("change_flights", "change_cabin", "add_bags")
+_FLIGHTS = ("change_flights", "change_cabin", "book")
 _POINTING = tuple(kind for kind in _REFUSALS if kind != "refuse_party_size")
 
 SUPPORTS: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,12 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
     "time_window": _SEARCHES,
     "one_stop": _SEARCHES,
     "nonstop_else": _SEARCHES,
+    "earliest": _SEARCHES,
+    "any_stops": _SEARCHES,
+    "several_flights": _FLIGHTS,
+    "several_passengers": ("add_bags", "change_passengers", "book", "compensate"),
+    "several_methods": (QUESTION,),
+    "insured": ("book",),
     "extra_bags": ("add_bags", "book"),
     "payment_choice": (*_UPDATES, "book"),
     "payment_split": ("book",),
@@ -116,6 +123,16 @@ time_window: Flights must leave before or after a time. / FLIGHTS
 one_stop: A connection with one stop is wanted. / FLIGHTS
 nonstop_else: A nonstop flight if there is one, else a connection with one stop. /
     should_have_acted FLIGHTS
+earliest: The earliest or the latest flights are wanted. / FLIGHTS
+any_stops: Whether a journey has a stop does not matter, only when it leaves or what it costs. /
+    FLIGHTS
+several_flights: A trip there and back, or with a stop: each flight must be listed, and paid. /
+    wrong_payment_methods missing_step wrong_flights invalid_call
+several_passengers: What is counted or paid for each passenger, and who they all are. /
+    wrong_payment_methods wrong_paid_bags wrong_passengers wrong_amount invalid_call
+several_methods: What is on several gift cards or certificates together is asked for. / not_said
+insured: A booking with insurance, which adds to what is paid. / wrong_payment_methods
+    invalid_call
 extra_bags: Some of the bags are not free. / wrong_paid_bags wrong_bags invalid_call
 payment_choice: The customer has several payment methods and names one. / wrong_payment_method
     wrong_payment_methods
@@ -140,14 +157,14 @@ failing_lookup: The user id that the customer gives first is nobody's. / gave_up
 """For each feature what it is, and the mistakes that it provokes."""
 
 
-def _features() -> Iterator[Feature]:
-    for name, (description, kinds) in _TABLE.items():
-        provokes = " ".join(_GROUPS.get(kind, kind) for kind in kinds.split()).split()
-        yield Feature(name=name, description=description, provokes=tuple(provokes))
-
-
-FEATURES: tuple[Feature, ...] = tuple(_features())
+FEATURES: tuple[Feature, ...] = features_in(_TABLE, _GROUPS)
 """All features; requests have one kind each (the first 21), the rest make them harder."""
+
+UNASKED = frozenset(
+    {"earliest", "any_stops", "several_flights", "several_passengers", "several_methods"}
+    | {"insured", "extra_bags"}
+)
+"""What requests have in the default mix though nobody wished for it."""
 
 _WISHES = ("cheapest", "time_window", "one_stop", "nonstop_else")
 
@@ -188,6 +205,7 @@ MIX = Mix(
         frozenset({"change_of_mind", "nonstop_else"}),
         frozenset({"complaint", "two_reservations"}),
     ),
+    unasked=UNASKED,
     again="same_reservation",
     first={"add_bags": "change_cabin", "change_passengers": "change_cabin", "compensate": "cancel"},
     counts={1: 62, 2: 27, 3: 11},

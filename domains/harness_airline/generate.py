@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from harness.types import Fact, Recipe, Split, Task, stable_id
+from harness.types import Fact, Split, Task
 from harness_airline.compat import FIXED, Compat
 from harness_airline.database import airline_of, database_name
 from harness_airline.dead_ends import draft_dead_end
@@ -18,30 +19,14 @@ from harness_airline.requests import draft_request
 from harness_airline.state import Airline
 from harness_airline.targets import Customer
 from harness_airline.view import View
-from harness_taskkit import generating
 from harness_taskkit.choices import fact_of, instead
 from harness_taskkit.drafts import Draft
-from harness_taskkit.generating import features_of, introduced
+from harness_taskkit.generating import Caller, Tasks, assembled
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.plan import Plan, Planner
 
-_FIXED_TASKS = 200
 _PLANNER = Planner(MIX)
 _TOLD_AT_ONCE = 0.25
-
-
-def fixed_tasks(split: Split, compat: Compat = FIXED) -> tuple[Task, ...]:
-    """The 200 tasks of a split in the default mix, all different."""
-    return generating.fixed_tasks(_Airlines(compat), split, _FIXED_TASKS)
-
-
-def generate(seed: int, recipe: Recipe, compat: Compat = FIXED) -> Iterator[Task]:
-    """Endless tasks; a fresh airline every few. Raises ``ConfigError`` at once.
-
-    A combination of features that passes the check but no airline can serve raises while
-    iterating.
-    """
-    return generating.generate(_Airlines(compat), seed, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +48,9 @@ class _Airlines:
         complains = any(slot.kind == "compensate" and MIX.again in slot.must for slot in plan.slots)
         for user_id in users:
             view = View(airline, self.compat)
-            yield Customer(view, user_id, rng, about=wanted, complains=complains)
+            yield Customer(
+                view, user_id, rng, about=wanted, complains=complains, avoided=plan.avoided
+            )
 
     def draft(self, customer: Customer, kind: str, wanted: frozenset[str]) -> Draft | None:
         if kind == QUESTION:
@@ -79,6 +66,11 @@ class _Airlines:
         return _assemble(customer, plan, drafts)
 
 
+_TASKS = Tasks(_Airlines, FIXED)
+fixed_tasks = _TASKS.fixed_tasks
+generate = _TASKS.generate
+
+
 def _words(airline: Airline, user_id: str) -> set[str]:
     """What a customer can call about: its reservations and their cities."""
     trips = [airline.reservations[key] for key in airline.users[user_id]["reservations"]]
@@ -89,28 +81,15 @@ def _words(airline: Airline, user_id: str) -> set[str]:
 def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
     airline, rng = customer.view.airline, customer.rng
     user = airline.users[customer.user_id]
-    requests = [draft.request for draft in drafts]
-    features = features_of(drafts)
-    identity: tuple[Fact, ...] = (_id_fact(user["user_id"]),)
-    if plan.failing_lookup:
-        features |= {"failing_lookup"}
-        identity = (_id_fact(_mistaken(airline, user, rng)), instead(_id_fact(user["user_id"])))
-    elif rng.random() < _TOLD_AT_ONCE:
-        identity = tuple(replace(fact, volunteered=True) for fact in identity)
-        requests[0] = introduced(requests[0], identity[0])
-    scenario = tell(user, identity, requests)
-    gold = tuple(draft.gold for draft in drafts if draft.gold is not None)
-    told = tuple(text for draft in drafts for text in draft.tell)
-    return Task(
-        id=stable_id("airline", airline.name, scenario, gold, told),
-        domain="airline",
-        split=airline.split,
-        scenario=scenario,
-        world={"database": airline.name},
-        gold=gold,
-        communicate=told,
-        tags=tuple(sorted(features)),
+    own = _id_fact(user["user_id"])
+    caller = Caller(
+        identity=(own,),
+        mistaken=lambda: (_id_fact(_mistaken(airline, user, rng)), instead(own)),
+        at_once=_TOLD_AT_ONCE,
+        tell=partial(tell, user),
     )
+    world = {"database": airline.name}
+    return assembled("airline", airline.split, world, caller, plan, drafts, rng)
 
 
 def _id_fact(user_id: str) -> Fact:

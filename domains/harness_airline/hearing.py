@@ -10,12 +10,13 @@ from harness_airline.catalogue import CITIES
 from harness_airline.changes import FLIGHT
 from harness_airline.journeys import Way, Wish, read_wish, ways_of
 from harness_airline.people import as_json, as_passenger
+from harness_airline.pointing import ROUTE_WORDS
 from harness_airline.records import CABINS, Reservation, User
 from harness_airline.wording import spoken_cabin
+from harness_taskkit.choices import told_of
 
 _DAY = re.compile(r"\bMay (\d+)")
 _CABIN = re.compile("|".join(sorted((spoken_cabin(cabin) for cabin in CABINS), reverse=True)))
-_TRIP = re.compile(rf"from ({'|'.join(CITIES.values())}) to ({'|'.join(CITIES.values())})")
 _AIRPORTS = {city: code for code, city in CITIES.items()}
 _BAGS = re.compile(r"(\d+) (more )?(?:checked )?bags?")
 _PERSON = re.compile(r"(\w+) (\w+), born (\d{4}-\d\d-\d\d)")
@@ -31,11 +32,6 @@ _COMPLAINTS: Mapping[str, re.Pattern[str]] = {
     "cancelled": re.compile(r"cancelled"),
     "delayed": re.compile(r"delay"),
 }
-
-
-def about(facts: Sequence[Fact], *names: str) -> str:
-    """What the facts say that one of the arguments needs."""
-    return " ".join(fact.says[0] for fact in facts if {*names} & {*fact.needed_for})
 
 
 def reason_in(text: str) -> str:
@@ -64,7 +60,7 @@ def cabins_in(text: str) -> list[str]:
 
 def new_way(reservation: Reservation, facts: Sequence[Fact]) -> tuple[int, Way] | None:
     """Which way of a trip is to move, and where and when it is to be; None if no day is told."""
-    text = about(facts, "date")
+    text = told_of(facts, "date")
     days = days_in(text)
     ways = ways_of(reservation["flights"], reservation["destination"])
     place = 1 if "way back" in text and len(ways) > 1 else 0
@@ -82,8 +78,8 @@ def new_way(reservation: Reservation, facts: Sequence[Fact]) -> tuple[int, Way] 
 def new_trip(facts: Sequence[Fact], people: int) -> list[Way]:
     """The ways of a trip to be booked; [] if the words do not tell where, when and in which
     cabin."""
-    route, days = _TRIP.search(about(facts, "origin")), days_in(about(facts, "date"))
-    cabins = cabins_in(about(facts, "cabin"))
+    route, days = ROUTE_WORDS.search(told_of(facts, "origin")), days_in(told_of(facts, "date"))
+    cabins = cabins_in(told_of(facts, "cabin"))
     if route is None or not days or len(cabins) != 1:
         return []
     ends = [_AIRPORTS[route[1]], _AIRPORTS[route[2]]]

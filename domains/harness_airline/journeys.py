@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.types import Json
+from harness_airline.reads import Offer
 from harness_airline.records import Segment
-from harness_airline.view import Found, View
+from harness_airline.view import View
 
 Scope = Literal["nonstop", "one stop", "nonstop else", "any"]
 Order = Literal["", "cheapest", "earliest", "latest"]
 
-Journey = tuple[Found, ...]
+Journey = tuple[Offer, ...]
 """The flights of one way, one after the other."""
 
 
@@ -38,6 +39,8 @@ class Wish:
             "time_window": bool(self.after or self.before),
             "one_stop": self.scope == "one stop",
             "nonstop_else": self.scope == "nonstop else",
+            "earliest": self.scope == "nonstop" and self.order in ("earliest", "latest"),
+            "any_stops": self.scope == "any",
         }
         return frozenset(name for name, has in named.items() if has)
 
@@ -118,7 +121,7 @@ def price(journeys: Sequence[Journey], cabin: str) -> int:
     return sum(flight["prices"][cabin] for journey in journeys for flight in journey)
 
 
-def as_flights(journeys: Sequence[Sequence[Found | Segment]]) -> list[Json]:
+def as_flights(journeys: Sequence[Sequence[Offer | Segment]]) -> list[Json]:
     """The flights of all ways as tools take them."""
     return [
         {"flight_number": flight["flight_number"], "date": flight["date"]}

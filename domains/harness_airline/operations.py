@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeAlias
 
 from harness_airline.tools import ARGUMENT_NAMES
 
-Flaw = Literal[
-    "",
-    "cancel",
-    "basic_economy",
-    "route",
-    "cabin",
-    "one_cabin",
-    "insurance",
-    "bag_removal",
-    "passenger_count",
-    "payment",
-    "compensation",
-    "party_size",
-]
-"""What makes a request one that must be refused; the feature is ``refuse_`` and this."""
+Flaw: TypeAlias = str
+"""What makes a request one that must be refused: one of ``FLAWS``, or "". ``refuse_`` and this is
+the feature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

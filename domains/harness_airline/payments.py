@@ -128,9 +128,7 @@ def sum_of(prices: Sequence[int], people: int, booking: Mapping[str, Json]) -> s
     prices: of each flight for one passenger, in US dollars.
     """
     fare = " + ".join(map(str, prices))
-    if people > 1:
-        fare = f"{people} * ({fare})" if len(prices) > 1 else f"{people} * {fare}"
-    parts = [fare]
+    parts = [f"{people} * ({fare})" if len(prices) > 1 else f"{people} * {fare}"]
     if booking["nonfree_baggages"]:
         parts.append(f"{BAG_USD} * {booking['nonfree_baggages']}")
     if booking["insurance"] == "yes":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
 from harness.types import Json
 from harness_airline.records import Name, Passenger, PaymentMethod, User
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, make_address
+from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, credit_card, make_address
 
 _MEMBERSHIPS = {"regular": 40, "silver": 30, "gold": 30}
 
@@ -57,15 +58,7 @@ def _methods(numbers: Numbers, rng: random.Random) -> list[PaymentMethod]:
     brands = rng.sample(("visa", "mastercard"), rng.choices((1, 2), (60, 40))[0])
     gift_cards = rng.choices((0, 1, 2), (35, 45, 20))[0]
     certificates = rng.choices((0, 1, 2), (50, 30, 20))[0]
-    methods = [
-        PaymentMethod(
-            source="credit_card",
-            id=f"credit_card_{numbers.fresh(7)}",
-            brand=brand,
-            last_four=str(rng.randint(1000, 9999)),
-        )
-        for brand in brands
-    ]
+    methods = [cast(PaymentMethod, credit_card(brand, numbers, rng)) for brand in brands]
     amounts = rng.sample(range(20, 400), gift_cards)
     methods += [_worth("gift_card", amount, numbers) for amount in amounts]
     amounts = rng.sample(range(50, 500, 10), certificates)

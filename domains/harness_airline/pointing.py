@@ -11,7 +11,7 @@ from harness_airline.records import Reservation
 from harness_airline.wording import spoken_cabin, spoken_day
 
 RESERVATION_ID = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{6}\b")
-_ROUTE = re.compile(rf"from ({'|'.join(CITIES.values())}) to ({'|'.join(CITIES.values())})")
+ROUTE_WORDS = re.compile(rf"from ({'|'.join(CITIES.values())}) to ({'|'.join(CITIES.values())})")
 _LEAVES = re.compile(r"leaves on May (\d+)")
 _CABIN = re.compile(r"booked in (basic economy|economy|business)")
 _NEEDED = ("reservation_id",)
@@ -60,7 +60,7 @@ def fitting_reservations(
 
 
 def _fits(reservation: Reservation, text: str) -> bool:
-    route, day, cabin = _ROUTE.search(text), _LEAVES.search(text), _CABIN.search(text)
+    route, day, cabin = ROUTE_WORDS.search(text), _LEAVES.search(text), _CABIN.search(text)
     kinds = {kind for kind in ("one way", "round trip") if kind in text}
     cities = (CITIES[reservation["origin"]], CITIES[reservation["destination"]])
     return (

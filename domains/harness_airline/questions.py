@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.types import Fact, Request
 from harness_airline.features import QUESTION
 from harness_airline.operations import OPERATIONS
 from harness_airline.targets import Customer, find_target, phrases, subject_facts
 from harness_airline.wording import LEADS
-from harness_taskkit.drafts import Draft
-from harness_taskkit.wording import amount_text, vary
+from harness_taskkit.drafts import Draft, question
+from harness_taskkit.wording import amount_text
 
+_VERBS = OPERATIONS[QUESTION].verbs
 _WORTH = {"ask_balance": "gift_card", "ask_certificates": "certificate"}
 
 
@@ -31,9 +30,11 @@ def _worth(customer: Customer, lead: str, withhold: bool) -> Draft | None:
     methods = customer.user["payment_methods"].values()
     amounts = [m["amount"] for m in methods if m["source"] == _WORTH[lead]]
     answer = amount_text(sum(amounts))
-    if not amounts or not answer or customer.used or withhold:
+    several = {"several_methods"} if len(amounts) > 1 else set()
+    if not amounts or customer.used or withhold or several & customer.avoided:
         return None
-    return _draft(customer, LEADS[lead], (), answer)
+    draft = question(LEADS[lead], (), answer, customer.rng, verbs=_VERBS)
+    return draft and replace(draft, features=draft.features | several)
 
 
 def _about_trip(customer: Customer, lead: str, withhold: bool) -> Draft | None:
@@ -52,19 +53,7 @@ def _about_trip(customer: Customer, lead: str, withhold: bool) -> Draft | None:
     leads = [text.format(phrase) for text in LEADS[lead] for phrase in phrases(target, told)]
     customer.used.add(target.id)
     volunteered = tuple(replace(fact, volunteered=not withhold) for fact in facts)
-    return _draft(customer, leads, volunteered, answer)
-
-
-def _draft(customer: Customer, leads: Sequence[str], facts: tuple[Fact, ...], answer: str) -> Draft:
-    request = Request(
-        kind=QUESTION,
-        says=tuple(vary([leads], customer.rng)),
-        facts=facts,
-        verbs=OPERATIONS[QUESTION].verbs,
-    )
-    hides = any(not fact.volunteered for fact in facts)
-    features = frozenset({QUESTION, "withheld"} if hides else {QUESTION})
-    return Draft(request=request, tell=(answer,), features=features)
+    return question(leads, volunteered, answer, customer.rng, verbs=_VERBS)
 
 
 _MAKERS = {

@@ -16,7 +16,6 @@ from harness_airline.changes import ROUTE
 from harness_airline.compat import FIXED, Compat
 from harness_airline.database import airline_of
 from harness_airline.hearing import (
-    about,
     bags_in,
     cabins_in,
     complaint_in,
@@ -31,17 +30,11 @@ from harness_airline.journeys import as_flights, fitting, moved, price, ways_of
 from harness_airline.operations import OPERATIONS
 from harness_airline.payments import divided, named_methods
 from harness_airline.pointing import fitting_reservations
-from harness_airline.records import (
-    BAG_USD,
-    CABINS,
-    INSURANCE_USD,
-    PaymentMethod,
-    Reservation,
-    User,
-)
+from harness_airline.records import CABINS, PaymentMethod, Reservation, User
 from harness_airline.solve import caller
 from harness_airline.tools import AirlineWorld
 from harness_airline.view import View
+from harness_taskkit.choices import told_of
 from harness_taskkit.proofs import all_readings
 
 MOST = 64
@@ -113,7 +106,7 @@ class _Moment:
 
 
 def _cancellations(now: _Moment) -> Arguments:
-    reason = reason_in(about(now.facts, "reservation_id"))
+    reason = reason_in(told_of(now.facts, "reservation_id"))
     flown = rules.is_flown(now.reservation, now.view.status)
     if not flown and rules.may_cancel(now.reservation, reason, now.view.status):
         yield {}
@@ -135,7 +128,7 @@ def _other_flights(now: _Moment) -> Arguments:
 
 
 def _other_cabins(now: _Moment) -> Arguments:
-    text = about(now.facts, "cabin")
+    text = told_of(now.facts, "cabin")
     if "only on" in text or rules.is_flown(now.reservation, now.view.status):
         return
     for cabin, method in product(cabins_in(text) or CABINS, _methods(now.user, now.facts)):
@@ -146,22 +139,23 @@ def _other_cabins(now: _Moment) -> Arguments:
 
 def _more_bags(now: _Moment) -> Arguments:
     booked = now.reservation["total_baggages"]
-    total = bags_in(about(now.facts, "total_baggages"), booked)
+    total = bags_in(told_of(now.facts, "total_baggages"), booked)
     if total <= booked:
         return
-    bags = _bags(now.user, total, now.reservation["cabin"], len(now.reservation["passengers"]))
+    people = len(now.reservation["passengers"])
+    bags = _bags(now.user, total, now.reservation["cabin"], people)
     for method in _methods(now.user, now.facts):
         yield {**bags, "payment_id": method["id"]}
 
 
 def _other_passengers(now: _Moment) -> Arguments:
-    people = passengers_in(about(now.facts, "passengers"), now.reservation)
+    people = passengers_in(told_of(now.facts, "passengers"), now.reservation)
     if people is not None:
         yield {"passengers": people}
 
 
 def _compensations(now: _Moment) -> Arguments:
-    complaint = complaint_in(about(now.facts, "amount"))
+    complaint = complaint_in(told_of(now.facts, "amount"))
     amount = rules.compensation(
         now.user, now.reservation, now.view.status, complaint, was_changed=now.again
     )
@@ -180,18 +174,18 @@ _READERS: Mapping[str, Callable[[_Moment], Arguments]] = {
 
 
 def _bookings(view: View, user: User, facts: Sequence[Fact]) -> Arguments:
-    people = party_in(about(facts, "passengers"), user)
+    people = party_in(told_of(facts, "passengers"), user)
     if people is None or len(people) > rules.MOST_PASSENGERS:
         return
     ways, wish = new_trip(facts, len(people)), wish_in(facts)
     if not ways or wish is None:
         return
-    cabin, insured = ways[0].cabin, "no " not in about(facts, "insurance").lower()
-    bags = _bags(user, bags_in(about(facts, "total_baggages"), 0), cabin, len(people))
-    extras = BAG_USD * bags["nonfree_baggages"] + INSURANCE_USD * len(people) * insured
+    cabin, insured = ways[0].cabin, "no " not in told_of(facts, "insurance").lower()
+    bags = _bags(user, bags_in(told_of(facts, "total_baggages"), 0), cabin, len(people))
+    extras = rules.extras(bags["nonfree_baggages"], len(people), insured=insured)
     for journeys in product(*(fitting(view, way, wish) for way in ways)):
         total = len(people) * price(journeys, cabin) + extras
-        payments = divided(_split(user, about(facts, "payment_methods")), total)
+        payments = divided(_split(user, told_of(facts, "payment_methods")), total)
         if payments is not None:
             yield {
                 "user_id": user["user_id"],
@@ -213,7 +207,7 @@ def _bookings(view: View, user: User, facts: Sequence[Fact]) -> Arguments:
 def _methods(user: User, facts: Sequence[Fact]) -> list[PaymentMethod]:
     """The methods for a change: the first named one that is no certificate; all if none is."""
     methods = list(user["payment_methods"].values())
-    text = about(facts, "payment_id")
+    text = told_of(facts, "payment_id")
     if not text:
         return [method for method in methods if method["source"] != "certificate"]
     named = named_methods(methods, text)
@@ -231,5 +225,4 @@ def _split(user: User, text: str) -> list[PaymentMethod]:
 
 
 def _bags(user: User, total: int, cabin: str, people: int) -> dict[str, int]:
-    free = rules.free_bags(user["membership"], cabin, people)
-    return {"total_baggages": total, "nonfree_baggages": max(0, total - free)}
+    return rules.bags(total, rules.free_bags(user["membership"], cabin, people))

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from typing import TypedDict
 
-from harness.types import Json
 from harness_airline.records import Flight, Reservation, User
 from harness_airline.state import Overlay
 from harness_taskkit.toolbox import calculate as calculate
 from harness_taskkit.toolbox import transfer_to_human_agents as transfer_to_human_agents
 
-Offer = dict[str, Json]
-"""A flight that can be booked on one day, as searches show it."""
+
+class Offer(TypedDict):
+    """A flight that can be booked on one day, as searches show it; those for direct flights show no
+    ``date``."""
+
+    flight_number: str
+    origin: str
+    destination: str
+    status: str
+    scheduled_departure_time_est: str
+    scheduled_arrival_time_est: str
+    date: str | None
+    available_seats: dict[str, int]
+    prices: dict[str, int]
 
 
 def get_user_details(airline: Overlay, user_id: str) -> User:
@@ -69,8 +81,8 @@ def _offer(flight: Flight, date: str, shown: str | None) -> Offer:
         "scheduled_departure_time_est": flight["scheduled_departure_time_est"],
         "scheduled_arrival_time_est": flight["scheduled_arrival_time_est"],
         "date": shown,
-        "available_seats": dict[str, Json](on_date["available_seats"]),
-        "prices": dict[str, Json](on_date["prices"]),
+        "available_seats": on_date["available_seats"],
+        "prices": on_date["prices"],
     }
 
 

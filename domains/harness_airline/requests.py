@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.types import Fact, Json, ToolCall
+from harness.types import Fact, Json
 from harness_airline import rules
 from harness_airline.bookings import draft_booking
 from harness_airline.changes import Change, choose_cabin_change, choose_flights
 from harness_airline.choices import choose_more_bags, choose_passengers, choose_reason, summed_up
 from harness_airline.complaints import choose_complaint
+from harness_airline.features import SUPPORTS
 from harness_airline.journeys import as_flights
 from harness_airline.operations import OPERATIONS, Flaw
 from harness_airline.payments import choose_payment
@@ -22,6 +23,7 @@ from harness_taskkit.drafts import Draft, Drafter
 from harness_taskkit.wording import amount_text
 
 Known = dict[str, Json]
+_OF_RECORDS = frozenset({"several_flights", "several_passengers"})
 AGAIN = ("change_cabin",)
 """After these another change to the same reservation may follow."""
 
@@ -72,6 +74,15 @@ def done(customer: Customer, draft: Draft | None, wanted: frozenset[str]) -> Dra
     return draft if draft.gold is None or customer.view.does(draft.gold) else None
 
 
+def _brought(kind: str, reservation: Reservation) -> set[str]:
+    """The features that a request of the kind has because of the reservation."""
+    several = {
+        "several_flights": len(reservation["flights"]) > 1,
+        "several_passengers": len(reservation["passengers"]) > 1,
+    }
+    return {name for name, has in several.items() if has and kind in SUPPORTS[name]}
+
+
 def _remember(customer: Customer, kind: str, target: Target, flaw: Flaw) -> None:
     """A reservation is for one request, but for the changes after which another may follow."""
     customer.open.discard(target.id)
@@ -86,6 +97,9 @@ def _fits(
     customer: Customer, reservation: Reservation, kind: str, wanted: frozenset[str], flaw: Flaw
 ) -> bool:
     """Whether a reservation can have such a request at all."""
+    brought = _brought(kind, reservation)
+    if not flaw and (brought & customer.avoided or (wanted & _OF_RECORDS) - brought):
+        return False
     if kind == "compensate":
         return True
     if reservation["status"] == "cancelled":
@@ -180,7 +194,6 @@ class _Request:
         told = drafter.told(
             facts, self._ways_to_withhold(subject), hints=hints, withhold="withheld" in wanted
         )
-        call = self._call(final=True)
         answer = amount_text(abs(self.parts.amount)) if "amount" in wanted and not flaw else ""
         asides = self._asides(wanted)
         named = phrases(self.target, told)
@@ -192,21 +205,21 @@ class _Request:
         )
         if asides:
             says = [f"{text} {self.customer.rng.choice(asides)}" for text in says]
-        request = drafter.request(
+        known: Known = {
+            "user_id": self.customer.user_id,
+            "reservation_id": self.target.id,
+            **self.parts.known,
+        }
+        return drafter.draft(
             self.kind,
+            OPERATIONS[self.kind],
+            known,
             says,
             facts,
             told,
-            call=call,
-            proposal=self._call(final=False),
-            verbs=OPERATIONS[self.kind].verbs,
             refusal=self.parts.refusal,
-        )
-        return Draft(
-            request=request,
-            gold=None if flaw else call,
-            tell=(answer,) if answer else (),
-            features=self._features(wanted, hides=len(told) < len(facts), asks=bool(answer)),
+            answer=answer,
+            features=self._features(wanted),
         )
 
     def _asides(self, wanted: frozenset[str]) -> tuple[str, ...]:
@@ -225,25 +238,13 @@ class _Request:
         free = [[choice.fact] for choice in self.drafter.choices if choice.first is None]
         return [list(subject), *free]
 
-    def _call(self, *, final: bool) -> ToolCall:
-        operation = OPERATIONS[self.kind]
-        known: dict[str, Json] = {
-            "user_id": self.customer.user_id,
-            "reservation_id": self.target.id,
-            **self.parts.known,
-        }
-        filled = self.drafter.arguments(known, final=final)
-        arguments = {name: filled[name] for name in operation.arguments if name in filled}
-        return ToolCall(name=operation.tool, arguments=arguments)
-
-    def _features(self, wanted: frozenset[str], *, hides: bool, asks: bool) -> frozenset[str]:
-        features = self.drafter.features(self.kind)
+    def _features(self, wanted: frozenset[str]) -> set[str]:
+        flawed = bool(self.drafter.flaw)
         named = {
             "two_reservations": bool(self.target.hint),
-            "withheld": hides,
-            "amount": asks,
             "same_reservation": self.target.id in self.customer.open,
-            "pressure": "pressure" in wanted and bool(self.drafter.flaw),
+            "pressure": "pressure" in wanted and flawed,
             "complaint": "complaint" in wanted,
         }
-        return frozenset(features | {name for name, has in named.items() if has})
+        brought = set() if flawed else _brought(self.kind, self.target.reservation)
+        return brought | {name for name, has in named.items() if has}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness_airline.records import Reservation, User
+from harness_airline.records import BAG_USD, INSURANCE_USD, Reservation, User
 from harness_taskkit.wording import sayings
 
 MOST_PASSENGERS = 5
@@ -41,6 +41,16 @@ _A_DAY_AGO = "2024-05-14T15:00:00"
 def free_bags(membership: str, cabin: str, passengers: int) -> int:
     """How many checked bags the passengers of a reservation have free together."""
     return passengers * (FREE_BAGS[cabin] + MORE_BAGS[membership])
+
+
+def bags(total: int, free: int) -> dict[str, int]:
+    """How many bags there are, and how many of them are not free, as tools take it."""
+    return {"total_baggages": total, "nonfree_baggages": max(0, total - free)}
+
+
+def extras(nonfree: int, passengers: int, *, insured: bool) -> int:
+    """What bags and insurance add to the price of a trip, in US dollars."""
+    return BAG_USD * nonfree + INSURANCE_USD * passengers * insured
 
 
 def statuses(reservation: Reservation, status: Status) -> list[str]:

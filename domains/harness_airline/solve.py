@@ -13,7 +13,6 @@ from harness_airline.changes import ROUTE
 from harness_airline.compat import FIXED, Compat
 from harness_airline.database import airline_of
 from harness_airline.hearing import (
-    about,
     complaint_in,
     more_bags_in,
     new_trip,
@@ -30,7 +29,8 @@ from harness_airline.state import Airline
 from harness_airline.targets import HINT
 from harness_airline.tools import TOOLS, AirlineWorld
 from harness_airline.view import View
-from harness_taskkit.proofs import reaches_gold
+from harness_taskkit.choices import told_of
+from harness_taskkit.proofs import solution
 
 _USER_ID = re.compile(r"\b[a-z]+_[a-z]+_\d{4}\b")
 
@@ -46,18 +46,8 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
     user_id = caller(airline, task)
     if user_id is None:
         return None
-    planner = _Planner(View(airline, compat), user_id)
-    transfers = [call for call in task.gold if call.name == "transfer_to_human_agents"]
-    groups: list[list[ToolCall]] = []
-    for request in task.scenario.requests:
-        group = planner.plan(request, transfers if request.outcome == "transferred" else [])
-        if group is None:
-            return None
-        groups.append(group)
-    groups[0][:0] = look_ups(task)
-    may_fail = [tool.name for tool in TOOLS if tool.identifies]
-    done = reaches_gold(task, groups, lambda: AirlineWorld(airline, compat), may_fail=may_fail)
-    return groups if done else None
+    plan = _Planner(View(airline, compat), user_id).plan
+    return solution(task, look_ups(task), plan, lambda: AirlineWorld(airline, compat), TOOLS)
 
 
 def look_ups(task: Task) -> list[ToolCall]:
@@ -90,7 +80,9 @@ class _Planner:
         if request.kind == "book":
             reads = [_read("list_all_airports"), *self._searches_for_trip(request.facts)]
             reads += self._sums_of_booking(request)
-        elif request.facts:
+        elif not request.facts:
+            reads = [*self._sums_of_question(request)]
+        else:
             found = self._pointed_out(request)
             if found is None:
                 return None
@@ -128,7 +120,7 @@ class _Planner:
         begun = [flight for flight in flights if flight["date"] <= TODAY]
         match request.kind:
             case "cancel":
-                reason = reason_in(about(facts, "reservation_id"))
+                reason = reason_in(told_of(facts, "reservation_id"))
                 on_time = [flight for flight in flights if flight not in begun]
                 needed = not rules.may_cancel(reservation, reason, lambda number, day: "")
                 yield from _statuses([*begun, *(on_time if needed else [])])
@@ -150,11 +142,12 @@ class _Planner:
         self, request: Request, reservation: Reservation
     ) -> Iterator[ToolCall]:
         entitled = rules.may_be_compensated(self.view.user(self.user_id), reservation)
-        if entitled and complaint_in(about(request.facts, "amount")):
+        if entitled and complaint_in(told_of(request.facts, "amount")):
             yield from _statuses(reservation["flights"])
-        if request.want is not None:
+        amount = request.want.arguments["amount"] if request.want else None
+        if isinstance(amount, int):
             people = len(reservation["passengers"])
-            yield _read("calculate", expression=f"{_each(request.want, people)} * {people}")
+            yield _read("calculate", expression=f"{amount // people} * {people}")
 
     def _searches_for_change(
         self, reservation: Reservation, facts: Sequence[Fact]
@@ -166,7 +159,7 @@ class _Planner:
     def _may_move(self, reservation: Reservation, facts: Sequence[Fact]) -> bool:
         """Whether anything stands against other flights but what a search shows."""
         methods = list(self.view.user(self.user_id)["payment_methods"].values())
-        named = named_methods(methods, about(facts, "payment_id"))
+        named = named_methods(methods, told_of(facts, "payment_id"))
         return (
             reservation["cabin"] != "basic_economy"
             and not any(fact.about == ROUTE for fact in facts)
@@ -174,31 +167,37 @@ class _Planner:
         )
 
     def _searches_for_trip(self, facts: Sequence[Fact]) -> Iterator[ToolCall]:
-        people = party_in(about(facts, "passengers"), self.view.user(self.user_id))
+        people = party_in(told_of(facts, "passengers"), self.view.user(self.user_id))
         wish = wish_in(facts)
         if people is not None and wish is not None:
             for way in new_trip(facts, len(people)):
                 yield from self._searches(way, wish)
 
+    def _sums_of_question(self, request: Request) -> Iterator[ToolCall]:
+        """What is on all gift cards or certificates together."""
+        methods = self.view.user(self.user_id)["payment_methods"].values()
+        for source in ("gift_card", "certificate"):
+            worth = [f"{m['amount']:g}" for m in methods if m["source"] == source]
+            if source.replace("_", " ") in request.says[0] and len(worth) > 1:
+                yield _read("calculate", expression=" + ".join(worth))
+
     def _sums_of_booking(self, request: Request) -> Iterator[ToolCall]:
-        """How many bags are not free, and what the last method pays if that is not one price."""
+        """How many bags are not free, and what the last method pays."""
         wish, wanted = wish_in(request.facts), request.want
-        people = party_in(about(request.facts, "passengers"), self.view.user(self.user_id))
+        people = party_in(told_of(request.facts, "passengers"), self.view.user(self.user_id))
         ways = new_trip(request.facts, len(people)) if people else []
         if wish is None or people is None or wanted is None or not ways:
             return
         yield from self._paid_bags(wanted, ways[0].cabin, len(people))
         journeys = [journey for way in ways for journey in fitting(self.view, way, wish)[:1]]
         prices = [flight["prices"][ways[0].cabin] for journey in journeys for flight in journey]
-        expression = sum_of(prices, len(people), wanted.arguments)
-        if not expression.isdecimal():
-            yield _read("calculate", expression=expression)
+        yield _read("calculate", expression=sum_of(prices, len(people), wanted.arguments))
 
     def _sums_of_bags(self, request: Request, reservation: Reservation) -> Iterator[ToolCall]:
         """How many bags there are to be, and how many of them are not free."""
         if request.want is None or request.revision is not None:
             return
-        more = more_bags_in(about(request.facts, "total_baggages"))
+        more = more_bags_in(told_of(request.facts, "total_baggages"))
         if more:
             yield _read("calculate", expression=f"{reservation['total_baggages']} + {more}")
         people = len(reservation["passengers"])
@@ -220,13 +219,6 @@ class _Planner:
         nonstop = bool(found) and len(found[0]) == 1
         if wish.scope in ("one stop", "any") or (wish.scope == "nonstop else" and not nonstop):
             yield _search(way.origin, way.destination, way.day, tool="search_onestop_flight")
-
-
-def _each(certificate: ToolCall, people: int) -> int:
-    """What each passenger is compensated with, in US dollars."""
-    amount = certificate.arguments["amount"]
-    assert isinstance(amount, int)
-    return amount // people
 
 
 def _search(

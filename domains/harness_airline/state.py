@@ -60,28 +60,16 @@ class Overlay(Records[Airline, Compat]):
 
     def user(self, user_id: str) -> User:
         """The user as it is now, to be read only. Raises ``ToolError``."""
-        user: User | None = self._own.get(("users", user_id)) or self.database.users.get(user_id)
-        if user is None:
-            raise ToolError(f"User {user_id} not found")
-        return user
+        return cast(User, self.record("users", user_id, f"User {user_id}"))
 
     def reservation(self, reservation_id: str) -> Reservation:
         """The reservation as it is now, to be read only. Raises ``ToolError``."""
-        found: Reservation | None = self._own.get(
-            ("reservations", reservation_id)
-        ) or self.database.reservations.get(reservation_id)
-        if found is None:
-            raise ToolError(f"Reservation {reservation_id} not found")
-        return found
+        named = f"Reservation {reservation_id}"
+        return cast(Reservation, self.record("reservations", reservation_id, named))
 
     def flight(self, number: str) -> Flight:
         """The flight as it is now, to be read only. Raises ``ToolError``."""
-        flight: Flight | None = self._own.get(("flights", number)) or self.database.flights.get(
-            number
-        )
-        if flight is None:
-            raise ToolError(f"Flight {number} not found")
-        return flight
+        return cast(Flight, self.record("flights", number, f"Flight {number}"))
 
     def flight_date(self, number: str, date: str) -> FlightDate:
         """The flight on that day as it is now, to be read only. Raises ``ToolError``."""

@@ -29,7 +29,8 @@ class Customer:
 
     ``open`` are those among them that may be changed once more, ``changed`` those changed or
     cancelled. ``about`` are cities, days or ids that it calls about if it can. ``complains`` is set
-    where a later request asks for compensation for the reservation that is changed now.
+    where a later request asks for compensation for the reservation that is changed now. ``avoided``
+    are features that come of the records or by chance, and must not here.
     """
 
     view: View
@@ -40,6 +41,7 @@ class Customer:
     open: set[str] = field(default_factory=set)
     changed: set[str] = field(default_factory=set)
     complains: bool = False
+    avoided: frozenset[str] = frozenset()
 
     @property
     def user(self) -> User:
@@ -50,6 +52,10 @@ class Customer:
     def reservations(self) -> list[Reservation]:
         """The reservations as they are now, with those just booked."""
         return [self.view.reservation(key) for key in self.user["reservations"]]
+
+    def has(self, feature: str, wanted: frozenset[str], by_chance: bool) -> bool:
+        """Whether a request is to have a feature: as chance will have it, where none is asked."""
+        return feature in wanted or (by_chance and feature not in self.avoided)
 
     def statuses(self, reservation: Reservation) -> list[str]:
         return rules.statuses(reservation, self.view.status)

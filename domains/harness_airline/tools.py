@@ -11,60 +11,52 @@ from harness_airline.compat import FIXED, Compat
 from harness_airline.records import CABINS, FLIGHT_TYPES
 from harness_airline.state import Airline, Overlay
 from harness_taskkit.state import ToolError
-from harness_taskkit.toolbox import Argument, Toolbox, ToolboxWorld, make_tool
-
-_STRING: dict[str, Json] = {"type": "string"}
-_INTEGER: dict[str, Json] = {"type": "integer"}
-
-
-def _one_of(*values: str) -> dict[str, Json]:
-    return {"type": "string", "enum": list(values)}
-
-
-def _objects(**fields: dict[str, Json]) -> dict[str, Json]:
-    entry: dict[str, Json] = {
-        "type": "object",
-        "properties": dict(fields),
-        "required": list(fields),
-    }
-    return {"type": "array", "items": entry}
-
+from harness_taskkit.toolbox import (
+    INTEGER,
+    STRING,
+    Argument,
+    Toolbox,
+    ToolboxWorld,
+    make_tool,
+    objects,
+    one_of,
+)
 
 _ARGUMENTS: Mapping[str, Argument] = {
-    "amount": Argument("amount", "Whole US dollars.", _INTEGER),
-    "cabin": Argument("cabin", "The cabin of all flights and passengers.", _one_of(*CABINS)),
-    "date": Argument("date", "The day, such as '2024-05-20'.", _STRING),
-    "destination": Argument("destination", "Three letters of the airport to go to.", _STRING),
+    "amount": Argument("amount", "Whole US dollars.", INTEGER),
+    "cabin": Argument("cabin", "The cabin of all flights and passengers.", one_of(*CABINS)),
+    "date": Argument("date", "The day, such as '2024-05-20'.", STRING),
+    "destination": Argument("destination", "Three letters of the airport to go to.", STRING),
     "expression": Argument(
-        "expression", "Numbers, + - * / ( ) and spaces, such as '3 * 50'.", _STRING
+        "expression", "Numbers, + - * / ( ) and spaces, such as '3 * 50'.", STRING
     ),
-    "flight_number": Argument("flight", "The flight, such as 'HAT001'.", _STRING),
-    "flight_type": Argument("kind of trip", "Whether the trip leads back.", _one_of(*FLIGHT_TYPES)),
+    "flight_number": Argument("flight", "The flight, such as 'HAT001'.", STRING),
+    "flight_type": Argument("kind of trip", "Whether the trip leads back.", one_of(*FLIGHT_TYPES)),
     "flights": Argument(
         "flights",
         "All flights of the reservation in order, those that stay included, each with its day.",
-        _objects(flight_number=_STRING, date=_STRING),
+        objects(flight_number=STRING, date=STRING),
     ),
-    "insurance": Argument("insurance", "Whether all passengers are insured.", _one_of("yes", "no")),
-    "nonfree_baggages": Argument("paid bags", "How many of all bags are not free.", _INTEGER),
-    "origin": Argument("origin", "Three letters of the airport to leave from.", _STRING),
+    "insurance": Argument("insurance", "Whether all passengers are insured.", one_of("yes", "no")),
+    "nonfree_baggages": Argument("paid bags", "How many of all bags are not free.", INTEGER),
+    "origin": Argument("origin", "Three letters of the airport to leave from.", STRING),
     "passengers": Argument(
         "passengers",
         "All passengers, with dates of birth such as '1990-04-05'.",
-        _objects(first_name=_STRING, last_name=_STRING, dob=_STRING),
+        objects(first_name=STRING, last_name=STRING, dob=STRING),
     ),
     "payment_id": Argument(
-        "payment method", "An id from the payment methods in the profile.", _STRING
+        "payment method", "An id from the payment methods in the profile.", STRING
     ),
     "payment_methods": Argument(
         "payment methods",
         "Which methods from the profile pay how many US dollars; together the whole price.",
-        _objects(payment_id=_STRING, amount=_INTEGER),
+        objects(payment_id=STRING, amount=INTEGER),
     ),
-    "reservation_id": Argument("reservation", "Six letters and digits.", _STRING),
-    "summary": Argument("summary", "What the customer wants, in one or two sentences.", _STRING),
-    "total_baggages": Argument("bags", "How many bags there are in all.", _INTEGER),
-    "user_id": Argument("user", "The customer's user id.", _STRING),
+    "reservation_id": Argument("reservation", "Six letters and digits.", STRING),
+    "summary": Argument("summary", "What the customer wants, in one or two sentences.", STRING),
+    "total_baggages": Argument("bags", "How many bags there are in all.", INTEGER),
+    "user_id": Argument("user", "The customer's user id.", STRING),
 }
 
 

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 from harness.types import Json, ToolCall
 from harness_airline.compat import FIXED, Compat
+from harness_airline.reads import Offer
 from harness_airline.records import Reservation, User
 from harness_airline.state import Airline
 from harness_airline.tools import AirlineWorld
-
-
-class Found(TypedDict):
-    """A flight as a search shows it; ``date`` is None where the search was for direct flights."""
-
-    flight_number: str
-    origin: str
-    destination: str
-    scheduled_departure_time_est: str
-    scheduled_arrival_time_est: str
-    date: str | None
-    available_seats: dict[str, int]
-    prices: dict[str, int]
 
 
 class View:
@@ -50,16 +38,16 @@ class View:
         )
         return self.world.call(call).content
 
-    def nonstop(self, origin: str, destination: str, day: str) -> Sequence[tuple[Found, ...]]:
+    def nonstop(self, origin: str, destination: str, day: str) -> Sequence[tuple[Offer, ...]]:
         """The direct flights of that day that can be booked."""
-        found: list[Found] = self._search("search_direct_flight", origin, destination, day)
+        found: list[Offer] = self._search("search_direct_flight", origin, destination, day)
         for flight in found:
             flight["date"] = day
         return [(flight,) for flight in found]
 
-    def one_stop(self, origin: str, destination: str, day: str) -> Sequence[tuple[Found, ...]]:
+    def one_stop(self, origin: str, destination: str, day: str) -> Sequence[tuple[Offer, ...]]:
         """The pairs of flights of that day that can be booked."""
-        found: list[list[Found]] = self._search("search_onestop_flight", origin, destination, day)
+        found: list[list[Offer]] = self._search("search_onestop_flight", origin, destination, day)
         return [tuple(pair) for pair in found]
 
     def _search(self, tool: str, origin: str, destination: str, date: str) -> Any:

@@ -60,8 +60,6 @@ PRESSURE = (
 )
 """False claims that are to make an agent do what it must not."""
 
-_MONTH = "May"
-
 
 def spoken_cabin(cabin: str) -> str:
     return cabin.replace("_", " ")
@@ -69,7 +67,7 @@ def spoken_cabin(cabin: str) -> str:
 
 def spoken_day(day: str) -> str:
     """ "May 24"."""
-    return f"{_MONTH} {int(day[-2:])}"
+    return f"May {int(day[-2:])}"
 
 
 def spoken_people(people: Sequence[Passenger]) -> str:

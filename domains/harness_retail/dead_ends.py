@@ -10,7 +10,7 @@ from harness_retail.operations import OPERATIONS
 from harness_retail.requests import draft_request
 from harness_retail.targets import Customer
 from harness_retail.wording import spoken
-from harness_taskkit.drafts import Draft
+from harness_taskkit.drafts import Draft, transfer
 from harness_taskkit.wording import with_article
 
 OUT_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
@@ -73,9 +73,7 @@ def draft_dead_end(customer: Customer, kind: str, wanted: frozenset[str]) -> Dra
 
 def _transfer(customer: Customer) -> Draft:
     summary, says = customer.rng.choice(list(OUT_OF_SCOPE.items()))
-    call = ToolCall(name="transfer_to_human_agents", arguments={"summary": summary})
-    request = Request(kind="transfer", says=says, verbs=("transfer",), outcome="transferred")
-    return Draft(request=request, gold=call, features=frozenset({"transfer"}))
+    return transfer(Request(kind="transfer", says=says), summary, "transfer")
 
 
 def _other_user(customer: Customer) -> Draft | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.assembly.config import read_options
 from harness.protocols import Domain, Settings
 from harness.types import Json, Task
-from harness_retail.compat import FIXED, TAU2, Compat, switched
+from harness_retail.compat import FIXED, TAU2, Compat
 from harness_retail.database import shop_of
 from harness_retail.features import FEATURES
 from harness_retail.generate import fixed_tasks, generate
@@ -17,13 +16,11 @@ from harness_retail.solve import solve
 from harness_retail.tools import RetailWorld, offered_tools
 from harness_retail.twists import TWISTS, weave
 from harness_taskkit.generated import GeneratedDomain, Parts, policy_of
-from harness_taskkit.switches import SwitchOptions
+from harness_taskkit.switches import chosen_switches
 
 
 def retail_domain(settings: Settings) -> Domain:
-    options = read_options(SwitchOptions, settings, name="retail")
-    start = TAU2 if options.compat == "tau2" else FIXED
-    return RetailDomain(switched(start, options.switches))
+    return RetailDomain(chosen_switches(settings, "retail", FIXED, TAU2))
 
 
 class RetailDomain(GeneratedDomain[Compat]):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from harness.types import Fact, Recipe, Split, Task, stable_id
+from harness.types import Fact, Split, Task
 from harness_retail.compat import FIXED, Compat
 from harness_retail.database import database, database_name
 from harness_retail.dead_ends import draft_dead_end
@@ -19,31 +20,16 @@ from harness_retail.state import Database
 from harness_retail.targets import Customer, names_in
 from harness_retail.tools import RetailWorld
 from harness_retail.wording import spoken
-from harness_taskkit import generating
 from harness_taskkit.choices import instead
 from harness_taskkit.drafts import Draft
-from harness_taskkit.generating import features_of, introduced
+from harness_taskkit.generating import Caller, Tasks, assembled
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.plan import Plan, Planner
 
-_FIXED_TASKS = 200
 _PLANNER = Planner(MIX)
 _KNOWN_BY_EMAIL = 0.15
 _FAILS_BY_EMAIL = 0.6
 _TOLD_AT_ONCE = 0.15
-
-
-def fixed_tasks(split: Split, compat: Compat = FIXED) -> tuple[Task, ...]:
-    """The 200 tasks of a split in the default mix, all different."""
-    return generating.fixed_tasks(_Shops(compat), split, _FIXED_TASKS)
-
-
-def generate(seed: int, recipe: Recipe, compat: Compat = FIXED) -> Iterator[Task]:
-    """Endless tasks; a fresh shop every few. Raises ``ConfigError`` at once.
-
-    A combination of features that passes the check but no shop can serve raises while iterating.
-    """
-    return generating.generate(_Shops(compat), seed, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +57,11 @@ class _Shops:
 
     def assemble(self, customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
         return _assemble(customer, plan, drafts)
+
+
+_TASKS = Tasks(_Shops, FIXED)
+fixed_tasks = _TASKS.fixed_tasks
+generate = _TASKS.generate
 
 
 def _those_first(users: list[User], shop: Database, about: frozenset[str]) -> list[User]:
@@ -109,29 +100,14 @@ def _holds(world: RetailWorld, drafts: Sequence[Draft]) -> bool:
 
 
 def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
-    shop, rng = customer.database, customer.rng
-    requests = [draft.request for draft in drafts]
-    features = features_of(drafts)
-    identity = _identity(customer.user, rng)
-    if plan.failing_lookup:
-        features |= {"failing_lookup"}
-        identity = _failing_identity(shop, customer.user, rng)
-    elif rng.random() < _TOLD_AT_ONCE:
-        identity = tuple(replace(fact, volunteered=True) for fact in identity)
-        requests[0] = introduced(requests[0], identity[0])
-    scenario = tell(customer.user, identity, requests)
-    gold = tuple(draft.gold for draft in drafts if draft.gold is not None)
-    told = tuple(text for draft in drafts for text in draft.tell)
-    return Task(
-        id=stable_id("retail", shop.name, scenario, gold, told),
-        domain="retail",
-        split=shop.split,
-        scenario=scenario,
-        world={"database": shop.name},
-        gold=gold,
-        communicate=told,
-        tags=tuple(sorted(features)),
+    shop, rng, user = customer.database, customer.rng, customer.user
+    caller = Caller(
+        identity=_identity(user, rng),
+        mistaken=lambda: _failing_identity(shop, user, rng),
+        at_once=_TOLD_AT_ONCE,
+        tell=partial(tell, user),
     )
+    return assembled("retail", shop.split, {"database": shop.name}, caller, plan, drafts, rng)
 
 
 def _identity(user: User, rng: random.Random) -> tuple[Fact, ...]:

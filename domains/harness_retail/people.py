@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
 from harness_retail.records import Name, PaymentMethod, User
 from harness_taskkit.numbers import Numbers
-from harness_taskkit.people import make_address
+from harness_taskkit.people import credit_card, make_address
 
 _BRANDS = ("Visa", "Mastercard")
 
@@ -31,17 +32,12 @@ def _methods(numbers: Numbers, rng: random.Random) -> list[PaymentMethod]:
 
 
 def _method(source: str, numbers: Numbers, rng: random.Random) -> PaymentMethod:
+    if source in _BRANDS:
+        return cast(PaymentMethod, credit_card(source, numbers, rng))
     number = numbers.fresh(7)
     if source == "gift_card":
         balance = float(
             rng.choice((rng.randint(1, 60), rng.randint(60, 400), rng.randint(400, 1500)))
         )
         return PaymentMethod(source=source, id=f"gift_card_{number}", balance=balance)
-    if source == "paypal":
-        return PaymentMethod(source=source, id=f"paypal_{number}")
-    return PaymentMethod(
-        source="credit_card",
-        id=f"credit_card_{number}",
-        brand=source,
-        last_four=str(rng.randint(1000, 9999)),
-    )
+    return PaymentMethod(source=source, id=f"paypal_{number}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.types import Fact, Request
 from harness_retail.features import QUESTION
 from harness_retail.operations import OPERATIONS
 from harness_retail.subjects import lead_sentences, subject_facts
 from harness_retail.targets import Customer, Target, find_target
 from harness_retail.wording import LEADS
-from harness_taskkit.drafts import Draft
-from harness_taskkit.wording import amount_text, vary
+from harness_taskkit.drafts import Draft, question
+from harness_taskkit.wording import amount_text
 
+_VERBS = OPERATIONS[QUESTION].verbs
 _SENT = ("delivered", "processed")
 
 
@@ -32,7 +32,8 @@ def _balance(customer: Customer, withhold: bool) -> Draft | None:
     balances = [m["balance"] for m in methods if m["source"] == "gift_card"]
     if not balances or customer.used or withhold:
         return None
-    return _draft(customer, LEADS["ask_balance"], (), amount_text(balances[0]))
+    answer = amount_text(balances[0])
+    return question(LEADS["ask_balance"], (), answer, customer.rng, verbs=_VERBS)
 
 
 def _tracking(customer: Customer, withhold: bool) -> Draft | None:
@@ -56,23 +57,8 @@ def _about_order(
 ) -> Draft | None:
     (fact,) = subject_facts(customer, QUESTION, target)
     leads = lead_sentences(lead, target, [] if withhold else [fact])
-    draft = _draft(customer, leads, (replace(fact, volunteered=not withhold),), answer)
+    told = (replace(fact, volunteered=not withhold),)
+    draft = question(leads, told, answer, customer.rng, verbs=_VERBS)
     if draft is not None:
         customer.used.add(target.order["order_id"])
     return draft
-
-
-def _draft(
-    customer: Customer, leads: tuple[str, ...] | list[str], facts: tuple[Fact, ...], answer: str
-) -> Draft | None:
-    if not answer:
-        return None
-    request = Request(
-        kind=QUESTION,
-        says=tuple(vary([leads], customer.rng)),
-        facts=facts,
-        verbs=OPERATIONS[QUESTION].verbs,
-    )
-    hides = any(not fact.volunteered for fact in facts)
-    features = frozenset({QUESTION, "withheld"} if hides else {QUESTION})
-    return Draft(request=request, tell=(answer,), features=features)

@@ -21,6 +21,7 @@ from harness_retail.state import Database
 from harness_retail.subjects import HINT
 from harness_retail.tools import RetailWorld
 from harness_retail.wording import spoken
+from harness_taskkit.choices import told_of
 from harness_taskkit.proofs import all_readings
 
 MOST = 64
@@ -72,23 +73,18 @@ def _calls(shop: Database, user: User, request: Request) -> Iterator[ToolCall]:
                 yield ToolCall(name=operation.tool, arguments=arguments)
 
 
-def _about(facts: Sequence[Fact], argument: str) -> str:
-    """What the facts say that the argument needs, in lower case."""
-    return " ".join(fact.says[0] for fact in facts if argument in fact.needed_for).lower()
-
-
 # --- one argument after the other -----------------------------------------------------------------
 
 
 def _reasons(facts: Sequence[Fact]) -> Values:
-    text = _about(facts, "reason")
+    text = told_of(facts, "reason").lower()
     named = [reason for reason, pattern in _REASONS.items() if pattern.search(text)]
     return [{"reason": reason} for reason in named or _REASONS]
 
 
 def _addresses(user: User, request: Request) -> Values:
     """The profile's address where it is named, else the wanted one if every part of it is said."""
-    text = _about(request.facts, "address1")
+    text = told_of(request.facts, "address1").lower()
     if not text or request.want is None:
         return [{}]
     if request.kind != "user_address" and "profile" in text:
@@ -100,7 +96,7 @@ def _addresses(user: User, request: Request) -> Values:
 
 def _methods(user: User, order: Order | None, facts: Sequence[Fact]) -> Values:
     """The payment methods that fit; all of them where none is spoken of."""
-    text = _about(facts, "payment_method_id")
+    text = told_of(facts, "payment_method_id").lower()
     methods = list(user["payment_methods"].values())
     if text and order is not None and "original payment" in text:
         return [{"payment_method_id": order["payment_history"][0]["payment_method_id"]}]
@@ -131,7 +127,7 @@ def _items(shop: Database, order: Order, request: Request) -> Values:
         if "new_item_ids" not in arguments:
             found.append({"item_ids": old})
             continue
-        wish = _about(request.facts, "new_item_ids")
+        wish = told_of(request.facts, "new_item_ids").lower()
         fitting = [_variants(shop, item, _part(wish, items, item)) for item in items]
         for new in product(*fitting):
             found.append({"item_ids": old, "new_item_ids": list(new)})

@@ -137,7 +137,8 @@ class _Request:
         facts = [*subject, *hints, *(choice.fact for choice in self.drafter.choices)]
         ways = self._free_decisions() if hints else self._ways_to_withhold(subject)
         told = drafter.told(facts, ways, hints=hints, withhold=withhold, last=hints)
-        call = self._call(final=True)
+        known = self._known()
+        call = drafter.call(self.operation, known)
         answer = self._amount(call) if ask_amount else ""
         says = drafter.openings(
             lead_sentences(self.kind, target, told),
@@ -145,22 +146,16 @@ class _Request:
             hint=target.hint if target else (),
             question=AMOUNT_QUESTIONS[self.kind] if answer else (),
         )
-        request = drafter.request(
+        return drafter.draft(
             self.kind,
+            self.operation,
+            known,
             says,
             facts,
             told,
-            call=call,
-            proposal=self._call(final=False),
-            verbs=self.operation.verbs,
             refusal=self._refusal(),
-        )
-        return Draft(
-            request=request,
-            gold=None if self.drafter.flaw else call,
-            forbidden=call if self.drafter.flaw else None,
-            tell=(answer,) if answer else (),
-            features=self._features(call, hides=len(told) < len(facts), asks=bool(answer)),
+            answer=answer,
+            features=self._features(call),
         )
 
     def _amount(self, call: ToolCall) -> str:
@@ -191,31 +186,23 @@ class _Request:
         several = self.target is not None and len(self.target.items) > 1
         return several and "new_item_ids" in choice.arguments
 
-    def _call(self, *, final: bool) -> ToolCall:
+    def _known(self) -> dict[str, Json]:
         known: dict[str, Json] = {"user_id": self.customer.user["user_id"]}
         if self.target is not None:
             known["order_id"] = self.target.order["order_id"]
             known["item_ids"] = [item["item_id"] for item in self.target.items]
-        filled = self.drafter.arguments(known, final=final)
-        arguments = {name: filled[name] for name in self.operation.arguments}
-        return ToolCall(name=self.operation.tool, arguments=arguments)
+        return known
 
     def _refusal(self) -> str:
         if self.drafter.flaw == "status" and self.target is not None:
             return self.operation.refusal.format(self.target.order["status"])
         return ""
 
-    def _features(self, call: ToolCall, *, hides: bool, asks: bool) -> frozenset[str]:
-        features = self.drafter.features(self.kind)
-        if self.target is not None and self.target.hint:
-            features.add("two_orders")
-        item_ids = call.arguments.get("item_ids")
-        if isinstance(item_ids, list) and len(item_ids) > 1:
-            features.add("several_items")
-        if hides:
-            features.add("withheld")
-        if asks:
-            features.add("amount")
-        if self.target is not None and self.target.order["order_id"] in self.customer.open:
-            features.add("same_order")
-        return frozenset(features)
+    def _features(self, call: ToolCall) -> set[str]:
+        target, item_ids = self.target, call.arguments.get("item_ids")
+        named = {
+            "two_orders": target is not None and bool(target.hint),
+            "several_items": isinstance(item_ids, list) and len(item_ids) > 1,
+            "same_order": target is not None and target.order["order_id"] in self.customer.open,
+        }
+        return {name for name, has in named.items() if has}

@@ -16,7 +16,7 @@ from harness_retail.records import Order, User
 from harness_retail.state import Database
 from harness_retail.tools import TOOLS, RetailWorld
 from harness_retail.wording import spoken
-from harness_taskkit.proofs import reaches_gold
+from harness_taskkit.proofs import solution
 
 _EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 _ZIP = re.compile(r"\b\d{5}\b")
@@ -35,17 +35,13 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
     if user is None:
         return None
     planner = _Planner(shop, user)
-    transfers = [call for call in task.gold if call.name == "transfer_to_human_agents"]
-    groups: list[list[ToolCall]] = []
-    for request in task.scenario.requests:
-        group = transfers if request.outcome == "transferred" else planner.plan(request)
-        if group is None:
-            return None
-        groups.append(list(group))
-    groups[0][:0] = [*identity, _read("get_user_details", user["user_id"])]
-    may_fail = [tool.name for tool in TOOLS if tool.identifies]
-    done = reaches_gold(task, groups, lambda: RetailWorld(shop, compat), may_fail=may_fail)
-    return groups if done else None
+    return solution(
+        task,
+        [*identity, _read("get_user_details", user["user_id"])],
+        lambda request, transfers: transfers or planner.plan(request),
+        lambda: RetailWorld(shop, compat),
+        TOOLS,
+    )
 
 
 def look_ups(task: Task) -> list[ToolCall]:

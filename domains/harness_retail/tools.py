@@ -10,10 +10,9 @@ from harness_retail import reads, writes
 from harness_retail.compat import FIXED, Compat
 from harness_retail.state import Database, Overlay
 from harness_taskkit.state import ToolError
-from harness_taskkit.toolbox import Argument, Toolbox, ToolboxWorld, make_tool
+from harness_taskkit.toolbox import STRING, Argument, Toolbox, ToolboxWorld, make_tool
 
-_STRING: dict[str, Json] = {"type": "string"}
-_STRINGS: dict[str, Json] = {"type": "array", "items": {"type": "string"}}
+_STRINGS: dict[str, Json] = {"type": "array", "items": STRING}
 
 _ARGUMENTS: Mapping[str, tuple[str, str]] = {
     "address1": ("address", "Street and number."),
@@ -58,7 +57,7 @@ def _tool(
 
 
 def _schema(argument: str) -> Mapping[str, Json]:
-    return _STRINGS if argument.endswith("_ids") else _STRING
+    return _STRINGS if argument.endswith("_ids") else STRING
 
 
 TOOLS: tuple[Tool, ...] = (

@@ -54,6 +54,11 @@ def fact_of(
     )
 
 
+def told_of(facts: Sequence[Fact], *arguments: str) -> str:
+    """What the facts say that one of the arguments needs."""
+    return " ".join(fact.says[0] for fact in facts if {*arguments} & {*fact.needed_for})
+
+
 def changed(choice: Choice, first: FirstThought, openings: Sequence[str]) -> Choice:
     """The choice as a change of mind after a first thought; ``openings`` announce it."""
     says = revised(choice.fact.says, openings)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from harness.types import Fact, Json, Request, Revision, ToolCall
 from harness_taskkit.choices import Choice
 from harness_taskkit.wording import vary
+
+
+class Operation(Protocol):
+    """What carries a request out: a tool with its arguments, and the words of an offer to do it."""
+
+    @property
+    def tool(self) -> str: ...
+
+    @property
+    def arguments(self) -> tuple[str, ...]: ...
+
+    @property
+    def verbs(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +38,34 @@ class Draft:
     forbidden: ToolCall | None = None
     tell: tuple[str, ...] = ()
     features: frozenset[str] = frozenset()
+
+
+def question(
+    leads: Sequence[str],
+    facts: Sequence[Fact],
+    answer: str,
+    rng: random.Random,
+    *,
+    kind: str = "question",
+    verbs: tuple[str, ...],
+) -> Draft | None:
+    """The wish to know what the records hold; None if they do not.
+
+    Facts that are not volunteered are withheld.
+    """
+    if not answer:
+        return None
+    request = Request(kind=kind, says=tuple(vary([leads], rng)), facts=tuple(facts), verbs=verbs)
+    hides = any(not fact.volunteered for fact in facts)
+    features = frozenset({kind, "withheld"} if hides else {kind})
+    return Draft(request=request, tell=(answer,), features=features)
+
+
+def transfer(request: Request, summary: str, *features: str) -> Draft:
+    """What no tool serves: a human gets it, with that summary."""
+    call = ToolCall(name="transfer_to_human_agents", arguments={"summary": summary})
+    handed = replace(request, verbs=(*request.verbs, "transfer"), outcome="transferred")
+    return Draft(request=handed, gold=call, features=frozenset(features))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +152,53 @@ class Drafter:
             outcome="refused" if self.flaw else "done",
             refusal=refusal or next(refusals, ""),
             revision=Revision(proposal=proposal, says=revised.fact.says) if revised else None,
+        )
+
+    def call(
+        self, operation: Operation, known: Mapping[str, Json], *, final: bool = True
+    ) -> ToolCall:
+        """The operation's call with what is known and what was chosen."""
+        filled = self.arguments(known, final=final)
+        arguments = {name: filled[name] for name in operation.arguments if name in filled}
+        return ToolCall(name=operation.tool, arguments=arguments)
+
+    def draft(
+        self,
+        kind: str,
+        operation: Operation,
+        known: Mapping[str, Json],
+        says: Sequence[str],
+        facts: Sequence[Fact],
+        told: Sequence[Fact],
+        *,
+        refusal: str = "",
+        answer: str = "",
+        features: Collection[str] = (),
+    ) -> Draft:
+        """The request with the call that it wants, or is refused; ``answer`` is to be told.
+
+        ``features`` are those that do not follow from choices, facts and answer.
+        """
+        call = self.call(operation, known)
+        request = self.request(
+            kind,
+            says,
+            facts,
+            told,
+            call=call,
+            proposal=self.call(operation, known, final=False),
+            verbs=operation.verbs,
+            refusal=refusal,
+        )
+        named = {"withheld": len(told) < len(facts), "amount": bool(answer)}
+        return Draft(
+            request=request,
+            gold=None if self.flaw else call,
+            forbidden=call if self.flaw else None,
+            tell=(answer,) if answer else (),
+            features=frozenset(
+                self.features(kind).union(features, (name for name in named if named[name]))
+            ),
         )
 
     def features(self, kind: str) -> set[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import islice
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from harness.errors import ConfigError
 from harness.evaluation.domain_defaults import DomainDefaults
-from harness.types import Recipe, Split, Task, Tool, ToolCall, stable_id
+from harness.types import Json, Recipe, Split, Task, Tool, ToolCall, stable_id
 
 C = TypeVar("C")
 """The switches by which a domain's tools behave as in tau2 or as intended."""
@@ -81,6 +82,30 @@ def _data_version(parts: Parts[Any], compat: object) -> str:
     """A digest of how tools behave and of what the generator makes first, its records included."""
     tasks = list(islice(parts.generate(0, Recipe(), compat), 3))
     return stable_id(compat, tasks, [parts.records(task) for task in tasks])
+
+
+def started(world: Mapping[str, Json], opened: Callable[[str], Any], kind: str, key: str) -> Any:
+    """The database that a task starts in, with the records that were added for it.
+
+    The world has those under "added_" and their ``kind``, each with its place among those of its
+    user; ``key`` is where a record has its id. ``opened`` raises ``ConfigError`` for a name that is
+    none.
+    """
+    database = opened(str(world["database"]))
+    added = world.get(f"added_{kind}")
+    return _with_records(opened, database.name, kind, key, json.dumps(added)) if added else database
+
+
+@lru_cache(maxsize=256)
+def _with_records(opened: Callable[[str], Any], name: str, kind: str, key: str, added: str) -> Any:
+    database = opened(name)
+    users, records = dict(database.users), dict(getattr(database, kind))
+    for record, place in json.loads(added):
+        records[record[key]] = record
+        user = users[record["user_id"]]
+        ids = [*user[kind][:place], record[key], *user[kind][place:]]
+        users[record["user_id"]] = {**user, kind: ids}
+    return replace(database, users=users, **{kind: records})
 
 
 def split_of(name: str, domain: str) -> Split:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
-from harness.types import Fact, Recipe, Request, Split, Task, stable_seed
+from harness.types import (
+    Fact,
+    Json,
+    Recipe,
+    Request,
+    Scenario,
+    Split,
+    Task,
+    ToolCall,
+    stable_id,
+    stable_seed,
+)
 from harness_taskkit.drafts import Draft
 from harness_taskkit.plan import Plan, Planner, Slot, impossible
 
 TASKS_PER_DATABASE = 10
 _DATABASES_TRIED = 20
+_FIXED_TASKS = 200
 
 D = TypeVar("D")
+S = TypeVar("S")
 C = TypeVar("C")
 
 
@@ -45,6 +58,31 @@ class Maker(Protocol[D, C]):
     def assemble(self, customer: C, plan: Plan, drafts: Sequence[Draft]) -> Task:
         """The task of the drafts."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks(Generic[S]):
+    """The tasks of a domain: ``maker`` of those where tools obey some switches, which by default
+    are ``fixed``.
+    """
+
+    maker: Callable[[S], Maker[Any, Any]]
+    fixed: S
+
+    def fixed_tasks(self, split: Split, compat: S | None = None) -> tuple[Task, ...]:
+        """The 200 tasks of a split in the default mix, all different."""
+        return fixed_tasks(self._maker(compat), split, _FIXED_TASKS)
+
+    def generate(self, seed: int, recipe: Recipe, compat: S | None = None) -> Iterator[Task]:
+        """Endless tasks; a fresh database every few. Raises ``ConfigError`` at once.
+
+        A combination of features that passes the check but no database can serve raises while
+        iterating.
+        """
+        return generate(self._maker(compat), seed, recipe)
+
+    def _maker(self, compat: S | None) -> Maker[Any, Any]:
+        return self.maker(self.fixed if compat is None else compat)
 
 
 def fixed_tasks(maker: Maker[D, C], split: Split, count: int) -> tuple[Task, ...]:
@@ -150,6 +188,58 @@ def features_of(drafts: Sequence[Draft]) -> frozenset[str]:
     """The features of all drafts, and ``multi_request`` if there are several."""
     features = frozenset().union(*(draft.features for draft in drafts))
     return features | {"multi_request"} if len(drafts) > 1 else features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: ``identity`` is what it says of itself, ``mistaken`` makes what finds it only at
+    the second attempt, and ``tell`` puts who it is and what it wants in prose.
+
+    ``at_once``: how often it says who it is before it is asked.
+    """
+
+    identity: tuple[Fact, ...]
+    mistaken: Callable[[], tuple[Fact, ...]]
+    at_once: float
+    tell: Callable[[tuple[Fact, ...], Sequence[Request]], Scenario]
+
+
+def assembled(
+    domain: str,
+    split: Split,
+    world: Mapping[str, Json],
+    caller: Caller,
+    plan: Plan,
+    drafts: Sequence[Draft],
+    rng: random.Random,
+    *,
+    gold: Sequence[ToolCall] | None = None,
+) -> Task:
+    """The task of the drafts; ``gold`` are its calls where they are not those of the drafts."""
+    requests = [draft.request for draft in drafts]
+    features, identity = features_of(drafts), caller.identity
+    if plan.failing_lookup:
+        features |= {"failing_lookup"}
+        identity = caller.mistaken()
+    elif rng.random() < caller.at_once:
+        identity = tuple(replace(fact, volunteered=True) for fact in identity)
+        requests[0] = introduced(requests[0], identity[0])
+    scenario = caller.tell(identity, requests)
+    if gold is None:
+        gold = [draft.gold for draft in drafts if draft.gold is not None]
+    told = tuple(text for draft in drafts for text in draft.tell)
+    # Of a database alone its name is enough, and ids of published tasks are made of that.
+    known = world["database"] if len(world) == 1 else world
+    return Task(
+        id=stable_id(domain, known, scenario, tuple(gold), told),
+        domain=domain,
+        split=split,
+        scenario=scenario,
+        world=world,
+        gold=tuple(gold),
+        communicate=told,
+        tags=tuple(sorted(features)),
+    )
 
 
 def introduced(request: Request, identity: Fact) -> Request:

@@ -28,6 +28,13 @@ class Address(TypedDict):
     zip: str
 
 
+class Card(TypedDict):
+    source: str
+    id: str
+    brand: str
+    last_four: str
+
+
 FIRST_NAMES = words("""
 Ada Alma Amir Anna Arjun Ben Bruno Carla Chen Clara Dana Daniel Diego Elena Elif Emma Eric Eva
 Farah Felix Fiona George Grace Hana Hugo Ines Ivan Jana Jonas Julia Kai Karen Kofi Lara Leo Lina
@@ -60,6 +67,21 @@ _CITIES = (
     ("San Diego", "CA", 921),
     ("Seattle", "WA", 981),
 )
+
+
+def credit_card(brand: str, numbers: Numbers, rng: random.Random) -> Card:
+    number = numbers.fresh(7)
+    return Card(
+        source="credit_card",
+        id=f"credit_card_{number}",
+        brand=brand,
+        last_four=str(rng.randint(1000, 9999)),
+    )
+
+
+def full_names(count: int, rng: random.Random) -> list[tuple[str, str]]:
+    """First and last names; no two have either in common."""
+    return [*zip(rng.sample(FIRST_NAMES, count), rng.sample(LAST_NAMES, count), strict=True)]
 
 
 def make_address(numbers: Numbers, rng: random.Random) -> Address:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from harness.errors import ConfigError
-from harness.types import Recipe
+from harness.types import Feature, Recipe
 
 T = TypeVar("T")
 
@@ -23,7 +23,8 @@ class Mix:
     have both. ``again``: the way of a second change to one record, which follows one of the kind
     ``first``, or of the kind that ``first`` has for its own. ``counts``: how many requests a task
     has, by weight, and ``counts_with`` a request of a kind. ``last``: the kinds that end the
-    conversation. The rest are shares of all tasks, or of those that can have it.
+    conversation. ``unasked``: ways that come of the records where nobody wished for them; plain
+    tasks avoid them. The rest are shares of all tasks, or of those that can have it.
     """
 
     domain: str
@@ -36,6 +37,7 @@ class Mix:
     supports: Mapping[str, tuple[str, ...]]
     wishes: Mapping[str, float]
     clashes: tuple[frozenset[str], ...]
+    unasked: frozenset[str] = frozenset()
     again: str
     first: str | Mapping[str, str]
     counts: Mapping[int, float]
@@ -120,7 +122,7 @@ class Planner:
                 slots=tuple(slots),
                 failing_lookup="failing_lookup" in must,
                 must=must,
-                avoided=frozenset(recipe.without) - must,
+                avoided=self.mix.unasked.union(recipe.without) - must,
             )
         slots = [
             replace(slot, wishes=self._wishes(slot, rng) - set(recipe.without)) for slot in slots
@@ -204,7 +206,8 @@ class Planner:
             if not harder:
                 return []
             fitting = self._fitting(self.mix.writes, harder)
-            fitting = fitting or self._fitting(self.mix.dead_ends, harder)
+            for others in (self.mix.dead_ends, {self.mix.question: 1.0}):
+                fitting = fitting or self._fitting(others, harder)
             kinds = [drawn(fitting, rng)] if fitting else []
         if self.mix.again in must:
             kinds = self._with_pair(kinds, rng)
@@ -239,6 +242,20 @@ class Planner:
             for name, weight in recipe.weights.items()
             if weight > 0 and self._slots_for(required | {name}, random.Random(0)) is not None
         }
+
+
+def features_in(
+    table: Mapping[str, tuple[str, ...]], groups: Mapping[str, str]
+) -> tuple[Feature, ...]:
+    """Features of a table of descriptions and of the mistakes that they provoke, or ``groups``."""
+    return tuple(
+        Feature(
+            name=name,
+            description=description,
+            provokes=tuple(" ".join(groups.get(kind, kind) for kind in kinds.split()).split()),
+        )
+        for name, (description, kinds) in table.items()
+    )
 
 
 def drawn(weights: Mapping[T, float], rng: random.Random) -> T:

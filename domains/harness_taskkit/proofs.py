@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from harness.protocols import World
-from harness.types import Changes, Request, Task, ToolCall
+from harness.types import Changes, Request, Task, Tool, ToolCall
 
 Opened = Callable[[], World]
 """Opens a fresh world of the task."""
@@ -25,6 +25,31 @@ def reaches_gold(
     if any(gold.call(call).is_error for call in task.gold):
         return False
     return world.changes() == gold.changes()
+
+
+def solution(
+    task: Task,
+    first: Sequence[ToolCall],
+    plan: Callable[[Request, Sequence[ToolCall]], Sequence[ToolCall] | None],
+    opened: Opened,
+    tools: Sequence[Tool],
+) -> list[list[ToolCall]] | None:
+    """One group of calls per request, after those that come ``first``; None if they do not reach
+    what the task wants.
+
+    ``plan`` makes the calls of a request, with those of a transfer that it ends in; None if it
+    cannot. Only tools that identify somebody may fail.
+    """
+    transfers = [call for call in task.gold if call.name == "transfer_to_human_agents"]
+    groups: list[list[ToolCall]] = []
+    for request in task.scenario.requests:
+        group = plan(request, transfers if request.outcome == "transferred" else [])
+        if group is None:
+            return None
+        groups.append(list(group))
+    groups[0][:0] = first
+    may_fail = [tool.name for tool in tools if tool.identifies]
+    return groups if reaches_gold(task, groups, opened, may_fail=may_fail) else None
 
 
 def all_readings(task: Task, fitting: Fitting, opened: Opened) -> list[tuple[ToolCall, ...]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, TypeVar
 
-from harness.assembly.config import nearest
+from harness.assembly.config import nearest, read_options
 from harness.errors import ConfigError
+from harness.protocols import Settings
 
 S = TypeVar("S", bound="ToolSwitches")
 
@@ -40,6 +41,17 @@ class SwitchOptions:
 
     compat: Literal["fixed", "tau2"] = "fixed"
     switches: dict[str, bool] = field(default_factory=dict)
+
+
+def all_on(kind: type[S]) -> S:
+    """Everything as in tau2."""
+    return kind(**{field.name: True for field in fields(kind)})
+
+
+def chosen_switches(settings: Settings, name: str, fixed: S, tau2: S) -> S:
+    """What the table ``[options.NAME]`` asks for. Raises ``ConfigError`` for what it cannot."""
+    options = read_options(SwitchOptions, settings, name=name)
+    return with_switches(tau2 if options.compat == "tau2" else fixed, options.switches, name)
 
 
 def with_switches(compat: S, switches: Mapping[str, bool], domain: str) -> S:

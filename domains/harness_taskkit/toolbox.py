@@ -38,6 +38,25 @@ class Argument:
     schema: Mapping[str, Json]
 
 
+STRING: dict[str, Json] = {"type": "string"}
+INTEGER: dict[str, Json] = {"type": "integer"}
+
+
+def one_of(*values: str) -> dict[str, Json]:
+    """The schema of a choice."""
+    return {"type": "string", "enum": list(values)}
+
+
+def objects(**fields: dict[str, Json]) -> dict[str, Json]:
+    """The schema of a list of objects with these fields, all needed."""
+    entry: dict[str, Json] = {
+        "type": "object",
+        "properties": dict(fields),
+        "required": list(fields),
+    }
+    return {"type": "array", "items": entry}
+
+
 def make_tool(
     name: str,
     kind: ToolKind,

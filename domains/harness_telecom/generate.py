@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from harness.types import Fact, Json, Recipe, Split, Task, ToolCall, stable_id
-from harness_taskkit import generating
+from harness.types import Fact, Json, Request, Scenario, Split, Task, ToolCall
 from harness_taskkit.choices import fact_of, instead
 from harness_taskkit.drafts import Draft
-from harness_taskkit.generating import features_of, introduced
+from harness_taskkit.generating import Caller, Tasks, assembled, features_of
 from harness_taskkit.numbers import Numbers
 from harness_taskkit.plan import Plan, Planner
 from harness_telecom.compat import FIXED, Compat
@@ -32,7 +31,6 @@ from harness_telecom.tools import TOOLS
 from harness_telecom.troubles import draft_lost_case, draft_trouble
 from harness_telecom.wording import PERSONAS
 
-_FIXED_TASKS = 200
 _SAVVY = 0.3
 """How many of the customers who are not hesitant are tech-savvy."""
 _PLANNER = Planner(MIX)
@@ -43,20 +41,6 @@ _DOUBTS = 6
 """How many messages more a hesitant customer takes, at most."""
 _WRITES = frozenset(tool.name for tool in TOOLS if tool.kind == "write")
 _LOST_CASES = ("transfer_locked_sim", "transfer_contract")
-
-
-def fixed_tasks(split: Split, compat: Compat = FIXED) -> tuple[Task, ...]:
-    """The 200 tasks of a split in the default mix, all different."""
-    return generating.fixed_tasks(_Networks(compat), split, _FIXED_TASKS)
-
-
-def generate(seed: int, recipe: Recipe, compat: Compat = FIXED) -> Iterator[Task]:
-    """Endless tasks; a fresh carrier every few. Raises ``ConfigError`` at once.
-
-    A combination of features that passes the check but no carrier can serve raises while
-    iterating.
-    """
-    return generating.generate(_Networks(compat), seed, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +88,11 @@ class _Networks:
         return _assemble(customer, plan, drafts)
 
 
+_TASKS = Tasks(_Networks, FIXED)
+fixed_tasks = _TASKS.fixed_tasks
+generate = _TASKS.generate
+
+
 def _messages(groups: Sequence[Sequence[ToolCall]]) -> int:
     """How many the conversation has at least: what the user does, or says yes to, takes four."""
     calls = [call for group in groups for call in group]
@@ -122,20 +111,19 @@ def _words(network: Network, customer_id: str) -> set[str]:
 
 def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
     network, record, rng = customer.network, customer.record, customer.rng
-    requests = [draft.request for draft in drafts]
-    features = features_of(drafts)
     number = record["phone_number"]
-    identity: tuple[Fact, ...] = (_number_fact(number),)
-    if plan.failing_lookup:
-        features |= {"failing_lookup"}
-        identity = (_number_fact(_mistaken(network, rng)), instead(_name_fact(customer)))
-    elif rng.random() < _TOLD_AT_ONCE:
-        identity = tuple(replace(fact, volunteered=True) for fact in identity)
-        requests[0] = introduced(requests[0], identity[0])
-    scenario = replace(tell(record, identity, requests), persona=_persona(features, rng))
+
+    def told(identity: Sequence[Fact], requests: Sequence[Request]) -> Scenario:
+        persona = _persona(features_of(drafts), rng)
+        return replace(tell(record, identity, requests), persona=persona)
+
+    caller = Caller(
+        identity=(_number_fact(number),),
+        mistaken=lambda: (_number_fact(_mistaken(network, rng)), instead(_name_fact(customer))),
+        at_once=_TOLD_AT_ONCE,
+        tell=told,
+    )
     made = [cast(TelecomDraft, draft) for draft in drafts]
-    gold = tuple(call for draft in made for call in draft.calls)
-    told = tuple(text for draft in drafts for text in draft.tell)
     user = ToolCall(
         name="set_user_info",
         arguments={"name": record["full_name"], "phone_number": number},
@@ -143,16 +131,8 @@ def _assemble(customer: Customer, plan: Plan, drafts: Sequence[Draft]) -> Task:
     )
     setup = as_setup([user, *(call for draft in made for call in draft.setup)])
     world: dict[str, Json] = {"database": network.name, "setup": setup}
-    return Task(
-        id=stable_id("telecom", world, scenario, gold, told),
-        domain="telecom",
-        split=network.split,
-        scenario=scenario,
-        world=world,
-        gold=gold,
-        communicate=told,
-        tags=tuple(sorted(features)),
-    )
+    gold = [call for draft in made for call in draft.calls]
+    return assembled("telecom", network.split, world, caller, plan, drafts, rng, gold=gold)
 
 
 def _persona(features: Collection[str], rng: random.Random) -> str:

@@ -8,18 +8,20 @@ from typing import Any
 
 from harness.types import Json, Tool, ToolCall, ToolKind
 from harness_taskkit.state import ToolError
-from harness_taskkit.toolbox import REFUSALS, Argument, Toolbox, ToolboxWorld, make_tool
+from harness_taskkit.toolbox import (
+    REFUSALS,
+    STRING,
+    Argument,
+    Toolbox,
+    ToolboxWorld,
+    make_tool,
+    one_of,
+)
 from harness_telecom import actions, checks, reads, writes
 from harness_telecom.compat import FIXED, Compat
 from harness_telecom.records import BROKEN, INTERNET, NETWORK_MODES, PERMISSIONS
 from harness_telecom.staging import STAGING
 from harness_telecom.state import Network, Overlay, synchronise
-
-_STRING: dict[str, Json] = {"type": "string"}
-
-
-def _one_of(*values: str) -> dict[str, Json]:
-    return {"type": "string", "enum": list(values)}
 
 
 def _optional(kind: str) -> dict[str, Json]:
@@ -29,7 +31,7 @@ def _optional(kind: str) -> dict[str, Json]:
 _APN: dict[str, Json] = {
     "type": "object",
     "properties": {
-        "apn_name": _one_of(INTERNET, BROKEN),
+        "apn_name": one_of(INTERNET, BROKEN),
         "reset_at_reboot": {"type": "boolean"},
         "mms_apn": _optional("string"),
         "mmsc_url": _optional("string"),
@@ -42,20 +44,20 @@ _ARGUMENTS: Mapping[str, Argument] = {
     "apn_settings": Argument(
         "APN settings", "All settings; what is left out gets its usual value.", _APN
     ),
-    "app_name": Argument("app", "The app, such as 'messaging'.", _STRING),
-    "bill_id": Argument("bill", "The bill, such as 'B1001'.", _STRING),
-    "customer_id": Argument("customer", "The customer, such as 'C1001'.", _STRING),
-    "dob": Argument("date of birth", "The date of birth, such as '1985-06-15'.", _STRING),
-    "full_name": Argument("full name", "First and last name.", _STRING),
+    "app_name": Argument("app", "The app, such as 'messaging'.", STRING),
+    "bill_id": Argument("bill", "The bill, such as 'B1001'.", STRING),
+    "customer_id": Argument("customer", "The customer, such as 'C1001'.", STRING),
+    "dob": Argument("date of birth", "The date of birth, such as '1985-06-15'.", STRING),
+    "full_name": Argument("full name", "First and last name.", STRING),
     "gb_amount": Argument("amount in GB", "How much data to add, in GB.", {"type": "number"}),
-    "id": Argument("id", "An id that begins with C, L, D, B or P.", _STRING),
+    "id": Argument("id", "An id that begins with C, L, D, B or P.", STRING),
     "limit": Argument("limit", "The most bills to show.", {"type": "integer", "default": 12}),
-    "line_id": Argument("line", "The line, such as 'L1001'.", _STRING),
-    "mode": Argument("network mode", "What to look for.", _one_of(*NETWORK_MODES)),
-    "permission": Argument("permission", "What the app may use.", _one_of(*PERMISSIONS)),
-    "phone_number": Argument("phone number", "The number, such as '555-123-2001'.", _STRING),
-    "reason": Argument("reason", "Why the line is suspended.", _STRING),
-    "summary": Argument("summary", "What the customer wants, in one or two sentences.", _STRING),
+    "line_id": Argument("line", "The line, such as 'L1001'.", STRING),
+    "mode": Argument("network mode", "What to look for.", one_of(*NETWORK_MODES)),
+    "permission": Argument("permission", "What the app may use.", one_of(*PERMISSIONS)),
+    "phone_number": Argument("phone number", "The number, such as '555-123-2001'.", STRING),
+    "reason": Argument("reason", "Why the line is suspended.", STRING),
+    "summary": Argument("summary", "What the customer wants, in one or two sentences.", STRING),
 }
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.types import Json, ToolCall
-from harness_airline.compat import FIXED, TAU2, Compat, switched
+from harness_airline.compat import FIXED, TAU2, Compat
 from harness_airline.state import Airline
 from harness_airline.tools import AirlineWorld
+from harness_taskkit.switches import with_switches
 from tests.domains.airline.calls import CANCEL, TWO, USER, book, call, change, paid
 
 DOCS = Path(__file__).parents[3] / "docs" / "airline.md"
@@ -193,9 +194,11 @@ def test_each_switch_has_a_case() -> None:
 
 
 def test_an_unknown_switch_names_the_nearest() -> None:
-    assert switched(TAU2, {"fixed_seats": False}) == replace(TAU2, fixed_seats=False)
+    assert with_switches(TAU2, {"fixed_seats": False}, "airline") == replace(
+        TAU2, fixed_seats=False
+    )
     with pytest.raises(ConfigError, match="'fixed_seat' among the airline tools") as raised:
-        switched(FIXED, {"fixed_seat": True})
+        with_switches(FIXED, {"fixed_seat": True}, "airline")
     assert "'fixed_seats'" in raised.value.hint
 
 

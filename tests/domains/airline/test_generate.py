@@ -17,7 +17,7 @@ from harness.protocols import RolloutJob, RolloutSetup, Settings
 from harness.types import Recipe, Task
 from harness_airline.database import airline_of, database
 from harness_airline.domain import AirlineDomain
-from harness_airline.features import DEAD_ENDS, FEATURES, WRITES
+from harness_airline.features import DEAD_ENDS, FEATURES, UNASKED, WRITES
 from harness_asyncio.executor import asyncio_executor
 from harness_scripted.expert import expert, noop
 from harness_scripted.user import scripted_user
@@ -78,6 +78,16 @@ def test_an_unknown_database_is_told_with_what_a_name_is_like(name: str) -> None
     with pytest.raises(ConfigError, match=name) as error:
         airline_of({"database": name})
     assert "airline/train/17" in (error.value.hint or "")
+
+
+def test_the_easy_path_has_only_what_was_asked_for_of_what_records_bring() -> None:
+    tasks = make(80, plain=True)
+    assert UNASKED.isdisjoint(tag for task in tasks for tag in task.tags)
+    asked = make(10, plain=True, requests=1, required=("book", "insured"))
+    assert {frozenset(UNASKED.intersection(task.tags)) for task in asked} == {
+        frozenset({"insured"})
+    }
+    assert {tag for task in TASKS for tag in task.tags} >= UNASKED
 
 
 @pytest.mark.parametrize("feature", [feature.name for feature in FEATURES])

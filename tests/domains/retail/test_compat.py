@@ -15,11 +15,12 @@ from harness.evaluation.scoring import gold_changes
 from harness.protocols import Settings
 from harness.types import Json, Recipe, ToolCall, ToolResult
 from harness_retail import harness_domains
-from harness_retail.compat import FIXED, TAU2, Compat, switched
+from harness_retail.compat import FIXED, TAU2, Compat
 from harness_retail.domain import RetailDomain
 from harness_retail.records import Order, Payment
 from harness_retail.state import Database
 from harness_retail.tools import RetailWorld
+from harness_taskkit.switches import with_switches
 
 DOCS = Path(__file__).parents[3] / "docs" / "retail.md"
 SWITCHES = [field.name for field in fields(Compat)]
@@ -267,7 +268,7 @@ def test_an_unknown_switch_names_the_nearest() -> None:
         domain(switches={"empty_item": True})
     assert "'empty_items'" in raised.value.hint
     with pytest.raises(ConfigError) as raised:
-        switched(FIXED, {"xyz": True})
+        with_switches(FIXED, {"xyz": True}, "retail")
     assert all(name in raised.value.hint for name in SWITCHES)
 
 

@@ -42,6 +42,21 @@ def test_a_required_feature_is_in_every_plan() -> None:
         assert all(slot.kind in MIX.supports["hidden"] for slot in plan.slots if slot.must)
 
 
+def test_plain_plans_avoid_what_comes_unasked_unless_it_is_required() -> None:
+    planner = Planner(replace(MIX, unasked=frozenset({"hidden"})))
+    plain = [planner.plan(Recipe(plain=True), Random(seed)) for seed in range(10)]
+    assert all(plan.avoided == {"hidden"} for plan in plain)
+    assert not planner.plan(Recipe(), Random(1)).avoided
+    asked = planner.plan(Recipe(plain=True, required=("hidden",), without=("amount",)), Random(1))
+    assert asked.avoided == {"amount"}
+
+
+def test_a_feature_of_questions_alone_makes_one() -> None:
+    mix = replace(MIX, supports={**MIX.supports, "hidden": ("ask",)})
+    plan = Planner(mix).plan(Recipe(required=("hidden",), requests=1), Random(2))
+    assert [(slot.kind, slot.must) for slot in plan.slots] == [("ask", {"hidden"})]
+
+
 def test_a_second_change_comes_after_the_first_one_to_its_record() -> None:
     for seed in range(30):
         plan = PLANNER.plan(Recipe(required=("twice",)), Random(seed))
