@@ -10,15 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metrics import difference_interval, mean_interval
-from harness.types import Interval
+from harness.evaluation.metrics import difference_interval, mean_interval, sign_flip_p, tested
+from harness.types import Difference
+from harness.types.failures import LEVEL
 
 Status = Literal["new", "gone", "back", "more", "less", "same"]
 Verdict = Literal["shifting", "settled", "too few failures"]
 
 PERMUTATIONS = 2000
-LEVEL = 0.05
-"""The p-value under which the distribution is said to have shifted."""
 
 VISIBLE = 0.2
 """A shift of this size (total variation) must have been visible for its absence to mean anything.
@@ -50,18 +49,18 @@ class Landscape:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What became of a pattern: failures by it before and after, and the difference in failures
-    per 100 conversations with a 95% interval. ``sure``: the interval leaves out 0.
+    per 100 conversations with a 95% interval.
     """
 
     pattern_id: str
     before: int
     after: int
-    difference: Interval
+    difference: Difference
     status: Status
 
     @property
     def sure(self) -> bool:
-        return self.difference.low > 0 or self.difference.high < 0
+        return self.difference.is_sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +160,7 @@ def _change(
     had, has = before.counts()[id], after.counts()[id]
     if common:
         values = _rates(after, id, common) - _rates(before, id, common)
-        difference = mean_interval(values, seed=seed)
+        difference = tested(mean_interval(values, seed=seed), sign_flip_p(values.tolist()))
     else:
         old = _rates(before, id, _tried(before))
         new = _rates(after, id, _tried(after))
@@ -181,14 +180,13 @@ def _verdict(p: float, visible: float, changes: Sequence[Change]) -> Verdict:
     return "settled" if visible <= VISIBLE else "too few failures"
 
 
-def _status(had: int, has: int, difference: Interval, known: bool) -> Status:
+def _status(had: int, has: int, difference: Difference, known: bool) -> Status:
     if not had:
         return "back" if known else "new"
     if not has:
         return "gone"
-    if difference.low > 0:
-        return "more"
-    return "less" if difference.high < 0 else "same"
+    moved: dict[str, Status] = {"higher": "more", "lower": "less"}
+    return moved.get(difference.direction, "same")
 
 
 def _rates(side: Landscape, id: str, tasks: Sequence[str]) -> NDArray[np.float64]:
@@ -198,7 +196,13 @@ def _rates(side: Landscape, id: str, tasks: Sequence[str]) -> NDArray[np.float64
     )
 
 
-def _unpaired(new: NDArray[np.float64], old: NDArray[np.float64], seed: int) -> Interval:
+def _unpaired(new: NDArray[np.float64], old: NDArray[np.float64], seed: int) -> Difference:
+    """The p-value is that of tasks that change sides by chance."""
     if not len(new) or not len(old):
-        return Interval(value=0.0, low=-100.0, high=100.0)
-    return difference_interval(new, old, seed=seed)
+        return Difference(value=0.0, low=-100.0, high=100.0, p=1.0)
+    interval = difference_interval(new, old, seed=seed)
+    rng, both = np.random.default_rng(seed), np.concatenate([new, old])
+    drawn = rng.permuted(np.tile(both, (PERMUTATIONS, 1)), axis=1)
+    apart = drawn[:, : len(new)].mean(axis=1) - drawn[:, len(new) :].mean(axis=1)
+    far = np.abs(apart) >= abs(interval.value) - 1e-9
+    return tested(interval, float((1 + far.sum()) / (1 + PERMUTATIONS)))

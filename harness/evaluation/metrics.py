@@ -15,10 +15,16 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Episode, Interval
+from harness.types import Difference, Episode, Interval
 
 RESAMPLES = 2000
 """Bootstrap resamples of the tasks."""
+
+DRAWS = 20_000
+"""Random signs, where there are too many to try them all."""
+
+MOST_SUMS = 50_000
+"""Different sums of signed values that are still kept."""
 
 CONFIDENCE = 95.0
 """Percent of the resampled values that an interval covers."""
@@ -130,8 +136,9 @@ def paired_difference(
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> Interval | None:
-    """How much higher the arm's Pass^k is than the reference's, in percentage points.
+) -> Difference | None:
+    """How much higher the arm's Pass^k is than the reference's, in percentage points, with the
+    p-value of signs by chance (``sign_flip_p``).
 
     The bootstrap resamples tasks and keeps the two values of a task together, so that the
     difficulty of tasks cancels out. Only tasks with k fault-free trials in both are compared; None
@@ -140,7 +147,13 @@ def paired_difference(
     differences = task_differences(arm, reference, k)
     if not differences:
         return None
-    return _interval(np.asarray(differences), -100, seed, resamples)
+    found = _interval(np.asarray(differences), -100, seed, resamples)
+    return tested(found, sign_flip_p(differences))
+
+
+def tested(interval: Interval, p: float) -> Difference:
+    """The interval with its p-value."""
+    return Difference(value=interval.value, low=interval.low, high=interval.high, p=p)
 
 
 def compared_tasks(arm: Iterable[Outcome], reference: Iterable[Outcome], k: int = 1) -> int:
@@ -160,21 +173,47 @@ def task_differences(
     ]
 
 
-def sign_flip_p(differences: Sequence[float], *, seed: int = 0, draws: int = 20_000) -> float:
+def sign_flip_p(differences: Sequence[float], *, seed: int = 0, draws: int = DRAWS) -> float:
     """The two-sided p-value of paired differences whose signs mean nothing: how often their mean is
     as far from 0 if each has its sign by chance. 1 where none differs.
 
     Where few tasks differ, a bootstrap over tasks leaves out 0 too easily, and this test does not
-    (Fisher, "The Design of Experiments", 1935, section 21). Up to 14 that differ it is exact.
+    (Fisher, "The Design of Experiments", 1935, section 21). It is exact unless the values are many
+    and hardly two alike.
     """
     values = np.asarray([value for value in differences if value])
-    if len(values) <= 14:
-        places = np.arange(2 ** len(values))[:, None] >> np.arange(len(values))
-        signs = 1 - 2 * (places & 1)
-        return float((np.abs(signs @ values) >= abs(values.sum()) - 1e-9).mean())
-    signs = np.random.default_rng(seed).choice([-1, 1], (draws, len(values)))
-    far = np.abs(signs @ values) >= abs(values.sum()) - 1e-9
-    return float((1 + far.sum()) / (1 + draws))
+    if not len(values):
+        return 1.0
+    values = values / np.abs(values).max()
+    sizes, times = np.unique(np.abs(values).round(9), return_counts=True)
+    far = abs(values.sum()) - 1e-6
+    if (exact := _signed_sums(sizes, times)) is not None:
+        sums, chances = exact
+        return min(1.0, float(chances[np.abs(sums) >= far].sum()))
+    rng = np.random.default_rng(seed)
+    drawn = (2 * rng.binomial(times, 0.5, (draws, len(times))) - times) @ sizes
+    return float((1 + (np.abs(drawn) >= far).sum()) / (1 + draws))
+
+
+def _signed_sums(
+    sizes: NDArray[np.float64], times: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """All sums of values of these sizes, so many of each, with signs by chance, and how likely each
+    sum is; None where there are too many.
+    """
+    sums: NDArray[np.float64] = np.zeros(1)
+    chances: NDArray[np.float64] = np.ones(1)
+    for size, number in zip(sizes, times.tolist(), strict=True):
+        steps = size * (2 * np.arange(number + 1) - number)
+        if len(sums) * len(steps) > 10 * MOST_SUMS:
+            return None
+        odds = np.asarray([comb(number, k) / 2**number for k in range(number + 1)])
+        sums, places = np.unique(np.add.outer(sums, steps).ravel().round(8), return_inverse=True)
+        weights = np.multiply.outer(chances, odds).ravel()
+        chances = np.bincount(places.ravel(), weights).astype(np.float64)
+        if len(sums) > MOST_SUMS:
+            return None
+    return sums, chances
 
 
 def noise_floor(results: Iterable[Outcome], *, runs: int = 1) -> NoiseFloor | None:

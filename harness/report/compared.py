@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.report.figures import UNKNOWN, bounds, number, percent, signed
+from harness.report.figures import UNKNOWN, bounds, coloured, number, percent, signed
 from harness.report.layout import heading, plain_table
 from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 Document = Mapping[str, Any]
 
@@ -72,6 +72,10 @@ def interval(row: Document) -> Interval:
     return Interval(value=row["value"], low=row["low"], high=row["high"])
 
 
+def difference(row: Document) -> Difference:
+    return Difference(value=row["value"], low=row["low"], high=row["high"], p=row["p"])
+
+
 def measured(name: str, value: float) -> str:
     """A measure of effort, as a reader would write it."""
     if name == "cost_usd":
@@ -126,7 +130,7 @@ def _numbers(pair: Document) -> RenderableType:
     for k, row in pair["pass"].items():
         sides = [interval(row[side]) for side in ("before", "after")]
         cells = [Text.assemble((percent(i.value), "bold"), (f" {bounds(i)}", "dim")) for i in sides]
-        table.add_row(f"Pass^{k}", *cells, _difference(interval(row["difference"])))
+        table.add_row(f"Pass^{k}", *cells, _difference(difference(row["difference"])))
     for name, row in pair["effort"].items():
         apart = row["difference"]
         low, high = (measured(name, apart[end]) for end in ("low", "high"))
@@ -140,9 +144,8 @@ def _numbers(pair: Document) -> RenderableType:
     return table
 
 
-def _difference(found: Interval) -> Text:
-    style = "green" if found.low > 0 else "red" if found.high < 0 else ""
-    return Text.assemble((signed(found.value), style), " ", (bounds(found), "dim"))
+def _difference(found: Difference) -> Text:
+    return Text.assemble((signed(found.value), coloured(found)), " ", (bounds(found), "dim"))
 
 
 def _patterns(pair: Document) -> Iterator[RenderableType]:
@@ -160,8 +163,8 @@ def _patterns(pair: Document) -> Iterator[RenderableType]:
     table.add_column("per 100 conversations", no_wrap=True)
     table.add_column("")
     for change in pair["patterns"][:SHOWN]:
-        apart = interval(change["per_100"])
-        style = "green" if apart.high < 0 else "red" if apart.low > 0 else "dim"
+        apart = difference(change["per_100"])
+        style = coloured(apart, less_is_better=True) or "dim"
         table.add_row(
             clean(change["name"], 60),
             str(change["before"]),

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.discovery.compare import Comparison
 from harness.discovery.drift import Change, Landscape, Shift
 from harness.discovery.families import OTHER
-from harness.report.figures import bounds, count, number, share, signed
+from harness.report.figures import bounds, coloured, count, number, share, signed
 from harness.report.layout import heading, plain_table
 from harness.results.history import described, shift_row
 from harness.runtime.foreign_text import clean
@@ -87,9 +87,9 @@ def _share(landscape: Landscape, id: str) -> Text:
 
 
 def _difference(change: Change) -> Text:
-    interval = change.difference
-    style = "" if not change.sure else "red" if interval.value > 0 else "green"
-    return Text(f"{signed(interval.value)} {bounds(interval)}", style or "dim")
+    found = change.difference
+    style = coloured(found, less_is_better=True)
+    return Text(f"{signed(found.value)} {bounds(found)}", style or "dim")
 
 
 def _moved(shift: Shift) -> str:

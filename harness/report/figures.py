@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 UNKNOWN = "–"
 """Stands where a number is not known."""
@@ -42,6 +43,20 @@ def signed(value: float | None) -> str:
 def bounds(interval: Interval) -> str:
     """The interval's ends: "[36.0, 51.0]"."""
     return f"[{percent(interval.low)}, {percent(interval.high)}]"
+
+
+def turned(
+    difference: Difference, *, less_is_better: bool = False
+) -> Literal["better", "worse", ""]:
+    """What a difference means; "" where there is none that is sure."""
+    wanted = "lower" if less_is_better else "higher"
+    return ("better" if difference.direction == wanted else "worse") if difference.is_sure else ""
+
+
+def coloured(difference: Difference, *, less_is_better: bool = False) -> str:
+    """The style of a difference in a terminal: green, red, or none."""
+    means = turned(difference, less_is_better=less_is_better)
+    return {"better": "green", "worse": "red"}.get(means, "")
 
 
 def number(value: float | None) -> str:

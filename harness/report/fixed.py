@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.arms import arm_label, short_label
-from harness.report.figures import UNKNOWN, bounds, percent, signed
+from harness.report.figures import UNKNOWN, bounds, coloured, percent, signed
 from harness.report.layout import FirstThatFits, heading, joined, plain_table
 from harness.report.model import Report
 from harness.report.model_fixed import Example, Failing, Fixed, Told, Turn
 from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 EARLIER, LATER = 3, 5
 """Turns that the terminal shows before and after the one where the conversations part."""
@@ -110,13 +110,13 @@ def _rate(interval: Interval | None) -> Text:
     return Text(percent(interval.value), "bold") if interval else Text(UNKNOWN, "dim")
 
 
-def _change(interval: Interval | None, stacked: bool) -> Text:
-    if interval is None:
+def _change(found: Difference | None, stacked: bool) -> Text:
+    if found is None:
         return Text(UNKNOWN, "dim")
-    sure = "green" if interval.high < 0 else "red" if interval.low > 0 else ""
-    value = signed(interval.value)
+    value = signed(found.value)
     between = "\n" if stacked else " " * max(6 - len(value), 1)
-    return Text.assemble((value, sure), between, (bounds(interval), "dim"))
+    sure = coloured(found, less_is_better=True)
+    return Text.assemble((value, sure), between, (bounds(found), "dim"))
 
 
 def _example(found: Fixed, example: Example) -> Iterator[RenderableType]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from harness.report.arms import arm_label
 from harness.report.call_notes import CallNote
 from harness.report.model_fixed import Fixed
-from harness.types import Interval
+from harness.types import Difference, Interval
 from harness.types.names import ArmName
 
 Series = tuple[tuple[float, float], ...]
@@ -30,7 +30,10 @@ Counts = Annotated[
 """How many of each name; names without any are left out."""
 
 Passes = Annotated[Mapping[int, Interval], Field(validation_alias="pass")]
-"""Pass^k in percent, or differences of it in points, by k."""
+"""Pass^k in percent, by k."""
+
+PassDifferences = Annotated[Mapping[int, Difference], Field(validation_alias="pass")]
+"""Differences of Pass^k in points, by k."""
 
 TaskCounts = Annotated[Mapping[int, int], Field(validation_alias="pass_tasks")]
 """How many tasks each Pass^k is of, by k: those with k trials that count."""
@@ -41,7 +44,7 @@ class Differences:
     """Those of an arm, paired by task, from the arm ``against`` ("" if none was computed)."""
 
     against: str = ""
-    passes: Passes = field(default_factory=dict)
+    passes: PassDifferences = field(default_factory=dict)
     tasks_by_k: TaskCounts = field(default_factory=dict)
 
 
@@ -186,7 +189,7 @@ class Changed:
     pattern_id: Annotated[str, Field(validation_alias="id")] = ""
     status: str = ""
     sure: bool = False
-    per_100: Interval
+    per_100: Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Failing:
     name: str = ""
     failures: Mapping[str, int] = field(default_factory=dict)
     per_100: Mapping[str, Interval] = field(default_factory=dict)
-    differences: Mapping[str, Interval] = field(default_factory=dict)
+    differences: Mapping[str, Difference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report.arms import control_notes, short_label
-from harness.report.figures import UNKNOWN, bounds, percent, signed
+from harness.report.figures import UNKNOWN, bounds, coloured, percent, signed
 from harness.report.layout import LABEL_WIDTH, FirstThatFits, heading, joined, plain_table, tally
 from harness.report.model import Arm, Differences, Report
 from harness.runtime.counting import counted
-from harness.types import Interval
+from harness.types import Difference, Interval
 
-_Cell = Callable[[Interval | None, bool], Text]
-"""Draws a value with its interval; True for a difference."""
+_Cell = Callable[[Interval | None], Text]
+"""Draws a value, or a difference, with its interval."""
 
 _SCALE = 51
 """Cells of the scale from 0 to 100: two points each."""
@@ -96,13 +96,13 @@ def _add_rows(
     table: Table, arm: Arm, ks: Sequence[int], cell: _Cell, last: Sequence[RenderableType]
 ) -> None:
     """The arm's Pass^k, the strict one and the differences, each with its numbers of tasks."""
-    table.add_row(Text(arm.label, "bold"), *(cell(arm.passes.get(k), False) for k in ks), *last)
+    table.add_row(Text(arm.label, "bold"), *(cell(arm.passes.get(k)) for k in ks), *last)
     _add_tasks(table, arm.uneven(arm.tasks_by_k), ks)
     if arm.strict:
-        table.add_row(Text(_STRICT, "dim"), *(cell(arm.strict.get(k), False) for k in ks))
+        table.add_row(Text(_STRICT, "dim"), *(cell(arm.strict.get(k)) for k in ks))
         _add_tasks(table, arm.uneven(arm.pass_counted_tasks), ks)
     for compared in arm.compared:
-        table.add_row(_against(compared), *(cell(compared.passes.get(k), True) for k in ks))
+        table.add_row(_against(compared), *(cell(compared.passes.get(k)) for k in ks))
         _add_tasks(table, arm.uneven(compared.tasks_by_k), ks)
 
 
@@ -130,24 +130,23 @@ def _against(compared: Differences) -> Text:
     return Text(f"  − {short_label(against)}" if against else "  change", "dim")
 
 
-def _beside(interval: Interval | None, difference: bool) -> Text:
+def _beside(interval: Interval | None) -> Text:
     if interval is None:
         return Text(UNKNOWN, "dim")
-    value = _value(interval, difference)
+    value = _value(interval)
     return Text.assemble(value, " " * (5 - len(value) if len(value) < 5 else 1), _bounds(interval))
 
 
-def _stacked(interval: Interval | None, difference: bool) -> Text:
+def _stacked(interval: Interval | None) -> Text:
     if interval is None:
         return Text(UNKNOWN, "dim")
-    return Text("\n").join([_value(interval, difference), _bounds(interval)])
+    return Text("\n").join([_value(interval), _bounds(interval)])
 
 
-def _value(interval: Interval, difference: bool) -> Text:
-    if not difference:
-        return Text(percent(interval.value), "bold")
-    sure = "green" if interval.low > 0 else "red" if interval.high < 0 else ""
-    return Text(signed(interval.value), sure)
+def _value(interval: Interval) -> Text:
+    if isinstance(interval, Difference):
+        return Text(signed(interval.value), coloured(interval))
+    return Text(percent(interval.value), "bold")
 
 
 def _bounds(interval: Interval) -> Text:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.report.figures import bounds, signed
+from harness.report.figures import bounds, signed, turned
 from harness.report.markup import Markup, tag
-from harness.types import Interval
+from harness.types import Difference
 
 
 def section(title: str, note: str, *content: str) -> Markup:
@@ -35,10 +35,10 @@ def facts(info: Mapping[str, str]) -> Markup:
     return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in info.items() if v))
 
 
-def change(difference: Interval, *, less_is_better: bool = False) -> Markup:
-    """A difference with its interval, coloured where the interval leaves out 0."""
-    up, down = ("down", "up") if less_is_better else ("up", "down")
-    sure = up if difference.low > 0 else down if difference.high < 0 else "unsure"
+def change(difference: Difference, *, less_is_better: bool = False) -> Markup:
+    """A difference with its interval, coloured where it is sure."""
+    means = turned(difference, less_is_better=less_is_better)
+    sure = {"better": "up", "worse": "down"}.get(means, "unsure")
     return tag("small", f"{signed(difference.value)} {bounds(difference)}", class_=sure)
 
 

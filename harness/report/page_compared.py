@@ -7,7 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.resources import files
 
-from harness.report.compared import Document, flipped, interval, measured, solved, status, verdict
+from harness.report.compared import (
+    Document,
+    difference,
+    flipped,
+    interval,
+    measured,
+    solved,
+    status,
+    verdict,
+)
 from harness.report.figures import UNKNOWN, bounds, percent
 from harness.report.markup import Markup, tag, together
 from harness.report.page import change, section, table
@@ -72,7 +81,7 @@ def _numbers(pair: Document) -> Markup:
         [
             f"Pass^{k}",
             *(_value(row[side]) for side in ("before", "after")),
-            change(interval(row["difference"])),
+            change(difference(row["difference"])),
         ]
         for k, row in pair["pass"].items()
     ]
@@ -101,7 +110,7 @@ def _patterns(pair: Document) -> Iterator[Markup]:
                 status(row),
                 str(row["before"]),
                 str(row["after"]),
-                change(interval(row["per_100"]), less_is_better=True),
+                change(difference(row["per_100"]), less_is_better=True),
             ]
             for row in pair["patterns"]
         ]

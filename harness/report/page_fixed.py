@@ -13,7 +13,7 @@ from harness.report.model import Report
 from harness.report.model_fixed import Example, Fixed, Told, Turn
 from harness.report.page import change, section, table
 from harness.runtime.counting import counted
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 
 def fixed(report: Report) -> Iterator[Markup]:
@@ -49,7 +49,7 @@ def _rate(found: Interval | None) -> Markup:
     return together(tag("b", percent(found.value)), " ", tag("i", bounds(found)))
 
 
-def _change(found: Interval | None) -> Markup:
+def _change(found: Difference | None) -> Markup:
     return together(UNKNOWN) if found is None else change(found, less_is_better=True)
 
 

@@ -16,7 +16,7 @@ from harness.results.history import interval_row
 from harness.results.outcomes import evaluations_on, outcomes_of, quarantined, without
 from harness.results.side_by_side import Trials, example_row
 from harness.run_folder import RunFolder
-from harness.types import Blame, ErrorPattern, Interval, Json, Task
+from harness.types import Blame, Difference, ErrorPattern, Json, Task
 from harness.types.names import ArmName, EvaluationName
 
 Row = dict[str, Json]
@@ -142,9 +142,9 @@ def _compared(
     }
 
 
-def _difference(after: Sequence[Outcome], other: Sequence[Outcome]) -> Interval:
+def _difference(after: Sequence[Outcome], other: Sequence[Outcome]) -> Difference:
     found = paired_difference(after, other, 1)
-    return found or Interval(value=0.0, low=-100.0, high=100.0)
+    return found or Difference(value=0.0, low=-100.0, high=100.0, p=1.0)
 
 
 def _most_failures(row: Row, before: ArmName) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from harness.discovery.drift import Shift, compare
 from harness.discovery.station import Discovery, round_landscape, round_patterns
 from harness.run_folder import RunFolder
-from harness.types import Diagnosis, ErrorPattern, Interval, Json
+from harness.types import Diagnosis, Difference, ErrorPattern, Interval, Json
 
 Row = dict[str, Json]
 
@@ -156,12 +156,13 @@ def _said(diagnoses: Sequence[Diagnosis]) -> dict[str, str]:
 
 
 def interval_row(interval: Interval) -> Row:
-    """An interval as JSON values, to two digits."""
-    return {
+    """An interval as JSON values, to two digits; a difference with its p-value, to four."""
+    row: Row = {
         "value": round(interval.value, 2),
         "low": round(interval.low, 2),
         "high": round(interval.high, 2),
     }
+    return {**row, "p": round(interval.p, 4)} if isinstance(interval, Difference) else row
 
 
 def described(pattern: ErrorPattern) -> Row:

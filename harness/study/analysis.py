@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metrics import percentile_interval
+from harness.evaluation.metrics import percentile_interval, sign_flip_p, tested
 from harness.study.results_file import Mask, Results, Values
 from harness.study.spec import Expectation
-from harness.types import Interval
+from harness.types import Difference, Interval
 
 KS = (1, 2, 3, 4)
 
@@ -37,10 +37,12 @@ class Estimate:
     seeds: int
     tasks: int
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.interval.low > 0 or self.interval.high < 0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart(Estimate):
+    """An estimate of a difference."""
+
+    interval: Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Judged:
 
     expectation: Expectation
     verdict: Verdict
-    estimates: Mapping[str, Estimate]
+    estimates: Mapping[str, Apart]
 
 
 def estimate(
@@ -71,14 +73,27 @@ def estimate(
     )
 
 
+def apart(values: Values, *, seed: int, resamples: int) -> Apart | None:
+    """The mean of differences of shape (seeds, tasks), as ``estimate``, and the p-value of signs by
+    chance: those of the tasks, each with its mean over the seeds.
+    """
+    found = estimate(values, seed=seed, resamples=resamples)
+    if found is None:
+        return None
+    tried = values[:, ~np.isnan(values).all(axis=0)]
+    p = sign_flip_p(np.nanmean(tried, axis=0).tolist())
+    return Apart(interval=tested(found.interval, p), seeds=found.seeds, tasks=found.tasks)
+
+
 def fall_estimate(
     targeted: tuple[Values, Values], others: tuple[Values, Values], *, seed: int, resamples: int
-) -> Estimate | None:
+) -> Apart | None:
     """By how many points the share of failures that are gone is larger among the targeted ones than
     among the others.
 
     Each pair has the rates before and after, of shape (seeds, tasks), nan where either is missing.
     The shares are of means over what is drawn. None if before there are no failures of one sort.
+    There are no signs to be left to chance in a share: the interval decides alone.
     """
     there = ~np.isnan(sum([*targeted, *others]))
     drawn = _draws(there.shape, seed, resamples)
@@ -87,11 +102,10 @@ def fall_estimate(
     if not was or not other_was or np.isnan(was + other_was):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        apart = 100 * (others_are / others_were - are / were)
-    return Estimate(
-        interval=percentile_interval(
-            100 * (other_is / other_was - is_ / was), apart[np.isfinite(apart)]
-        ),
+        shares = 100 * (others_are / others_were - are / were)
+    whole = 100 * (other_is / other_was - is_ / was)
+    return Apart(
+        interval=tested(percentile_interval(whole, shares[np.isfinite(shares)]), 0.0),
         seeds=int(there.any(axis=1).sum()),
         tasks=int(there.any(axis=0).sum()),
     )
@@ -125,15 +139,15 @@ def pass_estimate(results: Results, arm: str, k: int) -> Estimate | None:
 
 def difference(
     results: Results, arm: str, against: str, k: int, *, among: Mask | None = None
-) -> Estimate | None:
+) -> Apart | None:
     """How far an arm's Pass^k is above another's, over the seeds that both have, ``among`` all or
     some of the tasks.
     """
     seeds = results.seeds(arm, against)
     if not seeds:
         return None
-    apart = results.passes(arm, k, seeds) - results.passes(against, k, seeds)
-    return _estimated(results, apart if among is None else np.where(among, apart, np.nan))
+    values = results.passes(arm, k, seeds) - results.passes(against, k, seeds)
+    return _apart(results, values if among is None else np.where(among, values, np.nan))
 
 
 def by_sft(results: Results, arm: str) -> dict[str, Estimate | None]:
@@ -155,7 +169,7 @@ def curve_estimate(results: Results, arm: str, step: int) -> Estimate | None:
     return _estimated(results, results.curve_passes(arm, step, seeds)) if seeds else None
 
 
-def curve_difference(results: Results, arm: str, against: str, step: int) -> Estimate | None:
+def curve_difference(results: Results, arm: str, against: str, step: int) -> Apart | None:
     """How far an arm's Pass^1 is above another's after the same step, over the seeds that have
     both.
     """
@@ -167,7 +181,7 @@ def curve_difference(results: Results, arm: str, against: str, step: int) -> Est
     if not seeds:
         return None
     values = [results.curve_passes(a, step, seeds) for a in (arm, against)]
-    return _estimated(results, values[0] - values[1])
+    return _apart(results, values[0] - values[1])
 
 
 def targeted_patterns(results: Results, seeds: Sequence[int]) -> dict[int, list[str]]:
@@ -185,15 +199,15 @@ def pattern_estimate(
 
 def pattern_difference(
     results: Results, arm: str, against: str, patterns: Mapping[int, Sequence[str]]
-) -> Estimate | None:
+) -> Apart | None:
     """How many more of them an arm has than another, over the seeds that both have."""
     both = {s: ids for s, ids in patterns.items() if s in results.seeds(arm, against)}
     if not both:
         return None
-    return _estimated(results, results.failures(arm, both) - results.failures(against, both))
+    return _apart(results, results.failures(arm, both) - results.failures(against, both))
 
 
-def fall_difference(results: Results, arm: str, against: str) -> Estimate | None:
+def fall_difference(results: Results, arm: str, against: str) -> Apart | None:
     """By how many points the share of ``against``'s failures that are gone in the arm is larger
     among the patterns that tasks were made for than among the agent's other failures.
     """
@@ -220,13 +234,12 @@ def judge(results: Results, expectation: Expectation) -> Judged:
     """Whether the results show what was expected.
 
     A difference, of Pass^k or of shares of failures that are gone, is confirmed if it reaches
-    ``at_least`` and its interval leaves out 0, refuted if the whole interval is below ``at_least``.
-    That an arm is lowest (or has fewer failures of the
-    patterns) is confirmed if the interval of its difference from each other arm is below 0, refuted
-    if one is above. All else is undecided.
+    ``at_least`` and is sure (``Difference.direction``), refuted if the whole interval is below
+    ``at_least``. That an arm is lowest (or has fewer failures of the patterns) is confirmed if it
+    is surely below each other arm, refuted if it is surely above one. All else is undecided.
     """
     arm, k = expectation.arm, expectation.k
-    found: dict[str, Estimate | None]
+    found: dict[str, Apart | None]
     if expectation.shows == "lowest":
         others = [name for name in expectation.among if name != arm]
         found = {name: difference(results, arm, name, k) for name in others}
@@ -250,18 +263,24 @@ def judge(results: Results, expectation: Expectation) -> Judged:
     return Judged(expectation=expectation, verdict=verdict, estimates=known)
 
 
-def _reaches(interval: Interval, at_least: float) -> Verdict:
-    if interval.value >= at_least and interval.low > 0:
+def _reaches(interval: Difference, at_least: float) -> Verdict:
+    if interval.value >= at_least and interval.direction == "higher":
         return "confirmed"
     return "refuted" if interval.high < at_least else "undecided"
 
 
-def _all_below(intervals: Sequence[Interval]) -> Verdict:
-    if all(interval.high < 0 for interval in intervals):
+def _all_below(intervals: Sequence[Difference]) -> Verdict:
+    directions = {interval.direction for interval in intervals}
+    if directions == {"lower"}:
         return "confirmed"
-    return "refuted" if any(interval.low > 0 for interval in intervals) else "undecided"
+    return "refuted" if "higher" in directions else "undecided"
 
 
 def _estimated(results: Results, values: Values, weights: Values | None = None) -> Estimate | None:
     study = results.study
     return estimate(values, weights, seed=study.bootstrap_seed, resamples=study.resamples)
+
+
+def _apart(results: Results, values: Values) -> Apart | None:
+    study = results.study
+    return apart(values, seed=study.bootstrap_seed, resamples=study.resamples)

@@ -17,7 +17,6 @@ from harness.evaluation.metrics import (
     mean_interval,
     paired_difference,
     pass_table,
-    sign_flip_p,
     task_differences,
 )
 from harness.results.history import interval_row, shift_row
@@ -25,15 +24,12 @@ from harness.results.side_by_side import Row
 from harness.runtime.counting import counted
 from harness.study.flips import flip_values
 from harness.study.sides import Catalogue, Side
-from harness.types import Diagnosis, Episode, Interval, Json
+from harness.types import Diagnosis, Episode, Json
 
 KS = (1, 2, 3, 4)
 
 NOT_A_DIFFERENCE = frozenset({"seed", "preset", "observers", "cache", "budget_usd", "rounds"})
 """Settings that say nothing of what is compared."""
-
-LEVEL = 0.05
-"""The p-value under which there is a difference."""
 
 Measure = Callable[[Episode], float]
 
@@ -62,10 +58,9 @@ def compare_runs(sides: Sequence[Side]) -> dict[str, Json]:
     """The sides as JSON values, and each after the first beside the first.
 
     Pass^k, effort and patterns are compared on the tasks that both have, each task with itself.
-    ``verdict``: "higher" or "lower" in Pass^1 if its interval leaves out 0 and signs by chance
-    would seldom do as much (``p`` under ``LEVEL``), else "no difference"; "not comparable" where
-    there is no such task. ``notes`` say in words what is compared with a caveat, and what not at
-    all.
+    ``verdict``: "higher" or "lower" in Pass^1, or "no difference", as ``Difference.direction``
+    says; "not comparable" where there is no such task. ``notes`` say in words what is compared with
+    a caveat, and what not at all.
     """
     quarantine = all(side.diagnoses is not None for side in sides)
     catalogues = _catalogues(sides)
@@ -142,12 +137,11 @@ def _pair(
         told = "no common task has a trial that counts on both sides"
         return {**row, "verdict": "not comparable", "notes": [*_list(row["notes"]), told]}
     apart = task_differences(other, one)
-    p = sign_flip_p(apart)
     passes = [pass_table(rows, KS).pass_ for rows in (one, other)]
     return {
         **row,
-        "verdict": verdict_of(found[1], p),
-        "p": round(p, 4),
+        "verdict": found[1].direction,
+        "p": round(found[1].p, 4),
         "differing_tasks": sum(value != 0 for value in apart),
         "pass": {
             str(k): {
@@ -163,13 +157,6 @@ def _pair(
         "effort": _effort(before, after, first, second),
         **_patterns(sides[: number + 1], common.ids, catalogues, quarantine),
     }
-
-
-def verdict_of(difference: Interval, p: float) -> str:
-    """Whether there is a difference, by its interval and by signs by chance, and which way."""
-    if p >= LEVEL:
-        return "no difference"
-    return "higher" if difference.low > 0 else "lower" if difference.high < 0 else "no difference"
 
 
 def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[str]:

@@ -4,7 +4,15 @@ A ``Task`` becomes ``Trajectory`` objects; a failed one becomes a ``Diagnosis``;
 ``ErrorPattern`` objects; patterns become new tasks, which carry their ``Origin``.
 """
 
-from harness.types.failures import Blame, Diagnosis, ErrorPattern, Interval, Severity, Survey
+from harness.types.failures import (
+    Blame,
+    Diagnosis,
+    Difference,
+    ErrorPattern,
+    Interval,
+    Severity,
+    Survey,
+)
 from harness.types.ids import stable_id, stable_seed
 from harness.types.messages import (
     Json,
@@ -45,6 +53,7 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Diagnosis",
+    "Difference",
     "Ended",
     "Episode",
     "ErrorPattern",

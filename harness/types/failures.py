@@ -27,6 +27,35 @@ class Interval:
     high: float
 
 
+LEVEL = 0.05
+"""The p-value under which chance is no explanation."""
+
+Direction = Literal["higher", "lower", "no difference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(Interval):
+    """How far something is above something else, and ``p``: how often chance alone would put them
+    as far apart (0 where nobody asked: the interval decides).
+
+    All reports say by ``direction`` whether there is a difference: the interval must leave out 0
+    and ``p`` be under ``LEVEL``. Where few tasks differ, the interval alone finds too much.
+    """
+
+    p: float = 0.0
+
+    @property
+    def direction(self) -> Direction:
+        if self.p >= LEVEL:
+            return "no difference"
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else "no difference"
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether there is a difference."""
+        return self.direction != "no difference"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """Whose fault a failed trajectory was and what went wrong.

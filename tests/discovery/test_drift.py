@@ -91,3 +91,28 @@ def test_the_p_value_is_right_about_chance() -> None:
         for n in range(60)
     )
     assert low <= 14
+
+
+@pytest.mark.parametrize(("tasks", "moved"), [(5, "same"), (6, "more")])
+def test_few_tasks_that_differ_are_no_change(tasks: int, moved: str) -> None:
+    """The interval leaves out 0, and signs by chance would do as much too often."""
+    trials = {f"t{n}": 1 for n in range(60)}
+    before = Landscape(trials=trials, failures={"t59": {"a": 1}})
+    failed = {"t59", *(f"t{n}" for n in range(tasks))}
+    after = Landscape(trials=trials, failures={task: {"a": 1} for task in failed})
+    (change,) = compare(before, after).changes
+    assert change.difference.low > 0
+    assert change.difference.p == pytest.approx(2 / 2**tasks)
+    assert change.status == moved
+    assert change.sure == (moved == "more")
+
+
+def test_without_common_tasks_the_sides_are_exchanged_by_chance() -> None:
+    before = Landscape(trials={f"t{n}": 1 for n in range(60)}, failures={"t0": {"a": 1}})
+    after = Landscape(
+        trials={f"u{n}": 1 for n in range(60)},
+        failures={f"u{n}": {"a": 1} for n in range(7)},
+    )
+    (change,) = compare(before, after).changes
+    assert change.difference.p == pytest.approx(0.061, abs=0.02)  # Fisher's exact test of 1 and 7
+    assert change.status == "same"

@@ -1,4 +1,4 @@
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -14,8 +14,9 @@ from harness.evaluation.metrics import (
     paired_difference,
     pass_hat_k,
     pass_table,
+    sign_flip_p,
 )
-from harness.types import Episode, Grade, Scenario, Score, Task, Trajectory
+from harness.types import Difference, Episode, Grade, Scenario, Score, Task, Trajectory
 
 trials_of_a_task = st.lists(st.booleans(), min_size=1, max_size=6)
 full_tables = st.lists(
@@ -240,3 +241,40 @@ def test_trials_of_two_runs_tell_the_noise_of_one() -> None:
     single = noise_floor(results([[True, False], [True, True]]))
     assert single is not None
     assert whole.difference == pytest.approx(single.difference * np.sqrt(2))
+
+
+@given(st.lists(st.sampled_from([-100.0, -50.0, -25.0, 0.0, 25.0, 75.0, 100 / 3]), max_size=9))
+def test_signs_by_chance_are_all_tried(differences: list[float]) -> None:
+    sums = [abs(sum(signs)) for signs in product(*[(d, -d) for d in differences])]
+    least = abs(sum(differences)) - 1e-9
+    expected = sum(one >= least for one in sums) / len(sums)
+    assert sign_flip_p(differences) == pytest.approx(expected)
+
+
+def test_many_signs_are_tried_too_and_drawn_where_no_two_values_are_alike() -> None:
+    assert sign_flip_p([]) == sign_flip_p([0.0, 0.0]) == 1.0
+    assert sign_flip_p([25.0] * 200) == pytest.approx(2 / 2**200)
+    assert sign_flip_p([25.0, -25.0] * 100) == pytest.approx(1.0)
+    one_sided = [25.0] * 60 + [-25.0] * 40  # a binomial of 100 at 60 and more, twice
+    assert sign_flip_p(one_sided) == pytest.approx(0.0569, abs=1e-4)
+    unlike = [value + n / 997 for n, value in enumerate(one_sided)]
+    assert 0.03 < sign_flip_p(unlike) < 0.06  # a tie counts half the time now
+    assert sign_flip_p(unlike) == sign_flip_p(unlike)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "direction"),
+    [
+        (1, 9, 0.04, "higher"),
+        (-9, -1, 0.04, "lower"),
+        (1, 9, 0.05, "no difference"),
+        (-1, 9, 0.04, "no difference"),
+        (0, 9, 0.04, "no difference"),
+    ],
+)
+def test_a_difference_needs_its_interval_and_its_signs(
+    low: float, high: float, p: float, direction: str
+) -> None:
+    found = Difference(value=(low + high) / 2, low=low, high=high, p=p)
+    assert found.direction == direction
+    assert found.is_sure == (direction != "no difference")

@@ -1,11 +1,15 @@
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.errors import RunError
 from harness.evaluation.station import stamp_data_version
+from harness.report.html import to_html
+from harness.report.terminal import render
 from harness.results.report_document import summarise
 from harness.run_folder import RunFolder
 from harness.types import Checkpoint, Diagnosis, ErrorPattern
@@ -216,3 +220,25 @@ def test_reward_terms_show_where_they_began_and_ended(tmp_path: Path) -> None:
     [row] = report(store)["rewards"]
     assert row["terms"] == [{"name": "task_success", "weight": 1.0, "first": 0.1, "last": 0.95}]
     assert report(store)["training"][0]["trained_on"] == "tasks"
+
+
+@pytest.mark.parametrize(("tasks", "is_sure"), [(5, False), (6, True)])
+def test_few_tasks_that_differ_are_no_gain_in_any_report(
+    store: RunFolder, tasks: int, is_sure: bool
+) -> None:
+    names = [f"t{n}" for n in range(50)]
+    had(store, "sft-test", [(name, False) for name in names])
+    had(store, "rl-1-test", [(name, n < tasks) for n, name in enumerate(names)])
+    document = report(store)
+    (row,) = [arm for arm in document["arms"] if arm["name"] == "rl-1"]
+    found = row["differences"]["pass"]["1"]
+    assert found["low"] > 0
+    assert found["p"] == pytest.approx(2 / 2**tasks, abs=1e-4)
+    shown = f"+{2 * tasks}.0"
+    console = Console(file=io.StringIO(), width=110, color_system="standard", force_terminal=True)
+    console.print(render(document))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    assert (f"\x1b[32m{shown}" in file.getvalue()) == is_sure
+    kind = "up" if is_sure else "unsure"
+    assert f'<small class="{kind}">{shown}' in to_html(document)

@@ -222,3 +222,18 @@ def test_weights_kept_on_the_way_have_an_estimate_of_their_own(made_up: Any) -> 
     wanted = [o[0] == "1" for r in found.arms["targeted"].values() for o in r.outcomes]
     assert one.interval.value == pytest.approx(100 * np.mean(wanted))
     assert curve_estimate(found, "targeted", 7) is None
+
+
+@pytest.mark.parametrize(("tasks", "verdict"), [(5, "undecided"), (6, "confirmed")])
+def test_few_tasks_that_differ_confirm_nothing(tasks: int, verdict: Verdict) -> None:
+    names = [f"t{n}" for n in range(50)]
+    found = by_hand({"a": [["1"] * tasks + ["0"] * (50 - tasks)] * 2, "b": [["0"] * 50] * 2})
+    for row in found["rows"]:
+        row["tasks"] = names
+    read = results(found)
+    one = difference(read, "a", "b", 1)
+    assert one
+    assert one.interval.low > 0
+    assert one.interval.p == pytest.approx(2 / 2**tasks)
+    assert expected(read, "a", shows="difference", against="b", at_least=1).verdict == verdict
+    assert expected(read, "b", shows="lowest", among=["a", "b"]).verdict == verdict

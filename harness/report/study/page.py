@@ -28,19 +28,20 @@ Intervals are 95% percentile intervals of {resamples} bootstrap resamples that d
 independently, tasks, and average over all pairs drawn (the pigeonhole bootstrap, Owen 2007);
 differences are taken within seed and task first. Where an arm has one seed, its interval is
 over tasks alone and says nothing about other seeds; with few seeds it is somewhat too narrow.
-Bold: the interval leaves out 0."""
+Bold: the interval leaves out 0, and the tasks' differences with signs by chance would seldom do as
+much (p < 0.05)."""
 
 _RULES = """\
 A difference, of Pass^k or of the shares of failures that are gone, is *confirmed* if it reaches
-what was expected and its interval leaves out 0, *refuted* if the whole interval is below what was
-expected. That an arm is lowest, or fails
-less, is *confirmed* if the interval of its difference from each of the others is below 0,
-*refuted* if one is above. All else is *undecided*."""
+what was expected and is sure, as in bold above, *refuted* if the whole interval is below what was
+expected. That an arm is lowest, or fails less, is *confirmed* if it is surely below each of the
+others, *refuted* if it is surely above one. All else is *undecided*. Shares of failures have no
+signs: of them the interval decides alone."""
 
 _SORTS = """\
 Differences of Pass^1 on the test tasks that carry a tag of the domain, and on those that do not,
-for tags that about half of them carry. The intervals are not corrected for their number: one in
-twenty leaves out 0 by chance."""
+for tags that about half of them carry. They are not corrected for their number: one in twenty is
+bold by chance."""
 
 _STARTS = """\
 Pass^1 over the trials of test tasks that SFT of the same seed never, sometimes and always solved in

@@ -18,6 +18,7 @@ from harness.runtime.counting import counted
 from harness.runtime.foreign_text import clean
 from harness.study.analysis import (
     KS,
+    Apart,
     Estimate,
     by_sft,
     curve_difference,
@@ -224,9 +225,7 @@ def budgets(results: Results) -> list[str]:
     return said
 
 
-def _apart(
-    results: Results, arm: str, against: str, *, step: int, is_last: bool
-) -> Estimate | None:
+def _apart(results: Results, arm: str, against: str, *, step: int, is_last: bool) -> Apart | None:
     if is_last:
         return difference(results, arm, against, 1)
     return curve_difference(results, arm, against, step)
@@ -274,11 +273,11 @@ def _cell(one: Estimate | None) -> Markdown:
     return Markdown(known or UNKNOWN)
 
 
-def _difference(one: Estimate | None) -> Markdown:
+def _difference(one: Apart | None) -> Markdown:
     if one is None:
         return Markdown(UNKNOWN)
     text = f"{signed(one.interval.value)} {bounds(one.interval)}"
-    return Markdown(f"**{text}**" if one.is_sure else text)
+    return Markdown(f"**{text}**" if one.interval.is_sure else text)
 
 
 def _per_talk(result: Result, key: str) -> float:
