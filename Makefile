@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 
 docs tour: export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers clean
+.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -64,6 +64,9 @@ pictures-page: setup ## the pictures of docs/page.md, from RUN=folder
 
 picture-architecture: setup ## docs/architecture.svg, from the imports
 	$(BIN)/python docs/architecture.py
+
+public-signatures: setup ## docs/public.txt, what is public; refuses changes that CHANGELOG.md does not tell
+	$(BIN)/python docs/public.py
 
 table-servers: setup ## what servers do, and what is made of it, in docs/chat-models.md: from the tests
 	$(BIN)/python docs/servers.py

@@ -279,15 +279,29 @@ def test_options_that_a_page_sets_in_commands_are_options(path: Path) -> None:
         assert key in {field.name for field in fields(OPTIONS[name])}, f"{name}.{key}"
 
 
-def test_the_picture_of_the_rooms_shows_the_imports_as_they_are() -> None:
-    script = ROOT / "docs" / "architecture.py"
-    spec = importlib.util.spec_from_file_location("architecture", script)
+def imported(script: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec
     assert spec.loader
-    drawing = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawing)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_the_rooms_shows_the_imports_as_they_are() -> None:
+    script = ROOT / "docs" / "architecture.py"
+    drawing = imported(script)
     drawn = script.with_suffix(".svg").read_text(encoding="utf-8")
     assert drawn == drawing.picture(), "`make picture-architecture` draws it anew"
+
+
+def test_what_is_public_is_as_it_was_written_down() -> None:
+    public = imported(ROOT / "docs" / "public.py")
+    changed = public.changed(public.read(public.SNAPSHOT.read_text("utf-8")), public.snapshot())
+    assert not changed, (
+        "public signatures changed: add a line '- API: ...' that names them to CHANGELOG.md, "
+        "then `make public-signatures` (.venv/bin/python docs/public.py)"
+    )
 
 
 def test_events_in_the_guide_are_those_that_observers_are_told_of() -> None:

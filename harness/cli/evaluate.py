@@ -8,6 +8,7 @@ import typer
 
 from harness.cli import options
 from harness.cli.running import at_work, say, show, show_plan
+from harness.runtime.counting import counted
 
 if TYPE_CHECKING:
     from harness.assembly.config import LoopConfig
@@ -64,7 +65,8 @@ def _ask_for_a_domain(config: LoopConfig) -> NoReturn:
 
     say(
         f"This would evaluate the policy {config.policy!r} with the user simulator "
-        f"{config.simulator!r} on {config.test_tasks} test tasks, {config.test_trials} trials each."
+        f"{config.simulator!r} on {counted(config.test_tasks, 'test task')}, "
+        f"each {counted(config.test_trials, 'time')}."
     )
     known = ", ".join(Registry().names("domain"))
     raise typer.BadParameter(f"name a domain (installed: {known})", param_hint="--domain")
