@@ -12,6 +12,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +89,7 @@ def _digest(changelog: str) -> str:
     return hashlib.sha256("\n".join(_told(changelog)).encode()).hexdigest()[:12]
 
 
+@cache
 def _tree(module: str) -> ast.Module:
     path = module.replace(".", "/")
     places = (folder / end for folder in FOLDERS for end in (f"{path}.py", f"{path}/__init__.py"))

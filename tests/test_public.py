@@ -1,6 +1,5 @@
 """What is public: no signature changes without a line in the changelog, and what goes says so."""
 
-import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -62,14 +61,10 @@ def test_what_is_deprecated_says_so_at_the_line_that_uses_it() -> None:
         deprecated("old()", since="1.3", instead="new()")
         return 1
 
-    with pytest.warns(
-        HarnessDeprecationWarning, match=r"^old\(\) is deprecated since 1.3; use new"
-    ) as w:
+    words = r"^old\(\) is deprecated since 1.3; use new\(\)$"
+    with pytest.warns(HarnessDeprecationWarning, match=words) as warned:
         assert old() == 1
-    assert w[0].filename == __file__
-    with warnings.catch_warnings(), pytest.raises(HarnessDeprecationWarning):
-        warnings.simplefilter("error")
-        old()
+    assert warned[0].filename == __file__
 
 
 def test_the_example_of_the_page_warns() -> None:
