@@ -38,37 +38,41 @@ from harness.training.station import (
     train_on_tasks,
     warm_start,
 )
-from harness.types import (
-    Diagnosis,
-    Episode,
-    ErrorPattern,
-    Json,
-    Split,
-    Task,
-)
+from harness.types import Diagnosis, Episode, ErrorPattern, Json, Split, Task
 from harness.types.names import ArmName, ControlKind, EvaluationName, StationName
+
+SFT_STATIONS = (StationName.BASE, StationName.train(ArmName.SFT))
 
 
 def run_loop(parts: Components, store: RunFolder) -> Mapping[str, Json]:
     """All stations in order. Returns the report, which is also in the run folder."""
-    config = parts.config
-    started = time.monotonic()
-    parts.notify(
-        "run_started", run=str(store.folder), domain=config.domain, stations=stations(parts)
-    )
-    bootstrap(parts, store)
-    evaluate_arm(parts, store, ArmName.BASE, "test")
-    imitate(parts, store)
-    evaluate_arm(parts, store, ArmName.SFT, "test")
-    for number in range(1, config.rounds + 1):
-        try:
-            run_round(parts, store, number)
-        except NothingToLearn as done:
-            parts.notify("warning", message=f"round {number} ended early: {done}")
-            break
-    report = write_report(parts, store, complete=True)
-    parts.notify("run_finished", seconds=time.monotonic() - started)
-    return report
+    with _told(parts, store, stations(parts)):
+        bootstrap(parts, store)
+        evaluate_arm(parts, store, ArmName.BASE, "test")
+        imitate(parts, store)
+        evaluate_arm(parts, store, ArmName.SFT, "test")
+        for number in range(1, parts.config.rounds + 1):
+            try:
+                run_round(parts, store, number)
+            except NothingToLearn as done:
+                parts.notify("warning", message=f"round {number} ended early: {done}")
+                break
+        return write_report(parts, store, complete=True)
+
+
+def run_sft(parts: Components, store: RunFolder) -> Mapping[str, Json]:
+    """The first half of the loop, up to SFT. Returns the report."""
+    with _told(parts, store, SFT_STATIONS):
+        bootstrap(parts, store)
+        imitate(parts, store)
+        return write_report(parts, store, complete=False)
+
+
+def run_evaluation(parts: Components, store: RunFolder, split: Split) -> Mapping[str, Json]:
+    """The configured policy on a split, as it is. Returns the report."""
+    with _told(parts, store, [StationName.evaluate(ArmName.POLICY, split)]):
+        evaluate_once(parts, store, split)
+        return write_report(parts, store, complete=True)
 
 
 def run_round(parts: Components, store: RunFolder, number: int) -> None:
@@ -353,6 +357,17 @@ def _train_round(
             tasks = find()
             store.reopen(station)
             train_on_tasks(parts, store, arm, start, tasks, f"{len(tasks)} {kind} tasks")
+
+
+@contextmanager
+def _told(parts: Components, store: RunFolder, names: Sequence[StationName]) -> Iterator[None]:
+    """Observers are told when a whole run starts, and when it ends without an error."""
+    started = time.monotonic()
+    parts.notify(
+        "run_started", run=str(store.folder), domain=parts.config.domain, stations=list(names)
+    )
+    yield
+    parts.notify("run_finished", seconds=time.monotonic() - started)
 
 
 @contextmanager

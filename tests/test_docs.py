@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 import tomllib
@@ -20,7 +21,7 @@ from harness.injection import admission
 from harness.llm import injector, judge_panel, providers, shared
 from harness.protocols import Domain, Settings
 from harness.study.spec import read_study
-from harness.types import Grade, Message, Task, Trajectory
+from harness.types import Diagnosis, Grade, Message, Task, Trajectory
 from harness_asyncio import executor, forking
 from harness_exports import chat, pairs
 from harness_faiss import clusterer
@@ -116,6 +117,28 @@ def lamp() -> Domain:
 
 def lamp_task() -> Task:
     return lamp().tasks("test")[0]
+
+
+def test_the_wrapping_judge_of_the_guide_asks_the_judge_that_it_is_told_to() -> None:
+    asked: list[tuple[str, str, Any]] = []
+
+    class Inner:
+        async def diagnose(self, episode: Any, domain: Any) -> Diagnosis:
+            blame: Any = ("agent", "task")[len(asked) % 2]
+            asked.append(("diagnose", episode, domain))
+            return Diagnosis(
+                trajectory_id="t", task_id="t", blame=blame, kind="wrong_item", summary="", turn=1
+            )
+
+    def inner(kind: Any, name: str, options: Any = None) -> Any:
+        asked.append((kind, name, options))
+        return Inner()
+
+    settings: Any = Settings(options={"judge": "mine", "options": {"a": 1}}, inner=inner)
+    judge = example("def twice").twice(settings)
+    assert asked == [("judge", "mine", {"a": 1})]
+    found = asyncio.run(judge.diagnose("episode", "domain"))
+    assert found.summary.startswith("unsure: task or agent")
 
 
 def test_the_domain_of_the_guide_is_solved_by_its_own_default_solver() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -11,7 +11,8 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig
 from harness.assembly.extras import DISTRIBUTION
-from harness.assembly.registry import PATH, SPEAKING, Registry
+from harness.assembly.product_settings import option_table, product_settings
+from harness.assembly.registry import SPEAKING, Registry
 from harness.errors import ConfigError, plugin_boundary
 from harness.protocols import (
     NO_PLUGINS,
@@ -55,6 +56,15 @@ MADE_FROM = {
 }
 """The settings from which the products that a whole run shares are made."""
 
+STATIONS_CHOOSE = {
+    "judge": "judge",
+    "clusterer": "clusterer",
+    "injector": "task injector",
+    "trainer": "trainer",
+    "sft_trainer": "trainer",
+}
+"""The settings whose product a station can be given for a run there is, with their kinds."""
+
 _ALL = "products"
 
 PLACES = ("domain", "user", "judge", "terms", "setup", "calls")
@@ -85,13 +95,19 @@ class Components:
     """The products named by a configuration.
 
     Every name is looked up at once, so that a misspelt one is an error before anything runs;
-    products are made when first used, since some import heavy libraries.
+    products are made when first used, since some import heavy libraries. ``folder`` is the run's,
+    in which each product has a place.
     """
 
     def __init__(
-        self, config: LoopConfig, registry: Registry, observers: tuple[Observer, ...] = ()
+        self,
+        config: LoopConfig,
+        registry: Registry,
+        observers: tuple[Observer, ...] = (),
+        folder: Path | None = None,
     ) -> None:
         self.config = config
+        self.folder = folder
         self.registry = registry
         self._extra_observers = observers
         for kind, name in self.names():
@@ -104,7 +120,7 @@ class Components:
         from one of these settings.
         """
         config = replace(self.config, **settings)
-        other = Components(config, self.registry, self._extra_observers)
+        other = Components(config, self.registry, self._extra_observers, self.folder)
         for product, made_from in MADE_FROM.items():
             if not settings.keys() & made_from:
                 setattr(other, product, getattr(self, product))
@@ -124,6 +140,19 @@ class Components:
             for kind, name in self.names():
                 if self.registry.speaks(kind, name):
                     self.calls.chat(SPEAKING[kind], name)
+
+    def check_given(self, given: Mapping[str, object]) -> None:
+        """Make the products of stations that these settings name or have options for, so that what
+        cannot be made is not saved.
+        """
+        tables = given.get("options")
+        for setting, kind in STATIONS_CHOOSE.items():
+            name = getattr(self.config, setting)
+            if setting in given or (
+                isinstance(tables, Mapping) and option_table(self, kind, name) in tables
+            ):
+                made = self.trainer(name) if kind == "trainer" else getattr(self, setting)
+                del made
 
     def check_practice(self) -> None:
         """Raises ``ConfigError`` if rounds are to read rollouts of a trainer that makes none."""
@@ -368,23 +397,4 @@ class Components:
         checkpoint: Checkpoint | None = None,
         folder: Path | None = None,
     ) -> Settings:
-        return Settings(
-            options=self.config.options.get(self._table(kind, name), {}),
-            seed=self.config.seed,
-            domain=self.domain if domain else None,
-            checkpoint=checkpoint,
-            folder=folder,
-            calls=self.calls,
-            progress=lambda done, total: self.notify(
-                "part_progress", part=kind, done=done, total=total
-            ),
-            products=self,
-        )
-
-    def _table(self, kind: str, name: str) -> str:
-        """The name of a product's option table."""
-        offered = name.partition(":")[0]
-        if self.registry.speaks(kind, name):
-            return SPEAKING[kind]
-        is_path = kind == "policy" and offered not in self.registry.offers["policy"]
-        return PATH if is_path and offered not in self.config.options else offered
+        return product_settings(self, kind, name, domain, checkpoint, folder)

@@ -171,15 +171,28 @@ def load_config(
     for layer in (common or {}, written, given):
         table = merged(table, layer)
     config = parse_config({**table, "preset": preset})
-    user_tables = {*_tables(written), *_tables(given)}
-    for name in sorted(user_tables - config.chosen()):
+    _refuse_unused({*_tables(written), *_tables(given)}, config)
+    used = {name: table for name, table in config.options.items() if name in config.chosen()}
+    return parse_config({**config.plain(), "options": used})
+
+
+def changed(settings: Mapping[str, object], changes: Mapping[str, object]) -> LoopConfig:
+    """The settings of a run with some replaced, ``options`` key by key. Raises ``ConfigError``, as
+    ``load_config``, for an option table that nothing in them uses.
+    """
+    tables = {"options": settings.get("options", {})}, {"options": changes.get("options", {})}
+    config = parse_config({**settings, **changes, **merged(*tables)})
+    _refuse_unused({*_tables(changes)}, config)
+    return config
+
+
+def _refuse_unused(tables: set[str], config: LoopConfig) -> None:
+    for name in sorted(tables - config.chosen()):
         raise ConfigError(
             f"[options.{name}] is not used by this configuration",
             hint=nearest(name, sorted(config.chosen()))
             or "Remove the table, or choose the plugin it belongs to.",
         )
-    used = {name: table for name, table in config.options.items() if name in config.chosen()}
-    return parse_config({**config.plain(), "options": used})
 
 
 def parse_config(table: Mapping[str, object]) -> LoopConfig:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assembly.components import Components
-from harness.assembly.config import LoopConfig, parse_config
+from harness.assembly.config import LoopConfig, changed
 from harness.assembly.registry import Registry
 from harness.assembly.trust import folder_wishes, refuse_unagreed, remember, wishes
 from harness.errors import BudgetSpent, HarnessError, RunError, plugin_boundary
 from harness.protocols import Domain, Event, Observer
-from harness.run_folder import CONFIG, RunFolder
+from harness.run_folder import CONFIG, PLUGINS, RunFolder
+from harness.runtime import files
 from harness.types import Json, Split, Task
 
 CALLS = "calls.json"
@@ -37,11 +38,12 @@ def checked(
     needs: Needs,
     registry: Registry,
     observers: tuple[Observer, ...] = (),
+    folder: Path | None = None,
 ) -> Components:
     """The products of a configuration, all but the policies made, with enough tasks. Observers are
-    warned of tasks that the domain cannot carry out or judge.
+    warned of tasks that the domain cannot carry out or judge. ``folder`` will be the run's.
     """
-    parts = Components(config, registry, observers)
+    parts = Components(config, registry, observers, folder)
     _check(parts, needs, observers)
     return parts
 
@@ -60,9 +62,11 @@ def begin_run(
     The folder is made only once the products were checked, and removed if an error comes before
     anything was written into it.
     """
-    parts = checked(config, needs, registry, observers)
-    known = {} if needs.training else {split: _tasks(parts, split) for split in needs.splits}
-    store = RunFolder.create(folder or new_folder(config.domain), config.plain(), known)
+    place = folder or new_folder(config.domain)
+    with _products_files_discarded(place):
+        parts = checked(config, needs, registry, observers, place)
+        known = {} if needs.training else {split: _tasks(parts, split) for split in needs.splits}
+        store = RunFolder.create(place, config.plain(), known)
     remember(wishes(config, registry))
     with store.lock(), _discarded_if_unused(store), _own(parts, store), _at_work(parts, store):
         _count_calls(parts, store)
@@ -81,20 +85,21 @@ def open_run(
 ) -> Iterator[Components]:
     """The products of an existing run, its folder locked within the block.
 
-    ``changes`` (None: not given) replace settings of the run, and with ``keep`` they stay, once it
-    is known that they fit. Products are made when a station needs them: what is done already needs
-    no key. ``trust``: the user grants what the folder asks for; else raises ``NotAgreed`` for what
-    was not granted before, see ``harness.assembly.trust``.
+    ``changes`` (None: not given) replace settings of the run, ``options`` key by key, and with
+    ``keep`` they stay, once it is known that they fit. Products are made when a station needs them:
+    what is done already needs no key. ``trust``: the user grants what the folder asks for; else
+    raises ``NotAgreed`` for what was not granted before, see ``harness.assembly.trust``.
     """
     given = {key: value for key, value in (changes or {}).items() if value is not None}
     with store.lock():
-        config = parse_config({**store.config, **given})
+        config = changed(store.config, given)
         asked = folder_wishes(store, config, registry)
-        refuse_unagreed(asked, store.folder, trust=trust, given=[*given.values()])
-        parts = Components(config, registry, observers)
+        refuse_unagreed(asked, store.folder, trust=trust, given=_said(given))
+        parts = Components(config, registry, observers, store.folder)
         _count_calls(parts, store)
         if given and keep:
             parts.check_chat(given)
+            parts.check_given(given)
             if given.keys() & {"rounds", "trainer", "discover_from"}:
                 parts.check_practice()
             plain = config.plain()
@@ -123,6 +128,17 @@ def begin_or_resume(
     store = RunFolder.open(resume)
     with open_run(store, registry, changes, trust=trust, observers=observers) as parts:
         yield parts, store
+
+
+def _said(given: Mapping[str, Json]) -> list[object]:
+    """The values of the settings, those of options one by one."""
+    tables = given.get("options")
+    in_tables = [
+        value
+        for table in (tables.values() if isinstance(tables, dict) else ())
+        for value in (table.values() if isinstance(table, dict) else ())
+    ]
+    return [*(value for key, value in given.items() if key != "options"), *in_tables]
 
 
 def new_folder(what: str) -> Path:
@@ -237,6 +253,18 @@ def _own(parts: Components, store: RunFolder) -> Iterator[None]:
     finally:
         with suppress(HarnessError):  # one about the folder would hide what came before
             remember(folder_wishes(store, parts.config, parts.registry))
+
+
+@contextmanager
+def _products_files_discarded(place: Path) -> Iterator[None]:
+    """An error before there is a run leaves nothing of what products wrote when they were made."""
+    was_there = place.exists()
+    try:
+        yield
+    except HarnessError:
+        if not was_there and place.exists() and {p.name for p in place.iterdir()} == {PLUGINS}:
+            files.clear(place)
+        raise
 
 
 @contextmanager

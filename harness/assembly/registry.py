@@ -4,10 +4,12 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, cast, overload
+from typing import Any, Literal, Protocol, cast, overload
 
 from harness.assembly.config import LoopConfig, nearest
 from harness.assembly.entry_points import PluginInfo, discover
@@ -35,6 +37,8 @@ from harness.protocols import (
     TrajectoryFormat,
     UserSimulator,
 )
+from harness.protocols.settings import no_inner
+from harness.types import Json
 
 KINDS: Mapping[str, str] = {
     "domain": "harness_domains",
@@ -113,6 +117,7 @@ class Registry:
         self.chat_roles = chat_roles
         self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
         self.clashes: dict[tuple[str, str], str] = {}
+        self._being_made: list[tuple[str, str]] = []
         broken: dict[str, str] = {}
         for kind, hook in KINDS.items():
             for implementation in getattr(found.manager.hook, hook).get_hookimpls():
@@ -248,12 +253,39 @@ class Registry:
         for anything else.
         """
         offer, argument = self.find(kind, spec)
-        with plugin_boundary(offer.plugin, f"{kind} {offer.name!r} ({KINDS[kind]})"):
-            product = offer.factory(replace(settings, argument=argument))
+        settings = replace(settings, argument=argument)
+        if settings.inner is no_inner:
+            settings = replace(settings, inner=partial(self._inner, settings))
+        with (
+            self._making_of(kind, offer.name),
+            plugin_boundary(offer.plugin, f"{kind} {offer.name!r} ({KINDS[kind]})"),
+        ):
+            product = offer.factory(settings)
             refuse_product(kind, product)
         if kind == "domain":
             return guarded(cast(Domain, product), offer.plugin)
         return product
+
+    def _inner(
+        self, outer: Settings, kind: Any, name: str, options: Mapping[str, Json] | None = None
+    ) -> Any:
+        """See ``harness.protocols.Inner``, for a product made with no run's settings."""
+        return self.make(kind, name, replace(outer, options=options or {}, inner=no_inner))
+
+    @contextmanager
+    def _making_of(self, kind: str, name: str) -> Iterator[None]:
+        """Raises ``ConfigError`` within itself: a product cannot be part of itself."""
+        if (kind, name) in self._being_made:
+            chain = " → ".join(f"{one} {own!r}" for one, own in [*self._being_made, (kind, name)])
+            raise ConfigError(
+                f"the {kind} {name!r} wraps itself: {chain}",
+                hint="Name another one in its options.",
+            )
+        self._being_made.append((kind, name))
+        try:
+            yield
+        finally:
+            self._being_made.pop()
 
 
 def _looks_like_path(spec: str) -> bool:

@@ -36,6 +36,7 @@ def discover(
         str | None,
         typer.Option(help="Judge that diagnoses failures; default: the run's own, or by rules."),
     ] = None,
+    clusterer: options.Clusterer = None,
     format: Annotated[
         str, typer.Option("--format", help="Format of a file, if its content does not tell.")
     ] = "",
@@ -61,6 +62,7 @@ def discover(
     reading = Reading(
         evaluation=evaluation, again=again, namer=namer, options=tables, trust=trust, format=format,
         adoption=flag_values.adoption(outcome, failed_if, redact), judge=judge,
+        clusterer=clusterer,
     )  # fmt: skip
     if len(sources) > 1:
         folder = out or new_folder("comparison")

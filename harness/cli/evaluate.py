@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 @options.takes(
-    *options.ROLLOUTS, "temperature", *options.START, "option", *options.SPENDING
+    *options.ROLLOUTS, "judge", "temperature", *options.START, "option", *options.SPENDING
 )  # fmt: skip
 def evaluate(
     context: typer.Context,
@@ -42,7 +42,7 @@ def evaluate(
     folder of a run, such as RUN/checkpoints/rl-1/model.
     """
     from harness.assembly.opening import Needs, split_of
-    from harness.loop import evaluate_once, write_report
+    from harness.loop import run_evaluation
     from harness.types.names import ArmName, StationName
 
     if not any(context.params.values()):
@@ -55,8 +55,7 @@ def evaluate(
         show_plan(config, lambda parts: [station], needs, resume, trust=trust, as_json=as_json)
         return
     with at_work(context, config, needs, out, resume, trust=trust) as (parts, store):
-        evaluate_once(parts, store, split)
-        finished = write_report(parts, store, complete=True)
+        finished = run_evaluation(parts, store, split)
     show(finished, as_json=as_json)
 
 

@@ -30,6 +30,14 @@ def or_none(number: type[int] | type[float], least: int) -> Callable[[str], int 
     return read
 
 
+def changes(option: Sequence[str] | None, **names: str | None) -> dict[str, Json]:
+    """The settings of a run that a station's flags change."""
+    given: dict[str, Json] = {key: name for key, name in names.items() if name is not None}
+    if option:
+        given["options"] = {**option_tables(option)}
+    return given
+
+
 def weights(given: Sequence[str] | None) -> dict[str, float]:
     """The weights of ``--reward``, by term."""
     return {name: float(value) for name, value in _pairs(given, "--reward", number=True)}

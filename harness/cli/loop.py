@@ -59,16 +59,12 @@ def sft(
     Continue with `harness loop --resume`.
     """
     from harness.assembly.opening import Needs
-    from harness.loop import bootstrap, imitate, write_report
-    from harness.types.names import ArmName, StationName
+    from harness.loop import SFT_STATIONS, run_sft
 
     config = options.asked(context)
     if dry_run:
-        stations = (StationName.BASE, StationName.train(ArmName.SFT))
-        show_plan(config, lambda parts: stations, Needs(), as_json=as_json)
+        show_plan(config, lambda parts: SFT_STATIONS, Needs(), as_json=as_json)
         return
     with at_work(context, config, Needs(), out) as (parts, store):
-        bootstrap(parts, store)
-        imitate(parts, store)
-        finished = write_report(parts, store, complete=False)
+        finished = run_sft(parts, store)
     show(finished, as_json=as_json)

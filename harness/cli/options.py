@@ -69,6 +69,22 @@ Redact = Annotated[
     ),
 ]
 
+Clusterer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=PARTS,
+        help="Clusterer that groups failures into error patterns.",
+    ),
+]
+Injector = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Generator of targeted tasks."),
+]
+Trainer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Trainer for RL on targeted tasks."),
+]
 _Text = str | None
 
 
@@ -106,31 +122,16 @@ FLAGS: Mapping[str, object] = {
         _Text,
         typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Judge that diagnoses failures."),
     ],
-    "clusterer": Annotated[
-        _Text,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=PARTS,
-            help="Clusterer that groups failures into error patterns.",
-        ),
-    ],
+    "clusterer": Clusterer,
     "namer": Namer,
-    "injector": Annotated[
-        _Text,
-        typer.Option(metavar="NAME", rich_help_panel=PARTS, help="Generator of targeted tasks."),
-    ],
+    "injector": Injector,
     "sft_trainer": Annotated[
         _Text,
         typer.Option(
             metavar="NAME", rich_help_panel=PARTS, help="Trainer for SFT on demonstrations."
         ),
     ],
-    "trainer": Annotated[
-        _Text,
-        typer.Option(
-            metavar="NAME", rich_help_panel=PARTS, help="Trainer for RL on targeted tasks."
-        ),
-    ],
+    "trainer": Trainer,
     "executor": Annotated[
         _Text,
         typer.Option(

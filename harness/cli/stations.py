@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from harness.cli import options
+from harness.cli import flag_values, options
 from harness.cli.running import emit, show, watching
 
 
@@ -32,10 +32,15 @@ def inject(
     again: Annotated[
         bool, typer.Option("--again", help="Generate more tasks, in addition to existing ones.")
     ] = False,
+    injector: options.Injector = None,
+    option: options.Option = None,
     trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Generate targeted tasks for a round's error patterns; `harness tasks` shows them."""
+    """Generate targeted tasks for a round's error patterns; `harness tasks` shows them.
+
+    With another injector or option, which the run keeps, in addition to the tasks there are.
+    """
     from harness import loop
     from harness.assembly.opening import open_run
     from harness.llm.roles import open_registry
@@ -43,11 +48,13 @@ def inject(
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
+    changes = flag_values.changes(option, injector=injector)
     with (
         watching() as observers,
-        open_run(store, open_registry(), trust=trust, observers=observers) as parts,
+        open_run(store, open_registry(), changes, trust=trust, observers=observers) as parts,
     ):
-        loop.inject(parts, store, number, pattern=pattern, count=count, off=off or (), again=again)
+        more = again or bool(changes)
+        loop.inject(parts, store, number, pattern=pattern, count=count, off=off or (), again=more)
         report = loop.write_report(parts, store, complete=False)
     emit(report["pool"], pool_table(report), as_json=as_json)
 
@@ -63,19 +70,26 @@ def train(
         ),
     ] = "targeted",
     again: options.Again = False,
+    trainer: options.Trainer = None,
+    option: options.Option = None,
     trust: options.Trust = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train on the task pool with RL."""
+    """Train on the task pool with RL.
+
+    With another trainer or option, which the run keeps, though it is trained already.
+    """
     from harness import loop
     from harness.assembly.opening import open_run
     from harness.llm.roles import open_registry
     from harness.run_folder import RunFolder
 
     store = RunFolder.open(run)
+    changes = flag_values.changes(option, trainer=trainer)
+    again = again or bool(changes)
     with (
         watching() as observers,
-        open_run(store, open_registry(), trust=trust, observers=observers) as parts,
+        open_run(store, open_registry(), changes, trust=trust, observers=observers) as parts,
     ):
         if arm == "targeted":
             loop.train(parts, store, number, again=again)

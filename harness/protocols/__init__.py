@@ -19,6 +19,7 @@ from harness.protocols.chat_model import (
 from harness.protocols.clusterer import Clusterer, PatternNamer, SurveyingClusterer
 from harness.protocols.domain import Domain, World
 from harness.protocols.executor import Executor, has_threads, stays_here
+from harness.protocols.inner import Inner
 from harness.protocols.judge import AssertionJudge, Judge, ReviewedJudge, SignReader
 from harness.protocols.observer import Event, Observer
 from harness.protocols.plugin_names import NO_PLUGINS, PluginNames
@@ -62,6 +63,7 @@ __all__ = [
     "Event",
     "Executor",
     "InProcessPolicy",
+    "Inner",
     "Judge",
     "Observer",
     "PatternNamer",

@@ -92,7 +92,8 @@ class LiveProgress:
     def _line(self, event: Event, station: Station | None, now: float) -> None:
         match event.name:
             case "run_started":
-                words = [self._progress.title, f"{len(self._progress.stations)} stations"]
+                count = len(self._progress.stations)
+                words = [self._progress.title, f"{count} station{'s' if count != 1 else ''}"]
             case "run_finished":
                 words = ["finished"]
             case "run_interrupted":

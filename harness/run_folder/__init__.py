@@ -20,6 +20,7 @@ calls.json             calls to chat models by role: tokens, cost, retries, faul
 timings.jsonl          seconds per station, kept apart from what the seeds decide
 report.json            what `harness report` renders
 exports/, trackers/    files for other tools, and of observers that keep the run in a tracker
+plugins/KIND/NAME/     what a plugin's product keeps (`Settings.folder`)
 
 done/STATION.json      the station is complete; what it left, with digests
 pending/               what a process that ended was about to change in one step
@@ -33,12 +34,13 @@ name in it and no link leads out of it.
 from harness.run_folder.disk import FolderFiles, disk_errors
 from harness.run_folder.marks import EPISODES, TOKENS
 from harness.run_folder.rows import Outline
-from harness.run_folder.store import CONFIG, LOCK, PROOFS, RunFolder
+from harness.run_folder.store import CONFIG, LOCK, PLUGINS, PROOFS, RunFolder
 
 __all__ = [
     "CONFIG",
     "EPISODES",
     "LOCK",
+    "PLUGINS",
     "PROOFS",
     "TOKENS",
     "FolderFiles",

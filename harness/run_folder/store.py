@@ -35,6 +35,7 @@ from harness.types.names import EvaluationName, StationName
 CONFIG = "config.json"
 TASKS = "tasks"
 LOCK = "run.lock"
+PLUGINS = "plugins"
 PROOFS = "proofs.jsonl"
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -130,9 +131,9 @@ class RunFolder(FolderFiles):
                 self.held = False
 
     def discard_if_unused(self) -> None:
-        """Remove the folder if it holds settings and tasks alone: no run has started in it."""
+        """Remove the folder if it holds settings, tasks and what products keep: no run started."""
         names = {path.name for path in self.folder.iterdir()}
-        if names <= {CONFIG, LOCK, TASKS}:
+        if names <= {CONFIG, LOCK, TASKS, PLUGINS}:
             files.clear(self.folder)
 
     # --- stations ---------------------------------------------------------------------------------
@@ -390,4 +391,5 @@ def _refuse_taken(folder: Path) -> None:
 
 
 def _is_in_the_way(path: Path) -> bool:
-    return path.name not in (LOCK, CONFIG + files.SCRATCH) and not is_leftover(path)
+    ours = (LOCK, PLUGINS, CONFIG + files.SCRATCH)  # products are made before the run folder
+    return path.name not in ours and not is_leftover(path)

@@ -28,10 +28,10 @@ from harness.types.names import StationName
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What is read of a source: the evaluation (default: the round's, or the only one), ``again``
-    even if that was done, with another ``namer`` of patterns, with ``options`` for a file's format
-    and domain. ``trust``: what a run folder asks for is granted. ``format`` and ``adoption`` are
-    for files: their format, and how conversations without a domain are read. ``judge``: who
-    diagnoses, if not the run's own.
+    even if that was done, with another ``judge``, ``clusterer`` or ``namer`` of patterns than the
+    run's own, with ``options`` for these and for a file's format and domain. ``trust``: what a run
+    folder asks for is granted. ``format`` and ``adoption`` are for files: their format, and how
+    conversations without a domain are read.
     """
 
     evaluation: str = ""
@@ -42,10 +42,20 @@ class Reading:
     format: str = ""
     adoption: Adoption | None = None
     judge: str | None = None
+    clusterer: str | None = None
 
-    def changes(self) -> dict[str, Json]:
-        """The settings of a run that it changes; None where it does not."""
-        return {"namer": self.namer, "judge": self.judge}
+    def changes(self, source: Path) -> dict[str, Json]:
+        """The settings of the source's run that it changes; None where it does not. A file has got
+        its options already.
+        """
+        tables: Json = {name: dict(table) for name, table in self.options.items()}
+        is_run = (source / CONFIG).is_file()
+        return {
+            "namer": self.namer,
+            "judge": self.judge,
+            "clusterer": self.clusterer,
+            "options": tables if self.options and is_run else None,
+        }
 
 
 def discover_source(
@@ -62,7 +72,7 @@ def discover_source(
     registry = open_registry()
     reading = _with_judged_outcomes(reading, registry)
     store = _as_run(registry, source, out, reading, observers)
-    changes = reading.changes()
+    changes = reading.changes(source)
     with open_run(store, registry, changes, trust=reading.trust, observers=observers) as parts:
         again = reading.again or any(value is not None for value in changes.values())
         return store, _discovered(parts, store, number, reading.evaluation, again)
@@ -92,11 +102,11 @@ def compare_sources(
             hint="Compare policies on the same domain.",
         )
     sides = []
-    for name, store in zip(_names(sources), stores, strict=True):
-        own = {"judge": reading.judge}
+    changes = [reading.changes(source) for source in sources]
+    for name, store, own in zip(_names(sources), stores, changes, strict=True):
         with open_run(store, registry, own, trust=reading.trust, observers=observers) as parts:
             sides.append(_side(name, parts, store, reading))
-    with open_run(stores[0], registry, reading.changes(), keep=False, observers=observers) as parts:
+    with open_run(stores[0], registry, changes[0], keep=False, observers=observers) as parts:
         return compare_sides(parts, sides)
 
 
@@ -115,10 +125,10 @@ def _as_run(
             adoption=reading.adoption, warn=warn_by(observers),
         )[0]  # fmt: skip
     how = reading.adoption
-    if reading.options or reading.format or (how and replace(how, judged=False) != Adoption()):
+    if reading.format or (how and replace(how, judged=False) != Adoption()):
         raise ConfigError(
-            f"{source} is a run folder, which takes no --option, --format, --outcome, --failed-if "
-            "or --redact",
+            f"{source} is a run folder, which takes no --format, --outcome, --failed-if or "
+            "--redact",
             hint="Remove them: they are for reading a recording.",
         )
     return RunFolder.open(source)

@@ -32,7 +32,7 @@ CUT = "is shown in part: the page says what follows"
 RULES = (
     (r"eval --policy openai|--option |claude|gemini|openai:|simulator openai", KEY),
     (r"loop --config|loop --domain retail --config|vllm|tinker", SERVER),
-    (r"--domain (lamp|weather|my_library)|politeness", OWN),
+    (r"--domain (lamp|weather|my_library)|politeness|--judge twice", OWN),
     (r"…|\\$", CUT),
     (r"import |discover .*json|rescore|theirs|results\.json --out RUN|submission", FILE),
     (r"study (merge|report)", STUDY),

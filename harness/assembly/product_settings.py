@@ -1,0 +1,81 @@
+"""Turn a run's configuration into the ``Settings`` of one of its products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.assembly.registry import PATH, SPEAKING
+from harness.protocols import Settings
+from harness.run_folder import PLUGINS
+from harness.types import Checkpoint, Json
+
+if TYPE_CHECKING:
+    from harness.assembly.components import Components
+
+ON_DOMAIN = frozenset(
+    {"user simulator", "policy", "judge", "clusterer", "task injector", "reward term", "probe",
+     "trainer"}
+)  # fmt: skip
+"""The kinds whose products are made for a domain."""
+
+
+def product_settings(
+    parts: Components,
+    kind: str,
+    name: str,
+    domain: bool,
+    checkpoint: Checkpoint | None,
+    folder: Path | None,
+) -> Settings:
+    """The settings of a product; ``domain``: with the run's. ``folder``: for its files, if not the
+    place that each product has in the run folder.
+    """
+    return Settings(
+        options=parts.config.options.get(option_table(parts, kind, name), {}),
+        seed=parts.config.seed,
+        domain=parts.domain if domain else None,
+        checkpoint=checkpoint,
+        folder=folder or (None if checkpoint else _place(parts, kind, name)),
+        calls=parts.calls,
+        progress=lambda done, total: parts.notify(
+            "part_progress", part=kind, done=done, total=total
+        ),
+        products=parts,
+        inner=partial(_inner, parts, kind),
+    )
+
+
+def option_table(parts: Components, kind: str, name: str) -> str:
+    """The name of a product's option table."""
+    offered = name.partition(":")[0]
+    if parts.registry.speaks(kind, name):
+        return SPEAKING[kind]
+    is_path = kind == "policy" and offered not in parts.registry.offers["policy"]
+    return PATH if is_path and offered not in parts.config.options else offered
+
+
+def _inner(
+    parts: Components,
+    outer: str,
+    kind: Any,
+    name: str,
+    options: Mapping[str, Json] | None = None,
+) -> Any:
+    """See ``harness.protocols.Inner``; ``outer`` is the kind of the product that wraps it."""
+    on_domain = kind in ON_DOMAIN and outer != "domain"
+    settings = product_settings(parts, kind, name, on_domain, None, None)
+    if options is not None:
+        settings = replace(settings, options=options)
+    return parts.registry.make(kind, name, settings)
+
+
+def _place(parts: Components, kind: str, name: str) -> Path | None:
+    """Where the product may keep files."""
+    if parts.folder is None:
+        return None
+    offer, _ = parts.registry.find(kind, name)
+    return parts.folder / PLUGINS / kind.replace(" ", "-") / offer.name
