@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from harness.assembly.registry import PATH, SPEAKING
-from harness.protocols import Settings
+from harness.assembly.config import LoopConfig
+from harness.assembly.registry import PATH, SPEAKING, Registry
+from harness.protocols import Domain, Products, Settings
 from harness.run_folder import PLUGINS
 from harness.types import Checkpoint, Json
-
-if TYPE_CHECKING:
-    from harness.assembly.components import Components
 
 ON_DOMAIN = frozenset(
     {"user simulator", "policy", "judge", "clusterer", "task injector", "reward term", "probe",
@@ -23,8 +21,21 @@ ON_DOMAIN = frozenset(
 """The kinds whose products are made for a domain."""
 
 
+class RunProducts(Products, Protocol):
+    """What of ``harness.assembly.components.Components`` a product's settings are made from."""
+
+    config: LoopConfig
+    registry: Registry
+    folder: Path | None
+
+    @property
+    def domain(self) -> Domain: ...
+
+    def notify(self, event: str, **data: Any) -> None: ...
+
+
 def product_settings(
-    parts: Components,
+    parts: RunProducts,
     kind: str,
     name: str,
     domain: bool,
@@ -49,7 +60,7 @@ def product_settings(
     )
 
 
-def option_table(parts: Components, kind: str, name: str) -> str:
+def option_table(parts: RunProducts, kind: str, name: str) -> str:
     """The name of a product's option table."""
     offered = name.partition(":")[0]
     if parts.registry.speaks(kind, name):
@@ -59,7 +70,7 @@ def option_table(parts: Components, kind: str, name: str) -> str:
 
 
 def _inner(
-    parts: Components,
+    parts: RunProducts,
     outer: str,
     kind: Any,
     name: str,
@@ -73,7 +84,7 @@ def _inner(
     return parts.registry.make(kind, name, settings)
 
 
-def _place(parts: Components, kind: str, name: str) -> Path | None:
+def _place(parts: RunProducts, kind: str, name: str) -> Path | None:
     """Where the product may keep files."""
     if parts.folder is None:
         return None

@@ -104,7 +104,9 @@ def compare_sources(
     sides = []
     changes = [reading.changes(source) for source in sources]
     for name, store, own in zip(_names(sources), stores, changes, strict=True):
-        with open_run(store, registry, own, trust=reading.trust, observers=observers) as parts:
+        with open_run(
+            store, registry, own, keep=False, trust=reading.trust, observers=observers
+        ) as parts:
             sides.append(_side(name, parts, store, reading))
     with open_run(stores[0], registry, changes[0], keep=False, observers=observers) as parts:
         return compare_sides(parts, sides)
