@@ -17,10 +17,13 @@ from typer.main import get_command
 
 from harness import run_folder, types
 from harness.assembly.config import PRESETS, LoopConfig, load_config
-from harness.assembly.contracts import contract
-from harness.assembly.registry import KINDS
+from harness.assembly.contracts import contract, described
+from harness.assembly.registry import KINDS, Registry
 from harness.cli import app
 from harness.cli.options import FLAGS
+from harness.discovery.families import KINDS as KINDS_OF_MISTAKES
+from harness.discovery.families import family
+from harness.protocols import Settings
 from harness.run_folder.rows import EpisodeRow
 from harness.run_folder.sampled import SampledTokens, SampledTurn
 from harness.testing.checks.observers import EVENTS
@@ -35,8 +38,20 @@ OUTSIDE = {
 }
 """Files of the repository that are pages or files of the site, by where they are there."""
 
+OURS = "errata-harness"
+DOMAINS = ("retail", "airline", "telecom")
+EXAMPLES = 4
+"""Features that are named beside a kind of mistake."""
+
 TABLES = ("rewards", "options")
 """Settings that are tables."""
+
+WHAT_DOMAINS_SAY = (
+    types.Task, types.Scenario, types.Request, types.Fact, types.Revision, types.Feature,
+    types.Recipe, types.Origin, types.Tool, types.ToolCall, types.ToolResult, types.Change,
+    types.Grade,
+)  # fmt: skip
+"""The values that authors of domains make."""
 
 STORED = (
     types.Task, types.Trajectory, types.Message, types.ToolCall, types.Grade, types.Score,
@@ -111,10 +126,70 @@ def run_folder_page() -> str:
     return "\n".join(pieces)
 
 
+def values() -> str:
+    """What tasks, scenarios, tools and grades are made of."""
+    note = "What a domain makes and returns, from `harness.types`. Arguments are keyword-only."
+    pieces = ["# Tasks and values", "", note, ""]
+    for value in WHAT_DOMAINS_SAY:
+        pieces += [f"## `{value.__name__}`", "", _prose(inspect.getdoc(value)), "", *_fields(value)]
+    return "\n".join(pieces)
+
+
+def options() -> str:
+    """The option tables of everything that is offered by this distribution."""
+    pieces = ["# Options of plugins", "", inspect.cleandoc(_OPTIONS), ""]
+    registry = Registry()
+    offers = [offer for kind in KINDS for offer in registry.offers[kind].values()]
+    for offer in offers:
+        if not offer.plugin.startswith(f"{OURS}:"):
+            continue
+        for row in described(registry, offer.name):
+            if row["kind"] == offer.kind and row["options"]:
+                pieces += _option_table(row)
+    return "\n".join(pieces)
+
+
+def mistakes() -> str:
+    """The kinds of mistakes that `Feature.provokes` and diagnoses speak of."""
+    registry = Registry()
+    provoking: dict[str, list[str]] = {}
+    for name in DOMAINS:
+        for feature in registry.make("domain", name, Settings()).features:
+            for kind in feature.provokes:
+                provoking.setdefault(kind, []).append(f"{name}: {feature.name}")
+    named = [kind for kinds in KINDS_OF_MISTAKES.values() for kind in kinds]
+    rows = [
+        [f"`{kind}`", family(kind), "; ".join(provoking.get(kind, [])[:EXAMPLES])]
+        for kind in [*named, *sorted({*provoking} - {*named})]
+    ]
+    header = ["kind", "family", "features that provoke it, for example"]
+    return "\n".join(
+        ["# Kinds of mistakes", "", inspect.cleandoc(_KINDS), "", _table(header, rows), ""]
+    )
+
+
+_OPTIONS = """
+    A table `[options.NAME]` in the file of `--config`, or `--option NAME.KEY=VALUE`. `"none"`
+    stands for no value. `harness plugins NAME` prints the same for whatever is installed.
+    """
+
+_KINDS = """
+    A judge gives each failure of the agent a kind (`Diagnosis.kind`); failures of one kind tend to
+    fall into one error pattern. A domain says in `Feature.provokes` which kinds a feature of its
+    tasks invites: that is how an injector finds tasks for a pattern, so a feature that names no
+    kind is never chosen. Kinds are slugs. Those without a noun have these names in every domain.
+    An argument with a wrong value is `wrong_NOUN`, by `Tool.noun`: with
+    `nouns={"book_id": "book"}` it is `wrong_book`, without a noun the argument's own
+    name. A kind of your own works as well, if your judge says it.
+    """
+
 PAGES = {
     "reference/commands.md": commands,
     "reference/settings.md": settings,
     "reference/hooks.md": hooks,
+    "reference/values.md": values,
+    "reference/mistakes.md": mistakes,
+    "reference/options.md": options,
     "reference/events.md": events,
     "reference/run-folder.md": run_folder_page,
 }
@@ -180,12 +255,24 @@ def _argument(param: Any) -> str:
     return name if param.required else f"[{name}]"
 
 
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _option_table(row: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"## `{row['name']}` ({row['kind']})", "", _prose(row["options_about"]), "")
+    cells = [[f"`{o[part]}`" for part in ("name", "type", "default")] for o in row["options"]]
+    yield from (_table(["option", "type", "default"], cells), "")
+
+
 def _fields(value: type) -> Iterator[str]:
     assert is_dataclass(value)
     hints = get_type_hints(value)
     rows = []
     for field in fields(value):
         default = "" if field.default is MISSING else f"`{field.default!r}`"
+        if field.default_factory is not MISSING:
+            default = f"`{field.default_factory()!r}`"
         rows.append([f"`{field.name}`", f"`{_type(hints[field.name])}`", default])
     yield from (_table(["field", "type", "default"], rows), "")
 

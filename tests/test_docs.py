@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import inspect
 import re
 import tomllib
 from dataclasses import fields
@@ -76,6 +77,22 @@ def test_each_section_speaks_of_all_that_the_product_must_have(hook: str) -> Non
     attributes = set(protocol.__annotations__)
     for name in methods | attributes:
         assert re.search(rf"`{name}[`(]", section(hook)), f"{hook}: {name} is not explained"
+
+
+def test_the_guide_says_which_methods_are_async_and_which_arguments_keyword_only() -> None:
+    table = GUIDE.partition("| awaited |")[2].partition("\n\n")[0]
+    for name in protocols.__all__:
+        protocol = getattr(protocols, name)
+        if not getattr(protocol, "_is_protocol", False):
+            continue
+        for method, member in vars(protocol).items():
+            if inspect.iscoroutinefunction(member) and method[0] != "_":
+                assert f"`{name}.{method}`" in table
+            if method[0] == "_" or not inspect.isfunction(member):
+                continue
+            takes = inspect.signature(member).parameters.values()
+            if keywords := [one.name for one in takes if one.kind is one.KEYWORD_ONLY]:
+                assert f"`{name}.{method}(..., *, {', '.join(keywords)})`" in table
 
 
 def test_no_heading_speaks_of_a_hook_that_does_not_exist() -> None:
@@ -204,9 +221,8 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-MADE = {
-    f"reference/{name}.md" for name in ("commands", "settings", "hooks", "events", "run-folder")
-}
+PARTS = "commands", "settings", "hooks", "values", "mistakes", "options", "events", "run-folder"
+MADE = {f"reference/{name}.md" for name in PARTS}
 """Pages that the site makes from the code."""
 
 

@@ -11,10 +11,13 @@ from types import ModuleType
 import pytest
 
 from harness.assembly.registry import KINDS
+from harness.llm.roles import open_registry
+from harness.protocols import Settings
 from tests.cli.test_commands import COMMANDS
 from tests.test_docs import MADE
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def script(name: str) -> ModuleType:
@@ -51,7 +54,26 @@ def test_the_reference_names_every_command_hook_setting_and_event() -> None:
     assert "| `validation_tasks` | `int` | `60` |" in made["reference/settings.md"]
     assert "| `run_opened` |" in made["reference/events.md"]
     assert "## `Trajectory`" in made["reference/run-folder.md"]
+    for value in ("Task", "Request", "Fact", "Feature"):
+        assert f"## `{value}`" in made["reference/values.md"]
+    assert "| `volunteered` | `bool` | `False` |" in made["reference/values.md"]
+    assert "## `grpo` (trainer)" in made["reference/options.md"]
+    assert "| `max_steps` | `int` | `1000` |" in made["reference/options.md"]
     assert "``" not in re.sub(r"```", "", "".join(made.values()))
+
+
+def test_the_reference_has_every_kind_of_mistake_that_domains_and_judges_speak_of() -> None:
+    page = script("reference").mistakes()
+    assert "| `missing_step` | Execution control | retail: " in page
+    folder = ROOT / "plugins" / "harness_scripted"
+    rules = [(folder / f"{name}.py").read_text() for name in ("mistakes", "omissions", "slips")]
+    said = {kind for rule in rules for kind in re.findall(r'(?:kind=|Mistake\()"(\w+)"', rule)}
+    assert len(said) >= 4
+    assert not [kind for kind in said if f"| `{kind}` |" not in page]
+    for name in ("retail", "airline", "telecom"):
+        domain = open_registry().make("domain", name, Settings())
+        provoked = {kind for feature in domain.features for kind in feature.provokes}
+        assert not [kind for kind in provoked if f"| `{kind}` |" not in page]
 
 
 @pytest.mark.parametrize("link", ["../benchmarks/README.md", "../studies/retail.toml"])

@@ -18,7 +18,7 @@ CONTROL = "Execution control"
 JUDGEMENT = "Policy judgement"
 OTHER = "Other"
 
-_KINDS: Mapping[str, tuple[str, ...]] = {
+KINDS: Mapping[str, tuple[str, ...]] = {
     CONTROL: (
         "missing_step", "missing_confirmation", "repeated_call", "gave_up", "no_progress",
         "stopped_early", "wrong_order_of_steps", "extra_write", "not_said", "invalid_call",
@@ -29,6 +29,9 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     SELECTION: ("wrong_tool", "wrong_argument", "invalid_argument"),
 }  # fmt: skip
+"""The kinds of mistakes that have one name everywhere, by family. Others are "wrong_NOUN", of the
+noun that a tool has for the argument: "wrong_order", "wrong_variant".
+"""
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
     CONTROL: ("confirm", "loop", "repeat", "stop", "end", "step", "missing", "early", "progress"),
@@ -56,7 +59,7 @@ def family(kind: str, records: Sequence[str] = ("order",)) -> str:
     records: the nouns of what one user may have several of (see ``record_nouns``).
     """
     slug = kind.strip().lower().replace(" ", "_").replace("-", "_")
-    for name, kinds in _KINDS.items():
+    for name, kinds in KINDS.items():
         if slug in kinds:
             return name
     plain = slug.replace("_", " ")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.llm.roles import open_registry
 from harness.scaffold.packages import write_package
 from harness.testing.kit import Kit
 
+ROOT = Path(__file__).parents[2]
 MOST_LINES = 80
 SLOW = {"trainer", "chat model"}
 
@@ -63,6 +65,30 @@ def test_its_own_tests_pass_at_once(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_new_packages_of_all_kinds_have_strict_types(tmp_path: Path) -> None:
+    made = [write_package(kind, f"my_{kind.replace(' ', '_')}", tmp_path / kind) for kind in KINDS]
+    paths = [*made, ROOT, ROOT / "plugins", ROOT / "domains"]
+    modules = [word for kind in KINDS for word in ("-p", f"harness_my_{kind.replace(' ', '_')}")]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", *modules],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": os.pathsep.join(map(str, paths))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_type_checkers_follow_an_editable_install_into_typed_packages() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    built = project["tool"]["hatch"]["build"]
+    assert "dev-mode-exact" not in built, "an import hook, which mypy does not follow"
+    packages = [ROOT / path for path in built["targets"]["wheel"]["packages"]]
+    assert {path.parent for path in packages} <= {ROOT / path for path in built["dev-mode-dirs"]}
+    assert not [path.name for path in packages if not (path / "py.typed").exists()]
 
 
 def test_nothing_is_overwritten_and_bad_words_are_refused(tmp_path: Path) -> None:
