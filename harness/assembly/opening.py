@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.assembly.components import Components
-from harness.assembly.config import LoopConfig, changed
+from harness.assembly.config import LoopConfig, changed, load_config
 from harness.assembly.registry import Registry
 from harness.assembly.trust import folder_wishes, refuse_unagreed, remember, wishes
 from harness.errors import BudgetSpent, HarnessError, RunError, plugin_boundary
@@ -26,11 +27,13 @@ SHOWN = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What is checked before anything runs: that there are enough tasks in these splits, and
-    (``training``) that the stations after evaluation can be opened.
+    (``training``) that the stations after evaluation can be opened. ``shrink``: sizes of the preset
+    may become smaller.
     """
 
     splits: Sequence[Split] = ("validation", "test")
     training: bool = True
+    shrink: bool = True
 
 
 def checked(
@@ -40,11 +43,18 @@ def checked(
     observers: tuple[Observer, ...] = (),
     folder: Path | None = None,
 ) -> Components:
-    """The products of a configuration, all but the policies made, with enough tasks. Observers are
-    warned of tasks that the domain cannot carry out or judge. ``folder`` will be the run's.
+    """The products of a configuration, all but the policies made, with enough tasks: sizes of the
+    preset shrink to what the domain has. Observers are warned of that, and of tasks that the domain
+    cannot carry out or judge. ``folder`` will be the run's.
     """
+    warn = warn_by(observers)
     parts = Components(config, registry, observers, folder)
-    _check(parts, needs, observers)
+    if needs.shrink and (sizes := _fitting(parts, needs.splits, warn)):
+        parts = Components(replace(config, **sizes), registry, observers, folder)
+    parts.check(training=needs.training)
+    for split in needs.splits:
+        for problem in problems(parts.domain, _tasks(parts, split), plugin=parts.plugins.domain):
+            warn(problem)
     return parts
 
 
@@ -66,7 +76,7 @@ def begin_run(
     with _products_files_discarded(place):
         parts = checked(config, needs, registry, observers, place)
         known = {} if needs.training else {split: _tasks(parts, split) for split in needs.splits}
-        store = RunFolder.create(place, config.plain(), known)
+        store = RunFolder.create(place, parts.config.plain(), known)
     remember(wishes(config, registry))
     with store.lock(), _discarded_if_unused(store), _own(parts, store), _at_work(parts, store):
         _count_calls(parts, store)
@@ -163,13 +173,13 @@ def split_of(folder: Path) -> Split:
 
 def held_out_tasks(parts: Components, split: Split, count: int) -> list[Task]:
     """The first ``count`` tasks of a split. Raises ``RunError`` if the domain has fewer."""
-    setting = "test_tasks" if split == "test" else "validation_tasks"
-    with plugin_boundary(parts.plugins.domain, f"{split} tasks"):
-        tasks = list(parts.domain.tasks(split))
+    setting = _size(split)
+    tasks = _offered(parts, split)
     if len(tasks) < count:
         raise RunError(
             f"the domain {parts.domain.name!r} has {len(tasks)} {split} tasks, not {count}",
-            hint=f"Set {setting} (or --tasks) to at most {len(tasks)}.",
+            hint=f"Set {setting} in the config file to at most {len(tasks)}; for one evaluation: "
+            f"`harness eval --split {split} --tasks {len(tasks)}`.",
         )
     return tasks[:count]
 
@@ -199,19 +209,37 @@ def warn_by(observers: Sequence[Observer]) -> Callable[[str], None]:
     return warn
 
 
-def _check(parts: Components, needs: Needs, observers: Sequence[Observer]) -> None:
-    """The configured observers get nothing yet: checking a plan opens none."""
-    parts.check(training=needs.training)
-    warn = warn_by(observers)
-    for split in needs.splits:
-        for problem in problems(parts.domain, _tasks(parts, split), plugin=parts.plugins.domain):
-            warn(problem)
+def _fitting(
+    parts: Components, splits: Sequence[Split], warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """Sizes that the domain can meet: where one is that of the preset and the split has fewer
+    tasks, all of these, and a warning says so.
+    """
+    preset = load_config(preset=parts.config.preset)
+    sizes: dict[str, int] = {}
+    for split in splits:
+        setting = _size(split)
+        usual, there = getattr(preset, setting), len(_offered(parts, split))
+        if 0 < there < usual == getattr(parts.config, setting):
+            sizes[setting] = min(there, sizes.get(setting, there))
+            warn(
+                f"the domain {parts.domain.name!r} has {there} {split} tasks, so {setting} is "
+                f"{there} instead of {usual}"
+            )
+    return sizes
+
+
+def _size(split: Split) -> str:
+    return "test_tasks" if split == "test" else "validation_tasks"
+
+
+def _offered(parts: Components, split: Split) -> list[Task]:
+    with plugin_boundary(parts.plugins.domain, f"{split} tasks"):
+        return list(parts.domain.tasks(split))
 
 
 def _tasks(parts: Components, split: Split) -> list[Task]:
-    config = parts.config
-    count = config.test_tasks if split == "test" else config.validation_tasks
-    return held_out_tasks(parts, split, count)
+    return held_out_tasks(parts, split, getattr(parts.config, _size(split)))
 
 
 def _count_calls(parts: Components, store: RunFolder) -> None:

@@ -81,8 +81,14 @@ def refuse_product(kind: str, product: object) -> None:
     for name in members:
         if inspect.isfunction(inspect.getattr_static(protocol, name, None)):
             _refuse_signature(getattr(product, name), getattr(protocol, name), name)
-        elif not hasattr(own := inspect.getattr_static(product, name, None), "__get__"):
+        elif not hasattr(own := _own(product, name), "__get__"):
             _refuse_value(own, hints.get(name), name)
+
+
+def _own(product: object, name: str) -> object:
+    """The attribute or property; of a product that passes on another's, what it passes on."""
+    own = inspect.getattr_static(product, name, _ABSENT)
+    return getattr(product, name) if own is _ABSENT else own
 
 
 def _has(product: object, name: str, protocol: type[Any]) -> bool:

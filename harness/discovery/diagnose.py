@@ -42,7 +42,7 @@ def diagnose(
     if faults and not diagnoses:
         raise RunError(
             f"the judge gave no usable verdict on any of {len(failed)} failures: {faults[0]}",
-            hint="Choose another judge or model, or try again with --resume.",
+            hint="Choose another judge or model, or repeat the command.",
         )
     return diagnoses
 

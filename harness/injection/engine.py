@@ -53,7 +53,7 @@ def inject_tasks(
     if not made.tasks and set(reasons) == {NOT_MADE}:
         raise RunError(
             f"the injector could make none of {reasons[NOT_MADE]} candidates",
-            hint="Choose another injector or model, or try again with --resume.",
+            hint="Choose another injector or model, or repeat the command.",
         )
     return made
 

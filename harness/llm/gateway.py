@@ -86,7 +86,8 @@ class Gateway:
         if shared.ledger.budget.usd is not None and not shared.prices.knows(chat.model):
             raise ConfigError(
                 f"no price is known for {chat.model!r}: a budget in US dollars cannot be enforced",
-                hint='Give its price with [options.calls] prices = "FILE", or use --budget-tokens.',
+                hint='Give its price with [options.calls] prices = "FILE", or limit '
+                "the tokens: `harness loop --budget-tokens N`.",
             )
         return chat
 

@@ -149,7 +149,8 @@ _COUNTS = TypeAdapter(dict[str, Counts])
 def _spent(what: str, flag: str) -> BudgetSpent:
     return BudgetSpent(
         f"the budget for chat models is spent: {what}, and the next call would exceed it",
-        hint=f"Finished work is kept; continue with --resume and a larger {flag}.",
+        hint="Finished work is kept; continue with a larger budget: "
+        f"`harness loop --resume RUN {flag} AMOUNT`.",
     )
 
 

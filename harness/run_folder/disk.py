@@ -140,7 +140,7 @@ class FolderFiles:
         except FileNotFoundError:
             raise RunError(
                 f"{self.folder / name} is missing",
-                hint="Run the earlier stations, or --resume the run.",
+                hint="Run the earlier stations, or `harness loop --resume`.",
             ) from None
         except ValueError as error:
             raise _damaged(self.folder / name, error) from None
@@ -270,11 +270,12 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunError(
                 f"no space left on the disk while writing {path}",
-                hint="Free some space, then continue with --resume; finished work is kept.",
+                hint="Free some space, then repeat the command or `harness loop --resume`; what is "
+                "finished is kept.",
             ) from error
         raise RunError(
             f"cannot write {path}: {_of(error, path)}",
-            hint="Choose another --out, or fix the permissions and --resume.",
+            hint="Choose another --out, or fix the permissions and repeat the command.",
         ) from error
 
 
@@ -302,7 +303,9 @@ def _of(error: OSError, path: Path) -> str:
 
 
 def _damaged(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path} is damaged: {error}", hint="Delete it and --resume.")
+    return RunError(
+        f"{path} is damaged: {error}", hint="Delete it and continue with `harness loop --resume`."
+    )
 
 
 def _leads_outside(path: Path, what: str) -> RunError:

@@ -49,5 +49,5 @@ def refuse_damaged(checkpoint: Checkpoint) -> None:
             raise RunError(
                 f"{folder / name} {what}",
                 hint="Bring it back from a copy, or delete the checkpoint.json beside its folder "
-                "and --resume the run: it is trained again.",
+                "and continue with `harness loop --resume`: it is trained again.",
             )

@@ -56,7 +56,7 @@ def run_study(
     }
     refuse_unagreed(asked.values(), folder.folder, trust=trust)
     for config in configs:
-        checked(config, Needs(), registry)
+        checked(config, Needs(shrink=False), registry)  # a study says its sizes
     clock = schedule.Clock(minutes)
 
     def work(turn: Turn) -> None:

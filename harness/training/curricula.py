@@ -64,7 +64,7 @@ def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task
     if count and not tasks:
         raise NothingToLearn(
             f"the domain {parts.domain.name!r} has no task for the {kind} control",
-            hint="Run without controls (--control none).",
+            hint="Run without controls: `harness loop --control none`.",
         )
     if len(tasks) < count:
         parts.notify(

@@ -33,7 +33,7 @@ def proofs_of(
         raise RunError(
             f"all {len(had)} conversations of the teacher {parts.teacher.id!r} ended in a fault, "
             f"the first: {first.fault or first.ended}",
-            hint="Mend that, then --resume the run.",
+            hint="Mend that, then continue with `harness loop --resume`.",
         )
     objections = {task.id: _objection(had.get(task.id), parts) for task in tasks}
     lacking = Counter(reason for reason in objections.values() if reason)

@@ -203,7 +203,7 @@ def _grouped(
     if not found or max(map(len, found)) < 2:
         raise RunError(
             f"{store.folder} has no task with two rollouts that have reward terms",
-            hint="Train with RL, or evaluate with several --trials.",
+            hint="Train with RL, or evaluate several times: `harness eval --trials 4`.",
         )
     names = tuple(dict.fromkeys(name for group in found for row in group for name in row))
     values = np.full((len(found), max(map(len, found)), len(names)), np.nan)

@@ -113,7 +113,7 @@ def probe_reward(parts: Components, count: int) -> Probing:
         raise RunError(
             f"no conversation of {config.baseline_policy!r} on {config.domain!r} counts: "
             f"{_why(baseline)}",
-            hint="Choose another baseline policy with --baseline-policy.",
+            hint="Choose another one: `harness probe --baseline-policy NAME`.",
         )
     rows = []
     for name in names:
