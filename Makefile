@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 
 docs tour: export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: loop quick test lint docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures clean
+.PHONY: loop quick test lint inspect docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -26,6 +26,13 @@ lint: setup ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+inspect: $(VENV)/inspect/.ready ## Inspect in an environment of its own, for the test that its reader opens our logs
+
+$(VENV)/inspect/.ready: | $(VENV)/.ready
+	$(PYTHON) -m venv $(VENV)/inspect
+	$(VENV)/inspect/bin/python -m pip install --quiet --no-compile --retries 2 "inspect_ai>=0.3.285,<0.4"
+	touch $@
 
 docs: setup ## the documentation site in site/; a broken link is an error
 	$(BIN)/python -m mkdocs build --strict

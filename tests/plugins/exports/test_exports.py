@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -217,12 +216,12 @@ print(json.dumps({
 
 
 def reader() -> str:
-    """A Python that has Inspect, which is too large for the extras: its path in INSPECT_PYTHON."""
-    if find_spec("inspect_ai"):
-        return sys.executable
-    if "INSPECT_PYTHON" not in os.environ:
-        pytest.skip("inspect_ai is not installed; INSPECT_PYTHON may name a Python that has it")
-    return os.environ["INSPECT_PYTHON"]
+    """A Python that has Inspect: that of `make inspect`, or the one that INSPECT_PYTHON names."""
+    made = Path(__file__).parents[3] / ".venv" / "inspect"
+    usual = str(made / "bin" / "python") if (made / ".ready").exists() else ""
+    if not (python := os.environ.get("INSPECT_PYTHON", usual)):
+        pytest.skip("inspect_ai is not installed: `make inspect` does, or INSPECT_PYTHON names one")
+    return python
 
 
 def test_inspect_reads_the_log_and_lists_the_right_scores(
