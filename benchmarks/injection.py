@@ -42,7 +42,7 @@ from harness_scripted.injector import First, template_injector
 from harness_scripted.judge import rule_judge
 from harness_scripted.user import scripted_user
 
-DOCUMENTS = {"retail": "injection.md", "airline": "airline.md"}
+DOCUMENTS = {"retail": "injection.md", "airline": "airline.md", "telecom": "telecom.md"}
 """Where the tables of a domain go, in docs/."""
 START, END = "<!-- injection: start -->", "<!-- injection: end -->"
 

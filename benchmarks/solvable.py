@@ -20,7 +20,7 @@ from over_seeds import as_json
 from harness.evaluation.rollout import run_rollouts
 from harness.llm.roles import open_registry
 from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
-from harness.types import Recipe, Task
+from harness.types import Changes, Recipe, Task, ToolCall
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,7 +45,7 @@ def measure(domain: Domain, *, tasks: int, talks: int, seed: int) -> dict[str, i
     for task in islice(domain.generate(seed, Recipe()), tasks):
         counts["tasks"] += 1
         counts["solved"] += domain.solve(task) is not None
-        counts["one_outcome"] += list(domain.readings(task)) == [task.gold]
+        counts["one_outcome"] += _has_one_outcome(domain, task)
         if len(first) < talks:
             first.append(task)
     passed = {name: _passed(domain, name, first, seed) for name in ("expert", "noop")}
@@ -57,6 +57,18 @@ def measure(domain: Domain, *, tasks: int, talks: int, seed: int) -> dict[str, i
         "noop": len(passed["noop"]),
         "noop_not_refusals": len(wanted),
     }
+
+
+def _has_one_outcome(domain: Domain, task: Task) -> bool:
+    found = list(domain.readings(task))
+    return len(found) == 1 and _effect(domain, task, found[0]) == _effect(domain, task, task.gold)
+
+
+def _effect(domain: Domain, task: Task, calls: Sequence[ToolCall]) -> Changes:
+    world = domain.open(task)
+    for call in calls:
+        world.call(call)
+    return world.changes()
 
 
 def _passed(domain: Domain, policy: str, tasks: Sequence[Task], seed: int) -> list[Task]:

@@ -141,8 +141,9 @@ def weaknesses_of(domain: str) -> Mapping[str, Weakness]:
     """The weaknesses that agents of a domain can have, by name. Raises ``ConfigError``."""
     from weak_airline import AIRLINE
     from weak_retail import RETAIL
+    from weak_telecom import TELECOM
 
-    known = {"retail": RETAIL, "airline": AIRLINE}
+    known = {"retail": RETAIL, "airline": AIRLINE, "telecom": TELECOM}
     if domain not in known:
         raise ConfigError(
             f"no weak agents are known for the domain {domain!r}",

@@ -71,7 +71,7 @@ def all_readings(task: Task, fitting: Fitting, opened: Opened) -> list[tuple[Too
             done.append(request.want)
     if not any(request.outcome == "done" and request.want for request in requests):
         found.append(tuple(task.gold))
-    return _of_different_effect(found, opened)
+    return of_different_effect(found, opened)
 
 
 def _going_through(
@@ -85,9 +85,10 @@ def _going_through(
             yield call
 
 
-def _of_different_effect(
+def of_different_effect(
     found: Sequence[tuple[ToolCall, ...]], opened: Opened
 ) -> list[tuple[ToolCall, ...]]:
+    """The first of the outcomes with each effect."""
     known: list[Changes] = []
     different = []
     for calls in found:

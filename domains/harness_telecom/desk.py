@@ -61,11 +61,15 @@ class Desk:
                 return str(line_id)
         return ""
 
-    def line_of_device(self, kind: str) -> str:
-        """The first of the customer's lines with such a device, "" if it has none."""
+    def line_of_device(self, kind: str, number: int = 0) -> str:
+        """One of the customer's lines with such a device, 0 for the first; "" if there are not so
+        many.
+        """
         for line_id in self.customer["line_ids"]:
             if self.device(line_id)["device_type"] == kind:
-                return str(line_id)
+                if number == 0:
+                    return str(line_id)
+                number -= 1
         return ""
 
     def arguments(self, line_id: str) -> dict[str, Json]:

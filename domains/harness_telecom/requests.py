@@ -11,7 +11,14 @@ from harness_taskkit.drafts import Draft
 from harness_taskkit.wording import amount_text, vary
 from harness_telecom.database import details
 from harness_telecom.features import AGAIN, POINTED, QUESTION, UNPAID
-from harness_telecom.targets import AMOUNTS, TOO_MUCH, Customer, TelecomDraft, amount_fact
+from harness_telecom.targets import (
+    AMOUNTS,
+    TOO_MUCH,
+    WHY,
+    Customer,
+    TelecomDraft,
+    amount_fact,
+)
 from harness_telecom.wording import (
     AMOUNT,
     LEADS,
@@ -43,7 +50,7 @@ def draft_line_request(
     facts += made.facts
     hidden: set[str] = set()
     if "withheld" in wanted:
-        free = [fact for fact in facts if fact.about != "why the line is suspended"]
+        free = [fact for fact in facts if fact.about != WHY]
         if not free:
             return None
         hidden = {customer.rng.choice(free).about}
@@ -100,7 +107,7 @@ def _roaming(customer: Customer, line_id: str, wanted: frozenset[str]) -> _Made:
 def _suspend(customer: Customer, line_id: str, wanted: frozenset[str]) -> _Made:
     reason = customer.rng.choice(list(SUSPENSIONS))
     arguments: dict[str, Json] = {**customer.arguments(line_id), "reason": reason}
-    fact = fact_of("why the line is suspended", "why/reason", SUSPENSIONS[reason], "reason")
+    fact = fact_of(WHY, "why/reason", SUSPENSIONS[reason], "reason")
     return _Made("suspend", [ToolCall(name="suspend_line", arguments=arguments)], [fact])
 
 

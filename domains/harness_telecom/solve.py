@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.types import Fact, Request, Task, ToolCall
 from harness_taskkit.proofs import reaches_gold
@@ -15,15 +15,13 @@ from harness_telecom.features import TROUBLES
 from harness_telecom.manual import Case, Lost, support
 from harness_telecom.targets import WHICH
 from harness_telecom.tools import TelecomWorld
-from harness_telecom.troubles import PLACE
-from harness_telecom.wording import ABROAD
+from harness_telecom.wishes import Choice, amounts_in, is_abroad, meant
 
 FINDERS = ("get_customer_by_phone",)
 """Look-ups that may find nobody."""
 
 _NUMBER = re.compile(r"\b\d{3}-\d{3}-\d{4}\b")
 _NAME = re.compile(r"\b(?:name is|I am) ([^,]+),.*\b(\d{4}-\d\d-\d\d)")
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) GB")
 
 
 def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
@@ -41,15 +39,21 @@ def solve(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
     return groups if done else None
 
 
-def attempt(task: Task, compat: Compat = FIXED) -> list[list[ToolCall]] | None:
-    """The same without a look at the gold calls of what is changed."""
+def attempt(
+    task: Task, compat: Compat = FIXED, choices: Mapping[int, Choice] | None = None
+) -> list[list[ToolCall]] | None:
+    """The same without a look at the gold calls of what is changed, or at what requests want.
+
+    choices: by the index of a request, another of the things that its words can mean.
+    """
     network = network_of(task.world)
     desk = Desk(TelecomWorld(network, compat))
     if not _identified(desk, task.scenario.identity):
         return None
     groups = []
-    for request in task.scenario.requests:
-        if not _serve(desk, task, request, network.today):
+    for number, request in enumerate(task.scenario.requests):
+        choice = (choices or {}).get(number, Choice())
+        if not _serve(desk, request, choice, network.today):
             return None
         groups.append(desk.taken())
     return groups
@@ -66,25 +70,25 @@ def _identified(desk: Desk, identity: Sequence[Fact]) -> bool:
     return bool(desk.customer)
 
 
-def _serve(desk: Desk, task: Task, request: Request, today: str) -> bool:
+def _serve(desk: Desk, request: Request, choice: Choice, today: str) -> bool:
     if request.outcome == "refused":
         return _looked(desk, request)
     if request.kind in TROUBLES:
-        return _supported(desk, request, today)
+        return _supported(desk, request, choice, today)
     if request.outcome == "transferred":
         _transfer(desk, request.says[0])
         return True
     if request.kind == "pay_bill":
         return desk.has_paid()
-    line_id = pointed(desk, request)
-    if not line_id:
+    line_id, wish = pointed(desk, request, choice.line), meant(request, choice.value)
+    if not line_id or wish is None:
         return False
-    if request.want is None:
+    if not wish.tool:
         desk.device(line_id)
         return True
     if request.kind == "resume" and not _may_resume(desk, line_id, today):
         return False
-    desk.act(request.want.name, {**request.want.arguments, **desk.arguments(line_id)})
+    desk.act(wish.tool, {**desk.arguments(line_id), **wish.arguments})
     return True
 
 
@@ -98,17 +102,17 @@ def _looked(desk: Desk, request: Request) -> bool:
     return bool(amounts := amounts_in(request)) and all(amount > 2 for amount in amounts)
 
 
-def _supported(desk: Desk, request: Request, today: str) -> bool:
+def _supported(desk: Desk, request: Request, choice: Choice, today: str) -> bool:
     line_id = desk.line_with(desk.customer["phone_number"])
     if not line_id:
         return False
-    amounts = amounts_in(request)
+    amounts = amounts_in(request)[choice.value :] or [0.0]
     case = Case(
         desk=desk,
         line_id=line_id,
         today=today,
-        abroad=any(fact.about == PLACE and fact.says[0] in ABROAD for fact in request.facts),
-        amount=amounts[0] if amounts else 0.0,
+        abroad=is_abroad(request) if choice.abroad is None else choice.abroad,
+        amount=amounts[0],
     )
     symptom = next(one for one in SYMPTOMS if one == request.kind)
     try:
@@ -127,20 +131,14 @@ def _transfer(desk: Desk, summary: str) -> None:
     desk.act("transfer_to_human_agents", {"summary": summary})
 
 
-def pointed(desk: Desk, request: Request) -> str:
-    """The line that the customer means; "" if its words lead to none."""
+def pointed(desk: Desk, request: Request, number: int = 0) -> str:
+    """One of the lines that the customer can mean, 0 for the first; "" if there are not so many."""
     said = [fact.says[0] for fact in request.facts if fact.about == WHICH]
     if not said:
-        lines = desk.customer["line_ids"]
-        return str(lines[0]) if len(lines) == 1 and desk.line(lines[0]) else ""
-    number = _NUMBER.search(said[0])
-    if number:
-        return desk.line_with(number[0])
+        lines = desk.customer["line_ids"][number : number + 1]
+        return str(lines[0]) if lines and desk.line(lines[0]) else ""
+    named = _NUMBER.search(said[0])
+    if named:
+        return desk.line_with(named[0]) if number == 0 else ""
     kind = next((kind for kind in MODELS if f" {kind}" in said[0]), "")
-    return desk.line_of_device(kind) if kind else ""
-
-
-def amounts_in(request: Request) -> list[float]:
-    """The data that the customer wants, in GB."""
-    texts = [fact.says[0] for fact in request.facts if "gb_amount" in fact.needed_for]
-    return [float(found[1]) for text in texts if (found := _AMOUNT.search(text))]
+    return desk.line_of_device(kind, number) if kind else ""

@@ -14,6 +14,7 @@ from harness_telecom.records import Customer as Record
 from harness_telecom.state import Network
 
 WHICH = "which line you mean"
+WHY = "why the line is suspended"
 AMOUNTS = (0.5, 0.8, 1.2, 1.5, 1.8)
 """Data that may be added, in GB. No text of one is part of another's."""
 TOO_MUCH = (2.5, 3.5, 5.5)

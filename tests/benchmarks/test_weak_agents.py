@@ -13,15 +13,15 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.evaluation.rollout import run_rollouts
-from harness.protocols import RolloutJob, RolloutSetup, Settings
+from harness.protocols import Domain, RolloutJob, RolloutSetup, Settings
 from harness.types import Recipe, Task
 from harness_airline.domain import AirlineDomain
 from harness_asyncio.executor import asyncio_executor
 from harness_scripted.user import scripted_user
+from harness_telecom.domain import TelecomDomain
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-DOMAIN = AirlineDomain()
-INVITED_BY = {
+AIRLINE = {
     "groundless_cancellation": "refuse_cancel",
     "basic_economy_changed": "refuse_basic_economy",
     "another_route": "refuse_route",
@@ -42,6 +42,31 @@ INVITED_BY = {
     "hasty": "change_of_mind",
     "impatient": "withheld",
 }
+TELECOM = {
+    "first_repair": "several_faults",
+    "no_restart": "broken_apn",
+    "restart_first": "no_picture_address",
+    "phone_alone": "line_not_roaming",
+    "bill_left_unpaid": "unpaid_bill",
+    "first_line": "line_by_device",
+    "usual_amount": "data_used_up",
+    "usual_permission": "no_sms_permission",
+    "old_habit": "old_network_mode",
+    "doubt_for_deed": "hesitant",
+    "blind_to_contract": "transfer_contract",
+    "obliging": "refuse_refuel",
+    "no_transfer": "transfer",
+    "silent": "amount",
+    "stumbles": "failing_lookup",
+    "impatient": "withheld",
+}
+DOMAINS: dict[str, tuple[Domain, dict[str, str]]] = {
+    "airline": (AirlineDomain(), AIRLINE),
+    "telecom": (TelecomDomain(), TELECOM),
+}
+"""Each domain, and what invites each weakness."""
+
+ALL = [(domain, name) for domain, (_, invited) in DOMAINS.items() for name in invited]
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +76,41 @@ def weak() -> Iterator[ModuleType]:
     sys.path.remove(str(BENCHMARKS))
 
 
-def failed(weak: ModuleType, name: str, tasks: list[Task]) -> int:
-    agent = weak.WeakAgent(name, weak.weaknesses_of("airline")[name])
-    setup = RolloutSetup(domain=DOMAIN, user=scripted_user(Settings()))
+def failed(weak: ModuleType, domain: str, name: str, tasks: list[Task]) -> int:
+    agent = weak.WeakAgent(name, weak.weaknesses_of(domain)[name])
+    setup = RolloutSetup(domain=DOMAINS[domain][0], user=scripted_user(Settings()))
     jobs = [RolloutJob(task=task, trial=0, seed=1) for task in tasks]
     episodes = run_rollouts(jobs, agent, setup, asyncio_executor(Settings()))
     return sum(not episode.score.success for episode in episodes)
 
 
-@pytest.mark.parametrize(("name", "feature"), INVITED_BY.items())
+def easy(domain: str, feature: str) -> list[Task]:
+    """Tasks in which nothing invites a weakness that the feature does."""
+    other = {"airline": "change_passengers", "telecom": "loose_sim"}[domain]
+    recipe = Recipe(required=(other if feature != other else "cancel",), requests=1, plain=True)
+    found = (task for task in DOMAINS[domain][0].generate(8, recipe) if feature not in task.tags)
+    return list(islice(found, 4))
+
+
+@pytest.mark.parametrize(("domain", "name"), ALL)
 def test_a_weak_agent_errs_where_it_is_invited_and_nowhere_else(
-    weak: ModuleType, name: str, feature: str
+    weak: ModuleType, domain: str, name: str
 ) -> None:
-    invited = list(islice(DOMAIN.generate(8, Recipe(required=(feature,), requests=1)), 8))
-    other = "change_passengers" if feature != "change_passengers" else "cancel"
-    recipe = Recipe(required=(other,), requests=1, plain=True)
-    assert failed(weak, name, invited) >= 1
-    assert failed(weak, name, list(islice(DOMAIN.generate(8, recipe), 4))) == 0
+    made, invited_by = DOMAINS[domain]
+    recipe = Recipe(required=(invited_by[name],), requests=1)
+    assert failed(weak, domain, name, list(islice(made.generate(8, recipe), 8))) >= 1
+    assert failed(weak, domain, name, easy(domain, invited_by[name])) == 0
 
 
-def test_the_table_has_every_weakness(weak: ModuleType) -> None:
-    assert weak.weaknesses_of("airline").keys() == INVITED_BY.keys()
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_table_has_every_weakness(weak: ModuleType, domain: str) -> None:
+    assert weak.weaknesses_of(domain).keys() == DOMAINS[domain][1].keys()
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_what_invites_a_weakness_is_a_feature(domain: str) -> None:
+    made, invited_by = DOMAINS[domain]
+    assert set(invited_by.values()) <= {feature.name for feature in made.features}
 
 
 def test_a_domain_without_weak_agents_is_told_which_have_them(weak: ModuleType) -> None:
