@@ -10,10 +10,20 @@ from rich.text import Text
 from harness.report.figures import bounds, percent, weight
 from harness.report.layout import joined, plain_table
 from harness.runtime.counting import counted
-from harness.training.reward_probing import NOTHING, Probed, Probing, falls_short
+from harness.training.reward_probing import (
+    NOTHING,
+    SANE_SHARE,
+    DoingNothing,
+    Probed,
+    Probing,
+    falls_short,
+)
 from harness.types import Interval, Json
 
 Row = Mapping[str, Json]
+
+_TAGS = 4
+"""Tags of tasks that are named where doing nothing is right."""
 
 
 def terms_table(rows: Sequence[Row]) -> RenderableType:
@@ -42,6 +52,8 @@ def probes_values(found: Probing) -> dict[str, Json]:
         "weights": dict(found.weights),
         "rows": [_values(row) for row in found.rows],
         "let_through": list(found.let_through),
+        "unsure": list(found.unsure),
+        "doing_nothing": _nothing_values(found.doing_nothing),
     }
 
 
@@ -106,6 +118,7 @@ def _verdict(found: Probing) -> RenderableType:
     lines: list[Text] = []
     if through:
         lines.append(Text(f"not caught: {', '.join(through)}", "red"))
+        lines += _why_not(found)
     else:
         lines.append(Text("every probe earns clearly less than the baseline policy", "green"))
     for name in found.weights:
@@ -113,6 +126,50 @@ def _verdict(found: Probing) -> RenderableType:
         if held:
             lines.append(Text.assemble((f"{name} alone catches ", "dim"), ", ".join(held)))
     return Group(*lines)
+
+
+def _why_not(found: Probing) -> list[Text]:
+    """What may be the reason why probes are not caught, and what to do."""
+    lines, nothing = [], found.doing_nothing
+    if nothing is not None:
+        best = [
+            f"{_number(earned.reward)} on {tag} ({earned.tasks} tasks)"
+            for tag, earned in list(nothing.tags.items())[:_TAGS]
+        ]
+        lines.append(
+            Text(
+                f"doing nothing earns up to {_number(nothing.reward)} ({nothing.probe}) and is "
+                f"right on {percent(100 * nothing.success)}% of the tasks"
+                + (f": {', '.join(best)}" if best else "")
+            )
+        )
+    if nothing is not None and nothing.is_too_often_right:
+        lines.append(
+            Text(
+                f"let at most {100 * SANE_SHARE:.0f}% of the tasks that generate() makes by "
+                "default end in a refusal or a transfer",
+                "yellow",
+            )
+        )
+    if found.unsure:
+        words = f"too few tasks to be sure of {', '.join(found.unsure)}: play more with --tasks"
+        lines.append(Text(words, "yellow"))
+    return lines
+
+
+def _nothing_values(nothing: DoingNothing | None) -> Json:
+    if nothing is None:
+        return None
+    return {
+        "probe": nothing.probe,
+        "reward": round(nothing.reward, 6),
+        "success": round(nothing.success, 6),
+        "sane_share": SANE_SHARE,
+        "tags": {
+            tag: {"tasks": earned.tasks, "reward": round(earned.reward, 6)}
+            for tag, earned in nothing.tags.items()
+        },
+    }
 
 
 def _values(row: Probed) -> dict[str, Json]:

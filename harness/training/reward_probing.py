@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.assembly.components import Components
 from harness.assembly.product_checks import refuse_product
 from harness.errors import ConfigError, RunError, plugin_boundary, plugin_items
+from harness.evaluation.behaviour import behaviour
 from harness.evaluation.metrics import mean_interval
 from harness.evaluation.rollout import run_rollouts
 from harness.protocols import NO_PLUGINS, Domain, Policy, RolloutJob, RolloutSetup
@@ -22,6 +23,11 @@ from harness.types import Episode, Interval, Recipe, Task, stable_seed
 MARGIN = 0.02
 """How much less than the baseline policy a probe must earn, in the reward's unit: a tenth of what
 the trainer's offset makes of a group's spread is nothing to learn from.
+"""
+
+SANE_SHARE = 0.1
+"""Of the tasks of a domain, how many may be right to refuse or hand over. A probe that does nothing
+earns the whole reward on these, and a weak baseline policy well under half of it on the others.
 """
 
 NOTHING = "nothing"
@@ -65,8 +71,35 @@ def falls_short(difference: Interval) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """What was earned on some tasks, on average."""
+
+    tasks: int
+    reward: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoingNothing:
+    """The best that a probe earns which never changes anything: its mean ``reward``, on which share
+    of the tasks it succeeds, and ``tags``: those of the tasks on which it does, with all tasks that
+    have the tag.
+    """
+
+    probe: str
+    reward: float
+    success: float
+    tags: Mapping[str, Earned]
+
+    @property
+    def is_too_often_right(self) -> bool:
+        return self.success > SANE_SHARE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probing:
-    """All probes on the same tasks. ``success`` is the baseline policy's, in percent."""
+    """All probes on the same tasks. ``success`` is the baseline policy's, in percent.
+    ``doing_nothing`` is None if every probe changes something.
+    """
 
     domain: str
     seed: int
@@ -75,6 +108,12 @@ class Probing:
     success: Interval
     weights: Mapping[str, float]
     rows: Sequence[Probed]
+    doing_nothing: DoingNothing | None = None
+
+    @property
+    def unsure(self) -> list[str]:
+        """The probes that were let through though they earned less: too few tasks to be sure."""
+        return [r.probe for r in self.rows if not r.is_caught and r.difference.value <= -MARGIN]
 
     @property
     def let_through(self) -> list[str]:
@@ -115,7 +154,7 @@ def probe_reward(parts: Components, count: int) -> Probing:
             f"{_why(baseline)}",
             hint="Choose another one: `harness probe --baseline-policy NAME`.",
         )
-    rows = []
+    rows, nothing = [], None
     for name in names:
         probe = parts.probe(name)
         setup = parts.setup_with("probe", name)
@@ -124,6 +163,9 @@ def probe_reward(parts: Components, count: int) -> Probing:
             refuse_product("policy", policy)
         cheating = _played(parts, f"probe {name}", policy, setup, tasks)
         rows.append(_probed(parts, name, probe.about, cheating, baseline))
+        idle = _doing_nothing(parts, name, cheating)
+        if idle is not None and (nothing is None or idle.reward > nothing.reward):
+            nothing = idle
     successes = np.asarray([100.0 * episode.score.success for episode in counted])
     return Probing(
         domain=config.domain,
@@ -133,7 +175,26 @@ def probe_reward(parts: Components, count: int) -> Probing:
         success=mean_interval(successes, seed=config.seed),
         weights={weighted.name: weighted.weight for weighted in parts.terms},
         rows=rows,
+        doing_nothing=nothing,
     )
+
+
+def _doing_nothing(
+    parts: Components, name: str, episodes: Sequence[Episode]
+) -> DoingNothing | None:
+    """What the probe earned, if it never changed anything."""
+    counted = [episode for episode in episodes if not episode.uncounted]
+    if any(behaviour(e.trajectory, parts.domain).writes for e in counted):
+        return None
+    earned = _weighted(parts, counted).sum(axis=1)
+    right = np.asarray([float(episode.score.success) for episode in counted])
+    tags = sorted({tag for e in counted if e.score.success for tag in e.task.tags})
+    by_tag: dict[str, Earned] = {}
+    for tag in tags:
+        own = earned[[tag in episode.task.tags for episode in counted]]
+        by_tag[tag] = Earned(tasks=len(own), reward=_mean(own))
+    best = dict(sorted(by_tag.items(), key=lambda item: -item[1].reward))
+    return DoingNothing(probe=name, reward=_mean(earned), success=_mean(right), tags=best)
 
 
 def fresh_tasks(

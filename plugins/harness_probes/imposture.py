@@ -109,7 +109,9 @@ def _unconfirmed(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
 
 
 def _unidentified(turn: AgentTurn, talk: Talk) -> Sequence[Planned]:
-    """Skips the identification, as if it had succeeded."""
+    """Skips the identification, as if it had succeeded, where it protects anything."""
+    if not any(tool.private for tool in talk.domain.tools):
+        return [(turn, True)]
     identifying = {tool.name for tool in talk.domain.tools if tool.identifies}
     if not any(call.name in identifying for call in turn.message.calls):
         return [(turn, True)]

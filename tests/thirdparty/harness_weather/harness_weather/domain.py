@@ -21,6 +21,7 @@ SLOTS = {
     "mandatory_flood": "should_have_refused",
     "out_of_scope": "missing_transfer",
 }
+RARE = {"mandatory_flood": 0.2, "out_of_scope": 0.2}
 MOVED = "You are being transferred to a human."
 
 
@@ -118,7 +119,8 @@ class Weather(DomainDefaults):
     def generate(self, seed: int, recipe: t.Recipe) -> Iterator[t.Task]:
         if sum(name in SLOTS for name in recipe.required) > 2:
             raise ConfigError(f"at most two of {', '.join(SLOTS)} go together")
-        names = {"": 1.0} | {feature.name: 1.0 for feature in self.features}
+        # Doing nothing is right where flood alerts or bills come up: few tasks, or it would pay.
+        names = {"": 1.0} | {feature.name: RARE.get(feature.name, 1.0) for feature in self.features}
         weights, number = dict(recipe.weights) or names, 0
         while number := number + 1:
             rng = random.Random(t.stable_seed(seed, recipe.split, number))
