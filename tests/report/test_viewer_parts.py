@@ -1,4 +1,6 @@
-"""Parts of the page that are asked for later: sampled tokens, and parts that are damaged."""
+"""Parts of the page that are asked for later: sampled tokens, rollouts behind a curve's points, and
+parts that are damaged.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,8 @@ from harness.llm.roles import open_registry
 from harness.report.html import to_html
 from harness.report.viewer.contents import contents
 from harness.run_folder import RunFolder
+from harness.training.rollout_log import RolloutLog, read_rollouts
+from harness.types import Checkpoint, Task
 from tests.report.browser import Viewer, address_of, chromium
 from tests.speller import CHANCES, speller
 
@@ -29,12 +33,23 @@ FLAGS = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """40 conversations with tokens in two blocks, and two without in a block of others."""
+    """40 conversations with tokens in two blocks, two without in a block of others, and a training
+    of two steps of four rollouts.
+    """
     config = load_config(flags=FLAGS)
     parts = Components(config, open_registry())
     store = RunFolder.create(tmp_path_factory.mktemp("parts") / "run", config.plain())
     evaluate_policy(parts, store, speller(parts), "policy", "validation")
     evaluate_policy(parts, store, parts.named_policy("expert"), "policy", "test")
+    tasks = parts.domain.tasks("train")[:2]
+    store.write_values("rounds/1/tasks.jsonl", Task, tasks)
+    log = RolloutLog(parts, store, "rl-1")
+    for step in (1, 2):
+        log.run(speller(parts), [(task, trial, step) for task in tasks for trial in range(2)])
+        log.finish(step)
+    curve = [{"step": step, "loss": 1 / step} for step in (1, 2)]
+    trained = Checkpoint(id="1", policy="tiny", path="elsewhere", record={"curve": curve})
+    store.write_checkpoint("rl-1", trained)
     return store
 
 
@@ -128,7 +143,7 @@ def test_search_says_what_it_could_not_read_and_finds_the_rest(
     said = view.locator(".counted").inner_text()
     assert "reading" not in said
     unread = int(re.search(r"(\d+) cannot be read", said)[1])  # type: ignore[index]
-    assert 0 < unread < 42
+    assert 0 < unread < 50
     view.fill("input[type=search]", "refund")
     view.wait_for_selector(".counted:has-text('cannot be read')")
     viewer.context.close()
@@ -164,5 +179,26 @@ def test_a_damaged_pool_is_said(browser: Any, page: str, manifest: Any, tmp_path
     view = viewer.at("view=pool")
     view.wait_for_selector("#view .unreadable")
     viewer.at("view=conversations")
-    viewer.wait_for_count(42)
+    viewer.wait_for_count(50)
+    viewer.context.close()
+
+
+def test_behind_a_point_of_a_curve_are_the_rollouts_of_its_step(
+    browser: Any, run: RunFolder, page: str, tmp_path: Path
+) -> None:
+    viewer = shown(browser, tmp_path, page)
+    view = viewer.at("view=training")
+    view.wait_for_selector(".curve")
+    assert "loss" in view.locator("#view").inner_text()
+    view.locator(".curve a[href*='step=2']").first.click()
+    view.wait_for_selector(".step .chip")
+    wanted = [row.trajectory_id for row in read_rollouts(run, "rl-1") if row.step == 2]
+    links = view.locator(".step .chip").evaluate_all("all => all.map(one => one.hash)")
+    assert [link.partition("conversation=")[2] for link in links] == wanted
+    view.locator(".step .chip").first.click()
+    view.wait_for_selector(".conversation .message")
+    assert "step 2" in view.locator(".facts").inner_text()
+    view.keyboard.press("t")
+    view.wait_for_selector(".message .token")
+    assert not viewer.errors
     viewer.context.close()
