@@ -1,6 +1,7 @@
-"""Take the pictures of ``docs/page.md`` from a run: six views of its page, in Chromium.
+"""Take the pictures of ``docs/page.md`` from a run with tokens: views of its page, in Chromium.
 
-python docs/pictures.py RUN
+python docs/pictures.py RUN            all of them
+python docs/pictures.py RUN tokens     some
 """
 
 import subprocess
@@ -22,12 +23,14 @@ SIZE = {"width": 1280, "height": 800}
 COLOURS = 255
 
 
-def main(run: Path) -> None:
+def main(run: Path, chosen: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "report.html")
         words = [sys.executable, "-m", "harness", "report", str(run), "--html", str(file)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
         views = views_of(list(conversations(RunFolder.open(run))))
+        if chosen:
+            views = {name: views[name] for name in chosen}
         with chromium() as browser:
             for name, (address, scheme) in views.items():
                 viewer = Viewer(
@@ -49,6 +52,7 @@ def views_of(found: Sequence[Conversation]) -> dict[str, tuple[dict[str, str], s
     return {
         "overview": ({"view": "overview"}, "light"),
         "conversation": ({**filters, "conversation": failure.id}, "light"),
+        "tokens": ({"conversation": failure.id, "tokens": "1"}, "light"),
         "dark": ({"conversation": read[0].id, "q": "confirm"}, "dark"),
         "patterns": ({"view": "patterns", "id": pattern}, "light"),
         "lineage": ({"view": "lineage", "id": pattern}, "light"),
@@ -66,4 +70,4 @@ def take(page: Any, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
