@@ -37,6 +37,8 @@ _REFUSALS = {
     "basic_economy": "basic economy flights cannot be changed",
     "route": "origin and destination of a reservation cannot be changed",
 }
+_LEFT_OPEN = 0.4
+"""How often customers may describe flights by what nobody asked for, such as the earliest."""
 _FIRST_FREE_DAY = 5
 """The first of ``DAYS`` on which flights can be booked."""
 
@@ -92,7 +94,9 @@ def pick(customer: Customer, way: Way, wanted: frozenset[str]) -> tuple[Wish, Jo
     ]
     if not found:
         return None
-    wish = customer.rng.choice(found)
+    named = [wish for wish in found if wish.features == wanted]
+    left_open = customer.rng.random() < _LEFT_OPEN or not named
+    wish = customer.rng.choice(found if left_open else named)
     (journey,) = fitting(customer.view, way, wish)
     return wish, journey
 

@@ -88,9 +88,8 @@ def choose_more_bags(
         )
     if reservation["nonfree_baggages"] != max(0, now - free):
         return None
-    more = [n for n in (1, 2, 3) if now + n > free or "extra_bags" not in wanted]
-    if "extra_bags" in customer.avoided:
-        more = [n for n in more if now + n <= free]
+    extra = {n: now + n > free for n in (1, 2, 3)}
+    more = [n for n in extra if customer.has("extra_bags", wanted, extra[n]) == extra[n]]
     if "change_of_mind" in wanted:
         more = [n for n in more if n != 3]
     if not more:
@@ -99,7 +98,7 @@ def choose_more_bags(
     choice = Choice(
         arguments=bags(now + count, free),
         fact=_bag_fact(more_bag_sentences(count)),
-        features=frozenset({"extra_bags"} if now + count > free else ()),
+        features=frozenset({"extra_bags"} if extra[count] else ()),
     )
     if "change_of_mind" not in wanted:
         return choice
@@ -111,7 +110,7 @@ def choose_more_bags(
 def choose_bags(customer: Customer, cabin: str, people: int, wanted: frozenset[str]) -> Choice:
     """How many bags a new reservation has."""
     free = free_bags(customer.user["membership"], cabin, people)
-    extra = customer.has("extra_bags", wanted, customer.rng.random() < 0.2)
+    extra = customer.has("extra_bags", wanted, customer.rng.random() < 0.1)
     total = free + customer.rng.randint(1, 2) if extra else customer.rng.randint(0, min(free, 4))
     return Choice(
         arguments=bags(total, free),
@@ -180,7 +179,7 @@ def choose_party(customer: Customer, count: int, flaw: str) -> Choice:
 
 def choose_insurance(customer: Customer, wanted: frozenset[str]) -> Choice:
     """Whether a new reservation is insured."""
-    yes = customer.has("insured", wanted, customer.rng.random() < 0.4)
+    yes = customer.has("insured", wanted, customer.rng.random() < 0.25)
     says = ("I want the travel insurance.", "Yes to the travel insurance.")
     return Choice(
         arguments={"insurance": "yes" if yes else "no"},

@@ -27,7 +27,7 @@ from harness_taskkit.plan import drawn
 _USERS = 32
 _TRIPS_PER_USER = {1: 15, 2: 35, 3: 35, 4: 15}
 _CABINS = {"basic_economy": 32, "economy": 43, "business": 25}
-_PASSENGERS = {1: 55, 2: 33, 3: 12}
+_PASSENGERS = {1: 70, 2: 22, 3: 8}
 _TIMES = {"ahead": 66, "disrupted": 18, "flown": 16}
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -166,7 +166,7 @@ class _Builder:
     def _segments(self, flight: Flight, day: str) -> list[Segment]:
         """One way with one stop at most, or there and back."""
         first = [segment_of(flight, day)]
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.4:
             home = self._back(flight, day)
             return [*first, home] if home else first
         if self.rng.random() < 0.3:

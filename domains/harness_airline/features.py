@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.types import Feature
 from harness_taskkit.plan import Mix, features_in
-from harness_taskkit.wording import sayings
+from harness_taskkit.wording import sayings, words
 
 WRITES: Mapping[str, float] = {
     "cancel": 22,
@@ -161,8 +161,9 @@ FEATURES: tuple[Feature, ...] = features_in(_TABLE, _GROUPS)
 """All features; requests have one kind each (the first 21), the rest make them harder."""
 
 UNASKED = frozenset(
-    {"earliest", "any_stops", "several_flights", "several_passengers", "several_methods"}
-    | {"insured", "extra_bags"}
+    words(
+        "earliest any_stops several_flights several_passengers several_methods insured extra_bags"
+    )
 )
 """What requests have in the default mix though nobody wished for it."""
 
@@ -180,13 +181,13 @@ MIX = Mix(
     wishes={
         "two_reservations": 0.2,
         "withheld": 0.28,
-        "cheapest": 0.25,
-        "time_window": 0.15,
+        "cheapest": 0.15,
+        "time_window": 0.12,
         "one_stop": 0.1,
         "nonstop_else": 0.12,
-        "extra_bags": 0.35,
-        "payment_split": 0.3,
-        "certificate_limit": 0.12,
+        "extra_bags": 0.25,
+        "payment_split": 0.2,
+        "certificate_limit": 0.08,
         "certificate_first": 0.12,
         "complaint": 0.15,
         "change_of_mind": 0.08,

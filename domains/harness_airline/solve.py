@@ -188,7 +188,8 @@ class _Planner:
         ways = new_trip(request.facts, len(people)) if people else []
         if wish is None or people is None or wanted is None or not ways:
             return
-        yield from self._paid_bags(wanted, ways[0].cabin, len(people))
+        bags = str(wanted.arguments["total_baggages"])
+        yield from self._paid_bags(bags, ways[0].cabin, len(people))
         journeys = [journey for way in ways for journey in fitting(self.view, way, wish)[:1]]
         prices = [flight["prices"][ways[0].cabin] for journey in journeys for flight in journey]
         yield _read("calculate", expression=sum_of(prices, len(people), wanted.arguments))
@@ -198,16 +199,15 @@ class _Planner:
         if request.want is None or request.revision is not None:
             return
         more = more_bags_in(told_of(request.facts, "total_baggages"))
+        total = f"{reservation['total_baggages']} + {more}"
+        yield from self._paid_bags(total, reservation["cabin"], len(reservation["passengers"]))
         if more:
-            yield _read("calculate", expression=f"{reservation['total_baggages']} + {more}")
-        people = len(reservation["passengers"])
-        yield from self._paid_bags(request.want, reservation["cabin"], people)
+            yield _read("calculate", expression=total)
 
-    def _paid_bags(self, write: ToolCall, cabin: str, people: int) -> Iterator[ToolCall]:
-        total = write.arguments["total_baggages"]
+    def _paid_bags(self, total: str, cabin: str, people: int) -> Iterator[ToolCall]:
         by_cabin = rules.FREE_BAGS[cabin]
         by_membership = rules.MORE_BAGS[self.view.user(self.user_id)["membership"]]
-        if total:
+        if total != "0":
             free = f"{people} * ({by_cabin} + {by_membership})"
             yield _read("calculate", expression=f"{total} - {free}")
 
