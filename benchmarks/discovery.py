@@ -41,7 +41,7 @@ from harness_scripted.mistakes import Choice
 STRAYS = 0.02
 """Strays among what is clustered, as a share of it."""
 
-REMOVED = {"retail": "wrong_item", "airline": "wrong_reservation"}
+REMOVED = {"retail": "wrong_item", "airline": "wrong_reservation", "telecom": "wrong_line"}
 """The mistake that a domain's cured policy no longer makes; elsewhere one made everywhere."""
 
 TASKS, TRIALS = 250, 4

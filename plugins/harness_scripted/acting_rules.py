@@ -11,7 +11,7 @@ from harness.types import ToolCall
 from harness_scripted.acting import tells, told_call
 from harness_scripted.finding import Finding, show
 from harness_scripted.reading import Made, Reading
-from harness_scripted.speech import claims, keeps_to_itself, normal
+from harness_scripted.speech import claims, keeps_to_itself, mentions, normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,11 @@ def _acted_otherwise(reading: Reading, told: list[Told]) -> Iterator[Finding]:
     """An unwanted write of the user that it was not told to make."""
     unwanted = [made.turn for made in reading.user_unmatched[0]]
     for one in told:
-        unclear = one.call is None and tells(reading.messages[one.turn].content)
+        words = reading.messages[one.turn].content
+        unclear = one.call is None and tells(words)
         for made in one.acted:
             is_unwanted = made.kind == "write" and made.turn in unwanted
-            if unclear or not is_unwanted or (one.call and made.call.same_as(one.call)):
+            if unclear or not is_unwanted or mentions(normal(words), [made.call.name]):
                 continue
             kind, why = "acted_unasked", "though nobody told it to"
             if one.call and not one.did(one.call):

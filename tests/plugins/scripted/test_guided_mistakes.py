@@ -15,6 +15,7 @@ from harness.types import Episode, Json, Recipe, Task
 from harness_asyncio.executor import asyncio_executor
 from harness_scripted.expert import expert, noisy
 from harness_scripted.judge import rule_judge
+from harness_scripted.script import Script
 from harness_scripted.speech import wavers
 from harness_scripted.user import scripted_user
 
@@ -80,17 +81,12 @@ def test_who_is_hesitant_has_to_be_told_twice_and_no_more(wording: str, telecom:
     assert {1, 2} <= set(doubts) <= {0, 1, 2}
 
 
-def test_an_agent_that_takes_a_doubt_for_a_deed_fails(telecom: Domain) -> None:
-    from harness_scripted.script import Script
-
+def test_an_agent_that_takes_a_doubt_for_a_deed_fails(
+    telecom: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Script, "_instruct", lambda self, call: self._say(self._told(call)))
     tasks = make(telecom, 12, "hesitant", "airplane_mode")
-    patient = Script._instruct
-    try:
-        Script._instruct = lambda self, call: self._say(self._told(call))  # type: ignore[method-assign]
-        episodes = talks(telecom, tasks, expert(Settings()))
-    finally:
-        Script._instruct = patient  # type: ignore[method-assign]
-    failed = [e for e in episodes if not e.grade.success]
+    failed = [e for e in talks(telecom, tasks, expert(Settings())) if not e.grade.success]
     assert len(failed) >= 6
     judge = rule_judge(Settings())
     found = [asyncio.run(judge.diagnose(e, telecom)) for e in failed]
