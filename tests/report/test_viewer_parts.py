@@ -47,7 +47,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     for step in (1, 2):
         log.run(speller(parts), [(task, trial, step) for task in tasks for trial in range(2)])
         log.finish(step)
-    curve = [{"step": step, "loss": 1 / step} for step in (1, 2)]
+    curve = [
+        {"step": step, "loss": 0.013 - 0.051 * (step - 1), "kl": 0.00016 * step} for step in (1, 2)
+    ]
     trained = Checkpoint(id="1", policy="tiny", path="elsewhere", record={"curve": curve})
     store.write_checkpoint("rl-1", trained)
     return store
@@ -189,7 +191,10 @@ def test_behind_a_point_of_a_curve_are_the_rollouts_of_its_step(
     viewer = shown(browser, tmp_path, page)
     view = viewer.at("view=training")
     view.wait_for_selector(".curve")
-    assert "loss" in view.locator("#view").inner_text()
+    told = view.locator("#view").inner_text()
+    assert {"loss", "0.013", "−0.038", "1.6e−4", "3.2e−4"} <= set(told.split())
+    cut = "all => all.filter(one => one.getBBox().x < 0).map(one => one.textContent)"
+    assert view.locator(".curve text").evaluate_all(cut) == []
     view.locator(".curve a[href*='step=2']").first.click()
     view.wait_for_selector(".step .chip")
     wanted = [row.trajectory_id for row in read_rollouts(run, "rl-1") if row.step == 2]

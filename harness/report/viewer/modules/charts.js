@@ -2,11 +2,12 @@
 
 import { drawn, el, number } from "./dom.js";
 
-const FINE = 0.1; // smaller numbers are written with two significant digits
+const FINE = 0.1; // smaller numbers are written with two significant digits,
+const TINY = 0.001; // and those as powers of ten
 
 const WIDTH = 460;
 const HEIGHT = 150;
-const EDGE = { left: 40, right: 8, top: 10, bottom: 20 };
+const EDGE = { left: 58, right: 8, top: 10, bottom: 20 };
 
 // points: [{ step, value, href, chosen }]; low and high bound the axis where they are given.
 export function curve(title, points, { low, high } = {}) {
@@ -23,7 +24,7 @@ export function curve(title, points, { low, high } = {}) {
   const path = known.map(({ step, value }, place) => `${place ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const axis = [bounds.low, bounds.high].map((value) => [
     drawn("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y(value), y2: y(value) }),
-    drawn("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" }, value && Math.abs(value) < FINE ? String(Number(value.toPrecision(2))) : number(value)),
+    drawn("text", { x: EDGE.left - 6, y: y(value) + 4, "text-anchor": "end" }, short(value)),
   ]);
   const ends = [first, last].map((step, place) => drawn("text", { x: x(step), y: HEIGHT - 4, "text-anchor": place ? "end" : "start" }, place ? String(step) : `step ${step}`));
   return el(
@@ -35,9 +36,17 @@ export function curve(title, points, { low, high } = {}) {
 }
 
 function dot({ step, value, href, chosen }, cx, cy, title) {
-  const says = `step ${step}: ${title} ${number(value, 3)}`;
+  const says = `step ${step}: ${title} ${short(value)}`;
   const circle = drawn("circle", { class: chosen ? "point chosen" : "point", cx, cy, r: chosen ? 5 : 3 }, drawn("title", {}, says));
   if (!href) return circle;
   const reach = drawn("circle", { class: "reach", cx, cy, r: 9 });
   return drawn("a", { href, "aria-label": says }, circle, reach);
+}
+
+// A number that fits beside an axis: "0.87", "−0.038", "1.6e−4".
+function short(value) {
+  const size = Math.abs(value);
+  if (!size || size >= FINE) return number(value);
+  const text = size < TINY ? value.toExponential(1) : String(Number(value.toPrecision(2)));
+  return text.replaceAll("-", "−");
 }
