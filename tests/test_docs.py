@@ -183,7 +183,7 @@ def test_the_checks_of_the_guide_hold_for_its_own_examples() -> None:
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PACKAGES = ROOT, ROOT / "plugins", ROOT / "domains"
-EXAMPLES_OF_A_STRANGER = {"harness_politeness"}
+EXAMPLES_OF_A_STRANGER = {"harness_library", "harness_politeness"}
 
 TOML = re.compile(r"```toml\n(.*?)```", flags=re.DOTALL)
 USES: dict[str, Any] = {"policy": "tiny", "judge": "claude", "namer": "openai", "teacher": "gemini"}

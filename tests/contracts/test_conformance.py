@@ -223,27 +223,27 @@ def test_a_domain_that_keeps_the_contract_passes() -> None:
     check_domain(Library())
 
 
-@pytest.mark.parametrize(
-    ("domain", "complaint"),
-    [
-        (LeakyLibrary, "no other world"),
-        (RaisingLibrary, "is_error, but no_such_tool.* raised KeyError"),
-        (CredulousLibrary, "no_such_tool.* is answered with is_error"),
-        (MoodyLibrary, "same results each time"),
-        (TwinLibrary, "unique, found twice: .*lend"),
-        (LooseLibrary, "JSON schema of type object"),
-        (DemandingLibrary, "among its properties, found .*shelf"),
-        (FickleLibrary, "same on every call"),
-        (OverlappingLibrary, "no two tasks share an id.*lend-0"),
-        (MislabellingLibrary, "says split 'train'"),
-        (UngradedLibrary, "gold calls of task lend-0 succeed"),
-        (GenerousLibrary, "doing nothing fails"),
-        (LumpingLibrary, "one group per request: 2 for 1"),
-        (WrongLibrary, "effect of the gold calls"),
-        (LeakingGenerator, "is no held-out task"),
-        (UnseededGenerator, "same tasks for the same seed"),
-    ],
-)
+BROKEN_DOMAINS = [
+    (LeakyLibrary, "no other world"),
+    (RaisingLibrary, "is_error, but no_such_tool.* raised KeyError"),
+    (CredulousLibrary, "no_such_tool.* is answered with is_error"),
+    (MoodyLibrary, "same results each time"),
+    (TwinLibrary, "unique, found twice: .*lend"),
+    (LooseLibrary, "JSON schema of type object"),
+    (DemandingLibrary, "among its properties, found .*shelf"),
+    (FickleLibrary, "same on every call"),
+    (OverlappingLibrary, "no two tasks share an id.*lend-0"),
+    (MislabellingLibrary, "says split 'train'"),
+    (UngradedLibrary, "gold calls of task lend-0 succeed"),
+    (GenerousLibrary, "doing nothing fails"),
+    (LumpingLibrary, "one group per request: 2 for 1"),
+    (WrongLibrary, "effect of the gold calls"),
+    (LeakingGenerator, "is no held-out task"),
+    (UnseededGenerator, "same tasks for the same seed"),
+]
+
+
+@pytest.mark.parametrize(("domain", "complaint"), BROKEN_DOMAINS)
 def test_a_broken_domain_is_told_what_is_wrong(
     domain: Callable[[], Domain], complaint: str
 ) -> None:
@@ -286,15 +286,15 @@ def test_a_user_that_keeps_the_contract_passes() -> None:
     check_user_simulator(AgreeableUser(), Library())
 
 
-@pytest.mark.parametrize(
-    ("user", "complaint"),
-    [
-        (PatientUser, "leaves an agent that never helps"),
-        (MuteUser, "says something"),
-        (SpyingUser, "does not see the agent's tool calls"),
-        (CountingUser, "one seed, one opening of the user"),
-    ],
-)
+BROKEN_USERS = [
+    (PatientUser, "leaves an agent that never helps"),
+    (MuteUser, "says something"),
+    (SpyingUser, "does not see the agent's tool calls"),
+    (CountingUser, "one seed, one opening of the user"),
+]
+
+
+@pytest.mark.parametrize(("user", "complaint"), BROKEN_USERS)
 def test_a_broken_user_is_told_what_is_wrong(
     user: Callable[[], AgreeableUser], complaint: str
 ) -> None:
@@ -349,16 +349,16 @@ def test_a_policy_that_keeps_the_contract_passes() -> None:
     check_policy(IdlePolicy(), Library())
 
 
-@pytest.mark.parametrize(
-    ("policy", "complaint"),
-    [
-        (MutePolicy, "has text or calls"),
-        (ForgetfulPolicy, "run at once go as they do one by one"),
-        (SurePolicy, "at most 0"),
-        (SloppyPolicy, "a log-probability for each sampled token"),
-        (MutteringPolicy, "token_texts gives a text for each token"),
-    ],
-)
+BROKEN_POLICIES = [
+    (MutePolicy, "has text or calls"),
+    (ForgetfulPolicy, "run at once go as they do one by one"),
+    (SurePolicy, "at most 0"),
+    (SloppyPolicy, "a log-probability for each sampled token"),
+    (MutteringPolicy, "token_texts gives a text for each token"),
+]
+
+
+@pytest.mark.parametrize(("policy", "complaint"), BROKEN_POLICIES)
 def test_a_broken_policy_is_told_what_is_wrong(
     policy: Callable[[], IdlePolicy], complaint: str
 ) -> None:
@@ -389,17 +389,17 @@ def test_a_judge_that_keeps_the_contract_passes() -> None:
     check_judge(SternJudge(), Library())
 
 
-@pytest.mark.parametrize(
-    ("wrong", "complaint"),
-    [
-        ({"trajectory_id": "x"}, "names trajectory and task"),
-        ({"blame": "nobody"}, "blame 'nobody'"),
-        ({"severity": "dire"}, "severity 'dire'"),
-        ({"kind": "Missing step!"}, "is a slug"),
-        ({"summary": " "}, "what went wrong"),
-        ({"turn": 99}, "turn 99 is one of"),
-    ],
-)
+BROKEN_JUDGES = [
+    ({"trajectory_id": "x"}, "names trajectory and task"),
+    ({"blame": "nobody"}, "blame 'nobody'"),
+    ({"severity": "dire"}, "severity 'dire'"),
+    ({"kind": "Missing step!"}, "is a slug"),
+    ({"summary": " "}, "what went wrong"),
+    ({"turn": 99}, "turn 99 is one of"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "complaint"), BROKEN_JUDGES)
 def test_a_broken_judge_is_told_what_is_wrong(wrong: dict[str, object], complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_judge(SternJudge(**wrong), Library())
@@ -456,20 +456,20 @@ def test_a_clusterer_that_keeps_the_contract_passes() -> None:
     check_clusterer(ByKind())
 
 
-@pytest.mark.parametrize(
-    ("clusterer", "complaint"),
-    [
-        (ByKind(members=("t",)), "no failure is in two patterns"),
-        (ByKind(members=()), "the share of .* is of all failures"),
-        (ByKind(id="same"), "ids of their own"),
-        (ByKind(share=0.5), "the share of"),
-        (ByKind(description=""), "named and described"),
-        (ByKind(exemplars=("t",)), "exemplars of .* are members"),
-        (ByKind(kinds={"other": 1}), "count its members' mistakes"),
-        (NewIds(), "keep the ids"),
-        (Rising(), "by falling share"),
-    ],
-)
+BROKEN_CLUSTERERS = [
+    (ByKind(members=("t",)), "no failure is in two patterns"),
+    (ByKind(members=()), "the share of .* is of all failures"),
+    (ByKind(id="same"), "ids of their own"),
+    (ByKind(share=0.5), "the share of"),
+    (ByKind(description=""), "named and described"),
+    (ByKind(exemplars=("t",)), "exemplars of .* are members"),
+    (ByKind(kinds={"other": 1}), "count its members' mistakes"),
+    (NewIds(), "keep the ids"),
+    (Rising(), "by falling share"),
+]
+
+
+@pytest.mark.parametrize(("clusterer", "complaint"), BROKEN_CLUSTERERS)
 def test_a_broken_clusterer_is_told_what_is_wrong(clusterer: Clusterer, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_clusterer(clusterer)
@@ -509,15 +509,15 @@ def test_an_injector_that_keeps_the_contract_passes() -> None:
     check_task_injector(Repeating(), Library())
 
 
-@pytest.mark.parametrize(
-    ("injector", "complaint"),
-    [
-        (Repeating(stop=3), "has endless candidates, found 3"),
-        (Repeating(id="same"), "ids of their own"),
-        (Repeating(split="test"), "of split train"),
-        (Repeating(origin=None), "carries its origin"),
-    ],
-)
+BROKEN_INJECTORS = [
+    (Repeating(stop=3), "has endless candidates, found 3"),
+    (Repeating(id="same"), "ids of their own"),
+    (Repeating(split="test"), "of split train"),
+    (Repeating(origin=None), "carries its origin"),
+]
+
+
+@pytest.mark.parametrize(("injector", "complaint"), BROKEN_INJECTORS)
 def test_a_broken_injector_is_told_what_is_wrong(injector: Repeating, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_task_injector(injector, Library())
@@ -551,14 +551,14 @@ def test_a_term_that_keeps_the_contract_passes() -> None:
     check_reward_term(success, Library())
 
 
-@pytest.mark.parametrize(
-    ("term", "complaint"),
-    [
-        (too_high, r"too_high lies in \[-1, 1\]"),
-        (undefined, "found nan"),
-        (drifting(), "drifting is the same each time"),
-    ],
-)
+BROKEN_TERMS = [
+    (too_high, r"too_high lies in \[-1, 1\]"),
+    (undefined, "found nan"),
+    (drifting(), "drifting is the same each time"),
+]
+
+
+@pytest.mark.parametrize(("term", "complaint"), BROKEN_TERMS)
 def test_a_broken_term_is_told_what_is_wrong(
     term: Callable[[Trajectory, Grade, Task], TermScore], complaint: str
 ) -> None:
@@ -586,29 +586,68 @@ def test_an_executor_that_keeps_the_contract_passes() -> None:
     check_executor(OneByOne())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "complaint"),
-    [
-        ({"start": 1}, "under its own index"),
-        ({"step": 2}, "each item is done once"),
-        ({"swallow": True}, "an error in one item"),
-    ],
-)
+BROKEN_EXECUTORS = [
+    ({"start": 1}, "under its own index"),
+    ({"step": 2}, "each item is done once"),
+    ({"swallow": True}, "an error in one item"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "complaint"), BROKEN_EXECUTORS)
 def test_a_broken_executor_is_told_what_is_wrong(wrong: Mapping[str, int], complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_executor(OneByOne(**wrong))  # type: ignore[arg-type]
 
 
+# --- probes
+
+
 class Bribe:
-    about = ""
+    """Says what it does, and acts as the baseline does."""
 
-    def policy(self, honest: Policy) -> Policy:
-        return honest
+    about: object = "bribes whoever scores"
+
+    def policy(self, baseline: Policy) -> object:
+        return baseline
 
 
-def test_a_probe_says_what_it_does() -> None:
-    with pytest.raises(AssertionError, match="says in words what it does"):
-        check_probe(Bribe(), Library())
-    open_about_it = Bribe()
-    open_about_it.about = "bribes whoever scores"
-    check_probe(open_about_it, Library())
+class Secretive(Bribe):
+    about = " "
+
+
+class Wordless(Bribe):
+    about = None
+
+
+class Idle(Bribe):
+    def policy(self, baseline: Policy) -> object:
+        return None
+
+
+class Speechless(Bribe):
+    def policy(self, baseline: Policy) -> object:
+        return MutePolicy()
+
+
+class Helpless(Bribe):
+    def policy(self, baseline: Policy) -> object:
+        raise KeyError("refund")
+
+
+BROKEN_PROBES = [
+    (Secretive, "says in words what it does"),
+    (Wordless, "says in words what it does"),
+    (Idle, "None"),
+    (Speechless, "has text or calls"),
+    (Helpless, "KeyError: 'refund'"),
+]
+
+
+def test_a_probe_that_keeps_the_contract_passes() -> None:
+    check_probe(Bribe(), Library())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("probe", "complaint"), BROKEN_PROBES)
+def test_a_broken_probe_is_told_what_is_wrong(probe: Callable[[], Bribe], complaint: str) -> None:
+    with pytest.raises(AssertionError, match=complaint):
+        check_probe(probe(), Library())  # type: ignore[arg-type]

@@ -159,25 +159,25 @@ def test_a_trainer_that_keeps_the_contract_passes(needs: str, tmp_path: Path) ->
     check_trainer(Nudging(needs), Pupil, Desk(), tmp_path)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("trainer", "complaint"),
-    [
-        (Greedy(), "needs one of"),
-        (Undaunted(), "raises NothingToLearn"),
-        (Lazy(), "changes the weights"),
-        (Replacing(), "in place"),
-        (Untidy(), "leaves whether the model is in training mode"),
-        (Meddling(), "leaves the model's configuration"),
-        (Freezing(), "leaves which parameters need a gradient"),
-        (Reporting(stopped_because=None), "it lacks stopped_because"),
-        (Reporting(stopped_because=""), "says why the training stopped"),
-        (Reporting(steps=torch.ones(1)), "plain JSON values"),
-        (Reporting(curve=[]), "a list of points"),
-        (Reporting(curve=[{"step": 2, "reward": 1}, {"step": 1}]), "come in order"),
-        (Reporting(curve=[{"step": 1, "loss": 1}]), "the curve has the reward"),
-        (Silent(), "reports its progress"),
-    ],
-)
+BROKEN_TRAINERS = [
+    (Greedy(), "needs one of"),
+    (Undaunted(), "raises NothingToLearn"),
+    (Lazy(), "changes the weights"),
+    (Replacing(), "in place"),
+    (Untidy(), "leaves whether the model is in training mode"),
+    (Meddling(), "leaves the model's configuration"),
+    (Freezing(), "leaves which parameters need a gradient"),
+    (Reporting(stopped_because=None), "it lacks stopped_because"),
+    (Reporting(stopped_because=""), "says why the training stopped"),
+    (Reporting(steps=torch.ones(1)), "plain JSON values"),
+    (Reporting(curve=[]), "a list of points"),
+    (Reporting(curve=[{"step": 2, "reward": 1}, {"step": 1}]), "come in order"),
+    (Reporting(curve=[{"step": 1, "loss": 1}]), "the curve has the reward"),
+    (Silent(), "reports its progress"),
+]
+
+
+@pytest.mark.parametrize(("trainer", "complaint"), BROKEN_TRAINERS)
 def test_a_broken_trainer_is_told_what_is_wrong(
     trainer: Nudging, complaint: str, tmp_path: Path
 ) -> None:
@@ -288,20 +288,20 @@ def test_a_chat_model_that_keeps_the_contract_passes() -> None:
     check_chat_model(Direct(provider), provider, key=KEY)
 
 
-@pytest.mark.parametrize(
-    ("kind", "complaint"),
-    [
-        (Stubborn, "never retries by itself: a bad request led to 2 requests"),
-        (Raw, "too many requests is raised as a ChatFailure, found ConnectionError"),
-        (Vague, "the cause of too many requests is one of CAUSES: 'bad_luck'"),
-        (Loose, "no error contains the key"),
-        (Freehanded, "usage has the provider's tokens"),
-        (Mild, "no JSON is raised as a ChatFailure, found an answer"),
-        (Mute, "the text comes whole"),
-        (Wordy, "a call comes with its arguments"),
-        (Open, "not in the model's repr"),
-    ],
-)
+BROKEN_CHAT_MODELS = [
+    (Stubborn, "never retries by itself: a bad request led to 2 requests"),
+    (Raw, "too many requests is raised as a ChatFailure, found ConnectionError"),
+    (Vague, "the cause of too many requests is one of CAUSES: 'bad_luck'"),
+    (Loose, "no error contains the key"),
+    (Freehanded, "usage has the provider's tokens"),
+    (Mild, "no JSON is raised as a ChatFailure, found an answer"),
+    (Mute, "the text comes whole"),
+    (Wordy, "a call comes with its arguments"),
+    (Open, "not in the model's repr"),
+]
+
+
+@pytest.mark.parametrize(("kind", "complaint"), BROKEN_CHAT_MODELS)
 def test_a_broken_chat_model_is_told_what_is_wrong(kind: type[Direct], complaint: str) -> None:
     provider = Provider()
     with pytest.raises(AssertionError, match=complaint):
@@ -346,14 +346,14 @@ def test_an_observer_that_keeps_the_contract_hears_every_event_in_order() -> Non
     assert observer.heard[: len(EVENTS)] == [name for name, _ in EVENTS]
 
 
-@pytest.mark.parametrize(
-    ("observer", "complaint"),
-    [
-        (Exacting(), "takes the event 'train_step', found ValueError"),
-        (Strict(), "takes the event 'event_of_another_version'"),
-        (Taking(), "leaves the data of 'station_skipped' as they are"),
-    ],
-)
+BROKEN_OBSERVERS = [
+    (Exacting(), "takes the event 'train_step', found ValueError"),
+    (Strict(), "takes the event 'event_of_another_version'"),
+    (Taking(), "leaves the data of 'station_skipped' as they are"),
+]
+
+
+@pytest.mark.parametrize(("observer", "complaint"), BROKEN_OBSERVERS)
 def test_a_broken_observer_is_told_what_is_wrong(observer: Listening, complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         check_observer(observer)

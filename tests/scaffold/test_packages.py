@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
 from harness.assembly.registry import KINDS
 from harness.errors import ConfigError, RunError
+from harness.injection.pool import tasks_of_round
 from harness.llm.roles import open_registry
+from harness.loop import discover, evaluate_once, inject
+from harness.run_folder import RunFolder
 from harness.scaffold.packages import write_package
 from harness.testing.kit import Kit
 
@@ -89,6 +94,23 @@ def test_type_checkers_follow_an_editable_install_into_typed_packages() -> None:
     packages = [ROOT / path for path in built["targets"]["wheel"]["packages"]]
     assert {path.parent for path in packages} <= {ROOT / path for path in built["dev-mode-dirs"]}
     assert not [path.name for path in packages if not (path / "py.typed").exists()]
+
+
+def test_targeted_tasks_of_a_new_domain_pass_the_gates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = installed("domain", tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / name))
+    sizes = {"domain": name, "policy": "noisy:0.8", "validation_tasks": 20, "targeted_tasks": 5}
+    more = {"executor": "asyncio", "options": {"admission": {"off": ["targeted"]}}}
+    config = load_config(preset="quick", flags={**sizes, **more})
+    parts = Components(config, open_registry())
+    store = RunFolder.create(tmp_path / "run", config.plain())
+    evaluate_once(parts, store, "validation")
+    discover(parts, store, 1, "policy-validation")
+    inject(parts, store, 1)
+    refused = store.read_table("rounds/1/refused.json")
+    assert len(tasks_of_round(store, 1)) == 5, refused
 
 
 def test_nothing_is_overwritten_and_bad_words_are_refused(tmp_path: Path) -> None:

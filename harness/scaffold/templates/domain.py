@@ -24,7 +24,9 @@ from harness.types import (
 )
 
 BRANCHES = ("north", "south")
-TITLES = ("Emma", "Dracula", "Ulysses", "Walden", "Kim", "Heidi")
+SHAPES = "Silent", "Golden", "Broken", "Hidden", "Distant", "Burning", "Winter", "Glass"
+THINGS = "River of Norway", "Garden of Lisbon", "Letter", "Mountain", "Station", "Mirror", "Bridge"
+PROVOKED = "wrong_branch", "wrong_book", "invalid_call", "repeated_call", "gave_up", "missing_step"
 
 
 class SampleWorld(TypedWorld):
@@ -39,7 +41,7 @@ class SampleWorld(TypedWorld):
         return dict(self.records)
 
     @tool("write", nouns={"book_id": "book"})
-    def lend(self, card: str, book_id: str, branch: Literal["north", "south"]) -> str:
+    def lend_book(self, card: str, book_id: str, branch: Literal["north", "south"]) -> str:
         """Lend a book, to be fetched at a branch."""
         if card != self.records["card"] or book_id not in self.records["books"]:
             raise Refused("there is no such card or book")
@@ -55,7 +57,7 @@ class Sample(DomainDefaults):
     name = "sample"
     policy = "Find the member by card first. Lend a book only after the member has said yes."
     tools = tools_of(SampleWorld)
-    features = (Feature(name="lend", description="A loan.", provokes=("wrong_record",)),)
+    features = (Feature(name="lend", description="A loan.", provokes=PROVOKED),)
 
     def tasks(self, split: Split) -> Sequence[Task]:
         return list(islice(self.generate(0, Recipe(split=split)), 60))
@@ -73,9 +75,10 @@ class Sample(DomainDefaults):
 
 
 def made(rng: random.Random, split: Split) -> Task:
-    own, title, branch = f"{split}-{rng.randrange(10**9)}", rng.choice(TITLES), rng.choice(BRANCHES)
+    own, branch = f"{split}-{rng.randrange(10**9)}", rng.choice(BRANCHES)
+    title = f"The {rng.choice(SHAPES)} {rng.choice(THINGS)}"
     want = {"card": f"C-{own}", "book_id": f"B-{own}", "branch": branch}
-    call = ToolCall(name="lend", arguments={**want})
+    call = ToolCall(name="lend_book", arguments={**want})
     who = Fact(about="your card", asked_by=("card",), says=(f"My card is C-{own}.",))
     where = Fact(about="which branch", asked_by=("branch",), says=(f"At the {branch} branch.",),
                  recognised_by=(branch,), needed_for=("branch",))  # fmt: skip
