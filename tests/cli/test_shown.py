@@ -27,10 +27,12 @@ FILE = "reads a file that the reader brings; tests/interchange and tests/domains
 OWN = "needs the plugin that the page has the reader write; tests/thirdparty is one"
 STAYS = "serves until it is stopped; tests of its own start and stop it"
 ELSEWHERE = "has its own tests, with a distribution or conversations to work on"
+COOKBOOK = "builds on the recipe before; tests/test_cookbook.py runs them all"
 PAGE_OF_ITS_OWN = "builds on the commands above it; tests/test_first_domain.py runs all of them"
 CUT = "is shown in part: the page says what follows"
 
 RULES = (
+    (r"kitchen/", COOKBOOK),
     (r"eval --policy openai|--option |claude|gemini|openai:|simulator openai", KEY),
     (r"loop --config|loop --domain retail --config|vllm|tinker", SERVER),
     (r"--domain (lamp|weather|my_library)|politeness|--judge twice", OWN),
