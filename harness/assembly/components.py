@@ -11,7 +11,13 @@ from typing import Any
 
 from harness.assembly.config import LoopConfig
 from harness.assembly.extras import DISTRIBUTION
-from harness.assembly.product_settings import option_table, product_settings
+from harness.assembly.product_settings import (
+    BY_TERMS,
+    OF_THE_JUDGE,
+    option_table,
+    product_names,
+    product_settings,
+)
 from harness.assembly.registry import SPEAKING, Registry
 from harness.errors import ConfigError, plugin_boundary
 from harness.protocols import (
@@ -43,9 +49,6 @@ from harness.protocols import (
 from harness.run_folder.weights import refuse_damaged
 from harness.types import Checkpoint
 
-OF_THE_JUDGE, BY_TERMS = "judge", "terms"
-"""Settings of ``namer`` that are no chat model's name."""
-
 WARM_START = "warm_start"
 """The table of options that the trainer of SFT has in a warm start."""
 
@@ -57,38 +60,24 @@ MADE_FROM = {
 """The settings from which the products that a whole run shares are made."""
 
 STATIONS_CHOOSE = {
+    "judge": "judge", "clusterer": "clusterer", "injector": "task injector", "trainer": "trainer",
+}  # fmt: skip
+"""The settings whose product a station can be given for a run there is, with their kinds."""
+
+SHARED = {
+    "domain": "domain",
+    "user simulator": "user",
     "judge": "judge",
     "clusterer": "clusterer",
-    "injector": "task injector",
-    "trainer": "trainer",
-    "sft_trainer": "trainer",
+    "task injector": "injector",
+    "executor": "executor",
 }
-"""The settings whose product a station can be given for a run there is, with their kinds."""
+"""The attribute that holds the only product of a kind."""
 
 _ALL = "products"
 
 PLACES = ("domain", "user", "judge", "terms", "setup", "calls")
 """The products that the parts of a run share, by the name of their attribute."""
-
-
-def product_names(config: LoopConfig) -> list[tuple[str, str]]:
-    """(kind, name) of each product, in the order in which the loop meets them."""
-    return [
-        ("domain", config.domain),
-        ("policy", config.policy),
-        ("policy", config.teacher),
-        *(("policy", name) for name in (config.baseline_policy,) if name),
-        ("user simulator", config.simulator),
-        ("judge", config.judge),
-        ("clusterer", config.clusterer),
-        *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
-        ("task injector", config.injector),
-        ("trainer", config.sft_trainer),
-        ("trainer", config.trainer),
-        ("executor", config.executor),
-        *(("observer", name) for name in config.observers),
-        *(("reward term", name) for name in config.rewards),
-    ]
 
 
 class Components:
@@ -145,14 +134,23 @@ class Components:
         """Make the products of stations that these settings name or have options for, so that what
         cannot be made is not saved.
         """
-        tables = given.get("options")
-        for setting, kind in STATIONS_CHOOSE.items():
-            name = getattr(self.config, setting)
-            if setting in given or (
-                isinstance(tables, Mapping) and option_table(self, kind, name) in tables
-            ):
-                made = self.trainer(name) if kind == "trainer" else getattr(self, setting)
-                del made
+        found = given.get("options")
+        tables = {*found} if isinstance(found, Mapping) else set()
+        named = {kind for setting, kind in STATIONS_CHOOSE.items() if setting in given}
+        for kind, name in self.names():
+            if kind in named or option_table(self, kind, name) in tables:
+                self._make(kind, name)
+        if WARM_START in tables:
+            self.warm_trainer()
+
+    def _make(self, kind: str, name: str) -> None:
+        """Make a product of the run; policies and observers are made where they are used."""
+        if kind in SHARED:
+            getattr(self, SHARED[kind])
+        elif kind == "trainer":
+            self.trainer(name)
+        elif kind == "reward term":
+            self.reward_term(name)
 
     def check_practice(self) -> None:
         """Raises ``ConfigError`` if rounds are to read rollouts of a trainer that makes none."""

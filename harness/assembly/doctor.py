@@ -73,7 +73,8 @@ def reward_terms(parts: Components) -> list[dict[str, Json]]:
     rows: list[dict[str, Json]] = []
     for name, offer in parts.registry.offers["reward term"].items():
         term = parts.reward_term(name)
-        value, _, stops = (inspect.getdoc(offer.factory) or "").partition("\n\n")
+        value, *others = (inspect.getdoc(offer.factory) or "").split("\n\n")
+        stops = next((text for text in others if text.startswith("Stops")), "\n\n".join(others))
         low, high = (term.low, term.high) if isinstance(term, RangedTerm) else (-1.0, 1.0)
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""Turn a run's configuration into the ``Settings`` of one of its products."""
+"""Turn a run's configuration into the names of its products and the ``Settings`` of each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,34 @@ from harness.protocols import Domain, Products, Settings
 from harness.run_folder import PLUGINS
 from harness.types import Checkpoint, Json
 
+OF_THE_JUDGE, BY_TERMS = "judge", "terms"
+"""Settings of ``namer`` that are no chat model's name."""
+
 ON_DOMAIN = frozenset(
     {"user simulator", "policy", "judge", "clusterer", "task injector", "reward term", "probe",
      "trainer"}
 )  # fmt: skip
 """The kinds whose products are made for a domain."""
+
+
+def product_names(config: LoopConfig) -> list[tuple[str, str]]:
+    """(kind, name) of each product, in the order in which the loop meets them."""
+    return [
+        ("domain", config.domain),
+        ("policy", config.policy),
+        ("policy", config.teacher),
+        *(("policy", name) for name in (config.baseline_policy,) if name),
+        ("user simulator", config.simulator),
+        ("judge", config.judge),
+        ("clusterer", config.clusterer),
+        *([] if config.namer in (OF_THE_JUDGE, BY_TERMS) else [("chat model", config.namer)]),
+        ("task injector", config.injector),
+        ("trainer", config.sft_trainer),
+        ("trainer", config.trainer),
+        ("executor", config.executor),
+        *(("observer", name) for name in config.observers),
+        *(("reward term", name) for name in config.rewards),
+    ]
 
 
 class RunProducts(Products, Protocol):

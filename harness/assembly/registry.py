@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -117,7 +118,6 @@ class Registry:
         self.chat_roles = chat_roles
         self.offers: dict[str, dict[str, Offer]] = {kind: {} for kind in KINDS}
         self.clashes: dict[tuple[str, str], str] = {}
-        self._being_made: list[tuple[str, str]] = []
         broken: dict[str, str] = {}
         for kind, hook in KINDS.items():
             for implementation in getattr(found.manager.hook, hook).get_hookimpls():
@@ -257,7 +257,7 @@ class Registry:
         if settings.inner is no_inner:
             settings = replace(settings, inner=partial(self._inner, settings))
         with (
-            self._making_of(kind, offer.name),
+            _made_once(kind, spec, settings.options),
             plugin_boundary(offer.plugin, f"{kind} {offer.name!r} ({KINDS[kind]})"),
         ):
             product = offer.factory(settings)
@@ -272,20 +272,25 @@ class Registry:
         """See ``harness.protocols.Inner``, for a product made with no run's settings."""
         return self.make(kind, name, replace(outer, options=options or {}, inner=no_inner))
 
-    @contextmanager
-    def _making_of(self, kind: str, name: str) -> Iterator[None]:
-        """Raises ``ConfigError`` within itself: a product cannot be part of itself."""
-        if (kind, name) in self._being_made:
-            chain = " → ".join(f"{one} {own!r}" for one, own in [*self._being_made, (kind, name)])
-            raise ConfigError(
-                f"the {kind} {name!r} wraps itself: {chain}",
-                hint="Name another one in its options.",
-            )
-        self._being_made.append((kind, name))
-        try:
-            yield
-        finally:
-            self._being_made.pop()
+
+_Making = tuple[str, str, Mapping[str, Json]]
+_BEING_MADE: ContextVar[tuple[_Making, ...]] = ContextVar("being_made", default=())
+
+
+@contextmanager
+def _made_once(kind: str, spec: str, options: Mapping[str, Json]) -> Iterator[None]:
+    """Raises ``ConfigError`` within itself for the same product: none can be part of itself."""
+    outer, this = _BEING_MADE.get(), (kind, spec, dict(options))
+    if this in outer:
+        chain = " → ".join(f"{one} {name!r}" for one, name, _ in (*outer, this))
+        raise ConfigError(
+            f"the {kind} {spec!r} wraps itself: {chain}", hint="Name another one in its options."
+        )
+    token = _BEING_MADE.set((*outer, this))
+    try:
+        yield
+    finally:
+        _BEING_MADE.reset(token)
 
 
 def _looks_like_path(spec: str) -> bool:

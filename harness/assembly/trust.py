@@ -18,9 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.assembly.components import product_names
 from harness.assembly.config import PRESETS, LoopConfig, load_config
 from harness.assembly.extras import DISTRIBUTION
+from harness.assembly.product_settings import product_names
 from harness.assembly.registry import Registry
 from harness.errors import NotAgreed, UnknownName
 from harness.run_folder import RunFolder

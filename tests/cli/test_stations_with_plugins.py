@@ -144,6 +144,8 @@ def test_an_injector_is_tried_on_a_run_that_has_tasks(cli: Cli, run: Path) -> No
         (["inject", "run", "--option", "template.nix=1"], "no option 'nix'"),
         (["train", "run", "--trainer", "gpro"], "Did you mean 'grpo'?"),
         (["train", "run", "--option", "grpo.nix=1"], "no option 'nix'"),
+        (["train", "run", "--option", "warm_start.nix=1"], "no option 'nix'"),
+        (["train", "run", "--option", "extra_writes.nix=1"], "no option 'nix'"),
     ],
 )
 def test_what_does_not_fit_is_said_and_not_kept(
