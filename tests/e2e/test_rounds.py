@@ -264,7 +264,9 @@ def test_a_trainer_that_imitates_gets_demonstrations_on_the_tasks_and_old_ones(
     count, known = len(run.pool(1)), list(run.trained("sft").record["tasks"])
     assert targeted[:count] == run.pool(1)
     assert not set(generic[:count]) & {*run.pool(1), *known}
-    assert targeted[count : 2 * count] == generic[count : 2 * count] == known[:count]
+    beside = len(targeted) - count  # the trainer looks at five in all
+    assert 0 < beside <= count
+    assert targeted[count:] == generic[count:] == known[:beside]
     assert run.trained("rl-1").trained_on == f"demonstrations on {count} targeted tasks"
     assert run.trained("generic-1").trained_on == f"demonstrations on {count} generic tasks"
 
@@ -283,7 +285,8 @@ def test_held_out_tasks_and_repeats_never_enter_the_pool(start: Start) -> None:
         refused = run.store.read_table(f"rounds/{number}/refused.json")
         assert refused["matches a held-out task"] >= 20
         assert refused["not a train task"] >= 1
-        assert refused["already in the pool"] >= 1
+        repeats = ("already in the pool", "nearly the same as a pool task")
+        assert sum(refused.get(reason, 0) for reason in repeats) >= 1
     held_out = {
         fingerprint(task)
         for split in ("test", "validation")
