@@ -133,7 +133,7 @@ def _why_not(found: Probing) -> list[Text]:
     lines, nothing = [], found.doing_nothing
     if nothing is not None:
         best = [
-            f"{_number(earned.reward)} on {tag} ({earned.tasks} tasks)"
+            f"{_number(earned.reward)} on {tag} ({counted(earned.tasks, 'task')})"
             for tag, earned in list(nothing.tags.items())[:_TAGS]
         ]
         lines.append(
