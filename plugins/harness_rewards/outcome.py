@@ -41,7 +41,7 @@ def task_success(settings: Settings) -> RewardTerm:
         unwanted = sum(change not in grade.wanted for change in grade.actual)
         return 0.0, (
             f"{counted(missing, 'wanted change')} missing, {unwanted} unwanted made, "
-            f"{len(grade.unsaid)} facts unsaid, ended by {trajectory.ended}"
+            f"{counted(len(grade.unsaid), 'fact')} unsaid, ended by {trajectory.ended}"
         )
 
     return credit("task_success", view)

@@ -173,7 +173,7 @@ def test_a_budget_in_dollars_without_a_price_is_refused_and_the_hint_helps(
     before = read(tmp_path / "run" / "config.json")
     refused = command("eval", "--resume", "run", "--budget-usd", 5)
     assert refused.status == 1
-    assert "use --budget-tokens" in refused.err.replace("\n", " ")
+    assert "harness loop --budget-tokens N" in refused.err.replace("\n", " ")
     assert read(tmp_path / "run" / "config.json") == before
     assert command("eval", "--resume", "run", "--budget-tokens", 10**6).status == 0
 

@@ -29,7 +29,7 @@ independently, tasks, and average over all pairs drawn (the pigeonhole bootstrap
 differences are taken within seed and task first. Where an arm has one seed, its interval is
 over tasks alone and says nothing about other seeds; with few seeds it is somewhat too narrow.
 Bold: the interval leaves out 0, and the tasks' differences with signs by chance would seldom do as
-much (p < 0.05)."""
+much (p below 0.05)."""
 
 _RULES = """\
 A difference, of Pass^k or of the shares of failures that are gone, is *confirmed* if it reaches

@@ -40,7 +40,7 @@ def test_a_failure_notes_what_differs_even_where_values_are_lists() -> None:
     actual = Change(path=("b",), before=None, after={"z": 1})
     grade = Grade(success=False, wanted=(wanted,), actual=(actual,), unsaid=("10",))
     note = term("task_success")(talk(ended="max_steps"), grade, task()).note
-    assert note == ("1 wanted changes missing, 1 unwanted made, 1 facts unsaid, ended by max_steps")
+    assert note == ("1 wanted change missing, 1 unwanted made, 1 fact unsaid, ended by max_steps")
 
 
 # --- gold_writes
