@@ -1,4 +1,6 @@
-"""Every command that a page shows is run here, or has the reason why not."""
+"""Every command that a page shows is run here, or has the reason why not. Benchmarks and targets of
+make take long: of them names and flags are checked, and tests/benchmarks runs them small.
+"""
 
 import re
 import shlex
@@ -17,6 +19,8 @@ Cli = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SHOWN = re.compile(r"^ +(?:[A-Z_]+=\S+ )*(harness [a-z].*?)\s*(?:#.*)?$", re.MULTILINE)
+BENCHMARK = re.compile(r"python3? (benchmarks/\w+\.py)([^`\n]*)")
+MAKE = re.compile(r"^ +make ([a-z-]+)", re.MULTILINE)
 
 RUN, DRY = "run", "run with --dry-run"
 KEY = "asks a chat model, which needs a key and costs money; tests/llm has servers that answer"
@@ -114,3 +118,28 @@ def test_what_pages_have_run_could_run(cli: Cli) -> None:
             outcome = cli(*words, "--dry-run")
             fine = outcome.status == 0 or "does not exist" in outcome.err or "lacks" in outcome.err
             assert fine, f"{command}: {outcome.err}"
+
+
+def test_benchmarks_that_pages_show_are_there_with_the_flags_that_they_show() -> None:
+    shown_ones = [
+        found
+        for page in (*PAGES, ROOT / "benchmarks" / "README.md")
+        for found in BENCHMARK.findall(page.read_text(encoding="utf-8"))
+    ]
+    assert len(shown_ones) > 20
+    for script, given in shown_ones:
+        source = (ROOT / script).read_text(encoding="utf-8")
+        shared = [
+            ROOT / "benchmarks" / f"{name}.py" for name in re.findall(r"from (\w+) im", source)
+        ]
+        texts = [source, *(path.read_text(encoding="utf-8") for path in shared if path.exists())]
+        known = {flag for text in texts for flag in re.findall(r'"(--[a-z-]+)"', text)}
+        for flag in re.findall(r"--[a-z][a-z-]*", given):
+            # argparse takes the beginning of a flag for the flag.
+            assert any(one.startswith(flag) for one in known), f"{script}{given}: {flag}"
+
+
+def test_targets_that_pages_show_are_in_the_makefile() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    shown_ones = {name for page in PAGES for name in MAKE.findall(page.read_text(encoding="utf-8"))}
+    assert {"loop", "test"} <= shown_ones <= {*targets}
