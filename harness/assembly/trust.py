@@ -26,6 +26,7 @@ from harness.errors import NotAgreed, UnknownName
 from harness.run_folder import RunFolder
 from harness.runtime import files
 from harness.runtime.cache_folder import cache_folder, own_file, state_folder
+from harness.runtime.counting import is_number
 from harness.runtime.inside import can_be_name
 from harness.types import Json
 
@@ -176,7 +177,7 @@ def _why_not(kind: str, name: str, registry: Registry) -> str:
 def _is_harmless(value: Json) -> bool:
     """Whether the value can name no file, no model of a hub and no server."""
     if isinstance(value, str):
-        return _is_number(value) or bool(_WORD.fullmatch(value) and not Path(value or "-").exists())
+        return is_number(value) or bool(_WORD.fullmatch(value) and not Path(value or "-").exists())
     if isinstance(value, list | tuple):
         return all(map(_is_harmless, value))
     if isinstance(value, dict):
@@ -194,14 +195,6 @@ def _texts(value: Json) -> Iterator[str]:
     if isinstance(value, list | tuple):
         for part in value:
             yield from _texts(part)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_in_environment(key: str, value: Json) -> bool:

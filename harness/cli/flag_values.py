@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.runtime.counting import is_number
+
 if TYPE_CHECKING:
     from harness.interchange.foreign import Adoption
     from harness.types import Json
@@ -48,7 +50,7 @@ def grid(given: Sequence[str] | None) -> dict[str, list[float]]:
     axes = {}
     for name, values in _pairs(given, "--grid", shape="NAME=W,W,..."):
         parts = values.split(",")
-        if not all(map(_is_number, parts)):
+        if not all(map(is_number, parts)):
             raise typer.BadParameter(f"{name}={values!r} is not NAME=W,W,...", param_hint="--grid")
         axes[name] = [float(part) for part in parts]
     return axes
@@ -82,19 +84,11 @@ def _pairs(
     pairs = []
     for item in given or ():
         name, equals, value = item.partition("=")
-        if not equals or not name or (number and not _is_number(value)):
+        if not equals or not name or (number and not is_number(value)):
             wanted = shape or ("NAME=NUMBER" if number else "PLUGIN.KEY=VALUE")
             raise typer.BadParameter(f"{item!r} is not {wanted}", param_hint=flag)
         pairs.append((name, value))
     return pairs
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _toml_value(text: str) -> Json:
