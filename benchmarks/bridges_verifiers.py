@@ -48,12 +48,12 @@ class Model(BaseHTTPRequestHandler):
         content = next(m["content"] for m in messages if m["role"] == "user")
         first = content if isinstance(content, str) else content[0]["text"]
         made = sum(m["role"] == "assistant" for m in messages)
-        over = self.hangs_up and OVER in json.dumps(messages[-1])
+        over = self.hangs_up and OVER in json.dumps(messages[-1], allow_nan=False)
         planned = self.calls[first]
         delta: dict[str, Any] = {"role": "assistant", "content": "Goodbye."}
         if not over:
             name, arguments = planned[made] if made < len(planned) else GOODBYE
-            function = {"name": name, "arguments": json.dumps(arguments)}
+            function = {"name": name, "arguments": json.dumps(arguments, allow_nan=False)}
             call = {"index": 0, "id": f"call_{made}", "type": "function", "function": function}
             delta = {"role": "assistant", "content": None, "tool_calls": [call]}
         self._stream(delta, "stop" if over else "tool_calls")
@@ -68,7 +68,7 @@ class Model(BaseHTTPRequestHandler):
             {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
             {"choices": [], "usage": usage},
         ]
-        events = [*(json.dumps({**same, **chunk}) for chunk in chunks), "[DONE]"]
+        events = [*(json.dumps({**same, **chunk}, allow_nan=False) for chunk in chunks), "[DONE]"]
         body = "".join(f"data: {event}\n\n" for event in events).encode()
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
