@@ -48,7 +48,8 @@ def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task
     "oracle": of the domain's default mix, which the test has: an upper bound that no team has.
 
     Warns if there are fewer: a domain may have a limited number of tasks, which it then offers
-    again and again. Raises ``NothingToLearn`` if there are none.
+    again and again, and is given up after ``candidates_per_task`` candidates for each wanted task.
+    Raises ``NothingToLearn`` if there are none.
     """
     plugin, seed = parts.plugins.domain, stable_seed(parts.config.seed, "control", kind)
     easy = parts.config.easy_demonstrations if kind == "generic" else 0.0
@@ -56,23 +57,32 @@ def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task
     options = admission_options(parts.config.options)
     gates = cheap_gates(parts.domain, known, options, plugin=plugin)
     tasks: list[Task] = []
-    fresh = without_repeats(train_tasks(parts.setup, seed, easy))
+    candidates = options.candidates_per_task * count
+    fresh = islice(without_repeats(train_tasks(parts.setup, seed, easy)), candidates)
     while len(tasks) < count and (task := next(fresh, None)) is not None:
         if pass_gates(gates, task, log) is not None:
             known.add(task)
             tasks.append(task)
     if count and not tasks:
         raise NothingToLearn(
-            f"the domain {parts.domain.name!r} has no task for the {kind} control",
+            f"the domain {parts.domain.name!r} has no task for the {kind} control{_refused(log)}",
             hint="Run without controls: `harness loop --control none`.",
         )
     if len(tasks) < count:
         parts.notify(
             "warning",
             message=f"the {kind} control trains on {counted(len(tasks), 'task')}, not {count}: "
-            f"the domain {parts.domain.name!r} has no more",
+            f"the domain {parts.domain.name!r} has no more{_refused(log)}",
         )
     return tasks
+
+
+def _refused(log: GateLog) -> str:
+    """How many candidates the gates refused, and the commonest reason, as the end of a sentence."""
+    if not log.refusals:
+        return ""
+    reason = next(iter(log.reasons))
+    return f"; the gates refused {counted(len(log.refusals), 'candidate')}, mostly: {reason}"
 
 
 def without_repeats(tasks: Iterable[Task]) -> Iterator[Task]:

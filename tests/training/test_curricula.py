@@ -1,6 +1,7 @@
 """The tasks of the controls."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import Domain
 from harness.run_folder import RunFolder
 from harness.training.curricula import control_tasks, without_repeats
-from harness.types import Recipe, Task
+from harness.types import Recipe, Task, ToolCall
 from tests.ears import Ear
 
 ENOUGH = 1000
@@ -83,6 +84,17 @@ def test_a_domain_without_an_admissible_task_has_no_control() -> None:
     with pytest.raises(NothingToLearn, match="no task for the oracle control") as caught:
         control_tasks(parts, "oracle", 50)
     assert "control" in caught.value.hint
+
+
+def test_a_generator_whose_tasks_are_all_refused_is_given_up() -> None:
+    parts, _ = limited(1)
+    [task] = parts.domain.tasks("train")[:1]
+    unknown = [replace(task, gold=(ToolCall(name=f"tool_{n}", arguments={}),)) for n in range(200)]
+    parts.domain = Limited(parts.domain, unknown)  # type: ignore[assignment]
+    with pytest.raises(
+        NothingToLearn, match="the gates refused 100 candidates, mostly: not well-formed"
+    ):
+        control_tasks(parts, "oracle", 5)
 
 
 def test_the_checkpoint_says_on_how_many_tasks_the_control_was_trained(
