@@ -13,7 +13,9 @@ from harness.assembly.config import LoopConfig
 from harness.assembly.extras import DISTRIBUTION
 from harness.assembly.product_settings import (
     BY_TERMS,
+    MADE_FROM,
     OF_THE_JUDGE,
+    STATIONS_CHOOSE,
     option_table,
     product_names,
     product_settings,
@@ -51,18 +53,6 @@ from harness.types import Checkpoint
 
 WARM_START = "warm_start"
 """The table of options that the trainer of SFT has in a warm start."""
-
-MADE_FROM = {
-    "calls": {"cache", "budget_usd", "budget_tokens", "seed", "options"},
-    "observers": {"observers", "seed", "options"},
-    "domain": {"domain", "seed", "options"},
-}
-"""The settings from which the products that a whole run shares are made."""
-
-STATIONS_CHOOSE = {
-    "judge": "judge", "clusterer": "clusterer", "injector": "task injector", "trainer": "trainer",
-}  # fmt: skip
-"""The settings whose product a station can be given for a run there is, with their kinds."""
 
 SHARED = {
     "domain": "domain",
@@ -116,7 +106,6 @@ class Components:
         return other
 
     def names(self) -> list[tuple[str, str]]:
-        """See ``product_names``."""
         return product_names(self.config)
 
     def check_chat(self, given: Collection[str]) -> None:
@@ -187,6 +176,16 @@ class Components:
         return self.registry.make(
             "domain", self.config.domain, self._settings("domain", self.config.domain)
         )
+
+    @cached_property
+    def elsewhere(self) -> Mapping[str, Components]:
+        """The products on each of the other domains in which the policy is to work, by name."""
+        names = self.config.other_domains
+        return {name: self.changed(domain=name, sft_domains=()) for name in names}
+
+    @property
+    def other_domains(self) -> tuple[Domain, ...]:
+        return tuple(parts.domain for parts in self.elsewhere.values())
 
     @cached_property
     def user(self) -> UserSimulator:

@@ -59,26 +59,28 @@ class LoopConfig:
     that reward-hacking policies are compared with. ``temperature`` is that of evaluation.
     ``demonstrations``: how many different ones SFT gets, repeated as needed (None: as many as it
     trains on); ``easy_demonstrations``: the share of them, in [0, 1], on tasks that nothing makes
-    harder. ``warm_start``: before RL, imitate the teacher's conversations on the same tasks beside
-    as many old demonstrations, with the trainer of SFT. ``restart``: train each round from the SFT
-    checkpoint or from the previous round's; ``pool``: train on the tasks of all rounds or of the
-    last only; ``replay_decay``: what share of a round's tasks is kept for each newer round (1:
-    all). ``discover_from``: read the failures of later rounds in validation conversations, or
-    in the latest rollouts of the training before, which are had anyway and on the pool's own tasks.
-    ``keep_every``: how many steps of RL lie between kept weights (0: only those at the end).
-    ``control``: add arms with the same budget on as many other tasks: "generic" ones, of the kind
-    that SFT was shown, "oracle" ones, of the mix that the test has, which no team knows, "both" or
-    "none". ``rewards`` are weights (unitless) by term; ``options`` are tables by plugin name.
-    ``cache`` says what to do with answers of chat models: "write" keeps and reuses them, "read"
-    only reuses, "off" neither; ``budget_usd`` and ``budget_tokens`` are what they may cost over the
-    whole run (None: no limit). ``time_limit`` ends a conversation that takes longer as a fault.
-    ``min_coverage`` (a share of the agent's failures) and ``min_gap`` (percentage points above its
-    frequency in successes) are what a pattern needs to be trained on. ``namer`` is the chat model
-    that names patterns: "judge": that of the judge, where it has one; "terms": none, names are
-    distinctive terms. ``blame_tests``: also have the judge attribute failures on test tasks.
-    ``keep_trajectories``: keep the text of each RL conversation next to its counts.
-    ``keep_tokens``: keep the tokens that the policy sampled, with their log-probabilities and the
-    weights they are from, of evaluations and of RL conversations (and these with their text).
+    harder; ``sft_domains``: the domains that they are of in turn (none named: ``domain``), for a
+    policy that is to work in several. ``warm_start``: before RL, imitate the teacher's
+    conversations on the same tasks beside as many old demonstrations, with the trainer of SFT.
+    ``restart``: train each round from the SFT checkpoint or from the previous round's; ``pool``:
+    train on the tasks of all rounds or of the last only; ``replay_decay``: what share of a round's
+    tasks is kept for each newer round (1: all). ``discover_from``: read the failures of later
+    rounds in validation conversations, or in the latest rollouts of the training before, which are
+    had anyway and on the pool's own tasks. ``keep_every``: how many steps of RL lie between kept
+    weights (0: only those at the end). ``control``: add arms with the same budget on as many other
+    tasks: "generic" ones, of the kind that SFT was shown, "oracle" ones, of the mix that the test
+    has, which no team knows, "both" or "none". ``rewards`` are weights (unitless) by term;
+    ``options`` are tables by plugin name. ``cache`` says what to do with answers of chat models:
+    "write" keeps and reuses them, "read" only reuses, "off" neither; ``budget_usd`` and
+    ``budget_tokens`` are what they may cost over the whole run (None: no limit). ``time_limit``
+    ends a conversation that takes longer as a fault. ``min_coverage`` (a share of the agent's
+    failures) and ``min_gap`` (percentage points above its frequency in successes) are what a
+    pattern needs to be trained on. ``namer`` is the chat model that names patterns: "judge": that
+    of the judge, where it has one; "terms": none, names are distinctive terms. ``blame_tests``:
+    also have the judge attribute failures on test tasks. ``keep_trajectories``: keep the text of
+    each RL conversation next to its counts. ``keep_tokens``: keep the tokens that the policy
+    sampled, with their log-probabilities and the weights they are from, of evaluations and of RL
+    conversations (and these with their text).
     """
 
     domain: str = ""
@@ -110,6 +112,7 @@ class LoopConfig:
     targeted_tasks: PositiveInt = 200
     demonstrations: PositiveInt | None = None
     easy_demonstrations: Share = 1.0
+    sft_domains: tuple[str, ...] = ()
     held_out_demonstrations: NonNegativeInt = 64
     temperature: NonNegativeFloat = 0.7
     message_limit: PositiveInt = 80
@@ -132,6 +135,11 @@ class LoopConfig:
         return asdict(self)
 
     @property
+    def other_domains(self) -> tuple[str, ...]:
+        """Those of ``sft_domains`` that are not ``domain``."""
+        return tuple(name for name in dict.fromkeys(self.sft_domains) if name != self.domain)
+
+    @property
     def controls(self) -> tuple[ControlKind, ...]:
         """The kinds of control that each round has."""
         if self.control == "both":
@@ -145,7 +153,7 @@ class LoopConfig:
             self.namer, self.injector, self.sft_trainer, self.trainer, self.executor,
             self.baseline_policy,
         ]  # fmt: skip
-        names = [*single, *self.observers, *self.rewards]
+        names = [*single, *self.sft_domains, *self.observers, *self.rewards]
         return {name.partition(":")[0] for name in names} | OWN_TABLES
 
 

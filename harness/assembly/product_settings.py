@@ -23,11 +23,24 @@ ON_DOMAIN = frozenset(
 )  # fmt: skip
 """The kinds whose products are made for a domain."""
 
+MADE_FROM = {
+    "calls": {"cache", "budget_usd", "budget_tokens", "seed", "options"},
+    "observers": {"observers", "seed", "options"},
+    "domain": {"domain", "seed", "options"},
+}
+"""The settings from which the products that a whole run shares are made."""
+
+STATIONS_CHOOSE = {
+    "judge": "judge", "clusterer": "clusterer", "injector": "task injector", "trainer": "trainer",
+}  # fmt: skip
+"""The settings whose product a station can be given for a run there is, with their kinds."""
+
 
 def product_names(config: LoopConfig) -> list[tuple[str, str]]:
     """(kind, name) of each product, in the order in which the loop meets them."""
     return [
         ("domain", config.domain),
+        *(("domain", name) for name in config.other_domains),
         ("policy", config.policy),
         ("policy", config.teacher),
         *(("policy", name) for name in (config.baseline_policy,) if name),
@@ -54,6 +67,9 @@ class RunProducts(Products, Protocol):
     @property
     def domain(self) -> Domain: ...
 
+    @property
+    def other_domains(self) -> tuple[Domain, ...]: ...
+
     def notify(self, event: str, **data: Any) -> None: ...
 
 
@@ -72,6 +88,7 @@ def product_settings(
         options=parts.config.options.get(option_table(parts, kind, name), {}),
         seed=parts.config.seed,
         domain=parts.domain if domain else None,
+        other_domains=parts.other_domains if domain else (),
         checkpoint=checkpoint,
         folder=folder or (None if checkpoint else _place(parts, kind, name)),
         calls=parts.calls,

@@ -40,6 +40,39 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+GROUNDING = "Precise grounding"
+RECORDS = "Multi-record reasoning"
+HORIZON = "Long-horizon execution"
+COMPLIANCE = "Policy compliance"
+COORDINATION = "Coordination with the user"
+
+CAPABILITIES = (GROUNDING, RECORDS, HORIZON, COMPLIANCE, COORDINATION, OTHER)
+"""What an agent can lack in any domain. ``OTHER`` has the kinds that tell nothing of it."""
+
+_BY_FAMILY: Mapping[str, str] = {
+    SELECTION: GROUNDING, CONTROL: HORIZON, JUDGEMENT: COMPLIANCE, OTHER: OTHER,
+}  # fmt: skip
+
+_BY_KIND: Mapping[str, str] = {
+    "missing_confirmation": COORDINATION,
+    "not_said": COORDINATION,
+    "invalid_call": GROUNDING,
+    "wrong_state": OTHER,
+}
+"""Kinds that are of another sort than the rest of their family."""
+
+
+def capability(kind: str, records: Sequence[str], *, guided: bool = False) -> str:
+    """Which of ``CAPABILITIES`` a mistake of this kind says the agent lacks.
+
+    records: see ``family``. ``guided``: the mistake is about what the user was to do, with a tool
+    of its own.
+    """
+    if guided:
+        return COORDINATION
+    return _BY_KIND.get(_slug(kind)) or _BY_FAMILY.get(family(kind, records), RECORDS)
+
+
 def with_families(patterns: Sequence[ErrorPattern], tools: Sequence[Tool]) -> list[ErrorPattern]:
     """The patterns, each with the family that most of its members' kinds belong to."""
     records = record_nouns(tools)
@@ -58,7 +91,7 @@ def family(kind: str, records: Sequence[str] = ("order",)) -> str:
 
     records: the nouns of what one user may have several of (see ``record_nouns``).
     """
-    slug = kind.strip().lower().replace(" ", "_").replace("-", "_")
+    slug = _slug(kind)
     for name, kinds in KINDS.items():
         if slug in kinds:
             return name
@@ -71,6 +104,10 @@ def family(kind: str, records: Sequence[str] = ("order",)) -> str:
         if any(word.startswith(stem) for word in words for stem in stems):
             return name
     return OTHER
+
+
+def _slug(kind: str) -> str:
+    return kind.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def multi_record(noun: str) -> str:

@@ -32,19 +32,21 @@ class Settings:
 
     ``argument`` is what follows the colon in ``name:argument`` ("" if nothing). ``options`` is the
     plugin's own table from the config, to be read with ``harness.assembly.config.read_options``,
-    which refuses keys that the plugin does not know. ``folder`` is a place for files the product
-    makes, inside the run; who writes there first makes it. It is None where there is no run folder,
-    as in a dry run. ``calls`` is the run's way to chat models, with its cache, limits and budget:
-    ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress`` is to be called with how far long
-    work inside the product has come. ``products`` are those of the whole run, for executors that
-    run parts of it in other processes. ``inner("judge", "rules")`` is the product of another
-    plugin, to be wrapped.
+    which refuses keys that the plugin does not know. ``other_domains`` are those in which the
+    policy is to work besides ``domain``: one with words of its own learns theirs, too. ``folder``
+    is a place for files the product makes, inside the run; who writes there first makes it. It is
+    None where there is no run folder, as in a dry run. ``calls`` is the run's way to chat models,
+    with its cache, limits and budget: ``settings.calls.chat("judge", "NAME:MODEL")``. ``progress``
+    is to be called with how far long work inside the product has come. ``products`` are those of
+    the whole run, for executors that run parts of it in other processes. ``inner("judge",
+    "rules")`` is the product of another plugin, to be wrapped.
     """
 
     argument: str = ""
     options: Mapping[str, Json] = field(default_factory=dict)
     seed: int = 0
     domain: Domain | None = None
+    other_domains: tuple[Domain, ...] = ()
     checkpoint: Checkpoint | None = None
     folder: Path | None = None
     calls: ChatGateway | None = None

@@ -37,7 +37,8 @@ class RunRollouts(Protocol):
 class TrainingJob:
     """All a trainer needs. It changes the policy's weights; the caller saves the result.
 
-    ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh.
+    ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh; where
+    they are of ``other_domains``, too, ``domain_of`` says of which.
     ``tasks`` (for reinforcement) are the task pool, ``proofs`` the teacher's successful episodes on
     them by task id, as far as there are any: with the user that rollouts on the task have.
     ``held_out`` are demonstrations never trained on. ``weights`` are those of the reward terms, in
@@ -58,6 +59,12 @@ class TrainingJob:
     held_out: Sequence[Episode] = ()
     weights: Sequence[float] = ()
     warn: Callable[[str], None] = lambda message: None
+    other_domains: tuple[Domain, ...] = ()
+
+    def domain_of(self, task: Task) -> Domain:
+        """The domain of a task: what its conversations are written with."""
+        found = (domain for domain in self.other_domains if domain.name == task.domain)
+        return next(found, self.domain)
 
     @property
     def in_process(self) -> InProcessPolicy:

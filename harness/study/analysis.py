@@ -184,9 +184,10 @@ def curve_difference(results: Results, arm: str, against: str, step: int) -> Apa
     return _apart(results, values[0] - values[1])
 
 
-def targeted_patterns(results: Results, seeds: Sequence[int]) -> dict[int, list[str]]:
-    """The ids of the patterns that tasks were made for in round 1, by seed."""
-    return {s: [p.id for p in results.shared[s].patterns if p.tasks] for s in seeds}
+def targeted_patterns(results: Results, arm: str, seeds: Sequence[int]) -> dict[int, list[str]]:
+    """The ids of the patterns that tasks were made for in round 1 of the arm, by seed."""
+    shared = results.shared(arm)
+    return {s: [p.id for p in shared[s].patterns if p.tasks] for s in seeds if s in shared}
 
 
 def pattern_estimate(
@@ -212,7 +213,7 @@ def fall_difference(results: Results, arm: str, against: str) -> Apart | None:
     among the patterns that tasks were made for than among the agent's other failures.
     """
     seeds = results.seeds(arm, against)
-    targeted = targeted_patterns(results, [s for s in seeds if s in results.shared])
+    targeted = targeted_patterns(results, arm, seeds)
     if not targeted:
         return None
     others = {s: _other_failures(results, (arm, against), s, ids) for s, ids in targeted.items()}
@@ -244,7 +245,7 @@ def judge(results: Results, expectation: Expectation) -> Judged:
         others = [name for name in expectation.among if name != arm]
         found = {name: difference(results, arm, name, k) for name in others}
     elif expectation.shows == "patterns":
-        patterns = targeted_patterns(results, results.seeds(arm, expectation.against))
+        patterns = targeted_patterns(results, arm, results.seeds(arm, expectation.against))
         found = {
             expectation.against: pattern_difference(results, arm, expectation.against, patterns)
         }

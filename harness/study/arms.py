@@ -66,13 +66,35 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
     return RunFolder.open(folder)
 
 
-def run_arm(parts: Components, store: RunFolder, arm: Arm, curve_trials: int = 1) -> str:
+def with_weights(origin: Path, folder: Path, config: LoopConfig) -> RunFolder:
+    """A run folder that has all policies of ``origin`` and nothing else of it, with settings of its
+    own, of another domain for example. Weights are shared on disk where the file system can.
+
+    It appears as a whole or not at all; one that is there already is taken as it is.
+    """
+    if folder.exists():
+        return RunFolder.open(folder)
+    with RunFolder.whole(folder, config.plain()) as begun:
+        shutil.copytree(
+            origin / "checkpoints",
+            begun.folder / "checkpoints",
+            copy_function=_handed_on,
+            ignore=shutil.ignore_patterns("step-*", "scratch"),
+        )
+        for station in loop.SFT_STATIONS:
+            begun.mark(station)
+    return RunFolder.open(folder)
+
+
+def run_arm(
+    parts: Components, store: RunFolder, arm: Arm, curve_trials: int = 1, left: str = ""
+) -> str:
     """Train the arm in its run folder and evaluate it on the test tasks; returns its checkpoint.
 
-    Weights kept on the way are evaluated too, with ``curve_trials`` trials. Raises
-    ``NothingToLearn`` if there is nothing to train on.
+    ``left``: the checkpoint of the arm that it comes after. Weights kept on the way are evaluated
+    too, with ``curve_trials`` trials. Raises ``NothingToLearn`` if there is nothing to train on.
     """
-    checkpoint = train_arm(parts, store, arm)
+    checkpoint = left if arm.start == "after" else train_arm(parts, store, arm)
     loop.evaluate_arm(parts, store, checkpoint, "test")
     fewer = parts.changed(test_trials=curve_trials)
     for name in kept_weights(store, checkpoint):

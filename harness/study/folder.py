@@ -1,7 +1,7 @@
 """The study folder: what is fixed, the runs of each seed, and the rows of what is finished.
 
 study.json               the study as it was started
-runs/SEED/shared/        what all arms of the seed begin from: a run folder
+runs/SEED/START/         what arms of the seed begin from ("shared", if the study names no starts)
 runs/SEED/ARM/           the arm's run folder
 rows/SEED/ARM.json       the arm's row of results: it is finished
 logs/SEED/ARM.log        what a turn in a process of its own said
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.assembly.config import LoopConfig
-from harness.errors import RunError
+from harness.errors import NothingToLearn, RunError
 from harness.run_folder import FolderFiles, RunFolder
-from harness.study.arms import branch
+from harness.study.arms import branch, with_weights
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
 from harness.study.results_file import Result
-from harness.study.spec import SHARED, Study, Turn, changes, parse_study
+from harness.study.spec import Study, Turn, changes, parse_study
 from harness.types import Json
 from harness.types.names import ArmName, StationName
 
@@ -79,7 +79,7 @@ class StudyFolder:
 
     def finish(self, turn: Turn, row: Mapping[str, Json]) -> None:
         """Keep the turn's row, and where it begins; with it the turn is done."""
-        shared = Turn(seed=turn.seed, arm=SHARED)
+        shared = replace(turn, arm=self.study.start_of(turn.arm))
         known = self.row(shared) if turn != shared and self.is_done(shared) else {}
         begins = {"start": known["start"]} if "start" in known else {}
         whole = {"seed": turn.seed, "arm": turn.arm, **begins, **row}
@@ -99,21 +99,39 @@ class StudyFolder:
         """The turn's run folder, made if there is none yet. What it needs must be done."""
         target = self.run_folder(turn)
         config = self.study.config(turn.arm, turn.seed)
-        if turn.arm == SHARED:
-            return (
-                RunFolder.open(target)
-                if RunFolder.is_one(target)
-                else RunFolder.create(target, config.plain())
-            )
+        if turn.arm in self.study.starts:
+            return self._open_start(turn, config)
         if target.exists():
             return RunFolder.open(target)
         arm = self.study.arms[turn.arm]
-        origin = Turn(seed=turn.seed, arm=arm.after or SHARED)
+        origin = replace(turn, arm=arm.after or arm.begins)
+        if arm.start == "after":
+            return with_weights(self.run_folder(origin), target, config)
         if arm.as_long_as:
             like = Turn(seed=turn.seed, arm=arm.as_long_as)
             seconds = self.cpu_seconds(like, training_alone=arm.has_tasks)
             config = _with_option(config, arm.budget, round(max(seconds, 1.0), 1))
         return branch(self.run_folder(origin), target, config, own_tasks=arm.own_tasks)
+
+    def _open_start(self, turn: Turn, config: LoopConfig) -> RunFolder:
+        target = self.run_folder(turn)
+        if sft_of := self.study.starts[turn.arm].sft_of:
+            return with_weights(self.run_folder(replace(turn, arm=sft_of)), target, config)
+        if RunFolder.is_one(target):
+            return RunFolder.open(target)
+        return RunFolder.create(target, config.plain())
+
+    def left_by(self, turn: Turn) -> str:
+        """The name of the checkpoint that a finished arm left. Raises ``NothingToLearn`` if it is
+        void.
+        """
+        row = self._files.read_value(_row(turn), Result)
+        if row.void:
+            raise NothingToLearn(
+                f"there is no policy of {turn}: {row.void}",
+                hint="Run the other arms: this one has nothing to test.",
+            )
+        return row.checkpoint
 
     def cpu_seconds(self, turn: Turn, *, training_alone: bool = False) -> float:
         """What the arm cost beyond SFT: all that it took to make its tasks and to train on them,
@@ -124,7 +142,7 @@ class StudyFolder:
             arms.append(after)
         spent = [
             cpu_seconds(RunFolder(self.run_folder(Turn(seed=turn.seed, arm=name))))
-            for name in (*arms, SHARED)
+            for name in (*arms, self.study.start_of(turn.arm))
         ]
         return sum(
             seconds

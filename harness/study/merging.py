@@ -62,18 +62,20 @@ def _newest(found: Mapping[Path, Document]) -> Study:
 
 
 def _refuse_other_starts(found: Mapping[Path, Document]) -> None:
-    """Raise ``RunError`` for a seed whose turns begin at different checkpoints. A row that does not
-    say where it begins is taken to begin where the others of its file do.
+    """Raise ``RunError`` for a seed whose turns of one start begin at different checkpoints. A row
+    that does not say where it begins is taken to begin where the others of its file do.
     """
-    begun: dict[int, tuple[Path, str]] = {}
+    begun: dict[tuple[int, str], tuple[Path, str]] = {}
     for source, document in found.items():
-        for seed in sorted({result.seed for result in document.results}):
-            said = {r.start for r in document.results if r.seed == seed and r.start}
+        rows = [((r.seed, document.study.start_of(r.arm)), r.start) for r in document.results]
+        for place in sorted({place for place, _ in rows}):
+            said = {start for other, start in rows if other == place and start}
             start = "; ".join(sorted(said)) or str(source)
-            first, known = begun.setdefault(seed, (source, start))
+            first, known = begun.setdefault(place, (source, start))
             if known != start:
                 raise RunError(
-                    f"seed {seed} of {source} begins at another SFT checkpoint than in {first}: "
+                    f"seed {place[0]} of {source} begins at another SFT checkpoint than in "
+                    f"{first}: "
                     "their arms cannot be compared",
                     hint="Run all arms of a seed in one study folder, and other seeds in another.",
                 )

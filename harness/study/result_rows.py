@@ -10,9 +10,10 @@ from itertools import accumulate
 from harness.assembly.components import Components
 from harness.discovery.attribution import assigned, known_failures
 from harness.discovery.diagnose import by_blame, diagnose, failures
-from harness.discovery.station import round_patterns
+from harness.discovery.families import capability, record_nouns
+from harness.discovery.station import evaluation_read, round_patterns
 from harness.evaluation.behaviour import behaviour
-from harness.evaluation.station import read_evaluation
+from harness.evaluation.station import evaluation_tasks, read_evaluation
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.protocols import Domain
 from harness.results.history import pattern_rows, round_numbers, shift_rows
@@ -30,8 +31,8 @@ UNCOUNTED = "-"
 
 
 def shared_row(store: RunFolder) -> Row:
-    """What all arms of a seed begin from: the weights, which ``start`` stands for, the patterns
-    found and the tasks made for them.
+    """What arms of a seed begin from: the weights, which ``start`` stands for, the patterns found
+    and the tasks made for them.
     """
     patterns = round_patterns(store, 1)
     tasks = Counter(t.origin.pattern_id for t in tasks_of_round(store, 1) if t.origin)
@@ -58,7 +59,9 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
 
     ``outcomes`` has a string for each of ``tasks``, a character for each trial. ``tags`` has the
     places of tasks that carry a tag. ``failures`` counts the agent's failures by pattern of round 1
-    and by place of the task; those in none under "".
+    and by place of the task, those in none under ""; ``mistakes`` counts them by what the agent
+    lacks in any domain (``harness.discovery.families.CAPABILITIES``), by kind and by place, and
+    ``mistakes_by_round`` those that each round read, in conversations on validation tasks.
     """
     episodes = read_evaluation(store, EvaluationName.of(checkpoint, "test"))
     diagnoses = diagnose(
@@ -71,7 +74,8 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
         **_outcomes(episodes),
         "tags": tag_row(episodes),
         "failures": _by_pattern(store, episodes, diagnoses),
-        "kinds": dict(Counter(d.kind for d in diagnoses if d.blame == "agent").most_common()),
+        "mistakes": mistake_row(diagnoses, _task_ids(episodes), parts.domain),
+        "mistakes_by_round": _mistakes_by_round(parts, store),
         "blame": dict(by_blame(diagnoses)),
         "behaviour": behaviour_row(episodes, parts.domain),
         "training": _training(store, checkpoint),
@@ -147,6 +151,23 @@ def behaviour_row(episodes: Sequence[Episode], domain: Domain) -> Row:
     }
 
 
+def mistake_row(diagnoses: Sequence[Diagnosis], task_ids: Sequence[str], domain: Domain) -> Row:
+    """How often the agent failed, by what it lacks, by kind of mistake and by place of the task."""
+    place = {task_id: str(n) for n, task_id in enumerate(task_ids)}
+    records = record_nouns(domain.tools)
+    guided = {tool.name for tool in domain.user_tools}
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for diagnosis in diagnoses:
+        if diagnosis.blame == "agent":
+            lacks = capability(diagnosis.kind, records, guided=diagnosis.tool in guided)
+            kinds = counts.setdefault(lacks, {})
+            kinds.setdefault(diagnosis.kind, Counter())[place[diagnosis.task_id]] += 1
+    return {
+        lacks: {kind: dict(by_place) for kind, by_place in sorted(kinds.items())}
+        for lacks, kinds in sorted(counts.items())
+    }
+
+
 def tag_row(episodes: Sequence[Episode]) -> Row:
     """The places of the tasks that carry a tag, by tag."""
     places: dict[str, list[Json]] = {}
@@ -168,6 +189,18 @@ def _by_pattern(
             pattern = assigned(known, diagnosis)
             counts.setdefault(pattern, Counter())[place[diagnosis.task_id]] += 1
     return {pattern: dict(counts[pattern]) for pattern in sorted(counts)}
+
+
+def _mistakes_by_round(parts: Components, store: RunFolder) -> Row:
+    """By round, of those that read validation tasks; {} without a second round."""
+    found: Row = {}
+    for number in store.rounds("discovery.json"):
+        source = evaluation_read(store, number)
+        if source.on_split == "validation":
+            read = store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis)
+            tasks = [task.id for task in evaluation_tasks(store, source)]
+            found[str(number)] = mistake_row(read, tasks, parts.domain)
+    return found if len(found) > 1 else {}
 
 
 def _outcomes(episodes: Sequence[Episode]) -> Row:

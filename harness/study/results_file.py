@@ -17,7 +17,7 @@ from harness.evaluation.metrics import pass_hat_k
 from harness.runtime.json_lines import adapter
 from harness.study.packing import unpacked
 from harness.study.result_rows import UNCOUNTED
-from harness.study.spec import SHARED, Study, parse_study
+from harness.study.spec import Study, parse_study
 
 OFTEN = ("never", "sometimes", "always")
 """How often trials of one task succeeded."""
@@ -74,6 +74,10 @@ class Point:
     outcomes: Sequence[str]
 
 
+Mistakes = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""Counts by what the agent lacks, by kind of mistake and by place of the task."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """A row of results, see ``harness.study.result_rows``; of the shared part, ``patterns``.
@@ -90,6 +94,8 @@ class Result:
     outcomes: Sequence[str] = ()
     tags: Mapping[str, Sequence[int]] = field(default_factory=dict)
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    mistakes: Mistakes = field(default_factory=dict)
+    mistakes_by_round: Mapping[str, Mistakes] = field(default_factory=dict)
     blame: Mapping[str, int] = field(default_factory=dict)
     behaviour: Mapping[str, int] = field(default_factory=dict)
     patterns: Sequence[Pattern] = ()
@@ -111,16 +117,20 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """A study and what there is of it so far, by arm and seed; voids are kept apart."""
+    """A study and what there is of it so far, by start or arm, and seed; voids are kept apart."""
 
     study: Study
-    shared: Mapping[int, Result]
+    starts: Mapping[str, Mapping[int, Result]]
     arms: Mapping[str, Mapping[int, Result]]
     voids: Sequence[Result]
 
     def seeds(self, *arms: str) -> list[int]:
         """The seeds of which all these arms are done, in order."""
         return [s for s in self.study.seeds if all(s in self.arms.get(arm, {}) for arm in arms)]
+
+    def shared(self, arm: str) -> Mapping[int, Result]:
+        """What an arm shares with others, by seed: its start."""
+        return self.starts.get(self.study.start_of(arm), {})
 
     def label(self, arm: str) -> str:
         return self.study.arms[arm].label or arm
@@ -205,13 +215,15 @@ def read_document(path: Path) -> Document:
 def parse_results(text: str, where: str) -> Results:
     """The same from the text of such a file; ``where`` names it in errors."""
     found = _document(text, where)
-    arms: dict[str, dict[int, Result]] = {}
+    starts, arms = dict[str, dict[int, Result]](), dict[str, dict[int, Result]]()
     for row in found.results:
-        if row.arm != SHARED and not row.void:
+        if row.arm in found.study.starts:
+            starts.setdefault(row.arm, {})[row.seed] = row
+        elif not row.void:
             arms.setdefault(row.arm, {})[row.seed] = row
     return Results(
         study=found.study,
-        shared={row.seed: row for row in found.results if row.arm == SHARED},
+        starts=starts,
         arms=arms,
         voids=[row for row in found.results if row.void],
     )

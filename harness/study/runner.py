@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
+from harness.assembly.components import Components
+from harness.assembly.config import LoopConfig
 from harness.assembly.opening import Needs, checked, open_run
 from harness.assembly.registry import Registry
 from harness.assembly.trust import refuse_unagreed, wishes
 from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
 from harness.protocols import Observer
+from harness.run_folder import RunFolder
 from harness.study import schedule
 from harness.study.arms import prepare, run_arm
 from harness.study.cpu_meter import Meter
 from harness.study.folder import StudyFolder
 from harness.study.result_rows import arm_row, shared_row
-from harness.study.spec import SHARED, Turn
+from harness.study.spec import Turn
 from harness.study.turn_process import TurnProcess, share_of_cores
 
 Watch = Callable[[], AbstractContextManager[tuple[Observer, ...]]]
@@ -47,15 +52,14 @@ def run_study(
     a process of its own if several. ``trust``: what the study asks for is granted; else raises
     ``NotAgreed`` for what was not granted before. ``say`` is told which turns start and end.
     """
-    registry = open_registry()
-    shared, *configs = [
-        folder.study.config(name, folder.study.seeds[0]) for name in (SHARED, *folder.study.arms)
-    ]
-    asked = {
-        wish.digest: wish for config in (shared, *configs) for wish in wishes(config, registry)
-    }
+    registry, study = open_registry(), folder.study
+    starts, arms = (
+        _distinct(study.config(name, study.seeds[0]) for name in names)
+        for names in (study.starts, study.arms)
+    )
+    asked = {wish.digest: wish for config in (*starts, *arms) for wish in wishes(config, registry)}
     refuse_unagreed(asked.values(), folder.folder, trust=trust)
-    for config in configs:
+    for config in arms:
         checked(config, Needs(shrink=False), registry)  # a study says its sizes
     clock = schedule.Clock(minutes)
 
@@ -75,6 +79,10 @@ def run_study(
         folder.results()
 
 
+def _distinct(configs: Iterable[LoopConfig]) -> list[LoopConfig]:
+    return [*{json.dumps(config.plain(), sort_keys=True): config for config in configs}.values()]
+
+
 def run_turn(
     folder: StudyFolder, turn: Turn, registry: Registry, *, watch: Watch = unwatched
 ) -> None:
@@ -86,14 +94,19 @@ def run_turn(
         open_run(store, registry, observers=(*observers, meter)) as parts,
     ):
         try:
-            if turn.arm == SHARED:
+            if turn.arm in folder.study.starts:
                 prepare(parts, store)
                 row = shared_row(store)
             else:
-                study = folder.study
-                checkpoint = run_arm(parts, store, study.arms[turn.arm], study.curve_trials)
-                row = arm_row(parts, store, checkpoint)
+                row = arm_row(parts, store, _run_arm(folder, turn, parts, store))
         except NothingToLearn as nothing:
             parts.notify("warning", message=str(nothing))
             row = {"void": str(nothing), "seconds": dict(store.seconds())}
     folder.finish(turn, row)
+
+
+def _run_arm(folder: StudyFolder, turn: Turn, parts: Components, store: RunFolder) -> str:
+    study = folder.study
+    arm = study.arms[turn.arm]
+    left = folder.left_by(replace(turn, arm=arm.after)) if arm.start == "after" else ""
+    return run_arm(parts, store, arm, study.curve_trials, left)

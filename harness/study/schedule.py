@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 
 from harness.errors import RunError
 from harness.study.folder import StudyFolder
-from harness.study.spec import SHARED, Study, Turn
+from harness.study.spec import Study, Turn
 
 POLL = 0.2
 """Seconds between looks at processes at work."""
@@ -28,17 +28,19 @@ class Started(Protocol):
 class Forecast:
     """How long turns take, in seconds of wall time, from those that are done.
 
-    ``known`` is by arm. Arms not seen yet are taken to be as long as the median of those that were.
+    ``known`` is by arm. Arms not seen yet, ``starts`` aside, are taken to be as long as the median
+    of those that were.
     """
 
     known: Mapping[str, float]
+    starts: Collection[str] = ()
 
     def seconds(self, turn: Turn) -> float | None:
         """None where nothing is known yet."""
         if turn.arm in self.known:
             return self.known[turn.arm]
-        others = [seconds for arm, seconds in self.known.items() if arm != SHARED]
-        return median(others) if others and turn.arm != SHARED else None
+        others = [seconds for arm, seconds in self.known.items() if arm not in self.starts]
+        return median(others) if others and turn.arm not in self.starts else None
 
     def total(self, turns: Sequence[Turn]) -> float | None:
         """None where it is not known of each of them."""
@@ -54,7 +56,8 @@ def forecast(folder: StudyFolder) -> Forecast:
         if folder.is_done(turn):
             seconds = sum(folder.row(turn)["seconds"].values())
             spent.setdefault(turn.arm, []).append(seconds)
-    return Forecast(known={arm: median(seconds) for arm, seconds in spent.items()})
+    known = {arm: median(seconds) for arm, seconds in spent.items()}
+    return Forecast(known=known, starts=folder.study.starts)
 
 
 def remaining(folder: StudyFolder, turns: Sequence[Turn]) -> list[Turn]:

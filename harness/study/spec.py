@@ -12,11 +12,12 @@ from pydantic import Field, PositiveInt
 
 from harness.assembly.config import LoopConfig, load_config, merged, nearest, read_table, read_toml
 from harness.errors import ConfigError
+from harness.study.spread import spread
 from harness.types import Json
 from harness.types.names import ControlKind
 
 SHARED = "shared"
-"""Stands for what all arms of a seed begin from."""
+"""The start of a study that names none."""
 
 Trains = Literal["nothing", "demonstrations", "targeted", "generic", "oracle"]
 """What on: tasks are "targeted" at the failures, "generic" as those that SFT was shown, or of the
@@ -27,22 +28,36 @@ CONTROLS: tuple[ControlKind, ...] = get_args(ControlKind)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One way to make a policy, from what all arms of a seed share.
+class Start:
+    """What arms of a seed begin from: SFT, its failures, their patterns, tasks made for them.
 
-    ``trains``: what on. ``start``: the checkpoint it begins at, and the one that is evaluated where
-    nothing is trained; "warm" is what the warm start of the arm ``after`` left. ``settings``
-    replace those of the study (``rewards``, ``options``, ``warm_start``, ``rounds``, ``restart``,
-    ``pool``, ``replay_decay``). ``own_tasks``: its targeted tasks are made anew from the shared
-    patterns, by its settings. ``after``: the arm whose run it goes on from. ``as_long_as``: the arm
-    whose CPU time it may use, all cores together, set in seconds as the option ``budget``
-    ("PLUGIN.KEY"); nothing else runs meanwhile. ``seeds``: how many of the study's seeds; None:
-    all. Arms of the group "main" run before others.
+    ``settings`` replace those of the study. ``sft_of``: the start whose SFT it has, so that arms of
+    both begin at the same weights; "": its own.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    sft_of: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to make a policy, from what it shares with other arms of a seed.
+
+    ``begins``: the start that it begins from. ``trains``: what on. ``start``: the checkpoint it
+    begins at, and the one that is evaluated where nothing is trained; "warm" is what the warm start
+    of the arm ``after`` left, "after" what that arm left in the end. ``settings`` replace those of
+    study and start (``rewards``, ``options``, ``warm_start``, ``rounds``, ``restart``, ``pool``,
+    ``replay_decay``). ``own_tasks``: its targeted tasks are made anew from the shared patterns, by
+    its settings. ``after``: the arm whose run it goes on from. ``as_long_as``: the arm whose CPU
+    time it may use, all cores together, set in seconds as the option ``budget`` ("PLUGIN.KEY");
+    nothing else runs meanwhile. ``seeds``: how many of the study's seeds; None: all. Arms of the
+    group "main" run before others.
     """
 
     label: str = ""
+    begins: str = SHARED
     trains: Trains = "nothing"
-    start: Literal["base", "sft", "warm"] = "sft"
+    start: Literal["base", "sft", "warm", "after"] = "sft"
     settings: dict[str, Any] = field(default_factory=dict)
     own_tasks: bool = False
     after: str = ""
@@ -99,10 +114,12 @@ class Comparison:
 class Study:
     """All that is fixed before the first run.
 
-    ``settings`` are as in a file for ``harness loop --config``. ``curve_trials``: trials of each
+    ``settings`` are as in a file for ``harness loop --config``; where there are several ``starts``,
+    tables that one of them has no use for do not matter. ``curve_trials``: trials of each
     test task with the weights that ``keep_every`` keeps. ``plotted``: the arms in the plots of
     Pass^k and of training (none named: all main arms). ``pattern_arms``: whose failures are shown
-    pattern by pattern, the last arm's compared with each of the others'. ``published`` are Pass^k
+    pattern by pattern, the last arm's compared with each of the others'; ``family_arms``: whose
+    failures are shown by families that all domains share, side by side. ``published`` are Pass^k
     of others, by name, to be shown beside. ``resamples`` and ``bootstrap_seed`` decide the
     intervals.
     """
@@ -111,10 +128,12 @@ class Study:
     settings: dict[str, Any]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     arms: dict[str, Arm]
+    starts: dict[str, Start] = field(default_factory=lambda: {SHARED: Start()})
     comparisons: tuple[Comparison, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     plotted: tuple[str, ...] = ()
     pattern_arms: tuple[str, ...] = ()
+    family_arms: tuple[str, ...] = ()
     published: dict[str, tuple[float, ...]] = field(default_factory=dict)
     published_from: str = ""
     curve_trials: PositiveInt = 1
@@ -126,16 +145,31 @@ class Study:
         return asdict(self)
 
     def config(self, name: str, seed: int) -> LoopConfig:
-        """The settings of an arm, or of what is shared, for a seed. Raises ``ConfigError``."""
-        own = {} if name == SHARED else self.arms[name].settings
+        """The settings of an arm, or of a start, for a seed. Raises ``ConfigError``."""
+        own = {} if name in self.starts else self.arms[name].settings
+        given = merged(self.settings, self.starts[self.start_of(name)].settings)
         fixed = {"seed": seed, "control": "none"}
-        preset = str(own.get("preset", self.settings.get("preset", "default")))
-        if name == SHARED:
-            return load_config(preset=preset, flags=merged(self.settings, fixed))
-        return load_config(preset=preset, common=self.settings, flags=merged(own, fixed))
+        preset = str(own.get("preset", given.get("preset", "default")))
+        if [name] == list(self.starts):
+            return load_config(preset=preset, flags=merged(given, fixed))
+        return load_config(preset=preset, common=given, flags=merged(own, fixed))
+
+    def start_of(self, name: str) -> str:
+        """The start that an arm begins from; a start itself."""
+        return name if name in self.starts else self.arms[name].begins
+
+    def trained_as(self, name: str) -> str:
+        """The arm whose policy it is: another one's, where it only tests what that one left."""
+        while self.arms[name].start == "after":
+            name = self.arms[name].after
+        return name
+
+    def domain_of(self, name: str) -> str:
+        """The domain of an arm or a start."""
+        return self.config(name, self.seeds[0]).domain
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
-        return self.seeds if name == SHARED else self.seeds[: self.arms[name].seeds]
+        return self.seeds if name in self.starts else self.seeds[: self.arms[name].seeds]
 
     def turns(
         self, seeds: Sequence[int] | None = None, arms: Sequence[str] | None = None
@@ -159,9 +193,10 @@ class Study:
 
     def needs(self, turn: Turn) -> list[Turn]:
         """What must be done before the turn."""
-        if turn.arm == SHARED:
-            return []
-        needs = [SHARED, *self.arms[turn.arm].needs]
+        if turn.arm in self.starts:
+            needs = [name for name in (self.starts[turn.arm].sft_of,) if name]
+        else:
+            needs = [self.arms[turn.arm].begins, *self.arms[turn.arm].needs]
         return [replace(turn, arm=name) for name in needs]
 
     def is_warm(self, name: str) -> bool:
@@ -170,7 +205,9 @@ class Study:
 
     def is_timed(self, turn: Turn) -> bool:
         """Whether the clock decides how much is done, so that nothing may run beside it."""
-        if turn.arm == SHARED or self.arms[turn.arm].as_long_as:
+        if turn.arm in self.starts:
+            return not self.starts[turn.arm].sft_of
+        if self.arms[turn.arm].as_long_as:
             return True
         return self.arms[turn.arm].has_tasks and self.is_warm(turn.arm)
 
@@ -182,7 +219,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One arm of one seed: what is run, and run again, as a whole."""
+    """One arm, or start, of one seed: what is run, and run again, as a whole."""
 
     seed: int
     arm: str
@@ -198,17 +235,20 @@ def read_study(file: Path) -> Study:
 
 def parse_study(table: Mapping[str, object], where: str) -> Study:
     """A study from plain values. Raises ``ConfigError``, naming the place."""
+    table = spread(table, SHARED, where)
     given = table.get("arms")
     arms = given if isinstance(given, Mapping) else {}
     for name, arm in arms.items():
         _refuse_untargeted(name, arm, where)
         read_table(Arm, arm, where=f"[arms.{name}] in {where}")
     study = read_table(Study, table, where=where)
+    for name, start in study.starts.items():
+        _check_start(study, name, start, where)
     for name, arm in study.arms.items():
         _check_arm(study, name, arm, where)
     named = [n for e in study.expectations for n in (e.arm, e.against, *e.among)]
     named += [n for c in study.comparisons for n in (c.arm, c.against)]
-    named += [*study.plotted, *study.pattern_arms]
+    named += [*study.plotted, *study.pattern_arms, *study.family_arms]
     _known("arm", [name for name in named if name], list(study.arms))
     return study
 
@@ -218,6 +258,7 @@ def changes(begun: Study, now: Study) -> list[str]:
     before, after = ({key: _text(v) for key, v in s.plain().items()} for s in (begun, now))
     changed = [key for key in before if key not in _GROWING and before[key] != after[key]]
     changed += [f"arms.{n}" for n, arm in begun.arms.items() if now.arms.get(n) != arm]
+    changed += [f"starts.{n}" for n, one in begun.starts.items() if now.starts.get(n) != one]
     if now.seeds[: len(begun.seeds)] != begun.seeds:
         changed.append("seeds")
     if not set(begun.comparisons) <= set(now.comparisons):
@@ -225,24 +266,51 @@ def changes(begun: Study, now: Study) -> list[str]:
     return changed
 
 
-_GROWING = ("arms", "comparisons", "seeds")
+_GROWING = ("arms", "starts", "comparisons", "seeds")
 
 
 def _text(value: Json) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def _check_start(study: Study, name: str, start: Start, where: str) -> None:
+    _check_name(name, where)
+    names = list(study.starts)
+    _known("start", [start.sft_of] if start.sft_of else [], names)
+    if start.sft_of and names.index(start.sft_of) >= names.index(name):
+        raise ConfigError(
+            f"[starts.{name}] in {where} has the SFT of {start.sft_of!r}, which comes later",
+            hint="Move it below that start.",
+        )
+
+
+def _check_name(name: str, where: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError(
+            f"{where}: nothing that is run can be called {name!r}",
+            hint="Use letters, digits and hyphens.",
+        )
+
+
 def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
+    _known("start", [arm.begins], list(study.starts))
     _known("arm", arm.needs, list(study.arms))
     if bool(arm.as_long_as) != bool(arm.budget):
         raise ConfigError(
             f"[arms.{name}] in {where}: as_long_as and budget must be given together",
             hint='For example as_long_as = "targeted" and budget = "sft.cpu_seconds".',
         )
-    if name == SHARED or not name.replace("-", "").replace("_", "").isalnum():
+    _check_name(name, where)
+    if name in (SHARED, *study.starts):
         raise ConfigError(
-            f"{where}: an arm cannot be called {name!r}",
-            hint=f"Use letters, digits and hyphens; {SHARED!r} is reserved.",
+            f"{where}: an arm cannot be called {name!r}, as a start is",
+            hint="Choose another name.",
+        )
+    if arm.start == "after" and (arm.trains != "nothing" or not arm.after):
+        raise ConfigError(
+            f'[arms.{name}] in {where}: start = "after" is for an arm that trains nothing, after '
+            "another one",
+            hint="Set `after` to the arm whose policy is to be tested, and remove `trains`.",
         )
     if arm.start != "sft" and arm.has_tasks:
         raise ConfigError(
@@ -272,6 +340,12 @@ def _check_arm(study: Study, name: str, arm: Arm, where: str) -> None:
 
 
 def _check_needs(study: Study, name: str, arm: Arm, where: str) -> None:
+    if arm.after and arm.after in study.arms and study.arms[arm.after].begins != arm.begins:
+        raise ConfigError(
+            f"[arms.{name}] in {where} goes on from {arm.after!r} and begins from another start, "
+            f"{arm.begins!r}",
+            hint=f"Set begins = {study.arms[arm.after].begins!r}.",
+        )
     for needed in arm.needs:
         names = list(study.arms)
         if names.index(needed) >= names.index(name) or (

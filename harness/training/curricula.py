@@ -11,7 +11,7 @@ from harness.injection.admission import GateLog, admission_options, pass_gates
 from harness.injection.pool import fingerprint
 from harness.injection.static_gates import Known, cheap_gates
 from harness.runtime.counting import counted
-from harness.training.demonstrations import demonstrations, over_again, train_tasks
+from harness.training.demonstrations import demonstrations, in_turn, over_again, train_tasks
 from harness.types import Episode, Task, stable_seed
 from harness.types.names import ControlKind
 
@@ -104,6 +104,11 @@ def _known(parts: Components) -> Iterator[Episode]:
 
 
 def _demonstrations(parts: Components, seed: int) -> Iterator[Episode]:
+    names = parts.config.sft_domains or (parts.config.domain,)
+    return in_turn([_of_one_domain(parts.elsewhere.get(name, parts), seed) for name in names])
+
+
+def _of_one_domain(parts: Components, seed: int) -> Iterator[Episode]:
     easy = parts.config.easy_demonstrations
     setup = parts.setup_with("policy", parts.config.teacher)
     return demonstrations(parts.teacher, setup, parts.executor, seed=seed, easy=easy)

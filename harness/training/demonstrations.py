@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from random import Random
@@ -73,6 +73,17 @@ def over_again(episodes: Iterator[T], count: int, seed: int) -> Iterator[T]:
     random = Random(seed)
     while first:
         yield from random.sample(first, len(first))
+
+
+def in_turn(streams: Sequence[Iterator[T]]) -> Iterator[T]:
+    """One of each, over and over; a stream that has ended is passed over."""
+    left = list(streams)
+    while left:
+        for stream in [*left]:
+            try:
+                yield next(stream)
+            except StopIteration:
+                left.remove(stream)
 
 
 def train_tasks(setup: RolloutSetup, seed: int, easy: float) -> Iterator[Task]:

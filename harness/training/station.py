@@ -166,6 +166,7 @@ def train_arm(
     job = TrainingJob(
         policy=learner,
         domain=parts.domain,
+        other_domains=parts.other_domains,
         rollouts=core_code()(log.run),
         seed=seed,
         folder=folder / arm / "scratch",

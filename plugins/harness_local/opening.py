@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -99,21 +100,24 @@ def tiny_policy(settings: Settings) -> Policy:
             hint="Name one with --domain; `harness plugins` lists them.",
         )
     folder = (settings.folder or Path(tempfile.mkdtemp(prefix="harness-tiny-"))) / "tiny"
-    built = _build(folder, settings.domain, options, settings.seed)
+    built = _build(folder, settings.domain, settings.other_domains, options, settings.seed)
     return open_model(str(built), options, name="tiny")
 
 
-def _build(folder: Path, domain: Domain, options: TinyOptions, seed: int) -> Path:
+def _build(
+    folder: Path, domain: Domain, others: Sequence[Domain], options: TinyOptions, seed: int
+) -> Path:
     shape = Shape(**{field.name: getattr(options, field.name) for field in fields(Shape)})
     if options.base == UNTRAINED:
-        return build_tiny(folder, domain, shape, seed=seed)
+        return build_tiny(folder, domain, shape, seed=seed, others=others)
     if replace(shape, tasks=Shape.tasks) != Shape():
         raise ConfigError(
             "the base of the policy 'tiny' has a fixed shape, and another was asked for",
             hint='For an untrained model of that shape, also set base = "untrained".',
         )
     base = str(files("harness_local") / "base") if options.base == BUNDLED else options.base
-    return grow_tiny(folder, domain, base, tasks=options.tasks, words=options.words, seed=seed)
+    words, tasks = options.words, options.tasks
+    return grow_tiny(folder, domain, base, tasks=tasks, words=words, seed=seed, others=others)
 
 
 def open_model(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +46,22 @@ class Shape:
 
 
 def grow_tiny(
-    folder: Path, domain: Domain, base: str, *, tasks: int, words: int, seed: int
+    folder: Path,
+    domain: Domain,
+    base: str,
+    *,
+    tasks: int,
+    words: int,
+    seed: int,
+    others: Sequence[Domain] = (),
 ) -> Path:
-    """The folder with the model of ``base`` and the domain's words added, built if not there.
+    """The folder with the model of ``base`` and the domain's words added, then those of ``others``,
+    built if not there.
 
     Raises ``ModelError`` if ``base`` is no folder of a tiny model.
     """
     record = {
-        "domain": domain.name,
+        "domain": _names(domain, others),
         "seed": seed,
         "base": content_id(base),
         "tasks": tasks,
@@ -61,19 +71,22 @@ def grow_tiny(
         return folder
     tokenizer, model = load(base, device="cpu", dtype="float32")
     Lexicon(tokenizer)
-    grow(tokenizer, model, domain, tasks=tasks, words=words, seed=seed)
+    for each in (domain, *others):
+        grow(tokenizer, model, each, tasks=tasks, words=words, seed=seed)
     _write(folder, model, tokenizer)
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
     return folder
 
 
-def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path:
+def build_tiny(
+    folder: Path, domain: Domain, shape: Shape, *, seed: int, others: Sequence[Domain] = ()
+) -> Path:
     """The folder with an untrained model, tokenizer and codec, built if not there.
 
-    The same domain, shape and seed give the same weights. Raises ``ConfigError`` for a shape that
+    The same domains, shape and seed give the same weights. Raises ``ConfigError`` for a shape that
     no model can have.
     """
-    record = {"domain": domain.name, "seed": seed, **asdict(shape)}
+    record = {"domain": _names(domain, others), "seed": seed, **asdict(shape)}
     if _built(folder) == record:
         return folder
     if shape.hidden % (4 * shape.heads) or shape.heads % 2 or shape.layers < 2:
@@ -81,7 +94,7 @@ def build_tiny(folder: Path, domain: Domain, shape: Shape, *, seed: int) -> Path
             f"no model has {shape.layers} layers, {shape.heads} heads and width {shape.hidden}",
             hint="Use 2 or more layers, an even number of heads, a width divisible by 4 * heads.",
         )
-    build_model(folder, _tokenizer(domain, shape, seed), shape, seed=seed)
+    build_model(folder, _tokenizer([domain, *others], shape, seed), shape, seed=seed)
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
     return folder
 
@@ -105,13 +118,19 @@ def _built(folder: Path) -> object:
         return None
 
 
-def _tokenizer(domain: Domain, shape: Shape, seed: int) -> Qwen2Tokenizer:
-    arguments = dict.fromkeys(name for tool in domain.tools for name in argument_names(tool))
+def _names(domain: Domain, others: Sequence[Domain]) -> str:
+    return ", ".join(each.name for each in (domain, *others))
+
+
+def _tokenizer(domains: Sequence[Domain], shape: Shape, seed: int) -> Qwen2Tokenizer:
+    tools = [tool for domain in domains for tool in domain.tools]
+    arguments = dict.fromkeys(name for tool in tools for name in argument_names(tool))
+    texts = (corpus(domain, seed=seed, tasks=shape.tasks) for domain in domains)
     return train_tokenizer(
-        corpus(domain, seed=seed, tasks=shape.tasks),
+        chain.from_iterable(texts),
         size=shape.vocabulary,
         aliases=shape.aliases,
-        tools=[tool.name for tool in domain.tools],
+        tools=list(dict.fromkeys(tool.name for tool in tools)),
         arguments=list(arguments),
         longest=shape.positions,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from harness.errors import HarnessError, NothingToLearn
 from harness.protocols import Conversation, Domain, TrainablePolicy
 from harness.runtime.processes import end_with_parent
-from harness.types import Episode, stable_id
+from harness.types import Episode, Task, stable_id
 
 T = TypeVar("T")
 
@@ -35,7 +35,10 @@ _NO_ROW: Row = {"input_ids": [], "labels": []}
 
 
 def token_rows(
-    episodes: Iterable[Episode], policy: TrainablePolicy, domain: Domain, max_length: int
+    episodes: Iterable[Episode],
+    policy: TrainablePolicy,
+    domain_of: Callable[[Task], Domain],
+    max_length: int,
 ) -> Iterator[Row]:
     """Each conversation cut after ``max_length`` ids, with labels on the policy's own tokens alone.
 
@@ -46,7 +49,7 @@ def token_rows(
     for episode in episodes:
         conversation = Conversation(
             id=episode.trajectory.id,
-            domain=domain,
+            domain=domain_of(episode.task),
             task=episode.task,
             messages=episode.trajectory.messages,
         )

@@ -34,14 +34,14 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
     ``may_fork``: whether demonstrations may be made in another process.
     """
     model = job.in_process.model
-    rows = token_rows(job.demonstrations or (), job.policy, job.domain, options.max_length)
+    rows = token_rows(job.demonstrations or (), job.policy, job.domain_of, options.max_length)
     first = list(islice(rows, options.batch_size))
     if not first:
         raise NothingToLearn(
             "there is no demonstration with an agent turn to train on",
             hint="Check that the teacher solves tasks of this domain.",
         )
-    held_out = list(token_rows(job.held_out, job.policy, job.domain, options.max_length))
+    held_out = list(token_rows(job.held_out, job.policy, job.domain_of, options.max_length))
     snapshots = Snapshots(job.folder, _identity(options, job, first))
     wide = options.lora is None
     with (

@@ -113,7 +113,7 @@ def _rows(
     for episode in episodes:
         conversation = Conversation(
             id=episode.trajectory.id,
-            domain=job.domain,
+            domain=job.domain_of(episode.task),
             task=episode.task,
             messages=episode.trajectory.messages,
         )

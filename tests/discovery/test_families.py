@@ -1,6 +1,17 @@
 import pytest
 
-from harness.discovery.families import OTHER, family, record_nouns, with_families
+from harness.discovery.families import (
+    COMPLIANCE,
+    COORDINATION,
+    GROUNDING,
+    HORIZON,
+    OTHER,
+    RECORDS,
+    capability,
+    family,
+    record_nouns,
+    with_families,
+)
 from harness.types import ErrorPattern, Tool
 
 
@@ -60,3 +71,24 @@ def test_a_pattern_is_of_the_family_of_most_of_its_members() -> None:
     )  # fmt: skip
     [found] = with_families([mixed], SHOP)
     assert found.family == "Execution control"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacks"),
+    [
+        ("wrong_variant", GROUNDING),
+        ("invalid_call", GROUNDING),
+        ("wrong_order", RECORDS),
+        ("Missing step", HORIZON),
+        ("should_have_refused", COMPLIANCE),
+        ("missing-confirmation", COORDINATION),
+        ("wrong_state", OTHER),
+        ("qwxz", OTHER),
+    ],
+)
+def test_a_kind_says_what_the_agent_lacks_in_any_domain(kind: str, lacks: str) -> None:
+    assert capability(kind, ["order"]) == lacks
+
+
+def test_what_the_user_was_to_do_is_a_matter_of_coordination() -> None:
+    assert capability("missing_step", [], guided=True) == COORDINATION

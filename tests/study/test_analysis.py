@@ -176,7 +176,7 @@ def test_failures_of_patterns_are_counted_per_100_conversations() -> None:
     patterns = [{"id": "p", "name": "p", "tasks": 3}, {"id": "q", "name": "q", "tasks": 0}]
     document["rows"].append({"seed": 0, "arm": "shared", "patterns": patterns})
     found = results(document)
-    targeted = targeted_patterns(found, [0])
+    targeted = targeted_patterns(found, "sft", [0])
     assert targeted == {0: ["p"]}
     one, both = (pattern_estimate(found, "sft", {0: ids}) for ids in (["p"], ["p", "q"]))
     assert one

@@ -168,3 +168,58 @@ def test_an_unknown_seed_or_arm_is_named() -> None:
     with pytest.raises(ConfigError, match="no arm 'targetted'") as error:
         study().turns(arms=["targetted"])
     assert "'targeted'" in error.value.hint
+
+
+TWO = {
+    "starts": {
+        "sky": {},
+        "lines": {"sft_of": "sky", "settings": {"domain": "telecom"}},
+    },
+    "arms": {
+        "sft": {"begins": "sky", "tests_on": ["weather", "telecom"]},
+        "up": {"begins": "lines", "trains": "targeted", "tests_on": ["weather", "telecom"]},
+    },
+    "comparisons": [{"arm": "up", "against": "sft"}],
+}
+
+
+def test_an_arm_that_is_tested_on_several_domains_is_an_arm_on_each() -> None:
+    found = study(**TWO)
+    assert {arm: found.domain_of(arm) for arm in found.arms} == {
+        "sft": "weather",
+        "sft-on-telecom": "telecom",
+        "up": "telecom",
+        "up-on-weather": "weather",
+    }
+    assert found.trained_as("up-on-weather") == "up"
+    pairs = [(one.arm, one.against) for one in found.comparisons]
+    assert pairs == [("up", "sft-on-telecom"), ("up-on-weather", "sft")]
+    assert parse_study(found.plain(), "study.json") == found
+
+
+def test_each_start_is_run_before_its_arms_and_after_the_start_whose_sft_it_has() -> None:
+    found = study(**TWO)
+    assert names(found.turns(seeds=[0], arms=["up-on-weather"])) == [
+        "sky0", "lines0", "up0", "up-on-weather0",
+    ]  # fmt: skip
+    timed = [turn.arm for turn in found.turns(seeds=[0]) if found.is_timed(turn)]
+    assert timed == ["sky"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"starts": {"a": {"sft_of": "b"}, "b": {}}}, "which comes later"),
+        ({"arms": {"sft": {"begins": "moon"}}}, "no start 'moon'"),
+        ({"arms": {"sky": {"begins": "sky"}}}, "as a start is"),
+        ({"arms": {"sft": {"begins": "sky", "tests_on": "telecom"}}}, "not a list of names"),
+        ({"arms": {"sft": {"begins": "sky", "start": "after"}}}, "after another one"),
+        (
+            {"arms": {"sft": {"begins": "sky"}, "b": {"begins": "lines", "after": "sft"}}},
+            "begins from another start",
+        ),
+    ],
+)
+def test_starts_that_fit_no_arm_are_refused(changed: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        study(**{**TWO, "comparisons": [], **changed})

@@ -9,7 +9,8 @@ from harness.assembly.config import load_config
 from harness.errors import NothingToLearn
 from harness.llm.roles import open_registry
 from harness.protocols import Settings
-from harness.training.demonstrations import demonstrations, over_again
+from harness.training import curricula
+from harness.training.demonstrations import demonstrations, in_turn, over_again
 from harness.types import Episode, Recipe
 
 HARDER = {"two_orders", "withheld", "several_items", "amount", "same_but", "change_of_mind"}
@@ -76,3 +77,19 @@ def test_a_teacher_that_solves_no_given_task_is_told(parts: Components) -> None:
     tasks = [t for t in islice(parts.domain.generate(3, Recipe()), 20) if t.gold]
     with pytest.raises(NothingToLearn, match="solved none of"):
         list(demonstrations(idle, parts.setup, parts.executor, seed=0, tasks=tasks))
+
+
+def test_several_domains_are_shown_in_turn_each_with_its_own_user_and_tools() -> None:
+    named = ("retail", "telecom")
+    config = load_config(preset="quick", flags={"domain": "retail", "sft_domains": named})
+    both = Components(config, open_registry())
+    assert [d.name for d in both.other_domains] == ["telecom"]
+    found = list(islice(curricula.shown(both, 0), 6))
+    assert [episode.task.domain for episode in found] == [*named] * 3
+    assert all(episode.score.success for episode in found)
+    alone = Components(load_config(preset="quick", flags={"domain": "telecom"}), open_registry())
+    assert ids(found[1::2]) == ids(list(islice(curricula.shown(alone, 0), 3)))
+
+
+def test_a_stream_that_ends_is_passed_over() -> None:
+    assert list(in_turn([iter("abc"), iter(""), iter("x")])) == ["a", "x", "b", "c"]

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.report.markdown import Markdown, code, plain, table
+from harness.report.study.domains import (
+    found_table,
+    kinds_table,
+    lacking_by_round,
+    lacking_table,
+    tested_table,
+    transfer_table,
+)
 from harness.report.study.tables import (
     behaviour_table,
     budgets,
@@ -57,6 +65,16 @@ Failures of the test tasks per 100 conversations. A failure belongs to the round
 its seed that holds most failures of the same kind with the same tool. *tasks made*: targeted ones
 of round 1, over all seeds."""
 
+_LACKING = """\
+The agent's failures on test tasks by what it lacked, in families that all domains share. A family
+is that of the kind of mistake, or *Coordination with the user* where what went wrong was the user's
+to do; *Other* are kinds that say nothing of it. Patterns are of the conversations on validation
+tasks that round 1 read."""
+
+_TRANSFER = """\
+Policies that were tested on several domains: Pass^1 on each, and how far one is above another
+there, in points."""
+
 _BEHAVIOUR = """\
 Per conversation on the test tasks, mean over seeds (lowest to highest seed). *Repeated*: with
 the name and arguments of an earlier call in the conversation. *Others' fault*: failures, over all
@@ -88,7 +106,9 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
         _section("Training", practice_table(results), _PRACTICE, pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
-        _section("Rounds", shift_table(results), _shift_note(results), pictures, "rounds"),
+        _section("What agents lack", _lacking(results), _LACKING, pictures, ""),
+        _section("Transfer", _transfer(results), _TRANSFER, pictures, ""),
+        _section("Rounds", _rounds(results), _shift_note(results), pictures, "rounds"),
         _section("Behaviour", behaviour_table(results), _BEHAVIOUR, pictures, ""),
         _section("Where the time went", effort_table(results), _effort(results), pictures, ""),
         _voids(results),
@@ -112,19 +132,28 @@ def reason(one: Judged) -> Markdown:
 
 def _opening(results: Results, source: str) -> str:
     study = results.study
-    config = study.config("shared", study.seeds[0])
+    config = study.config(next(iter(study.starts)), study.seeds[0])
+    domains = list(dict.fromkeys(map(study.domain_of, study.arms)))
     planned = study.turns()
-    had = len(results.shared) + sum(map(len, results.arms.values()))
-    had += sum(row.seed not in results.shared or row.arm != "shared" for row in results.voids)
+    had = sum(map(len, [*results.starts.values(), *results.arms.values()]))
+    had += sum(row.arm not in study.starts for row in results.voids)
     so_far = "" if had >= len(planned) else f" **So far {had} of {len(planned)} turns are done.**"
     return (
         f"Made from {code(source)} by `harness study report`; nothing here is typed in by hand but"
-        f" what is said to be a note. Domain {code(config.domain)}, policy {code(config.policy)},"
+        f" what is said to be a note. Domain{'s' if len(domains) > 1 else ''}"
+        f" {', '.join(map(code, domains))}, policy {code(config.policy)},"
         f" {counted(config.test_tasks, 'test task')} × {counted(config.test_trials, 'trial')} at"
         f" temperature {config.temperature:g}, {len(study.seeds)} training"
-        f" seed{'s' if len(study.seeds) > 1 else ''}. All arms of a seed begin at the same SFT"
-        f" checkpoint and meet the same test tasks with the same seeds.{so_far}\n\n"
-        + _METHOD.format(resamples=f"{study.resamples:,}")
+        f" seed{'s' if len(study.seeds) > 1 else ''}. {_begun(results)} meet the same test tasks"
+        f" with the same seeds.{so_far}\n\n" + _METHOD.format(resamples=f"{study.resamples:,}")
+    )
+
+
+def _begun(results: Results) -> str:
+    if len(results.study.starts) == 1:
+        return "All arms of a seed begin at the same SFT checkpoint and"
+    return (
+        "Arms of a seed with the same start begin at the same SFT checkpoint; all arms on a domain"
     )
 
 
@@ -135,6 +164,19 @@ def _expectations(results: Results) -> str:
     rows = [[Markdown(f"**{one.verdict}**"), one.expectation.says, reason(one)] for one in found]
     body = table(["", "expected before the first run", "measured"], rows)
     return f"## What was expected\n\n{body}\n\n{_RULES}"
+
+
+def _lacking(results: Results) -> str:
+    tables = (lacking_table(results), kinds_table(results), found_table(results))
+    return "\n\n".join(one for one in tables if one)
+
+
+def _transfer(results: Results) -> str:
+    return "\n\n".join(one for one in (tested_table(results), transfer_table(results)) if one)
+
+
+def _rounds(results: Results) -> str:
+    return "\n\n".join(one for one in (shift_table(results), lacking_by_round(results)) if one)
 
 
 def _section(title: str, body: str, note: str, pictures: Mapping[str, str], picture: str) -> str:

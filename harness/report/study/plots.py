@@ -198,11 +198,13 @@ def pattern_plot(results: Results) -> str:
 
 
 def plotted(results: Results) -> list[str]:
-    """The arms that the study names for its plots and that are there: all main ones, if it names
-    none.
+    """The arms that the study names for its plots and that are there: all main ones with a policy
+    of their own, if it names none.
     """
     arms = results.study.arms
-    wanted = results.study.plotted or [name for name in arms if arms[name].group == "main"]
+    wanted = results.study.plotted or [
+        name for name, arm in arms.items() if arm.group == "main" and arm.start != "after"
+    ]
     return [name for name in wanted if name in results.arms]
 
 
@@ -217,7 +219,8 @@ def frequent_patterns(results: Results) -> list[tuple[str, dict[int, list[str]]]
     """The patterns with most failures in what was read in round 1, each with its ids by seed."""
     counts: dict[str, int] = {}
     ids: dict[str, dict[int, list[str]]] = {}
-    for seed, shared in results.shared.items():
+    arms = pattern_arms(results) or list(results.study.arms)
+    for seed, shared in results.shared(arms[-1]).items():
         for pattern in shared.patterns:
             counts[pattern.name] = counts.get(pattern.name, 0) + pattern.count
             ids.setdefault(pattern.name, {}).setdefault(seed, []).append(pattern.id)

@@ -8,6 +8,7 @@ from statistics import fmean
 from harness.discovery.drift import NONE
 from harness.report.figures import UNKNOWN, bounds, count, duration, number, percent, signed
 from harness.report.markdown import Markdown, code, joined, table
+from harness.report.study.cells import apart_cell, cell, named
 from harness.report.study.plots import (
     curved_arms,
     frequent_patterns,
@@ -50,7 +51,7 @@ def main_table(results: Results) -> str:
     for arm in results.arms:
         found = [pass_estimate(results, arm, k) for k in KS]
         theirs = " / ".join(percent(value) for value in published.get(arm, ()))
-        row = [_named(results, arm), *_row(found, _cell), str(len(results.seeds(arm)))]
+        row = [named(results, arm), *_row(found, cell), str(len(results.seeds(arm)))]
         rows.append([*row, *([theirs or UNKNOWN] if published else [])])
     return table(head, rows)
 
@@ -61,7 +62,7 @@ def difference_table(results: Results) -> str:
     for one in results.study.comparisons:
         found = [difference(results, one.arm, one.against, k) for k in KS]
         if found[0]:
-            rows.append([_apart_from(one), *map(_difference, found), str(found[0].seeds)])
+            rows.append([_apart_from(one), *map(apart_cell, found), str(found[0].seeds)])
     return table(["", *(f"Pass^{k}" for k in KS), "seeds"], rows)
 
 
@@ -78,7 +79,7 @@ def sort_table(results: Results) -> str:
     for one in results.study.comparisons:
         if masks and results.seeds(one.arm, one.against):
             among = [difference(results, one.arm, one.against, 1, among=mask) for mask in masks]
-            rows.append([_apart_from(one), *map(_difference, among)])
+            rows.append([_apart_from(one), *map(apart_cell, among)])
     return table(head, rows)
 
 
@@ -88,8 +89,8 @@ def start_table(results: Results) -> str:
     for arm in results.arms:
         found = by_sft(results, arm) if results.study.arms[arm].start == "sft" else {}
         if found:
-            cells = [_cell(found[how]) for how in OFTEN]
-            rows.append([_named(results, arm), *cells, str(len(results.seeds("sft", arm)))])
+            cells = [cell(found[how]) for how in OFTEN]
+            rows.append([named(results, arm), *cells, str(len(results.seeds("sft", arm)))])
     return table(["arm", *(f"{how} solved" for how in OFTEN), "seeds"], rows)
 
 
@@ -104,9 +105,9 @@ def learning_table(results: Results) -> str:
     rows = []
     for step, rollouts in points.items():
         found = [[p.passes for p in line if p.step == step] for line in lines.values()]
-        cells = [_cell(one[0] if one else None) for one in found]
+        cells = [cell(one[0] if one else None) for one in found]
         if pair:
-            cells.append(_difference(_apart(results, *pair, step=step, is_last=step == last)))
+            cells.append(apart_cell(_apart(results, *pair, step=step, is_last=step == last)))
         rows.append([f"{rollouts:g}", *cells])
     head = ["rollouts trained on", *(joined(code(arm), ", Pass^1") for arm in arms)]
     return table(head + ([Markdown(" − ".join(map(code, pair)))] if pair else []), rows)
@@ -115,7 +116,7 @@ def learning_table(results: Results) -> str:
 def practice_table(results: Results) -> str:
     """What reinforcement met: how many groups of rollouts had anything to tell apart."""
     rows = []
-    for name, found in _by_arm(results):
+    for name, found in _by_arm(results, trained=True):
         met = [result.practice for result in found if result.practice.groups]
         if met:
             shares = [[100 * getattr(p, how) / p.groups for p in met] for how in OFTEN]
@@ -136,16 +137,15 @@ def pattern_table(results: Results) -> str:
         return ""
     *others, last = arms
     head = ["pattern", "seeds", "tasks made", *arms, *(f"{last} − {a}" for a in others)]
-    every = targeted_patterns(results, list(results.shared))
+    shared = results.shared(last)
+    every = targeted_patterns(results, last, list(shared))
     rows = []
-    none = {seed: [NONE] for seed in results.shared}
+    none = {seed: [NONE] for seed in shared}
     for name, of_seed in [(ALL, every), *frequent_patterns(results), (OTHER, none)]:
         ids = {id for ids in of_seed.values() for id in ids}
-        made = [
-            sum(p.tasks for p in results.shared[seed].patterns if p.id in ids) for seed in of_seed
-        ]
-        cells = [_cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
-        cells += [_difference(pattern_difference(results, last, arm, of_seed)) for arm in others]
+        made = [sum(p.tasks for p in shared[seed].patterns if p.id in ids) for seed in of_seed]
+        cells = [cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
+        cells += [apart_cell(pattern_difference(results, last, arm, of_seed)) for arm in others]
         rows.append([clean(name, 60), str(len(of_seed)), count(sum(made)), *cells])
     return table(head, rows)
 
@@ -185,14 +185,14 @@ def behaviour_table(results: Results) -> str:
         ]
         faults = sum(trials.count("-") for r in by_seed.values() for trials in r.outcomes)
         others = sum(n for r in by_seed.values() for who, n in r.blame.items() if who != "agent")
-        rows.append([_named(results, arm), *cells, count(others), count(faults)])
+        rows.append([named(results, arm), *cells, count(others), count(faults)])
     return table(["arm", *(name for name, _, _ in per), "others' fault", "not counted"], rows)
 
 
 def effort_table(results: Results) -> str:
     """What each arm cost beyond what its seed's arms share, on average over seeds."""
     rows = []
-    for name, found in [("shared by all", list(results.shared.values())), *_by_arm(results)]:
+    for name, found in [*_by_start(results), *_by_arm(results)]:
         if not found:
             continue
         cpu = [_parts(result.cpu) for result in found]
@@ -242,23 +242,31 @@ def _apart_from(one: Comparison) -> Markdown:
     return joined(code(one.arm), " − ", code(one.against))
 
 
-def _by_arm(results: Results) -> list[tuple[str, list[Result]]]:
-    return [(_named(results, arm), list(by.values())) for arm, by in results.arms.items()]
+def _by_start(results: Results) -> list[tuple[str, list[Result]]]:
+    is_only = len(results.study.starts) == 1
+    return [
+        ("shared by all" if is_only else f"start {name}", list(by.values()))
+        for name, by in results.starts.items()
+    ]
 
 
-def _named(results: Results, arm: str) -> Markdown:
-    label = results.label(arm)
-    return code(arm) if label == arm else joined(clean(label, 60), " (", code(arm), ")")
+def _by_arm(results: Results, *, trained: bool = False) -> list[tuple[str, list[Result]]]:
+    """``trained``: without arms that only test the policy of another one."""
+    return [
+        (named(results, arm), list(by.values()))
+        for arm, by in results.arms.items()
+        if not trained or results.study.trained_as(arm) == arm
+    ]
 
 
 def _row(
-    found: Sequence[Estimate | None], cell: Callable[[Estimate | None], Markdown]
+    found: Sequence[Estimate | None], shown: Callable[[Estimate | None], Markdown]
 ) -> list[Markdown]:
     """The cells, each with its number of tasks where these are not the same."""
     return [
-        Markdown(f"{cell(one)} ({counted(one.tasks, 'task')})")
+        Markdown(f"{shown(one)} ({counted(one.tasks, 'task')})")
         if one and are_uneven(found)
-        else cell(one)
+        else shown(one)
         for one in found
     ]
 
@@ -266,18 +274,6 @@ def _row(
 def are_uneven(found: Sequence[Estimate | None]) -> bool:
     """Whether estimates are over different numbers of tasks."""
     return len({one.tasks for one in found if one is not None}) > 1
-
-
-def _cell(one: Estimate | None) -> Markdown:
-    known = one and f"{percent(one.interval.value)} {bounds(one.interval)}"
-    return Markdown(known or UNKNOWN)
-
-
-def _difference(one: Apart | None) -> Markdown:
-    if one is None:
-        return Markdown(UNKNOWN)
-    text = f"{signed(one.interval.value)} {bounds(one.interval)}"
-    return Markdown(f"**{text}**" if one.interval.is_sure else text)
 
 
 def _per_talk(result: Result, key: str) -> float:
@@ -300,8 +296,8 @@ def _cost(results: Results, arm: str, seed: int, parts: Sequence[str]) -> float:
         chain.append(after)
     own = [_parts(results.arms[name][seed].cpu) for name in chain if seed in results.arms[name]]
     cost = sum(one[part] for one in own for part in parts)
-    if PARTS[0] in parts and seed in results.shared:
-        cost += _parts(results.shared[seed].cpu)[PARTS[0]]
+    if PARTS[0] in parts and seed in results.shared(arm):
+        cost += _parts(results.shared(arm)[seed].cpu)[PARTS[0]]
     return cost
 
 

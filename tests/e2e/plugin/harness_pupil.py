@@ -102,7 +102,9 @@ class Lessons:
         assert all(episode.score.success for episode in [*seen, *job.held_out])
         job.policy.model["skill"] = 0.4
         job.policy.weights_changed()
-        return {"steps": 5, "tasks": [episode.task.id for episode in seen]}
+        tasks = [episode.task for episode in seen]
+        domains = [job.domain_of(task).name for task in tasks]
+        return {"steps": 5, "tasks": [task.id for task in tasks], "domains": domains}
 
 
 @dataclass(frozen=True, kw_only=True)

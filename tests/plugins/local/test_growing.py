@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,11 @@ class Zoo(DomainDefaults):
 
     def open(self, task: Task) -> World:
         raise NotImplementedError
+
+
+class Farm(Zoo):
+    name = "farm"
+    tools = (replace(Zoo.tools[0], name="milk_cow"),)
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +133,16 @@ def test_a_shape_is_for_untrained_models_alone(shop: Domain, tmp_path: Path) -> 
 def test_a_base_that_is_no_tiny_model_is_refused(shop: Domain, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
         tiny_policy(Settings(domain=shop, folder=tmp_path, options={"base": "/nowhere"}))
+
+
+def test_other_domains_add_their_words_after_those_of_the_first(
+    grown: LocalPolicy, tiny_folder: Path, tmp_path: Path
+) -> None:
+    options = {"base": str(tiny_folder), "tasks": 1}
+    both = tiny_policy(
+        Settings(domain=Zoo(), other_domains=(Farm(),), folder=tmp_path, options=options)
+    )
+    assert isinstance(both, LocalPolicy)
+    vocabulary = both.tokenizer.get_vocab()
+    assert vocabulary.items() > grown.tokenizer.get_vocab().items()
+    assert "milk_cow" in Lexicon(both.tokenizer).tools

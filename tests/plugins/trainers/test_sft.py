@@ -37,7 +37,7 @@ def train(job: TrainingJob, **options: Any) -> dict[str, Any]:
 
 
 def test_labels_are_exactly_what_the_policy_said(policy: Any, world: Any) -> None:
-    [row] = token_rows([world.echo("c", 3)], policy, world.domain, 100)
+    [row] = token_rows([world.echo("c", 3)], policy, lambda task: world.domain, 100)
     assert policy.tokenizer.decode(row["input_ids"]) == "<user> c <agent> c c c <end>"
     said = [label for label in row["labels"] if label != -100]
     assert policy.tokenizer.decode(said) == "c c c <end>"
@@ -61,9 +61,11 @@ def test_weights_that_are_elsewhere_are_refused_by_a_trainer_that_changes_them_i
 def test_a_conversation_is_cut_and_dropped_when_nothing_the_policy_said_is_left(
     policy: Any, world: Any
 ) -> None:
-    rows = list(token_rows([world.echo("c", 3), world.echo("d", 1)], policy, world.domain, 4))
+    rows = list(
+        token_rows([world.echo("c", 3), world.echo("d", 1)], policy, lambda task: world.domain, 4)
+    )
     assert [len(row["input_ids"]) for row in rows] == [4, 4]
-    assert list(token_rows([world.echo("c", 3)], policy, world.domain, 3)) == []
+    assert list(token_rows([world.echo("c", 3)], policy, lambda task: world.domain, 3)) == []
 
 
 def test_packed_parts_are_filled_up_to_few_lengths_without_a_label_more() -> None:
@@ -202,7 +204,7 @@ def test_in_16_bits_the_held_out_loss_is_that_of_the_policys_own_weights(
     training = job(demonstrations=world.endless_echoes(), held_out=held_out)
     record = train(training, max_steps=12, threads=2, bf16=True)
     assert {weight.dtype for weight in policy.model.parameters()} == {torch.float32}
-    rows = list(token_rows(held_out, policy, training.domain, 100))
+    rows = list(token_rows(held_out, policy, training.domain_of, 100))
     losses = [
         policy.model(**{name: torch.tensor([ids]) for name, ids in row.items()}).loss
         * sum(label != -100 for label in row["labels"])
