@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 
 docs tour: export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: loop quick test lint inspect docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures clean
+.PHONY: loop quick test lint inspect docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures gpu-check clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -77,6 +77,9 @@ public-signatures: setup ## docs/public.txt, what is public; refuses changes tha
 
 table-servers: setup ## what servers do, and what is made of it, in docs/chat-models.md: from the tests
 	$(BIN)/python docs/servers.py
+
+gpu-check: setup ## one evaluation and one GRPO step with vLLM on a GPU, ARGS="--vllm-python PYTHON"; "not run" without one
+	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -96,7 +96,7 @@ def figures(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     cut = play(parts, policy, arguments.tasks)
     timer.join()
     spans = [one.tokens.versions for one in cut if one.tokens]
-    report["faults_cut"] = sum(one.trajectory.is_fault for one in cut)
+    report["faults_cut"] = [e.trajectory.ended for e in cut if e.trajectory.is_fault]
     report["conversations_of_two_versions"] = sum(len({v.version for v in s}) > 1 for s in spans)
     report["probe_gaps"] = policy._sampler.fleet.gaps
     return report

@@ -148,5 +148,6 @@ def _no_start(reason: str) -> RunError:
     return RunError(
         f"{STARTS} processes in a row died before they answered: "
         f"{' '.join(reason.split())[:LONGEST]}",
-        hint="Every node needs the same packages: pip install 'errata-harness[ray]'.",
+        hint="Every node needs the same packages, pip install 'errata-harness[ray]', and memory "
+        "for its share of the actors: how many there are says actors in [options.ray].",
     )

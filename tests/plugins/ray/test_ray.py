@@ -159,6 +159,38 @@ def test_an_item_that_is_cancelled_from_within_is_no_item_without_an_end() -> No
         asyncio.run(run())
 
 
+WITHOUT_MEMORY = """
+import ray
+from harness.errors import RunError
+from harness.evaluation.in_order import in_order
+from harness.llm.roles import open_registry
+from harness.protocols import Settings
+
+limit = {"memory_usage_threshold": 0.001, "memory_monitor_refresh_ms": 50}
+ray.init(address="local", num_cpus=1, log_to_driver=False, logging_level="error",
+         include_dashboard=False, object_store_memory=80_000_000, _system_config=limit)
+executor = open_registry().make("executor", "ray", Settings(options={"actors": 1, "retries": 1}))
+
+
+async def one(item):
+    return item
+
+
+try:
+    in_order(executor, one, [1])
+except RunError as error:
+    print(error, error.hint)
+"""
+
+
+def test_an_actor_out_of_memory_is_an_error_that_says_so() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, check=True
+    )
+    assert "the node running low on memory" in done.stdout
+    assert "memory for its share of the actors" in done.stdout or "more memory" in done.stdout
+
+
 DYING = """
 import os, signal, sys, time
 from harness.errors import RunError
@@ -279,6 +311,35 @@ def tiny_parts() -> Components:
         temperature=1.0,
         options={"tiny": small, "grpo": {**grpo, "learning_rate": 1e-2}, "ray": {"actors": 1}},
     )
+
+
+def test_actors_are_clients_of_the_run_s_vllm_server(play: Play, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra [train]")
+    from tests.plugins.vllm.conftest import LITTLE, changed
+    from tests.plugins.vllm.loopback import VllmServer
+
+    small = {"base": "untrained", **LITTLE, "max_new_tokens": 8}
+    made = parts_of("asyncio", policy="tiny", options={"tiny": small}).trainable(folder=tmp_path)
+    made.save(tmp_path / "model")
+    with VllmServer(tmp_path / "model") as server:
+        client = {"model": str(tmp_path / "model"), "max_new_tokens": 8}
+        parts = parts_of(
+            policy=f"vllm:{server.url}",
+            message_limit=6,
+            options={"vllm": client, "ray": {"actors": 1}},
+        )
+        policy, jobs = parts.trainable(), jobs_of(parts, 4)
+        for _ in range(2):
+            there, here = (
+                play(parts, jobs, policy=policy, keep_tokens=True, here=here)
+                for here in (False, True)
+            )
+            assert [one.trajectory for one in there] == [one.trajectory for one in here]
+            pairs = [(a.tokens, b.tokens) for a, b in zip(there, here, strict=True)]
+            assert all(a and b and a.ids.tolist() == b.ids.tolist() for a, b in pairs)
+            assert {span.version for a, _ in pairs if a for span in a.versions} == {server.version}
+            changed(policy.model)
+            policy.weights_changed()
 
 
 @pytest.mark.slow

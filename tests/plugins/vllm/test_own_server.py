@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.assembly.components import Components
-from harness.errors import ConfigError, MissingExtra, ProviderError
+from harness.errors import ConfigError, MissingExtra, ProviderError, RolloutFault
 from harness_vllm import keeper
 from harness_vllm.options import Options
 from harness_vllm.policy import opened_model
@@ -83,6 +85,43 @@ def test_a_server_is_started_updated_and_started_again_when_it_is_killed(
     finally:
         own.stop()
     wait_for(lambda: not is_alive(last))
+
+
+def test_clients_elsewhere_go_on_when_the_server_that_the_run_started_is_killed(
+    opened: Opened, folder: Path, tmp_path: Path
+) -> None:
+    policy = opened(argument=str(folder), python=python(tmp_path, server=REAL))
+    own = policy._sampler.fleet.own
+    assert own is not None
+    try:
+        changed(policy.model)
+        policy.weights_changed()
+        there = pickle.loads(pickle.dumps(policy))
+        wanted, url = sampled(there, "a", [40, 41, 42]), own.url
+        os.killpg(own.group, signal.SIGKILL)
+        assert sampled(there, "b", [40, 41, 42]) == wanted
+        assert (own.starts, own.url) == (2, url)
+    finally:
+        own.stop()
+
+
+def test_a_server_that_cannot_be_started_again_is_an_error_and_not_waited_for_for_ever(
+    opened: Opened, folder: Path, tmp_path: Path
+) -> None:
+    program = python(tmp_path, server=REAL)
+    policy = opened(argument=str(folder), python=program, tries=1)
+    fleet = policy._sampler.fleet
+    there = pickle.loads(pickle.dumps(policy))
+    sampled(there, "before", [40, 41, 42])
+    there._sampler.fleet.options = replace(fleet.options, start_seconds=0.2)
+    Path(program).write_text("#!/bin/sh\necho no memory for the cache; exit 1\n")
+    os.killpg(fleet.own.group, signal.SIGKILL)
+    for name in "ab":
+        with pytest.raises(RolloutFault, match="no vLLM server answers"):
+            sampled(there, name, [40, 41, 42])
+    wait_for(lambda: fleet._guard.error is not None)
+    with pytest.raises(ProviderError, match="no memory for the cache"):
+        pickle.dumps(policy)
 
 
 SLEEPER = (
