@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vllm_policy import tiny
 from vllm_rounds import ARM, Size, curve, environment, gaps, rows
 
 MINUTES = 15.0
@@ -40,6 +39,8 @@ def main() -> int:
     if not found and not asked.on_cpu:
         print("not run: nvidia-smi finds no GPU on this machine")
         return 0
+    from vllm_policy import tiny  # torch takes seconds to import
+
     with tempfile.TemporaryDirectory() as place:
         size = Size(
             folder=asked.folder or tiny(Path(place) / "tiny", "retail"),

@@ -29,7 +29,7 @@ from ray_kills import QUICKLY, below, jobs_of, killing, parts_of, play
 NAME = f"harness{os.getpid() % 10_000}"
 HERE, THERE, NETWORK = "10.213.77.1", "10.213.77.2", "24"
 MEMORY = 80_000_000
-START_SECONDS = 60.0
+START_SECONDS = 300.0
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class Guard:
         failures = 0
         while failures < self._tries:
             time.sleep(_LOOK_SECONDS)
-            if not self._own.is_dead:
+            if not failures and not self._own.is_dead:
                 continue
             try:
                 self._revive()
