@@ -5,8 +5,8 @@ linearly.
 
 The policy says nothing and its customers give up at once: what is left is the work of the driver
 for each conversation, its row in the run folder included. Each size runs in a process of its own:
-its CPU time, memory beyond an empty run's, the folder, and the CPU time of the same command once
-more with the last row missing.
+its CPU time, memory beyond that of a run of 100, the folder; and the same for the command once
+more, in another process, with the last row missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one object")
     arguments = parser.parse_args()
     sizes = [max(TASKS, count // TASKS * TASKS) for count in arguments.rollouts]
-    empty = apart(TASKS)["peak_mb"]
-    rows = [beyond(apart(size), empty) for size in sizes]
+    empty = figures(TASKS)
+    rows = [beyond(figures(size), empty) for size in sizes]
     if arguments.json:
         print(json.dumps({"tasks": TASKS, "sizes": rows}, indent=1, allow_nan=False))
         return
@@ -45,39 +45,52 @@ def main() -> None:
         print("  ".join(f"{name} {value:,}" for name, value in row.items()))
 
 
-def apart(count: int) -> dict[str, Any]:
-    """The figures of one size, from a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(figures, (count,))
-
-
-def beyond(row: dict[str, Any], empty: float) -> dict[str, Any]:
-    count = row["rollouts"]
-    grown = max(0.0, row.pop("peak_mb") - empty)
-    return {
-        **row,
-        "cpu_ms_each": round(1000 * row["cpu_s"] / count, 3),
-        "bytes_each": round(row["folder_mb"] * 2**20 / count),
-        "memory_mb": round(grown, 1),
-        "memory_kb_each": round(1024 * grown / count, 2),
-    }
-
-
 def figures(count: int) -> dict[str, Any]:
+    """Those of one size, from two fresh processes."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        cpu = cpu_of(lambda: evaluate(folder, count))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        cpu, peak = apart(folder, count)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         lose_a_row(folder)
-        again = cpu_of(lambda: evaluate(folder, count))
+        again, peak_again = apart(folder, count)
     return {
         "rollouts": count,
         "cpu_s": round(cpu, 2),
         "resume_cpu_s": round(again, 2),
         "folder_mb": round(size / 2**20, 2),
         "peak_mb": peak,
+        "resume_peak_mb": peak_again,
     }
+
+
+def beyond(row: dict[str, Any], empty: dict[str, Any]) -> dict[str, Any]:
+    count = row["rollouts"]
+    grown, grown_again = (
+        max(0.0, row.pop(name) - empty[name]) for name in ("peak_mb", "resume_peak_mb")
+    )
+    return {
+        **row,
+        "cpu_ms_each": round(1000 * row["cpu_s"] / count, 3),
+        "resume_cpu_ms_each": round(1000 * row["resume_cpu_s"] / count, 3),
+        "bytes_each": round(row["folder_mb"] * 2**20 / count),
+        "memory_mb": round(grown, 1),
+        "memory_kb_each": round(1024 * grown / count, 2),
+        "resume_memory_mb": round(grown_again, 1),
+        "resume_memory_kb_each": round(1024 * grown_again / count, 2),
+    }
+
+
+def apart(folder: Path, count: int) -> tuple[float, float]:
+    """CPU seconds and peak memory in MB of an evaluation in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measured, (folder, count))
+
+
+def measured(folder: Path, count: int) -> tuple[float, float]:
+    started = time.process_time()
+    evaluate(folder, count)
+    cpu = time.process_time() - started
+    return cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def evaluate(folder: Path, count: int) -> None:
@@ -99,15 +112,9 @@ def lose_a_row(folder: Path) -> None:
     for mark in (folder / "run" / "done").glob("*"):
         mark.unlink()
     file = folder / "run" / "evals" / "policy-test" / "episodes.jsonl"
-    rows = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(b"".join(rows[:-1]))
-
-
-def cpu_of(work: Callable[[], object]) -> float:
-    """CPU seconds of this process."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
+    with file.open("rb+") as opened:
+        [last] = deque(opened, maxlen=1)
+        opened.truncate(file.stat().st_size - len(last))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def kills(size: Size, out: Path, flags: Sequence[str], count: int) -> Iterator[d
         return
     begun = out / "begun"
     driver = start(size.command(begun, *flags))
-    wait(driver, (begun / "checkpoints" / ARM / "snapshot.pt").is_file)
+    wait(driver, (begun / "checkpoints" / ARM / "scratch" / "snapshot.pt").is_file)
     kill(driver)
     for number in range(count):
         for kind in ("server", "driver"):

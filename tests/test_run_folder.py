@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.run_folder import LOCK, RunFolder
+from harness.run_folder.marks import left_in
 from harness.types import (
     Change,
     Checkpoint,
@@ -315,3 +317,17 @@ def test_weights_are_on_disk_before_their_checkpoint_is(store: RunFolder, disk: 
     store.write_checkpoint("sft", Checkpoint(id="1", policy="tiny", path=str(model)))
     assert disk.index("sync weights") < disk.index("rename checkpoint.json")
     assert disk.index("sync model") < disk.index("rename checkpoint.json")
+
+
+def test_a_file_of_many_rows_is_never_held_as_a_whole(store: RunFolder) -> None:
+    name, text = "evals/sft-test/episodes.jsonl", "x" * 1000
+    tracemalloc.start()
+    try:
+        store.write_rows(name, ({"text": text} for _ in range(20_000)))
+        left = left_in(name, store.path(name))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left.lines == len(left.each) == 20_000
+    assert store.path(name).stat().st_size > 20_000_000
+    assert most < 8_000_000

@@ -151,9 +151,12 @@ class FolderFiles:
 
     def write_rows(self, name: str, rows: Iterable[Mapping[str, object]]) -> None:
         """JSON objects, one line each."""
-        self.write_text(name, "".join(json.dumps(row) + "\n" for row in rows))
+        self._write(name, (json.dumps(row) + "\n" for row in rows))
 
     def write_text(self, name: str, text: str) -> None:
+        self._write(name, text)
+
+    def _write(self, name: str, text: str | Iterable[str]) -> None:
         self._unsynced.discard(name)
         if self._step is not None:
             with disk_errors(self.path(name)):
@@ -217,18 +220,22 @@ class FolderFiles:
         with read_errors(path):
             return files.read(path)
 
-    def _lines(self, name: str) -> list[str]:
+    def _lines(self, name: str) -> Iterator[str]:
         path = self.path(name)
         if not path.exists():
-            return []
-        whole, _, torn = self._bytes(name).rpartition(b"\n")
+            return
+        torn = b""
+        with read_errors(path):
+            for number, line in enumerate(files.lines(path), start=1):
+                if line.endswith(b"\n"):
+                    yield self._text(name, number, line[:-1])
+                else:
+                    torn = line
         if torn:
             self._warn_of_torn_line(path, len(torn))
             if self.held:
                 with self._writing(name):
                     files.cut_torn_line(path)
-        lines = whole.split(b"\n") if whole else []
-        return [self._text(name, number, line) for number, line in enumerate(lines, start=1)]
 
     def _text(self, name: str, number: int, line: bytes) -> str:
         try:

@@ -82,7 +82,8 @@ def differences(mark: Mark, path_of: Callable[[str], Path]) -> Iterator[str]:
 
 def intact(whole: bytes, left: Left) -> str:
     """Those lines that are as they were left."""
-    lines = [line for line in whole.split(b"\n") if zlib.crc32(line) in left.each]
+    known = set(left.each)
+    lines = [line for line in whole.split(b"\n") if zlib.crc32(line) in known]
     return "".join(line.decode() + "\n" for line in lines)
 
 
@@ -101,8 +102,13 @@ def names_of(station: StationName) -> list[str]:
 
 def left_in(name: str, path: Path) -> Left:
     """The file as it is now. Raises ``OSError``."""
-    with path.open("rb") as file:
-        whole = file.read()
     by_line = name.startswith("evals/") and name.endswith((f"/{EPISODES}", f"/{TOKENS}"))
-    each = map(zlib.crc32, whole.split(b"\n")[:-1]) if by_line else ()
-    return Left(sha256=hashlib.sha256(whole).hexdigest(), lines=whole.count(b"\n"), each=(*each,))
+    digest, lines, each = hashlib.sha256(), 0, []
+    with path.open("rb") as file:
+        for line in file:
+            digest.update(line)
+            is_whole = line.endswith(b"\n")
+            lines += is_whole
+            if by_line and is_whole:
+                each.append(zlib.crc32(line[:-1]))
+    return Left(sha256=digest.hexdigest(), lines=lines, each=(*each,))

@@ -9,7 +9,7 @@ other name does: see ``harness.runtime.inside``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -31,8 +31,8 @@ class Together:
     staged: dict[str, Path | None] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def stage(self, name: str, text: str) -> None:
-        """Have the file get this text. Raises ``OSError``."""
+    def stage(self, name: str, text: str | Iterable[str]) -> None:
+        """Have the file get this text, whole or in parts. Raises ``OSError``."""
         waiting = place(self.folder, f"{PENDING}/{next(self._numbers)}")
         files.make_folder(waiting.parent)
         files.replace(waiting, text)

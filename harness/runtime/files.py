@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -22,11 +22,22 @@ from harness.runtime.inside import opened, refuse_special
 SCRATCH = ".part"
 """How the names of files end that are being written."""
 
+_AT_ONCE = 1_000_000
+"""Characters that are written at once."""
+
 
 def read(path: Path) -> bytes:
     """What an ordinary file holds; a link is followed. Raises ``OSError``."""
     with opened(Path(os.path.realpath(path)), os.O_RDONLY) as file:
         return file.read()
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Those of an ordinary file, the last perhaps without its end; a link is followed. Raises
+    ``OSError``.
+    """
+    with opened(Path(os.path.realpath(path)), os.O_RDONLY) as file:
+        yield from file
 
 
 def append(path: Path, text: str, *, sync: bool) -> int:
@@ -42,10 +53,24 @@ def append(path: Path, text: str, *, sync: bool) -> int:
     return cut
 
 
-def replace(path: Path, text: str) -> None:
-    """Give the file this text, as ``replacing`` does."""
+def replace(path: Path, text: str | Iterable[str]) -> None:
+    """Give the file this text, as ``replacing`` does; of one in parts few are held at once."""
     with replacing(path) as file:
-        file.write(text.encode())
+        for part in [text] if isinstance(text, str) else _joined(text):
+            file.write(part.encode())
+
+
+def _joined(parts: Iterable[str]) -> Iterator[str]:
+    """The same text in fewer parts."""
+    held: list[str] = []
+    length = 0
+    for part in parts:
+        held.append(part)
+        length += len(part)
+        if length >= _AT_ONCE:
+            yield "".join(held)
+            held, length = [], 0
+    yield "".join(held)
 
 
 @contextmanager
