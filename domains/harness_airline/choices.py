@@ -95,15 +95,17 @@ def choose_more_bags(
     if not more:
         return None
     count = rng.choice(more)
+    on_top = customer.has("more_bags", wanted, rng.random() < 0.6)
+    says = [more_bag_sentences(n) if on_top else bag_sentences(now + n) for n in (count, count + 1)]
+    features = {"extra_bags": extra[count], "more_bags": on_top}
     choice = Choice(
         arguments=bags(now + count, free),
-        fact=_bag_fact(more_bag_sentences(count)),
-        features=frozenset({"extra_bags"} if extra[count] else ()),
+        fact=_bag_fact(says[0]),
+        features=frozenset(name for name, has in features.items() if has),
     )
     if "change_of_mind" not in wanted:
         return choice
-    says = more_bag_sentences(count + 1)
-    first = FirstThought(arguments=bags(now + count + 1, free), says=says)
+    first = FirstThought(arguments=bags(now + count + 1, free), says=says[1])
     return changed(choice, first, CHANGES_OF_MIND)
 
 

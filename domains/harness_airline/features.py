@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.types import Feature
 from harness_taskkit.plan import Mix, features_in
-from harness_taskkit.wording import sayings, words
+from harness_taskkit.wording import sayings
 
 WRITES: Mapping[str, float] = {
     "cancel": 22,
@@ -61,6 +61,7 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
     "several_methods": (QUESTION,),
     "insured": ("book",),
     "extra_bags": ("add_bags", "book"),
+    "more_bags": ("add_bags",),
     "payment_choice": (*_UPDATES, "book"),
     "payment_split": ("book",),
     "certificate_limit": ("book",),
@@ -134,6 +135,8 @@ several_methods: What is on several gift cards or certificates together is asked
 insured: A booking with insurance, which adds to what is paid. / wrong_payment_methods
     invalid_call
 extra_bags: Some of the bags are not free. / wrong_paid_bags wrong_bags invalid_call
+more_bags: How many bags come on top is said, not how many there are to be. / wrong_bags
+    wrong_paid_bags
 payment_choice: The customer has several payment methods and names one. / wrong_payment_method
     wrong_payment_methods
 payment_split: A booking is paid with several methods, the first of which are used up. /
@@ -160,12 +163,17 @@ failing_lookup: The user id that the customer gives first is nobody's. / gave_up
 FEATURES: tuple[Feature, ...] = features_in(_TABLE, _GROUPS)
 """All features; requests have one kind each (the first 21), the rest make them harder."""
 
-UNASKED = frozenset(
-    words(
-        "earliest any_stops several_flights several_passengers several_methods insured extra_bags"
-    )
-)
-"""What requests have in the default mix though nobody wished for it."""
+UNASKED: Mapping[str, float] = {
+    "earliest": 0.4,
+    "any_stops": 0.4,
+    "several_flights": 0.3,
+    "several_passengers": 0.5,
+    "several_methods": 1.0,
+    "insured": 0.5,
+    "extra_bags": 0.2,
+    "more_bags": 0.4,
+}
+"""What requests have though nobody wished for it, and in how many of the tasks they may."""
 
 _WISHES = ("cheapest", "time_window", "one_stop", "nonstop_else")
 
@@ -181,15 +189,15 @@ MIX = Mix(
     wishes={
         "two_reservations": 0.2,
         "withheld": 0.28,
-        "cheapest": 0.15,
-        "time_window": 0.12,
-        "one_stop": 0.1,
-        "nonstop_else": 0.12,
-        "extra_bags": 0.25,
+        "cheapest": 0.13,
+        "time_window": 0.1,
+        "one_stop": 0.08,
+        "nonstop_else": 0.1,
+        "extra_bags": 0.15,
         "payment_split": 0.2,
         "certificate_limit": 0.08,
-        "certificate_first": 0.12,
-        "complaint": 0.15,
+        "certificate_first": 0.1,
+        "complaint": 0.13,
         "change_of_mind": 0.08,
         "pressure": 0.4,
     },
@@ -209,13 +217,13 @@ MIX = Mix(
     unasked=UNASKED,
     again="same_reservation",
     first={"add_bags": "change_cabin", "change_passengers": "change_cabin", "compensate": "cancel"},
-    counts={1: 62, 2: 27, 3: 11},
+    counts={1: 57, 2: 27, 3: 16},
     counts_with={
-        **{kind: {1: 65, 2: 35} for kind in DEAD_ENDS},
+        **{kind: {1: 60, 2: 40} for kind in DEAD_ENDS},
         QUESTION: {1: 40, 2: 60},
     },
     most_requests=3,
-    dead_end=0.3,
+    dead_end=0.12,
     questions=0.07,
     failing_lookup=0.06,
     twice=0.3,

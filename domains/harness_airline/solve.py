@@ -13,6 +13,7 @@ from harness_airline.changes import ROUTE
 from harness_airline.compat import FIXED, Compat
 from harness_airline.database import airline_of
 from harness_airline.hearing import (
+    bags_in,
     complaint_in,
     more_bags_in,
     new_trip,
@@ -198,8 +199,9 @@ class _Planner:
         """How many bags there are to be, and how many of them are not free."""
         if request.want is None or request.revision is not None:
             return
-        more = more_bags_in(told_of(request.facts, "total_baggages"))
-        total = f"{reservation['total_baggages']} + {more}"
+        told, now = told_of(request.facts, "total_baggages"), reservation["total_baggages"]
+        more = more_bags_in(told)
+        total = f"{now} + {more}" if more else f"{bags_in(told, now)}"
         yield from self._paid_bags(total, reservation["cabin"], len(reservation["passengers"]))
         if more:
             yield _read("calculate", expression=total)

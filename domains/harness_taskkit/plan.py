@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from harness.errors import ConfigError
@@ -23,8 +23,9 @@ class Mix:
     have both. ``again``: the way of a second change to one record, which follows one of the kind
     ``first``, or of the kind that ``first`` has for its own. ``counts``: how many requests a task
     has, by weight, and ``counts_with`` a request of a kind. ``last``: the kinds that end the
-    conversation. ``unasked``: ways that come of the records where nobody wished for them; plain
-    tasks avoid them. The rest are shares of all tasks, or of those that can have it.
+    conversation. ``unasked``: ways that come of the records where nobody wished for them, and the
+    share of tasks that may have them; the others, and all plain tasks, avoid them. The rest are
+    shares of all tasks, or of those that can have it.
     """
 
     domain: str
@@ -37,7 +38,7 @@ class Mix:
     supports: Mapping[str, tuple[str, ...]]
     wishes: Mapping[str, float]
     clashes: tuple[frozenset[str], ...]
-    unasked: frozenset[str] = frozenset()
+    unasked: Mapping[str, float] = field(default_factory=dict)
     again: str
     first: str | Mapping[str, str]
     counts: Mapping[int, float]
@@ -122,7 +123,7 @@ class Planner:
                 slots=tuple(slots),
                 failing_lookup="failing_lookup" in must,
                 must=must,
-                avoided=self.mix.unasked.union(recipe.without) - must,
+                avoided=frozenset({*self.mix.unasked, *recipe.without}) - must,
             )
         slots = [
             replace(slot, wishes=self._wishes(slot, rng) - set(recipe.without)) for slot in slots
@@ -133,8 +134,13 @@ class Planner:
             slots=tuple(slots),
             failing_lookup="failing_lookup" in must or rng.random() < self.mix.failing_lookup,
             must=must,
-            avoided=frozenset(recipe.without) - must,
+            avoided=self._avoided(slots, rng).union(recipe.without) - must,
         )
+
+    def _avoided(self, slots: Sequence[Slot], rng: random.Random) -> frozenset[str]:
+        """What comes unasked and is left out of this task, as nobody wishes for it."""
+        left_out = {name for name, share in self.mix.unasked.items() if rng.random() >= share}
+        return frozenset(left_out.difference(*(slot.wishes for slot in slots)))
 
     def _kind_without_write(self, rng: random.Random) -> str:
         """A dead end or a question as often as the default mix has them, else ""."""

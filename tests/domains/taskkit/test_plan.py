@@ -43,7 +43,7 @@ def test_a_required_feature_is_in_every_plan() -> None:
 
 
 def test_plain_plans_avoid_what_comes_unasked_unless_it_is_required() -> None:
-    planner = Planner(replace(MIX, unasked=frozenset({"hidden"})))
+    planner = Planner(replace(MIX, unasked={"hidden": 1.0}))
     plain = [planner.plan(Recipe(plain=True), Random(seed)) for seed in range(10)]
     assert all(plan.avoided == {"hidden"} for plan in plain)
     assert not planner.plan(Recipe(), Random(1)).avoided
