@@ -1,10 +1,12 @@
 """Put runs of ``harness loop`` with different seeds into one table: each arm, and the mean.
 
-    python benchmarks/loop_seeds.py RUN RUN RUN [--markdown | --json]
+    python benchmarks/loop_seeds.py RUN RUN RUN [--kinds] [--markdown | --json]
 
-All runs must be of one domain and have the same test tasks. Pass^1 and Pass^4 are in percent. A
-difference is taken within seed and task, then averaged over the seeds; its interval is a 95%
-bootstrap over the tasks, so it says nothing of other training seeds.
+``--kinds`` shows where an arm gains and where it loses instead: Pass^1 of the test tasks in the
+mean of the seeds, by number of requests, by whether anything is to be done, and by the kind of
+request of those that have one. All runs must be of one domain and have the same test tasks.
+Pass^1 and Pass^4 are in percent. A difference is taken within seed and task, then averaged over the
+seeds; its interval is a 95% bootstrap over the tasks, so it says nothing of other training seeds.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from over_seeds import as_json
 from harness.evaluation.metrics import Outcome, mean_interval, pass_hat_k
 from harness.results.outcomes import evaluations_on, outcomes_of, quarantined, without
 from harness.run_folder import RunFolder
-from harness.types import Json
+from harness.types import Json, Task
 
 ARMS = {"base": "base", "sft": "SFT", "rl-1": "round 1", "generic-1": "generic control"}
 KS = (1, 4)
@@ -45,17 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table of the runs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--kinds", action="store_true")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true")
     form.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     runs = sorted(map(read_run, options.runs), key=lambda run: run.seed)
-    rows = table(runs)
+    if options.kinds:
+        tasks = RunFolder.open(options.runs[0]).read_values("tasks/test.jsonl", Task)
+        rows, columns = by_kind(runs, [*tasks]), ["", "tasks", *ARMS.values()]
+    else:
+        rows, columns = table(runs), ["", *(f"seed {run.seed}" for run in runs), "mean"]
     if options.json:
         shown: dict[str, Json] = {"seeds": [run.seed for run in runs], "rows": [*rows]}
         sys.stdout.write(as_json(shown) + "\n")
         return
-    columns = ["", *(f"seed {run.seed}" for run in runs), "mean"]
     rule = ["---"] * len(columns)
     lines = [columns, *([rule] if options.markdown else []), *map(_cells, rows)]
     for line in lines:
@@ -101,6 +107,34 @@ def table(runs: Sequence[Run]) -> list[Json]:
     return rows
 
 
+def by_kind(runs: Sequence[Run], tasks: Sequence[Task]) -> list[Json]:
+    """A row for each group of test tasks, the largest first: how many, and Pass^1 of each arm."""
+    groups: dict[str, list[str]] = {}
+    for task in tasks:
+        for group in _groups(task):
+            groups.setdefault(group, []).append(task.id)
+    rows: list[Json] = []
+    for group, ids in sorted(groups.items(), key=lambda one: -len(one[1])):
+        means: dict[str, Json] = {}
+        for arm in ARMS:
+            passes = [run.passes.get((arm, 1), {}) for run in runs]
+            found = [values[task] for values in passes for task in ids if task in values]
+            means[arm] = round(fmean(found), 1) if found else None
+        rows.append({"row": group, "tasks": len(ids), "arms": means})
+    return rows
+
+
+def _groups(task: Task) -> list[str]:
+    requests = task.scenario.requests
+    acts = any(request.outcome == "done" for request in requests)
+    groups = ["all", "something is done" if acts else "only refused or handed over"]
+    if len(requests) > 1:
+        return [*groups, f"{len(requests)} requests"]
+    (request,) = requests
+    kind = request.kind if acts else f"{request.kind}, {request.outcome}"
+    return [*groups, "1 request", f"1 request: {kind}"]
+
+
 def _apart(one: Values, other: Values) -> Values:
     return {task: one[task] - other[task] for task in one.keys() & other.keys()}
 
@@ -126,6 +160,9 @@ def _told(values: Sequence[float]) -> Json:
 
 def _cells(row: Json) -> list[str]:
     assert isinstance(row, dict)
+    if isinstance(arms := row.get("arms"), dict):
+        told = ["-" if value is None else str(value) for value in arms.values()]
+        return [str(row["row"]), str(row["tasks"]), *told]
     assert isinstance(row["seeds"], list)
     return [str(row["row"]), *map(_cell, row["seeds"]), _cell(row["mean"])]
 

@@ -38,11 +38,10 @@ def draft_booking(customer: Customer, wanted: frozenset[str], flaw: Flaw) -> Dra
     for _ in range(_TRIES):
         origin, destination = rng.sample(cities, 2)
         day = rng.choice(DAYS[_FIRST:_LAST])
-        count = rng.choices((1, 2, 3), (75, 19, 6))[0]
-        together = customer.has("several_passengers", wanted, count > 1)
-        count = max(2, count) if together else 1
+        together = customer.has("several_passengers", wanted, rng.random() < 0.5)
+        count = rng.choice((2, 2, 2, 3)) if together else 1
         ways = [Way(origin=origin, destination=destination, day=day, cabin="", people=count)]
-        if customer.has("several_flights", wanted, rng.random() < 0.25):
+        if customer.has("several_flights", wanted, rng.random() < 0.5):
             back = rng.choice([other for other in DAYS if other > day][:6])
             ways.append(replace(ways[0], origin=destination, destination=origin, day=back))
         draft = _draft(customer, ways, wanted, flaw)

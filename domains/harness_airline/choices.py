@@ -88,21 +88,15 @@ def choose_more_bags(
         )
     if reservation["nonfree_baggages"] != max(0, now - free):
         return None
-    extra = {n: now + n > free for n in (1, 2, 3)}
+    extra = {n: now + n > free for n in ((1, 2) if "change_of_mind" in wanted else (1, 2, 3))}
     more = [n for n in extra if customer.has("extra_bags", wanted, extra[n]) == extra[n]]
-    if "change_of_mind" in wanted:
-        more = [n for n in more if n != 3]
     if not more:
         return None
     count = rng.choice(more)
-    on_top = customer.has("more_bags", wanted, rng.random() < 0.6)
+    on_top = customer.has("more_bags", wanted, True)
     says = [more_bag_sentences(n) if on_top else bag_sentences(now + n) for n in (count, count + 1)]
-    features = {"extra_bags": extra[count], "more_bags": on_top}
-    choice = Choice(
-        arguments=bags(now + count, free),
-        fact=_bag_fact(says[0]),
-        features=frozenset(name for name, has in features.items() if has),
-    )
+    features = frozenset(("extra_bags",) * extra[count] + ("more_bags",) * on_top)
+    choice = Choice(arguments=bags(now + count, free), fact=_bag_fact(says[0]), features=features)
     if "change_of_mind" not in wanted:
         return choice
     first = FirstThought(arguments=bags(now + count + 1, free), says=says[1])

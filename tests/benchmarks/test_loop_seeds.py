@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.evaluation.metrics import Outcome
+from harness.types import Request, Scenario, Task
 
 
 @pytest.fixture
@@ -43,3 +44,33 @@ def test_differences_are_taken_within_seed_and_task_before_the_mean(loop_seeds: 
     assert [seed["value"] for seed in row["seeds"]] == [25.0, 0.0]
     assert row["mean"]["value"] == 12.5
     assert rows["round 1 over generic control, Pass^1"]["mean"] is None
+
+
+def task(key: str, *requests: tuple[str, str]) -> Task:
+    wanted = tuple(Request(kind=kind, says=(kind,), outcome=end) for kind, end in requests)  # type: ignore[arg-type]
+    scenario = Scenario(reason="", requests=wanted)
+    return Task(id=key, domain="shop", split="test", scenario=scenario, world={}, gold=())
+
+
+def test_success_by_kind_is_the_mean_of_all_tasks_and_seeds_that_count(loop_seeds: Any) -> None:
+    tasks = [
+        task("a", ("book", "done")),
+        task("b", ("book", "refused")),
+        task("c", ("book", "done"), ("move", "refused")),
+    ]
+    runs = [
+        loop_seeds.Run(seed=1, passes={("sft", 1): {"a": 100.0, "b": 0.0, "c": 50.0}}),
+        loop_seeds.Run(seed=2, passes={("sft", 1): {"a": 50.0, "b": 100.0}}),
+    ]
+    rows = {row["row"]: (row["tasks"], row["arms"]) for row in loop_seeds.by_kind(runs, tasks)}
+    sft = {group: (count, arms["sft"]) for group, (count, arms) in rows.items()}
+    assert sft == {
+        "all": (3, 60.0),
+        "something is done": (2, 66.7),
+        "only refused or handed over": (1, 50.0),
+        "1 request": (2, 62.5),
+        "2 requests": (1, 50.0),
+        "1 request: book": (1, 75.0),
+        "1 request: book, refused": (1, 50.0),
+    }
+    assert rows["all"][1]["base"] is None

@@ -98,7 +98,7 @@ def test_a_weak_agent_errs_where_it_is_invited_and_nowhere_else(
 ) -> None:
     made, invited_by = DOMAINS[domain]
     recipe = Recipe(required=(invited_by[name],), requests=1)
-    assert failed(weak, domain, name, list(islice(made.generate(8, recipe), 8))) >= 1
+    assert failed(weak, domain, name, list(islice(made.generate(8, recipe), 16))) >= 1
     assert failed(weak, domain, name, easy(domain, invited_by[name])) == 0
 
 

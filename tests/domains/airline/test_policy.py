@@ -128,7 +128,7 @@ RULES = (
         "677c4091 ecd0b784 9f2245db 58a3f81f",
         "regular members have 0 in basic economy, 1 in economy, 2 in business; silver members "
         "1, 2, 3; gold members 2, 3, 4",
-        "add_bags book extra_bags",
+        "add_bags book extra_bags more_bags",
     ),
     Rule(
         "9e5f2b35",

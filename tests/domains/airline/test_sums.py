@@ -46,6 +46,16 @@ def test_how_many_bags_are_not_free_is_worked_out(feature: str) -> None:
             assert write.arguments["nonfree_baggages"] in sums
 
 
+def test_how_many_bags_there_are_is_worked_out_where_only_those_on_top_are_said() -> None:
+    (plain,) = islice(DOMAIN.generate(5, Recipe(required=("add_bags",), requests=1, plain=True)), 1)
+    _, write = worked_out(plain)
+    said = plain.scenario.requests[0].facts
+    assert any(f"{write.arguments['total_baggages']} checked bag" in fact.says[0] for fact in said)
+    for task in tasks_with("add_bags", "more_bags"):
+        sums, write = worked_out(task)
+        assert task.scenario.requests[0].revision or write.arguments["total_baggages"] == sums[-1]
+
+
 def test_a_compensation_is_worked_out_by_passenger() -> None:
     for task in tasks_with("compensate"):
         sums, write = worked_out(task)

@@ -51,6 +51,14 @@ def test_plain_plans_avoid_what_comes_unasked_unless_it_is_required() -> None:
     assert asked.avoided == {"amount"}
 
 
+def test_other_plans_avoid_what_comes_unasked_in_a_share_of_tasks_where_nobody_wishes_it() -> None:
+    planner = Planner(replace(MIX, unasked={"hidden": 0.0}))
+    plans = [planner.plan(Recipe(), Random(seed)) for seed in range(30)]
+    wished = ["hidden" in {name for slot in plan.slots for name in slot.wishes} for plan in plans]
+    assert True in wished
+    assert [plan.avoided == {"hidden"} for plan in plans] == [not has for has in wished]
+
+
 def test_a_feature_of_questions_alone_makes_one() -> None:
     mix = replace(MIX, supports={**MIX.supports, "hidden": ("ask",)})
     plan = Planner(mix).plan(Recipe(required=("hidden",), requests=1), Random(2))
