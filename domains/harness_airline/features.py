@@ -75,7 +75,8 @@ SUPPORTS: Mapping[str, tuple[str, ...]] = {
 """The kinds of requests that can be made harder in each way."""
 
 _GROUPS: Mapping[str, str] = {
-    "NEEDLESS": "should_have_acted gave_up missing_confirmation extra_write repeated_call",
+    "NEEDLESS": "should_have_acted gave_up missing_confirmation extra_write repeated_call "
+    "missing_step invalid_call",
     "REFUSED": "should_have_refused invalid_call extra_write needless_transfer",
     "WRONG": "wrong_flights wrong_cabin wrong_bags wrong_passengers wrong_payment_method",
     "FLIGHTS": "wrong_flights invalid_call missing_step",
@@ -85,16 +86,17 @@ _GROUPS: Mapping[str, str] = {
 _TABLE = sayings("""
 cancel: Cancel a trip on one of the grounds that allow it. / NEEDLESS
 change_flights: Move a trip, or one way of it, to flights of another day. / wrong_flights
+    wrong_cabin wrong_payment_method wrong_tool NEEDLESS
+change_cabin: Change the cabin of all flights of a trip. / wrong_cabin wrong_flights
     wrong_payment_method wrong_tool NEEDLESS
-change_cabin: Change the cabin of all flights of a trip. / wrong_cabin wrong_payment_method
-    wrong_tool NEEDLESS
 add_bags: Add checked bags; membership and cabin decide how many of them are free. / wrong_bags
     wrong_paid_bags wrong_payment_method NEEDLESS
 change_passengers: Put somebody in the place of a passenger, or correct one. / wrong_passengers
     wrong_tool NEEDLESS
-book: Book a new trip. / wrong_flights wrong_payment_methods wrong_paid_bags invalid_call NEEDLESS
+book: Book a new trip. / wrong_kind_of_trip wrong_origin wrong_destination wrong_cabin wrong_flights
+    wrong_passengers wrong_payment_methods wrong_bags wrong_paid_bags wrong_insurance NEEDLESS
 compensate: A certificate for cancelled flights, or for delayed ones of a trip that was changed. /
-    wrong_amount missing_step NEEDLESS
+    wrong_amount NEEDLESS
 refuse_cancel: A cancellation without any ground that allows it. / REFUSED
 refuse_basic_economy: Other flights for a basic economy trip. / REFUSED
 refuse_route: Another destination for a trip. / REFUSED
@@ -119,22 +121,21 @@ two_reservations: Two trips go the same way; day, cabin or kind of trip decides.
 same_reservation: A second change to one trip, or compensation after its cancellation. /
     should_have_acted wrong_paid_bags missing_step repeated_call gave_up
 withheld: Something the agent needs is told only when it asks. / missing_step no_progress
-    wrong_payment_method gave_up
+    wrong_reservation wrong_payment_method needless_transfer gave_up
 cheapest: The cheapest flights are wanted. / FLIGHTS
 time_window: Flights must leave before or after a time. / FLIGHTS
 one_stop: A connection with one stop is wanted. / FLIGHTS
 nonstop_else: A nonstop flight if there is one, else a connection with one stop. /
     should_have_acted FLIGHTS
 earliest: The earliest or the latest flights are wanted. / FLIGHTS
-any_stops: Whether a journey has a stop does not matter, only when it leaves or what it costs. /
-    FLIGHTS
+any_stops: A stop does not matter, only when a journey leaves or what it costs. / FLIGHTS
 several_flights: A trip there and back, or with a stop: each flight must be listed, and paid. /
     wrong_payment_methods missing_step wrong_flights invalid_call
 several_passengers: What is counted or paid for each passenger, and who they all are. /
     wrong_payment_methods wrong_paid_bags wrong_passengers wrong_amount invalid_call
 several_methods: What is on several gift cards or certificates together is asked for. / not_said
-insured: A booking with insurance, which adds to what is paid. / wrong_payment_methods
-    invalid_call
+insured: A booking with insurance, which adds to what is paid. / wrong_insurance
+    wrong_payment_methods invalid_call
 extra_bags: Some of the bags are not free. / wrong_paid_bags wrong_bags invalid_call
 more_bags: Only how many bags come on top is said. / wrong_bags wrong_paid_bags
 payment_choice: The customer has several payment methods and names one. / wrong_payment_method
@@ -155,7 +156,7 @@ amount: The customer wants to be told an amount. / not_said
 multi_request: Two to four requests in one conversation. / missing_step repeated_call
     wrong_reservation gave_up no_progress
 failing_lookup: The user id that the customer gives first is nobody's. / gave_up repeated_call
-    no_progress needless_transfer missing_step
+    no_progress needless_transfer missing_step invalid_call
 """)
 """For each feature what it is, and the mistakes that it provokes."""
 

@@ -18,8 +18,10 @@ from harness.types import Recipe, Task
 from harness_airline.database import airline_of, database
 from harness_airline.domain import AirlineDomain
 from harness_airline.features import DEAD_ENDS, FEATURES, UNASKED, WRITES
+from harness_airline.operations import OPERATIONS
 from harness_asyncio.executor import asyncio_executor
 from harness_scripted.expert import expert, noop
+from harness_scripted.finding import plain_noun, wrong
 from harness_scripted.user import scripted_user
 
 DOMAIN = AirlineDomain()
@@ -78,6 +80,16 @@ def test_an_unknown_database_is_told_with_what_a_name_is_like(name: str) -> None
     with pytest.raises(ConfigError, match=name) as error:
         airline_of({"database": name})
     assert "airline/train/17" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("kind", WRITES)
+def test_a_kind_of_request_provokes_a_wrong_value_of_each_argument_that_it_decides(
+    kind: str,
+) -> None:
+    (feature,) = [feature for feature in FEATURES if feature.name == kind]
+    (tool,) = [tool for tool in DOMAIN.tools if tool.name == OPERATIONS[kind].tool]
+    decided = {*OPERATIONS[kind].arguments} - {"user_id", "reservation_id"}
+    assert {wrong(plain_noun(tool, name)) for name in decided} <= {*feature.provokes}
 
 
 def test_the_easy_path_has_only_what_was_asked_for_of_what_records_bring() -> None:
