@@ -121,6 +121,13 @@ def episode(domain: Domain, task: Task) -> Grade:
     return domain.grade(task, *play(domain, task))
 
 
+def make_calls(domain: Domain, task: Task) -> None:
+    """Open, and make the gold calls, with nothing of a conversation around them."""
+    world = domain.open(task)
+    for call in task.gold:
+        world.call(call)
+
+
 def _result(call: ToolCall, result: ToolResult) -> Message:
     return Message(
         role="tool",
@@ -139,6 +146,8 @@ def time_ours(domain: Domain, task: Task) -> dict[str, float]:
         "episode_us": _mean_us(lambda: episode(domain, task)),
         "episode_cold_gold_us": _mean_us(lambda: episode(domain, fresh.pop())),
         "reset_us": _mean_us(lambda: domain.open(task)),
+        "calls_us": _mean_us(lambda: make_calls(domain, task)),
+        "play_us": _mean_us(lambda: play(domain, task)),
         "evaluation_us": _mean_us(lambda: domain.grade(task, world, trajectory)),
     }
 
@@ -330,6 +339,8 @@ def table(found: Mapping[str, Any]) -> Table:
     row("gold episode", "episode_us", theirs=theirs_us("episode"))
     row("gold episode, its gold not yet known", "episode_cold_gold_us")
     row("reset alone", "reset_us", theirs=theirs_us("reset"))
+    row("reset and calls", "calls_us")
+    row("the same, with the conversation's messages", "play_us")
     row("evaluation alone", "evaluation_us", theirs=theirs_us("evaluation"))
     for name, ours in found["tool_call_us_by_tool"].items():
         theirs = found["official_tool_call_us_by_tool"].get(name)

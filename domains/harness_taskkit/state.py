@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import compress, zip_longest
+from operator import is_not
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from harness.types import Change, Changes, Json, ToolCall, ToolResult
@@ -127,12 +128,12 @@ def _add_differences(found: list[Change], path: tuple[str, ...], before: Json, a
     if before is after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
-        for key, new in after.items():
-            old = before.get(key)
-            if old is not new:
-                _add_differences(found, (*path, key), old, new)
-        for key in before.keys() - after.keys():
-            _add_differences(found, (*path, key), before[key], None)
+        if [*before] == [*after]:  # a copy with other values: what is the same is skipped in C
+            changed: Iterable[str] = compress(after, map(is_not, before.values(), after.values()))
+        else:
+            changed = [*after, *(before.keys() - after.keys())]
+        for key in changed:
+            _add_differences(found, (*path, key), before.get(key), after.get(key))
     elif isinstance(before, list) and isinstance(after, list):
         for index, (old, new) in enumerate(zip_longest(before, after)):
             _add_differences(found, (*path, str(index)), old, new)

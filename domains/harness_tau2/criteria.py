@@ -113,16 +113,16 @@ def grade_officially(
         return Grade(success=complete, wanted=wanted, actual=actual)
     missing = unsaid(task.communicate, trajectory)
     broken, unknown = _asserted(criteria, world)
-    failed = {
-        "DB": criteria.has_state and not _same(wanted, actual),
-        "ENV_ASSERTION": broken,
-        "ACTION": "ACTION" in criteria.basis and not _all_done(criteria.actions, trajectory),
-        "COMMUNICATE": bool(missing),
+    failed: Mapping[str, Callable[[], bool]] = {
+        "DB": lambda: criteria.has_state and not _same(wanted, actual),
+        "ENV_ASSERTION": lambda: broken,
+        "ACTION": lambda: not _all_done(criteria.actions, trajectory),
+        "COMMUNICATE": lambda: bool(missing),
     }
     unjudged = criteria.statements if "NL_ASSERTION" in criteria.basis else ()
     undecided = {*unknown, *(["NL_ASSERTION"] if unjudged else [])}
     decided = [basis for basis in criteria.basis if basis not in undecided]
-    parts = {basis: not failed.get(basis, False) for basis in decided} if complete else {}
+    parts = {b: not (b in failed and failed[b]()) for b in decided} if complete else {}
     return Grade(
         success=complete and all(parts.values()),
         wanted=wanted,
