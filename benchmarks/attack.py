@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,13 @@ class Attack:
         self._benches: dict[int, Bench] = {}
 
     def kills(self) -> Iterator[Try]:
-        """Each station ended at each of its file operations, before it or with half of it written,
-        or with no space left from there on.
+        """Each station ended at each operation that changes files, before it or with half of it
+        written, or with no space left from there on.
         """
         given = self.given
         stations = [s for s in STATIONS if not given.station or s.name in given.station]
-        for seed in range(given.seed, given.seed + given.seeds):
-            for how in given.how or HOWS:
+        for how in given.how or HOWS:
+            for seed in range(given.seed, given.seed + given.seeds):
                 for station in stations:
                     yield from self._kills(seed, how, station)
 
@@ -83,14 +84,13 @@ class Attack:
         for seed, count in self._batches(self.given.damaged):
             tried = {"kind": "damaged", "seed": seed}
             if self._state.is_new(tried):
-                template = self._bench(self.given.seed).begun(["loop", "study"])
-                yield {**tried, **asdict(damaged(template, self.folder, count, seed))}
+                yield {**tried, **asdict(damaged(self._template, self.folder, count, seed))}
 
     def fuzzed(self) -> Iterator[Try]:
         """Inputs of strangers, changed at random, at each of the doors where they come in."""
         bench = self._bench(self.given.seed)
         recording = bench.begun(["talk", "record"]) / "recording.json"
-        fuzz = Fuzz(bench.begun(["loop", "study"]), recording, self.folder)
+        fuzz = Fuzz(self._template, recording, self.folder)
         for number, door in enumerate(DOORS):
             share = (self.given.fuzzed + number) // len(DOORS)
             for seed, count in self._batches(share):
@@ -100,7 +100,9 @@ class Attack:
 
     def _kills(self, seed: int, how: How, station: Station) -> Iterator[Try]:
         bench = self._bench(seed)
-        for at in some(bench.operations(station), self.given.kills, seed):
+        operations = bench.operations(station)
+        places = [at for at, operation in enumerate(operations, 1) if operation.can(how)]
+        for at in some(places, self.given.kills, seed):
             tried = {"kind": "kills", "station": station.name, "how": how, "seed": seed, "at": at}
             if self._state.is_new(tried):
                 yield {**tried, **asdict(bench.attack(station, how, at))}
@@ -110,9 +112,15 @@ class Attack:
         for number, begin in enumerate(range(0, count, BATCH)):
             yield self.given.seed + number, min(BATCH, count - begin)
 
+    @cached_property
+    def _template(self) -> Path:
+        """A folder with a run and a study in it."""
+        return self._bench(self.given.seed).begun(["loop", "study"])
+
     def _bench(self, seed: int) -> Bench:
         if seed not in self._benches:
-            self._benches[seed] = Bench(self.folder / f"seed-{seed}", seed)
+            judged = [t for t in self._state.tries if t["kind"] == "kills" and t["seed"] == seed]
+            self._benches[seed] = Bench(self.folder / f"seed-{seed}", seed, judged)
         return self._benches[seed]
 
 
@@ -162,6 +170,10 @@ def summary(tries: Sequence[Try]) -> dict[str, Any]:
         "kinds": counts,
         "seeds": sorted({tried["seed"] for tried in of["kills"]}),
         "kills": kills,
+        "resumed": {
+            name: len({(t["seed"], t["left"]) for t in of["kills"] if t["station"] == name})
+            for name in dict.fromkeys(row["station"] for row in kills)
+        },
         "doors": dict(sum((Counter({t["door"]: t["tries"]}) for t in of["fuzzed"]), Counter())),
         "examples": [e for t in tries if _failures(t) for e in t["examples"]][:50],
     }
@@ -169,13 +181,14 @@ def summary(tries: Sequence[Try]) -> dict[str, Any]:
 
 def table(found: Mapping[str, Any]) -> str:
     """The kills as Markdown, a row for each station: all ways to end it together."""
-    lines = ["| station | kills | torn writes | full disks | lost | doubled | differing | stuck |"]
-    lines.append("|---" * 8 + "|")
-    for station in dict.fromkeys(row["station"] for row in found["kills"]):
+    heads = ["station", "kills", "torn writes", "full disks", "resumed", *COUNTS]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for station, resumed in found["resumed"].items():
         rows = [row for row in found["kills"] if row["station"] == station]
         tries = [sum(row["tries"] for row in rows if row["how"] == how) for how in HOWS]
         counts = [sum(row[name] for row in rows) for name in COUNTS]
-        lines.append(f"| `{station}` | " + " | ".join(f"{n:,}" for n in (*tries, *counts)) + " |")
+        numbers = (*tries, resumed, *counts)
+        lines.append(f"| `{station}` | " + " | ".join(f"{n:,}" for n in numbers) + " |")
     return "\n".join(lines)
 
 
@@ -190,11 +203,11 @@ def told(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def some(operations: int, count: int, seed: int) -> Sequence[int]:
-    """``count`` of the file operations, those of a smaller count among them; 0: all."""
-    every = [*range(1, operations + 1)]
+def some(places: Sequence[int], count: int, seed: int) -> Sequence[int]:
+    """``count`` of the places, those of a smaller count among them; 0: all."""
+    every = [*places]
     random.Random(seed).shuffle(every)
-    return sorted(every[: count or operations])
+    return sorted(every[: count or len(every)])
 
 
 _ROW = ("tries", *COUNTS)

@@ -1,6 +1,6 @@
 """Damage run folders at random, or put hostile text into them, and have every reading command open
-them: each ends with a report or an error of one line and a hint, never with a traceback, and shows
-no character that acts.
+them: each ends with a report or an error of one line and a hint, never with a traceback. A hint
+names no flag that the command lacks, and no character acts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.hints import misleading
 
 RUN, STUDY = "run", "study"
 READ: tuple[tuple[object, ...], ...] = (
@@ -117,13 +121,15 @@ def _fails(here: Path, words: Sequence[object]) -> str:
         return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
     finally:
         os.chdir(before)
-    return _acting(said, here / "page.html")
-
-
-def _acting(said: io.TextIOWrapper, page: Path) -> str:
-    """What acts in what a command said and in the page it drew, in words; "" if nothing does."""
     said.flush()
     shown = said.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    if wrong := misleading(words, shown):
+        return f"advised {', '.join(wrong)}"
+    return _acting(shown, here / "page.html")
+
+
+def _acting(shown: str, page: Path) -> str:
+    """What acts in what a command said and in the page it drew, in words; "" if nothing does."""
     drawn = page.read_text() if page.exists() else ""
     found = {c for c in shown + drawn if c not in "\n\t" and unicodedata.category(c) in ACTING}
     if found:

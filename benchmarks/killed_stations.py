@@ -1,29 +1,41 @@
-"""Kill every station at every file operation, and fill its disk there: what is lost, doubled or
-different once it was resumed.
+"""Kill every station at every operation that changes files, and fill its disk there: what is lost,
+doubled or different once it was resumed.
+
+A station runs once, and what a kill at each of its operations would leave is kept. Kills that leave
+the same files, but for what the clock says, are resumed once. One in ``CHECKED`` kills and all full
+disks are had for real.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-import re
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import typer.main
-from dying_process import DIED, Ended, How, run
+from dying_process import Ended, How, Operation, recorded, run
+from folder_states import States, without_clock
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.cli import app, main
+from tests.hints import misleading
 
 ROOT = Path(__file__).parents[1]
+
 CLOCKS = ("timings.jsonl", "cpu.jsonl", "run.lock")
 """Files that hold nothing but what the clock says, or nothing."""
-_CLOCK = re.compile(rb'"(seconds|cpu)": ?(\{[^}]*\}|[0-9.]+)')
+CHECKED = 50
+"""One in so many kills is had for real, to see that it leaves what was kept."""
 
 LOOP = """
 seed = {seed}
@@ -33,7 +45,7 @@ sft_trainer = "lessons"
 trainer = "drill"
 validation_tasks = 12
 validation_trials = 1
-test_tasks = 3
+test_tasks = 2
 test_trials = 1
 targeted_tasks = 2
 held_out_demonstrations = 1
@@ -96,7 +108,7 @@ STATIONS = (
     Station(
         name="loop",
         words=["loop", "--preset", "quick", "--config", "loop.toml", "--out", RUN],
-        resumed=["loop", "--resume", RUN],
+        resumed=["loop", "--resume", RUN, "--json"],
     ),
     Station(
         name="eval",
@@ -124,7 +136,7 @@ STATIONS = (
             once=True),
     Station(name="study", words=["study", "run", "study.toml", "--out", "study", "--trust"]),
     Station(name="ablate", words=["ablate", RUN, "--train", "--seeds", 1, "--only", "task_success",
-                             "--without", "length", "--out", "ablation", "--trust"],
+                                  "--out", "ablation", "--trust"],
             before=["loop"]),
 )  # fmt: skip
 
@@ -143,13 +155,16 @@ class Tally:
     """What became of a run of a station that was killed or had no space left.
 
     ``lost`` and ``doubled`` are lines and files, ``differing`` files, all against the run that
-    nothing happened to. ``stuck``: could not go on, or said it with a traceback.
+    nothing happened to. ``stuck``: could not go on, said it with a traceback, or advised a flag
+    that its command lacks. ``left``: a digest of the files that it left, the same for all that were
+    judged as one.
     """
 
     lost: int = 0
     doubled: int = 0
     differing: int = 0
     stuck: int = 0
+    left: str = ""
     examples: list[str] = field(default_factory=list)
 
     def blame(self, what: str, amount: int, example: str) -> None:
@@ -158,98 +173,150 @@ class Tally:
             self.examples = [*self.examples, f"{what}: {example}"][:5]
 
 
-class Bench:
-    """Folders in which stations run with one seed, each begun once and copied for every kill."""
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A station that nothing happened to: the files that it left, and its operations."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    values: Mapping[str, bytes]
+    of_step: Mapping[str, bytes]
+    operations: Sequence[Operation]
+
+
+class Bench:
+    """Folders in which stations run with one seed, each begun once and copied for every end."""
+
+    def __init__(self, folder: Path, seed: int, tries: Sequence[Mapping[str, Any]] = ()) -> None:
+        """``tries``: what became of ends before, whose files are not resumed again."""
         self.folder = folder
         self.seed = seed
-        self._begun: dict[tuple[str, ...], Path] = {}
-        self._whole: dict[str, tuple[Path, int]] = {}
+        self._states = States(folder / "states")
+        self._begun: dict[tuple[str, ...], str] = {}
+        self._whole: dict[str, _Whole] = {}
+        names = [name.name for name in fields(Tally)]
+        self._judged = {
+            (tried["station"], tried["left"]): Tally(**{name: tried[name] for name in names})
+            for tried in tries
+            if tried["how"] != "full"  # what that said itself is judged, too
+        }
         empty = folder / "empty"
         empty.mkdir(parents=True)
         (empty / "loop.toml").write_text(LOOP.format(seed=seed, settings=""))
         whole = LOOP.format(seed=seed, settings="settings.")
         (empty / "study.toml").write_text(STUDY.format(settings=whole, seed=seed))
-        self._begun[()] = empty
+        self._begun[()] = self._states.take(empty)
 
     def begun(self, names: Sequence[str]) -> Path:
-        """A folder in which these stations have run."""
-        key = tuple(names)
-        if key not in self._begun:
-            before = self.begun(names[:-1])
-            here = self.folder / "-".join(["begun", *names]).replace(" ", "-")
-            shutil.copytree(before, here)
-            self._done(here, next(s for s in (*STATIONS, TALK, RECORD) if s.name == names[-1]))
-            self._begun[key] = here
-        return self._begun[key]
+        """A new folder in which these stations have run."""
+        here = self.folder / "-".join(["begun", *names]).replace(" ", "-")
+        self._states.put(self._after(names), here)
+        return here
 
-    def operations(self, station: Station) -> int:
-        """How many file operations the station makes if nothing happens to it."""
-        return self._expected(station)[1]
+    def operations(self, station: Station) -> Sequence[Operation]:
+        """What the station changes if nothing happens to it."""
+        return self._expected(station).operations
 
     def attack(self, station: Station, how: How, at: int) -> Tally:
-        """The station ended at that file operation, resumed, and compared."""
-        before, (expected, _) = self.begun(station.before), self._expected(station)
-        here = self._copy(before, "here")
-        died = self._run(here, station.words, at=at, how=how)
-        tally = Tally()
-        self._judge(tally, station, here, expected, died, f"at {at}")
+        """The station ended at that operation, resumed, and compared."""
+        operation, where = self.operations(station)[at - 1], f"at {at}"
+        if how == "full":
+            return self._filled(station, at, f"{where} ({operation.what})")
+        left = operation.torn if how == "torn" else operation.killed
+        if at % CHECKED == 0:
+            with self._place(self._after(station.before)) as place:
+                self._run(place, station.words, at=at, how=how)
+                if self._states.take(place) != left:
+                    raise AssertionError(f"{station.name} {where}: a kill leaves other files")
+        return self._resumed(station, left, f"{where} ({operation.what})")
+
+    def _filled(self, station: Station, at: int, where: str) -> Tally:
+        with self._place(self._after(station.before)) as place:
+            ended = self._run(place, station.words, at=at, how="full")
+            left = self._states.take(place)
+        tally = replace(self._resumed(station, left, where))
+        wrong = misleading(station.words, ended.said)
+        if ended.status not in (0, 1) or "Traceback" in ended.said or wrong:
+            tally.blame("stuck", 1, f"{where}: {ended.status} {ended.said[-600:]}")
         return tally
 
-    def _expected(self, station: Station) -> tuple[Path, int]:
-        if station.name not in self._whole:
-            name = f"expected-{station.name}".replace(" ", "-")
-            here = self._copy(self.begun(station.before), name)
-            self._whole[station.name] = here, self._done(here, station).operations
-        return self._whole[station.name]
+    def _resumed(self, station: Station, left: str, where: str) -> Tally:
+        """What the station comes to from these files."""
+        key = station.name, left
+        if key not in self._judged:
+            tally = Tally(left=left)
+            with self._place(left) as place:
+                self._judge(tally, station, place, where)
+            self._judged[key] = tally
+        return self._judged[key]
 
-    def _judge(
-        self, tally: Tally, station: Station, here: Path, expected: Path, died: Ended, where: str
-    ) -> None:
-        if died.status not in (DIED, 0, 1) or "Traceback" in died.said:
-            tally.blame("stuck", 1, f"{where}: {died.status} {died.said[-600:]}")
+    def _judge(self, tally: Tally, station: Station, place: Path, where: str) -> None:
+        expected = self._expected(station)
+        begun = tally.left != self._after(station.before)
         if station.once:
-            self._run(here, ["tasks", RUN])  # whoever opens the folder finishes the step
-        if station.once and _of_step(here) == _of_step(expected):
+            self._run(place, ["tasks", RUN])  # whoever opens the folder finishes the step
+        if station.once and _of_step(_values(place)) == expected.of_step:
             return
-        words = station.resumed or station.words
-        ended = self._run(here, words)
-        if ended.status and station.resumed:  # it had not begun
-            ended = self._run(here, station.words)
+        resumes = station.resumed and begun
+        ended = self._run(place, station.resumed if resumes else station.words)
+        if ended.status and resumes:  # of its own files there was nothing yet
+            said, ended = ended.said, self._run(place, station.words)
+            ended = replace(ended, said=said + ended.said)
         if ended.status:
             tally.blame("stuck", 1, f"{where}: {ended.said[-600:]}")
             return
-        _compare(tally, _values(here), _values(expected), where)
+        _compare(tally, _values(place), expected.values, where)
 
-    def _copy(self, folder: Path, name: str) -> Path:
-        here = self.folder / name
-        shutil.rmtree(here, ignore_errors=True)
-        shutil.copytree(folder, here)
-        return here
+    def _expected(self, station: Station) -> _Whole:
+        if station.name not in self._whole:
+            with self._place(self._after(station.before)) as place:
+                ended, operations = recorded(
+                    lambda: _command(place, self._said(station.words)), place, self._states,
+                    errors=self._errors,
+                )  # fmt: skip
+                _check(station, ended)
+                values = _values(place)
+            self._whole[station.name] = _Whole(values, _of_step(values), operations)
+        return self._whole[station.name]
 
-    def _done(self, here: Path, station: Station) -> Ended:
-        ended = self._run(here, station.words)
-        if ended.status:
-            raise SystemExit(f"{station.name} does not run: {ended.said}")
-        return ended
+    def _after(self, names: Sequence[str]) -> str:
+        """The state of a folder in which these stations have run."""
+        key = tuple(names)
+        if key not in self._begun:
+            station = next(s for s in (*STATIONS, TALK, RECORD) if s.name == names[-1])
+            with self._place(self._after(names[:-1])) as place:
+                _check(station, self._run(place, station.words))
+                self._begun[key] = self._states.take(place)
+        return self._begun[key]
 
-    def _run(self, here: Path, words: Words, *, at: int = 0, how: How = "killed") -> Ended:
-        """The command in a folder that is always called the same, since files name it."""
+    @contextmanager
+    def _place(self, state: str) -> Iterator[Path]:
+        """A folder in this state, always called the same, since files name it."""
         place = self.folder / "place"
-        said = [self.seed if word == SEED else word for word in words]
-        here.rename(place)
+        self._states.put(state, place)
         try:
-            return run(
-                lambda: _command(place, said), place, at=at, how=how,
-                errors=self.folder / "said.txt",
-            )  # fmt: skip
+            yield place
         finally:
-            place.rename(here)
+            shutil.rmtree(place)
+
+    def _run(self, place: Path, words: Words, *, at: int = 0, how: How = "killed") -> Ended:
+        said = self._said(words)
+        return run(lambda: _command(place, said), place, at=at, how=how, errors=self._errors)
+
+    def _said(self, words: Words) -> Words:
+        return [self.seed if word == SEED else word for word in words]
+
+    @property
+    def _errors(self) -> Path:
+        return self.folder / "said.txt"
+
+
+def _check(station: Station, ended: Ended) -> None:
+    if ended.status:
+        raise SystemExit(f"{station.name} does not run: {ended.said}")
 
 
 def _command(here: Path, words: Words) -> None:
     os.chdir(here)
+    os.environ["XDG_STATE_HOME"] = str(here / "state")
     if TASK in words:
         first = (here / RUN / "rounds/1/tasks.jsonl").read_text().splitlines()[0]
         words = [json.loads(first)["id"] if word == TASK else word for word in words]
@@ -257,10 +324,10 @@ def _command(here: Path, words: Words) -> None:
     main()
 
 
-def _of_step(folder: Path) -> dict[str, bytes]:
+def _of_step(values: Mapping[str, bytes]) -> dict[str, bytes]:
     """Without the report, which every command makes anew, and what the next that writes clears."""
-    found = _values(folder).items()
-    return {name: v for name, v in found if name != f"{RUN}/report.json" and ".part" not in name}
+    report = f"{RUN}/report.json"
+    return {name: v for name, v in values.items() if name != report and ".part" not in name}
 
 
 def _values(folder: Path) -> dict[str, bytes]:
@@ -269,7 +336,7 @@ def _values(folder: Path) -> dict[str, bytes]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and path.name not in CLOCKS:
-            found[name] = _CLOCK.sub(b"", path.read_bytes())
+            found[name] = without_clock(path.read_bytes())
     return found
 
 
@@ -300,6 +367,7 @@ def prepare(folder: Path) -> None:
     process what every command makes anew: its children have it from the start.
     """
     from harness.llm import roles
+    from harness.report import parse
 
     site = folder / "site"
     _install(site)
@@ -311,6 +379,17 @@ def prepare(folder: Path) -> None:
     typer.main.get_command(app)
     roles.open_registry = cache(roles.open_registry)
     roles.open_registry()
+    parse._adapter()
+    _make_tasks_once()
+
+
+def _make_tasks_once() -> None:
+    weather = importlib.import_module("harness_weather.domain").Weather
+    make = weather.tasks
+    made = cache(lambda split: tuple(make(weather(), split)))
+    weather.tasks = lambda self, split: [*made(split)]
+    for split in ("train", "validation", "test"):
+        made(split)
 
 
 def _install(site: Path) -> None:

@@ -76,8 +76,8 @@ def begin_run(
     with _products_files_discarded(place):
         parts = checked(config, needs, registry, observers, place)
         known = {} if needs.training else {split: _tasks(parts, split) for split in needs.splits}
+        remember(wishes(config, registry))  # before it is there, lest a kill make it a stranger's
         store = RunFolder.create(place, parts.config.plain(), known)
-    remember(wishes(config, registry))
     with store.lock(), _discarded_if_unused(store), _own(parts, store), _at_work(parts, store):
         _count_calls(parts, store)
         yield parts, store

@@ -204,7 +204,15 @@ def _is_in_environment(key: str, value: Json) -> bool:
 
 def _agreed() -> set[str]:
     try:
-        lines = files.read(state_folder() / FILE).decode().splitlines()
-        return {str(json.loads(line)["sha256"]) for line in lines}
-    except (OSError, ValueError, KeyError, TypeError):
+        lines = files.read(state_folder() / FILE).splitlines()
+    except OSError:
         return set()
+    return {digest for line in lines if (digest := _digest_in(line))}
+
+
+def _digest_in(line: bytes) -> str:
+    """ "" if the line is torn or damaged: the user is asked again about that one."""
+    try:
+        return str(json.loads(line)["sha256"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""

@@ -50,11 +50,11 @@ def import_file(
     plugin = registry.plugin_of("domain", config.domain) if domain else ""
     failing = failing_gold(source.recording.tasks, domain, plugin=plugin) if domain else {}
     data_version = domain.data_version if domain else ""
+    remember(wishes(config, registry))
     with RunFolder.whole(out or new_folder(config.domain), config.plain()) as store:
         name = keep(store, source, graded, data_version=data_version)
         report = summarise(store, complete=True)
         store.write_json("report.json", report)
-    remember(wishes(config, registry))
     counts = {
         **tally(graded, failing),
         "tasks": len(source.recording.tasks),

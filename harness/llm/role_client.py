@@ -31,8 +31,8 @@ RETRIED = frozenset(
 
 STOPS = {
     "wrong_key": "Set the key in the environment variable of that provider.",
-    "unknown_model": "Name a model that the provider serves, as in --simulator {provider}:MODEL.",
-    "no_credit": "Add credit with the provider, then continue with --resume.",
+    "unknown_model": "Name a model that the provider serves, as in {provider}:MODEL.",
+    "no_credit": "Add credit with the provider, then repeat the command, or resume its run.",
 }
 """Causes that would be the same for every call, so that the run stops, and what can be done."""
 

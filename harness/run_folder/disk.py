@@ -28,7 +28,7 @@ from harness.types import Json
 T = TypeVar("T")
 
 _Table = dict[str, Any]
-_REPEAT = "Delete it (of a file of lines, that line); the run repeats the lost part with --resume."
+_REPEAT = "Delete it (of a file of lines, that line); a run that is resumed repeats the lost part."
 
 
 def say(message: str) -> None:
@@ -277,12 +277,12 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunError(
                 f"no space left on the disk while writing {path}",
-                hint="Free some space, then repeat the command or `harness loop --resume`; what is "
-                "finished is kept.",
+                hint="Free some space, then repeat the command, or resume the run that it began; "
+                "what is finished is kept.",
             ) from error
         raise RunError(
             f"cannot write {path}: {_of(error, path)}",
-            hint="Choose another --out, or fix the permissions and repeat the command.",
+            hint="Fix the permissions, or name another place, and repeat the command.",
         ) from error
 
 

@@ -290,7 +290,7 @@ class RunFolder(FolderFiles):
                 f"{self.folder} has no checkpoint {arm!r}", hint="Run the earlier stations first."
             )
         checkpoint = self._checkpoint(name)
-        if self._is_here(checkpoint):
+        if self._is_here(name, checkpoint):
             return replace(checkpoint, path=str(self.folder / checkpoint.path))
         return checkpoint
 
@@ -298,17 +298,19 @@ class RunFolder(FolderFiles):
         """The folders and hub ids outside this folder that its checkpoints name as their models."""
         paths = sorted((self.folder / "checkpoints").rglob("checkpoint.json"))
         names = [path.relative_to(self.folder).as_posix() for path in paths]
-        found = [self._checkpoint(name) for name in names]
-        return sorted({one.path for one in found if one.path and not self._is_here(one)})
+        found = [(name, self._checkpoint(name)) for name in names]
+        return sorted({one.path for name, one in found if not self._is_here(name, one)} - {""})
 
     def _checkpoint(self, name: str) -> Checkpoint:
         return self.parsed(Checkpoint, name, self.read_text(name))
 
-    def _is_here(self, checkpoint: Checkpoint) -> bool:
+    def _is_here(self, name: str, checkpoint: Checkpoint) -> bool:
+        """In its own place it is, even if it was lost there."""
         try:
-            return place(self.folder, checkpoint.path).exists()
+            path = place(self.folder, checkpoint.path)
         except LeadsOutside:
             return False
+        return path.exists() or path == (self.folder / name).with_name("model")
 
     # --- episodes ---------------------------------------------------------------------------------
 
@@ -339,13 +341,16 @@ class RunFolder(FolderFiles):
         self.append(PROOFS, plain_row(episode))
 
     def order_proofs(self, tasks: Sequence[Task]) -> None:
-        """Put the latest conversation on each of these tasks in their order, after all others."""
+        """Put the latest conversation on each of these tasks in their order: after all others,
+        unless they are in order where they are.
+        """
         places = {task.id: place for place, task in enumerate(tasks)}
         found = self.read_values(PROOFS, EpisodeRow)
         rows = {row.trajectory.task_id: row for row in found}
-        ordered = sorted(rows, key=lambda task_id: places.get(task_id, -1))
-        if [row.trajectory.task_id for row in found] != ordered:
+        ours = [places[task_id] for task_id in rows if task_id in places]
+        if ours != sorted(ours) or len(rows) < len(found):
             plain = adapter(EpisodeRow).dump_python
+            ordered = sorted(rows, key=lambda task_id: places.get(task_id, -1))
             self.write_rows(PROOFS, (plain(rows[task_id], mode="json") for task_id in ordered))
 
     def proof_outlines(self) -> list[Outline]:

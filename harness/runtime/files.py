@@ -119,7 +119,8 @@ def whole(path: Path) -> Iterator[Path]:
                 scratch.mkdir()
             held.enter_context(_alone(scratch))
         try:
-            clear(made)  # of a process that was killed
+            for left in (*scratch.iterdir(),):  # of a process that was killed
+                clear(left)
             yield made
             if made.exists():
                 sync(made)

@@ -18,6 +18,7 @@ from typing import Any
 from harness.assembly.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
 from harness.run_folder import FolderFiles, RunFolder
+from harness.runtime.files import SCRATCH
 from harness.study.arms import branch, with_weights
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
@@ -52,7 +53,7 @@ class StudyFolder:
                     f"{folder} was started with a different study: {', '.join(changed)} differ",
                     hint="A study cannot change once it has started; choose another --out.",
                 )
-        elif folder.exists() and any(folder.iterdir()):
+        elif folder.exists() and any(path.name != PLAN + SCRATCH for path in folder.iterdir()):
             raise RunError(f"{folder} is not empty", hint="Choose another --out.")
         opened._files.write_json(PLAN, study.plain())
         return opened

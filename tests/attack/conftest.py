@@ -13,6 +13,7 @@ import pytest
 from harness.cli import main
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply, Wire
+from tests.hints import misleading
 
 KEY = "canary-key-5f2c9a71d0"
 
@@ -63,6 +64,7 @@ def command(
         except SystemExit as left:
             status = int(left.code or 0)
         written = capfd.readouterr()
+        assert not misleading(words, written.err), written.err
         return Outcome(status=status, out=written.out, err=written.err)
 
     return run

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import RunError
 from harness.run_folder import CONFIG, FolderFiles, RunFolder
+from harness.runtime import files
 
 OLD, NEW = {"a.json": 1, "b/c.json": 1, "gone.json": 1}, {"a.json": 2, "b/c.json": 2, "d.json": 2}
 
@@ -121,3 +122,15 @@ def test_a_run_that_died_just_as_it_was_begun_is_a_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="already holds a run"):
         RunFolder.create(folder, {"domain": "retail"})
     assert RunFolder.open(folder).config == {"domain": "weather"}
+
+
+def test_what_is_made_as_a_whole_begins_without_what_a_killed_process_left(tmp_path: Path) -> None:
+    left = tmp_path / ".made.part"
+    for name in ("made", "made.part"):  # the second is of who makes it, by a way of its own
+        (left / name / "sub").mkdir(parents=True)
+        (left / name / "sub" / "half").write_text("half")
+    with files.whole(tmp_path / "made") as place:
+        assert [*place.parent.iterdir()] == []
+        place.mkdir()
+        (place / "new").write_text("new")
+    assert [path.name for path in tmp_path.rglob("*")] == ["made", "new"]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from harness.assembly.config import load_config
-from harness.assembly.trust import Wish, refuse_unagreed
+from harness.assembly.trust import Wish, refuse_unagreed, remember
 from harness.errors import NotAgreed
+from harness.interchange import importing
 from harness.run_folder import RunFolder
 from harness.testing.servers import ChatServer
 from harness.testing.wires import Asked, Reply
@@ -160,6 +161,19 @@ def test_a_checkpoint_names_no_model_elsewhere(command: Command, folder: Folder,
     done = command("train", run)
     assert done.status == 1
     assert f'model "{path}" (of a checkpoint, but not in this folder)' in done.err
+
+
+def test_a_checkpoint_whose_model_was_lost_as_it_was_replaced_is_no_strangers(
+    folder: Folder,
+) -> None:
+    store = RunFolder(folder())
+    model = store.folder / "checkpoints" / "sft" / "model"
+    model.mkdir(parents=True)
+    found = Checkpoint(id="1", policy="path", path=str(model), parent="", trained_on="")
+    store.write_checkpoint("sft", found)
+    model.rmdir()
+    assert store.models_elsewhere() == []
+    assert store.read_checkpoint("sft").path == str(model)
 
 
 def test_a_study_file_is_data_too(command: Command, server: ChatServer) -> None:
@@ -328,3 +342,50 @@ def test_what_is_no_relative_name_is_granted_in_every_folder(
     (tmp_path / "two").mkdir()
     monkeypatch.chdir(tmp_path / "two")
     refuse_unagreed([wish], tmp_path, trust=False)
+
+
+@pytest.mark.parametrize("damage", ['{"what": "judge", "sha2', "[" * 99_999, "[]", "\xff"])
+def test_a_torn_line_of_what_was_agreed_to_costs_that_line_alone(
+    tmp_path: Path, damage: str
+) -> None:
+    asked = [Wish(what="judge", value=name, why="it is paid") for name in ("one", "two")]
+    remember(asked[:1])
+    agreed = tmp_path / "state" / "errata-harness" / "agreed.jsonl"
+    with agreed.open("a", encoding="latin-1") as file:
+        file.write(damage)
+    refuse_unagreed(asked[:1], tmp_path, trust=False)
+    with pytest.raises(NotAgreed):
+        refuse_unagreed(asked, tmp_path, trust=False)
+    remember(asked)
+    refuse_unagreed(asked, tmp_path, trust=False)
+
+
+def test_a_run_is_ones_own_before_it_is_there(
+    command: Command, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A kill right after the run folder has its name must not make it a stranger's."""
+    serve("openai", converse)
+
+    def killed(*words: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "create", killed)
+    words = ["eval", "--domain", "retail", "--policy", "noop", "--simulator", "openai:mine/model"]
+    assert command(*words, "--tasks", 1, "--out", "run").status == 130
+    assert (tmp_path / "state" / "errata-harness" / "agreed.jsonl").read_text().count("\n") == 1
+
+
+def test_an_import_is_ones_own_before_it_is_there(
+    command: Command, own_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state = tmp_path / "another-user"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    done = command("export", own_run, "--format", "tau2", "--out", "recording.json")
+    assert done.status == 0, done.err
+
+    def killed(*words: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "summarise", killed)
+    assert command("import", "tau2", "recording.json", "--out", "imported").status == 130
+    assert len((state / "errata-harness" / "agreed.jsonl").read_text().splitlines()) == 2

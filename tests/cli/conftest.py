@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from tests.hints import misleading
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         written = capsys.readouterr()
         status = left.value.code
         assert isinstance(status, int)
+        assert not misleading(words, written.err), written.err
         return Outcome(status=status, out=written.out, err=written.err)
 
     return run

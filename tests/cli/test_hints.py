@@ -2,50 +2,20 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer import Context
-from typer.main import get_command
 
-from harness.cli import app
+from tests.cli.conftest import Cli
+from tests.hints import FLAG, OF_OTHERS, SPAN, command_of, commands, misleading
 
 ROOT = Path(__file__).parents[2]
-FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-SPAN = re.compile(r"`harness ([^`]*)`")
-
-OF_OTHERS = {
-    "--no-deps": "pip", "--force-reinstall": "pip", "--no-log-samples": "inspect",
-    "--to": "inspect", "--head": "ray",
-    "--audio-native": "tau2", "--logprobs-mode": "vLLM", "--max-logprobs": "vLLM",
-    "--dtype": "vLLM", "--enable-lora": "vLLM", "--enable-auto-tool-choice": "vLLM",
-    "--tool-call-parser": "vLLM", "--jinja": "llama.cpp", "--query-gpu": "nvidia-smi",
-}  # fmt: skip
-"""Flags of other programs that hints name."""
+COMMANDS = commands()
 
 OF_FEW = {"--resume", "--tasks", "--trials", "--control", "--baseline-policy", "--budget-tokens"}
 """Flags that few commands have: a hint that names one says of which, as who reads it may have
 called another one."""
-
-
-def commands() -> dict[str, set[str]]:
-    """The flags of each command, those in groups by both words."""
-    group: Any = get_command(app)
-    ctx = Context(group)
-    own = {flag for param in group.params for flag in param.opts} | {"--help"}
-    found = {"": own}
-    for name in group.list_commands(ctx):
-        command = group.get_command(ctx, name)
-        inner = getattr(command, "commands", {})
-        for word, one in {"": command, **inner}.items():
-            flags = {flag for param in one.params for flag in (*param.opts, *param.secondary_opts)}
-            found[f"{name} {word}".strip()] = flags | own
-    return found
-
-
-COMMANDS = commands()
 
 
 def text_of(node: ast.expr) -> str:
@@ -65,12 +35,28 @@ def text_of(node: ast.expr) -> str:
 
 
 def hints() -> Iterator[tuple[str, str]]:
-    """Each hint in the code and where it is."""
+    """Each hint in the code and where it is; those that a module names or lists, too."""
     for top in ("harness", "plugins", "domains"):
         for path in sorted((ROOT / top).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            named = constants(tree)
+            for node in ast.walk(tree):
                 if isinstance(node, ast.keyword) and node.arg == "hint":
-                    yield f"{path.relative_to(ROOT)}:{node.value.lineno}", text_of(node.value)
+                    said = [named[n.id] for n in ast.walk(node.value)
+                            if isinstance(n, ast.Name) and n.id in named]  # fmt: skip
+                    text = " ".join([text_of(node.value), *said])
+                    yield f"{path.relative_to(ROOT)}:{node.value.lineno}", text
+
+
+def constants(tree: ast.Module) -> Mapping[str, str]:
+    """The text in each value that the module gives a name."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = text_of(node.value)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found[node.target.id] = text_of(node.value)
+    return found
 
 
 HINTS = [*hints()]
@@ -79,9 +65,7 @@ WITH_FLAGS = [hint for hint in HINTS if FLAG.search(hint[1]) or SPAN.search(hint
 
 def named(span: str) -> str:
     """The command that a span names."""
-    words = re.sub(r"^-p \S+ ", "", span).split()
-    two = " ".join(words[:2])
-    return two if two in COMMANDS else words[0] if words else ""
+    return command_of(re.sub(r"^-p \S+ ", "", span).split())
 
 
 def test_there_are_hints() -> None:
@@ -98,3 +82,31 @@ def test_a_hint_names_commands_and_flags_that_exist(where: str, text: str) -> No
         assert not {*FLAG.findall(span)} - COMMANDS.get(name, every), f"harness {span}"
     assert not {*FLAG.findall(text)} - every - OF_OTHERS.keys()
     assert not OF_FEW & {*FLAG.findall(SPAN.sub("", text))}
+
+
+SAYS = [
+    ("tasks", "Repeat it with --resume.", {"--resume"}),
+    ("tasks", "Go on with `harness loop --resume RUN`.", set()),
+    ("tasks", "Choose another --out.", set()),
+    ("report", "Choose another --out.", {"--out"}),
+    ("study run", "Go on with `harness report RUN --resume`.", {"--resume"}),
+    ("eval", "Start it with `ray start --head`, or --resume.", set()),
+]
+
+
+@pytest.mark.parametrize(("command", "hint", "wrong"), SAYS)
+def test_a_flag_that_the_command_lacks_misleads(command: str, hint: str, wrong: set[str]) -> None:
+    said = f"warning: --before\nerror: it has no --flag\n{hint}\n"
+    assert misleading([*command.split(), "RUN"], said) == wrong
+
+
+@pytest.mark.parametrize("words", [
+    ("tasks", "file/run"),
+    ("report", "file/run"),
+    ("discover", "file/run"),
+    ("import", "tau2", "file/recording.json", "--out", "new"),
+    ("new", "domain", "mine", "--out", "file"),
+])  # fmt: skip
+def test_an_error_names_no_flag_that_the_command_lacks(cli: Cli, words: tuple[str, ...]) -> None:
+    Path("file").write_text("a file where a folder should be")
+    assert cli(*words).status == 1  # it looks for misleading flags in every error

@@ -56,6 +56,17 @@ def folder(tmp_path: Path) -> StudyFolder:
     return begun
 
 
+def test_a_study_that_died_as_it_was_begun_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "study.json.part").write_text('{"title":')
+    StudyFolder.begin(tmp_path / "study", study())
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["study.json"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.json.part").write_text("{")
+    with pytest.raises(RunError, match="is not empty"):
+        StudyFolder.begin(tmp_path / "other", study())
+
+
 def test_arms_seeds_and_comparisons_may_be_added_and_nothing_else_changed(tmp_path: Path) -> None:
     pairs = [{"arm": "targeted", "against": "sft"}, {"arm": "longer", "against": "sft"}]
     StudyFolder.begin(tmp_path, study(comparisons=pairs[:1]))

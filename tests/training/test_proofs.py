@@ -195,3 +195,14 @@ def test_a_trainer_gets_proofs_only_if_it_uses_them(
         monkeypatch.setattr(Components, "trainer", lambda self, name, t=trainer: t)
         train_on_tasks(school.parts, school.store, "rl-1", "sft", school.tasks, "tasks")
     assert got == [0, len(school.tasks)]
+
+
+def test_proofs_that_are_in_order_stay_where_they_are(school: School) -> None:
+    first, second = school.tasks[:3], school.tasks[3:]
+    for tasks in (first, second, first):
+        proofs_of(school.parts, school.store, tasks)
+    rows = [row.trajectory.task_id for row in school.store.proof_outlines()]
+    assert rows == [task.id for task in school.tasks]
+    proofs_of(school.parts, school.store, [*reversed(first)])
+    rows = [row.trajectory.task_id for row in school.store.proof_outlines()]
+    assert rows == [task.id for task in (*second, *reversed(first))]
