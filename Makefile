@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 OUT ?= runs/retail-$(shell date +%Y%m%d-%H%M%S)
 ARGS ?=
 NOTES := $(if $(wildcard docs/results-notes.md),--notes docs/results-notes.md)
+DOMAINS_NOTES := $(if $(wildcard docs/domains-notes.md),--notes docs/domains-notes.md)
 
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
 docs tour: export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: loop quick test lint inspect docs tour setup study study-quick study-report base-model picture pictures-page picture-architecture table-servers public-signatures gpu-check clean
+.PHONY: loop quick test lint inspect docs tour setup study study-quick study-domains study-report base-model picture pictures-page picture-architecture table-servers public-signatures gpu-check clean
 
 loop: setup ## the whole loop on the retail domain, under 15 minutes on 2 cores
 	$(BIN)/harness loop --domain retail --out $(OUT) $(ARGS)
@@ -56,6 +57,10 @@ study: setup ## docs/results.md: arms and seeds of studies/retail.toml, many hou
 study-quick: setup ## a small study: the main kinds of arm, too small to draw conclusions
 	$(BIN)/harness study run studies/quick.toml --out runs/study-quick $(ARGS)
 	$(BIN)/harness study report runs/study-quick --out runs/study-quick/results.md
+
+study-domains: setup ## docs/domains.md: retail, airline and telecom side by side, a day on 2 cores; repeat it to continue
+	$(BIN)/harness study run studies/domains.toml --out runs/study-domains $(ARGS)
+	$(BIN)/harness study report runs/study-domains --out docs/domains.md $(DOMAINS_NOTES)
 
 study-report: setup ## rebuild docs/results.md and its plots from docs/results.json
 	$(BIN)/harness study report docs/results.json --out docs/results.md $(NOTES)
