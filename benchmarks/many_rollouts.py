@@ -15,6 +15,7 @@ import argparse
 import json
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from collections import deque
@@ -37,7 +38,10 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = [max(TASKS, count // TASKS * TASKS) for count in arguments.rollouts]
     empty = figures(TASKS)
-    rows = [beyond(figures(size), empty) for size in sizes]
+    rows = []
+    for size in sizes:
+        rows.append(beyond(figures(size), empty))
+        print(rows[-1], file=sys.stderr)
     if arguments.json:
         print(json.dumps({"tasks": TASKS, "sizes": rows}, indent=1, allow_nan=False))
         return

@@ -12,6 +12,7 @@ many results came, how many rollouts they are of, and whether they are those of 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import shutil
@@ -25,6 +26,8 @@ from contextlib import contextmanager, suppress
 import ray
 from ray.cluster_utils import Cluster
 from ray_kills import QUICKLY, below, jobs_of, killing, parts_of, play
+
+from harness.evaluation.in_order import in_order
 
 NAME = f"harness{os.getpid() % 10_000}"
 HERE, THERE, NETWORK = "10.213.77.1", "10.213.77.2", "24"
@@ -46,7 +49,8 @@ def main() -> None:
     rows = []
     with cable(), cluster() as address:
         for number in range(asked.times):
-            with far_node(address):
+            with far_node(address) as far:
+                wait_for_an_actor(far)
                 row = killing(jobs, expected, cut)
             rows.append({"run": number, **row})
             print(rows[-1], file=sys.stderr)
@@ -100,8 +104,8 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def far_node(address: str) -> Iterator[None]:
-    """A node at the other end, with one core; its processes are killed in the end."""
+def far_node(address: str) -> Iterator[int]:
+    """The process of a node with one core at the other end; all of it is killed in the end."""
     ip("link", "set", f"{NAME}a", "up")
     known = nodes()
     node = subprocess.Popen(
@@ -116,11 +120,11 @@ def far_node(address: str) -> Iterator[None]:
     )
     try:
         until = time.monotonic() + START_SECONDS
-        while nodes() <= known and time.monotonic() < until:
+        while nodes() <= known and time.monotonic() < until:  # the one of before may still count
             time.sleep(0.1)
         if nodes() <= known:
             sys.exit("the node at the other end did not join")
-        yield
+        yield node.pid
     finally:
         for pid in [*below(node.pid), node.pid]:
             with suppress(OSError):
@@ -128,9 +132,24 @@ def far_node(address: str) -> Iterator[None]:
         node.wait()
 
 
-def nodes() -> int:
-    """How many are alive."""
-    return sum(one["Alive"] for one in ray.nodes())  # type: ignore[no-untyped-call]
+def wait_for_an_actor(node: int) -> None:
+    """Until items run on the node."""
+    until = time.monotonic() + START_SECONDS
+    while not set(in_order(parts_of("ray").executor, where, range(8))) & set(below(node)):
+        if time.monotonic() > until:
+            sys.exit("no actor came to the node at the other end")
+
+
+async def where(item: int) -> int:
+    """The process that an item runs in."""
+    await asyncio.sleep(0.2)
+    return os.getpid()
+
+
+def nodes() -> set[str]:
+    """The names of those that are alive."""
+    listed = ray.nodes()  # type: ignore[no-untyped-call]
+    return {one["NodeID"] for one in listed if one["Alive"]}
 
 
 if __name__ == "__main__":

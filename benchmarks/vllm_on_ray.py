@@ -31,15 +31,15 @@ from pathlib import Path
 from typing import Any
 
 from ray.cluster_utils import Cluster
-from ray_kills import QUICKLY, add_node, below, parent_of
+from ray_kills import QUICKLY, add_node, below
 from vllm_rounds import (
     ARM,
+    ON_RAY,
     Size,
     compared,
     environment,
     gaps,
     harness,
-    on_ray,
     rows,
     run,
 )
@@ -67,13 +67,13 @@ def figures(asked: argparse.Namespace, out: Path) -> dict[str, Any]:
     for _ in range(2):
         add_node(cluster)
     try:
-        flags = on_ray(cluster.address)
+        os.environ["RAY_ADDRESS"] = cluster.address
         size = Size(
             folder=asked.folder, python=asked.vllm_python, steps=asked.steps, tasks=asked.tasks
         )
-        report: dict[str, Any] = {"round": both(size, out, flags), "kills": []}
+        report: dict[str, Any] = {"round": both(size, out), "kills": []}
         say(report["round"])
-        for row in kills(size, out, flags, asked.kills):
+        for row in kills(size, out, asked.kills):
             report["kills"].append(row)
             say(row)
     finally:
@@ -85,10 +85,10 @@ def say(row: dict[str, Any]) -> None:
     print(json.dumps(row), file=sys.stderr)
 
 
-def both(size: Size, out: Path, flags: Sequence[str]) -> dict[str, Any]:
+def both(size: Size, out: Path) -> dict[str, Any]:
     """One round in the process of the run, and one on the cluster."""
     seconds = {}
-    for name, more in (("here", ["--executor", "asyncio"]), ("ray", flags)):
+    for name, more in (("here", ["--executor", "asyncio"]), ("ray", ON_RAY)):
         started = time.monotonic()
         if not (out / name / "report.json").is_file():
             run(size.command(out / name, *more))
@@ -97,14 +97,15 @@ def both(size: Size, out: Path, flags: Sequence[str]) -> dict[str, Any]:
     return {**apart, "gaps_here": gaps(out / "here"), "gaps_ray": gaps(out / "ray"), **seconds}
 
 
-def kills(size: Size, out: Path, flags: Sequence[str], count: int) -> Iterator[dict[str, Any]]:
+def kills(size: Size, out: Path, count: int) -> Iterator[dict[str, Any]]:
     """Rows, one for each kill. All go on from a run that was killed after its first step."""
     if not count:
         return
     begun = out / "begun"
-    driver = start(size.command(begun, *flags))
-    wait(driver, (begun / "checkpoints" / ARM / "scratch" / "snapshot.pt").is_file)
-    kill(driver)
+    if not begun.exists():
+        driver = start(size.command(begun, *ON_RAY))
+        wait(driver, (begun / "checkpoints" / ARM / "scratch" / "snapshot.pt").is_file)
+        kill(driver)
     for number in range(count):
         for kind in ("server", "driver"):
             cut = out / f"{kind}-{number}"
@@ -117,11 +118,9 @@ def kills(size: Size, out: Path, flags: Sequence[str], count: int) -> Iterator[d
 def killed(kind: str, cut: Path, turns: int) -> dict[str, Any]:
     """Go on with a run, kill once after so many turns, and have the run brought to its end."""
     resume = [*harness("loop"), "--resume", str(cut)]
-    log = cut / "checkpoints" / "base" / "model" / "vllm.log"
-    before = completions(log)
     started = time.monotonic()
     driver = start(resume)
-    wait(driver, lambda: completions(log) >= before + turns)
+    wait(driver, lambda: completions(driver.pid) >= turns)
     steps = len({row["step"] for row in rows(cut, "rollouts.jsonl")})
     if kind == "driver":
         kill(driver)
@@ -144,7 +143,7 @@ def wait(driver: subprocess.Popen[str], happens: Callable[[], bool]) -> None:
     while not happens():
         if driver.poll() is not None:
             sys.exit(f"the run ended too early: {driver.communicate()[1][-3000:]}")
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def kill(driver: subprocess.Popen[str]) -> None:
@@ -152,20 +151,22 @@ def kill(driver: subprocess.Popen[str]) -> None:
     driver.communicate()
 
 
-def completions(log: Path) -> int:
-    """How many the server has answered."""
-    return log.read_bytes().count(b"POST /v1/completions HTTP") if log.is_file() else 0
+def completions(driver: int) -> int:
+    """How many the server of the run has answered."""
+    with suppress(OSError, LookupError):
+        log = Path(f"/proc/{server_of(driver)}/fd/1").read_bytes()
+        return log.count(b"POST /v1/completions HTTP")
+    return 0
 
 
 def server_of(driver: int) -> int:
-    """The process group of the server that a run has started."""
+    """The process group of the server that a run has started, and a keeper beside it."""
     for pid in below(driver):
         with suppress(OSError):
-            if b"vllm.entrypoints" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                group = os.getpgid(pid)
-                if group != os.getpgid(parent_of(pid)):
-                    return group
-    raise RuntimeError("the run has no server")
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"vllm.entrypoints" in words and b"keeper.py" not in words:
+                return os.getpgid(pid)
+    raise LookupError("the run has no server")
 
 
 if __name__ == "__main__":

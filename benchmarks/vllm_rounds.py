@@ -92,11 +92,8 @@ def harness(*words: str) -> list[str]:
     return [sys.executable, "-m", "harness", *words]
 
 
-def on_ray(address: str) -> list[str]:
-    """Flags for rollouts on two actors of that cluster."""
-    options = {"address": address, "actors": 2}
-    words = [("--option", f"ray.{name}={value}") for name, value in options.items()]
-    return ["--executor", "ray", *(word for pair in words for word in pair)]
+ON_RAY = ("--executor", "ray", "--option", "ray.address=auto", "--option", "ray.actors=2")
+"""Flags for rollouts on the cluster that RAY_ADDRESS names."""
 
 
 def environment() -> dict[str, str]:
