@@ -2,9 +2,8 @@
 
     python benchmarks/vllm_environments.py FOLDER CHECKPOINT [--kills 4]
 
-Needs Python 3.11 or later, pip and 6 GB in FOLDER; what is there already is used. All words after
-CHECKPOINT go to `vllm_on_ray.py`. Made for a nightly job: nothing of the caller's environment is
-used or changed.
+Needs Python 3.11 or later, pip and 6 GB in FOLDER; what is there already is used. Made for a
+nightly job: nothing of the caller's environment is used or changed.
 """
 
 from __future__ import annotations
@@ -27,12 +26,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="Where the environments are, or are made.")
     parser.add_argument("checkpoint", type=Path, help="A model folder of the retail domain.")
-    asked, more = parser.parse_known_args()
+    parser.add_argument("--kills", type=int, default=0, help="As for vllm_on_ray.py.")
+    asked = parser.parse_args()
     run = environment(asked.folder / "run", RUN)
     server = environment(asked.folder / "vllm", VLLM, without=NOT_FOR_TEXT)
     script = str(ROOT / "benchmarks" / "vllm_on_ray.py")
-    words = [script, str(asked.checkpoint.resolve()), "--vllm-python", str(server), *more]
-    os.execv(run, [str(run), *words])
+    words = [str(asked.checkpoint.resolve()), "--vllm-python", str(server)]
+    os.execv(run, [str(run), script, *words, "--kills", str(asked.kills)])
 
 
 def environment(folder: Path, wanted: Sequence[str], *, without: Sequence[str] = ()) -> Path:
