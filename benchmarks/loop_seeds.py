@@ -3,10 +3,12 @@
     python benchmarks/loop_seeds.py RUN RUN RUN [--kinds] [--markdown | --json]
 
 ``--kinds`` shows where an arm gains and where it loses instead: Pass^1 of the test tasks in the
-mean of the seeds, by number of requests, by whether anything is to be done, and by the kind of
-request of those that have one. All runs must be of one domain and have the same test tasks.
-Pass^1 and Pass^4 are in percent. A difference is taken within seed and task, then averaged over the
-seeds; its interval is a 95% bootstrap over the tasks, so it says nothing of other training seeds.
+mean of the seeds, by number of requests, by how many features make a task harder (``mixes.py``),
+by whether anything is to be done, and by the kind of request of those that have one.
+
+All runs must be of one domain and have the same test tasks. Pass^1 and Pass^4 are in percent. A
+difference is taken within seed and task, then averaged over the seeds; its interval is a 95%
+bootstrap over the tasks, so it says nothing of other training seeds.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+from mixes import hardness
 from over_seeds import as_json
 
 from harness.evaluation.metrics import Outcome, mean_interval, pass_hat_k
 from harness.results.outcomes import evaluations_on, outcomes_of, quarantined, without
 from harness.run_folder import RunFolder
+from harness.runtime.counting import counted
 from harness.types import Json, Task
 
 ARMS = {"base": "base", "sft": "SFT", "rl-1": "round 1", "generic-1": "generic control"}
@@ -110,8 +114,11 @@ def table(runs: Sequence[Run]) -> list[Json]:
 def by_kind(runs: Sequence[Run], tasks: Sequence[Task]) -> list[Json]:
     """A row for each group of test tasks, the largest first: how many, and Pass^1 of each arm."""
     groups: dict[str, list[str]] = {}
+    features = hardness(tasks)
     for task in tasks:
-        for group in _groups(task):
+        harder = min(features[task.id], 3)
+        count = counted(harder, "feature") + (" or more" if harder == 3 else "")
+        for group in (*_groups(task), count):
             groups.setdefault(group, []).append(task.id)
     rows: list[Json] = []
     for group, ids in sorted(groups.items(), key=lambda one: -len(one[1])):
@@ -129,7 +136,7 @@ def _groups(task: Task) -> list[str]:
     acts = any(request.outcome == "done" for request in requests)
     groups = ["all", "something is done" if acts else "only refused or handed over"]
     if len(requests) > 1:
-        return [*groups, f"{len(requests)} requests"]
+        return [*groups, counted(len(requests), "request")]
     (request,) = requests
     kind = request.kind if acts else f"{request.kind}, {request.outcome}"
     return [*groups, "1 request", f"1 request: {kind}"]

@@ -44,11 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(tasks: Sequence[Task]) -> dict[str, float]:
     """The figures by name."""
-    kinds = {request.kind for task in tasks for request in task.scenario.requests}
-    features = {
-        task.id: len([tag for tag in task.tags if tag not in kinds and not _starts(tag)])
-        for task in tasks
-    }
+    features, kinds = hardness(tasks), _kinds(tasks)
     lengths = [len(task.scenario.requests) for task in tasks]
     found = {
         f"{counted(n, 'request')}, %": _share(one == n for one in lengths)
@@ -68,8 +64,17 @@ def measure(tasks: Sequence[Task]) -> dict[str, float]:
     return found
 
 
-def _starts(tag: str) -> bool:
-    return tag.startswith(_NO_HARDER)
+def hardness(tasks: Sequence[Task]) -> dict[str, int]:
+    """How many features make each task harder, by id. What is a kind the tasks say together."""
+    kinds = _kinds(tasks)
+    return {
+        task.id: sum(tag not in kinds and not tag.startswith(_NO_HARDER) for tag in task.tags)
+        for task in tasks
+    }
+
+
+def _kinds(tasks: Sequence[Task]) -> set[str]:
+    return {request.kind for task in tasks for request in task.scenario.requests}
 
 
 def _ends_dead(task: Task) -> bool:

@@ -46,17 +46,19 @@ def test_differences_are_taken_within_seed_and_task_before_the_mean(loop_seeds: 
     assert rows["round 1 over generic control, Pass^1"]["mean"] is None
 
 
-def task(key: str, *requests: tuple[str, str]) -> Task:
+def task(key: str, *requests: tuple[str, str], tags: tuple[str, ...] = ()) -> Task:
     wanted = tuple(Request(kind=kind, says=(kind,), outcome=end) for kind, end in requests)  # type: ignore[arg-type]
     scenario = Scenario(reason="", requests=wanted)
-    return Task(id=key, domain="shop", split="test", scenario=scenario, world={}, gold=())
+    return Task(
+        id=key, domain="shop", split="test", scenario=scenario, world={}, gold=(), tags=tags
+    )
 
 
 def test_success_by_kind_is_the_mean_of_all_tasks_and_seeds_that_count(loop_seeds: Any) -> None:
     tasks = [
         task("a", ("book", "done")),
         task("b", ("book", "refused")),
-        task("c", ("book", "done"), ("move", "refused")),
+        task("c", ("book", "done"), ("move", "refused"), tags=("book", "withheld", "refuse_move")),
     ]
     runs = [
         loop_seeds.Run(seed=1, passes={("sft", 1): {"a": 100.0, "b": 0.0, "c": 50.0}}),
@@ -70,6 +72,8 @@ def test_success_by_kind_is_the_mean_of_all_tasks_and_seeds_that_count(loop_seed
         "only refused or handed over": (1, 50.0),
         "1 request": (2, 62.5),
         "2 requests": (1, 50.0),
+        "0 features": (2, 62.5),
+        "1 feature": (1, 50.0),
         "1 request: book": (1, 75.0),
         "1 request: book, refused": (1, 50.0),
     }
