@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -274,7 +275,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         with _places():
             yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _is_full(error):
             raise RunError(
                 f"no space left on the disk while writing {path}",
                 hint="Free some space, then repeat the command, or resume the run that it began; "
@@ -300,8 +301,23 @@ def read_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_full(error: OSError) -> bool:
+    numbers = (errno.ENOSPC, errno.EDQUOT)
+    return error.errno in numbers or any(os.strerror(n) in _first_of(error) for n in numbers)
+
+
+def _first_of(error: OSError) -> str:
+    """The first of the errors that copying a folder met, which says them all as text; "" for an
+    error of one file.
+    """
+    found = error.args[0] if isinstance(error, shutil.Error) and error.args else None
+    return str(found[0][-1]) if isinstance(found, list) and found else ""
+
+
 def _of(error: OSError, path: Path) -> str:
     """What the system says, and of what, where that is another file than the path."""
+    if first := _first_of(error):
+        return first
     said = error.strerror or str(error)
     other = error.filename
     if isinstance(other, str | os.PathLike) and Path(other) in path.parents:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.assembly.config import nearest, parse_config
 from harness.errors import ConfigError, RunError
-from harness.run_folder import RunFolder
+from harness.run_folder import RunFolder, disk_errors
 from harness.study.arms import branch
 from harness.study.folder import StudyFolder
 from harness.study.result_rows import shared_row
@@ -150,8 +150,9 @@ def hand_on(store: RunFolder, folder: StudyFolder, seed: int) -> None:
     target = folder.run_folder(turn)
     if not target.exists():
         scratch = target.with_name(f"{SHARED}.from")
-        shutil.rmtree(scratch, ignore_errors=True)
-        _copy_begun(store.folder, scratch)
+        with disk_errors(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+            _copy_begun(store.folder, scratch)
         branch(scratch, target, config)
         shutil.rmtree(scratch)
     shared = RunFolder.open(target)

@@ -1,13 +1,16 @@
 """Standard output that is full, closed or of another encoding is said in words, or does no harm."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness.errors import OutOfMemory, plugin_boundary
+from harness.errors import OutOfMemory, RunError, plugin_boundary
+from harness.run_folder import disk_errors
 from tests.attack.conftest import Command
 
 HARNESS = Path(sys.executable).parent / "harness"
@@ -102,3 +105,24 @@ def test_memory_that_runs_out_in_a_plugin_is_no_fault_of_it(error: Exception) ->
     ):
         raise error
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(("number", "said"), [
+    (errno.ENOSPC, "no space left on the disk while writing"),
+    (errno.EDQUOT, "no space left on the disk while writing"),
+    (errno.EACCES, "Permission denied"),
+])  # fmt: skip
+def test_a_folder_that_cannot_be_copied_is_said_in_one_line(
+    tmp_path: Path, number: int, said: str
+) -> None:
+    """What copying it raises has no number, and is a list of all files."""
+    (tmp_path / "from").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "from" / name).write_text(name)
+
+    def failing(source: str, target: str) -> None:
+        raise OSError(number, os.strerror(number), target)
+
+    with pytest.raises(RunError, match=said) as raised, disk_errors(tmp_path / "to"):
+        shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=failing)
+    assert str(raised.value).count("Errno") <= 1
