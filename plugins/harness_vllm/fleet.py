@@ -31,6 +31,7 @@ from harness_vllm.weights import Weights
 
 _LOOK_SECONDS = 0.02
 _MEND_SECONDS = 0.5
+_CUT_SECONDS = 1.0
 
 
 class Fleet:
@@ -327,9 +328,8 @@ class Fleet:
         with self._turn:
             self._is_changing = True
         try:
-            if cuts and self._turns:
-                for replica in self.replicas:
-                    replica.is_paused = _asked(replica, PAUSE + "?mode=abort")
+            if cuts:
+                self._cut_turns()
             self._wait_for_turns()
             yield
         finally:
@@ -337,6 +337,20 @@ class Fleet:
                 _resume(replica)
             with self._turn:
                 self._is_changing = False
+
+    def _cut_turns(self) -> None:
+        """Cut what is being sampled. A server keeps what reaches it in a pause for later: it goes
+        on for that, and is paused again.
+        """
+        until = time.monotonic() + self.options.seconds
+        while self._turns and time.monotonic() < until:
+            for replica in self.replicas:
+                _resume(replica)
+                replica.is_paused = _asked(replica, PAUSE + "?mode=abort")
+            if not any(replica.is_paused for replica in self.replicas):
+                return
+            with self._turn:
+                self._turn.wait_for(lambda: self._turns == 0, _CUT_SECONDS)
 
     def _wait_for_turns(self) -> None:
         with self._turn:

@@ -110,6 +110,29 @@ def test_an_update_in_the_middle_of_a_turn_leaves_two_spans(
             assert abs(told - turn.logprobs[place]) < 1e-3
 
 
+def test_a_turn_that_reaches_the_server_in_the_pause_of_an_update_does_not_hold_it_up(
+    server: VllmServer, opened: Opened
+) -> None:
+    policy = opened(server, seconds=20.0)
+    changed(policy.model)
+
+    def flaws(path: str, body: Any) -> None:
+        if "cache_salt" in body and not server.holding.is_set():
+            server.holding.set()
+            server.paused.wait(30)
+
+    server.flaws = flaws
+
+    async def turned() -> Any:
+        turn = asyncio.ensure_future(policy._sampler.turn("a", [40, 41, 42], seed=1))
+        await asyncio.to_thread(server.holding.wait, 30)
+        await asyncio.to_thread(policy.weights_changed)
+        return await turn
+
+    assert asyncio.run(turned()).ids
+    assert server.version == policy._sampler.weights.version
+
+
 def test_a_checkpoint_is_loaded_into_the_same_server_and_proved_without_a_model(
     parts: Components,
     server: VllmServer,
