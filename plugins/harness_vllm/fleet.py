@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Condition, Lock
 
 from harness.errors import ConfigError, ModelError, ProviderError
+from harness_vllm.broadcast import Broadcast
 from harness_vllm.guard import Guard
 from harness_vllm.options import Options
 from harness_vllm.probe import server_logprobs
@@ -61,6 +62,7 @@ class Fleet:
         self._copied = copied
         self.is_follower = is_follower
         self._waits = waits
+        self._broadcast = Broadcast()
         self._guard: Guard | None = None
         self._weights: Weights | None = None
         self.gaps: dict[str, float] = {}
@@ -226,6 +228,10 @@ class Fleet:
         else:
             replica.answers_to = replica.model
             if self._named(replica) == weights.version:
+                self._check(replica, weights)
+            elif weights.model is not None:
+                self._broadcast.send(replica, weights.model)
+                self._reset(replica)
                 self._check(replica, weights)
             elif replica.routes is None or replica.can(RPC, RESET):
                 self._reload(replica, weights)

@@ -16,6 +16,7 @@ from harness.errors import ConfigError, ModelError, ProviderError
 from harness.protocols import Policy, Settings
 from harness.types import Checkpoint, stable_id
 from harness_local.codec_folder import open_codec
+from harness_vllm.broadcast import check_broadcast
 from harness_vllm.checks import check_replica
 from harness_vllm.fleet import Fleet, shared_fleet
 from harness_vllm.options import Dtype, Options, check_arguments
@@ -44,13 +45,14 @@ def vllm_policy(settings: Settings) -> Policy:
     """
     options = read_options(Options, settings, name="vllm")
     check_arguments(options)
+    urls = _urls(settings.argument, options)
+    check_broadcast(options, is_own=not urls)
     folder = _folder(settings, options)
     base = _base(folder, options)
     options = replace(options, dtype=_dtype(base, options))
     tokenizer, codec = open_codec(str(folder if _has_tokenizer(folder) else base))
     probe = _probe(folder, tokenizer, options)
     checkpoint = settings.checkpoint or _checkpoint(folder, probe)
-    urls = _urls(settings.argument, options)
     fleet = (
         _addressed(urls, options, tokenizer, probe)
         if urls

@@ -9,6 +9,10 @@ from harness.assembly.config import NonNegativeFloat, NonNegativeInt, PositiveFl
 from harness.errors import ConfigError
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Sync = Literal["folder", "nccl"]
+
+NCCL_ARGUMENTS = ("--weight-transfer-config", '{"backend": "nccl"}')
+"""What a server is started with that gets weights by NCCL."""
 
 _OURS = ("--host", "--port", "--uds", "--logprobs-mode", "--model", "--served-model-name")
 _UNSAFE = ("--trust-remote-code", "--trust_remote_code")
@@ -27,10 +31,12 @@ class Options:
     turn is asked for, and how often a dead server is started again. ``key_variable``: the
     environment variable with the key that the servers want. ``staging``: a folder that this machine
     and the servers see under the same path, for weights on their way ("": the system's temporary
-    one). ``temperature`` 0 is greedy; turns are never cut by top_p. Token counts:
-    ``max_new_tokens`` per turn, ``max_context`` per conversation (0: the server's limit).
-    ``probe_limit``: how far, in nats, log-probabilities of the server may be from those of the
-    weights it should have (0: 0.001 at most in float32, else 0.1 on average).
+    one). ``sync``: how a trainer's weights get to servers, by such a "folder", or by "nccl" from
+    its GPU to theirs, at addresses alone; adapters always by folder. ``temperature`` 0 is greedy;
+    turns are never cut by top_p. Token counts: ``max_new_tokens`` per turn, ``max_context`` per
+    conversation (0: the server's limit). ``probe_limit``: how far, in nats, log-probabilities of
+    the server may be from those of the weights it should have (0: 0.001 at most in float32, else
+    0.1 on average).
     """
 
     model: str = ""
@@ -44,6 +50,7 @@ class Options:
     tries: PositiveInt = 3
     key_variable: str = ""
     staging: str = ""
+    sync: Sync = "folder"
     temperature: NonNegativeFloat = 0.7
     max_new_tokens: PositiveInt = 512
     max_context: NonNegativeInt = 0

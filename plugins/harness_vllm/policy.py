@@ -29,7 +29,7 @@ _NOT_WEIGHTS = {".log", ".lock"}
 class VllmPolicy(CodecPolicy):
     """An ``InProcessPolicy`` that is sampled behind ``fleet``. ``folder`` has its weights; the
     ``model`` is opened when a trainer asks for it, and ``weights_changed`` brings it to the servers
-    by way of a folder of its own, such as ``sent``. ``unties``: the output layer apart.
+    by way of a folder of its own, such as ``sent``, or by NCCL. ``unties``: the output layer apart.
 
     Pickled, it is a client of the same servers, for as long as they have these weights; one that
     the run started is started again for it when it dies.
@@ -77,8 +77,9 @@ class VllmPolicy(CodecPolicy):
         """
         if "model" in vars(self):
             self._changes += 1
-            sent, self._sent = self._sent, self._stage()
-            self._sampler.weights = self._weights(Path(self._sent.name))
+            sent, self._sent = self._sent, None if self._is_broadcast else self._stage()
+            folder = Path(self._sent.name) if self._sent else self.folder
+            self._sampler.weights = self._weights(folder)
             self._sampler.weights_changed()
             if sent is not None:
                 sent.cleanup()
@@ -101,6 +102,12 @@ class VllmPolicy(CodecPolicy):
     @property
     def _is_rounded(self) -> bool:
         return self._sampler.weights.probe.is_rounded
+
+    @property
+    def _is_broadcast(self) -> bool:
+        """Whether the servers get weights from the model itself; an adapter goes by folder."""
+        by_nccl = self._sampler.fleet.options.sync == "nccl"
+        return by_nccl and not hasattr(self.model, "peft_config")
 
     def _copy(self, folder: Path) -> None:
         for file in sorted(self.folder.iterdir()):
@@ -134,6 +141,7 @@ class VllmPolicy(CodecPolicy):
             probe=probe,
             is_adapter=is_adapter(folder),
             is_changed=True,
+            model=self.model if self._is_broadcast else None,
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -149,7 +157,7 @@ class VllmPolicy(CodecPolicy):
             options=replace(sampler.fleet.options, temperature=sampler.temperature),
             urls=tuple(replica.url for replica in sampler.fleet.replicas),
             names=tuple(replica.answers_to for replica in sampler.fleet.replicas),
-            weights=sampler.weights,
+            weights=replace(sampler.weights, model=None),
             checkpoint=self.checkpoint,
             files=files,
             waits=sampler.fleet.guard(),

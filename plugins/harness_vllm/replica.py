@@ -11,11 +11,12 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from harness.errors import ConfigError, ModelError, ProviderError
-from harness_vllm.options import Options
+from harness_vllm.options import NCCL_ARGUMENTS, Options
 
 COMPLETIONS, TOKENIZE = "/v1/completions", "/tokenize"
 RPC, RESET, LORA = "/collective_rpc", "/reset_prefix_cache", "/v1/load_lora_adapter"
 UNLOAD = "/v1/unload_lora_adapter"
+JOIN, RECEIVE = "/init_weight_transfer_engine", "/update_weights"
 PAUSE, RESUME = "/pause", "/resume"
 NAME_VERSION, VERSION_NAMED = "/update_weight_version", "/weight_info"
 
@@ -103,6 +104,8 @@ class Replica:
             LORA: "VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and --enable-lora",
             RPC: "VLLM_SERVER_DEV_MODE=1, on a loopback or private address",
             RESET: "VLLM_SERVER_DEV_MODE=1, on a loopback or private address",
+            JOIN: "VLLM_SERVER_DEV_MODE=1, on a loopback or private address, with "
+            + " ".join(NCCL_ARGUMENTS),
         }.get(lacking[0])
         hint = f"Start it with {how}" if how else "Use vLLM 0.22 or later"
         raise ConfigError(

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +28,8 @@ class Weights:
     """What is in ``folder``, called ``version``; ``probe`` tells whether a server has them.
 
     ``is_adapter``: they are an adapter in the layout of PEFT, of the model that is served.
-    ``is_changed``: a trainer made them in this process.
+    ``is_changed``: a trainer made them in this process. ``model`` has them, where they are to be
+    sent from it; the folder then has those of the start.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Weights:
     probe: Probe
     is_adapter: bool = False
     is_changed: bool = False
+    model: Any = field(default=None, repr=False, compare=False)
 
 
 def named_version(checkpoint: str, changes: int, probe: Probe) -> str:

@@ -26,6 +26,10 @@ DEV = {
     "/weight_info", "/server_info",
 }  # fmt: skip
 LORA = {"/v1/load_lora_adapter", "/v1/unload_lora_adapter"}
+NCCL = {
+    "/init_weight_transfer_engine", "/get_world_size", "/start_weight_update", "/update_weights",
+    "/finish_weight_update",
+}  # fmt: skip
 ALWAYS = {"/v1/completions", "/v1/models", "/tokenize", "/version", "/health"}
 
 
@@ -45,7 +49,7 @@ class VllmServer:
     What may be wrong with it: ``mode`` of log-probabilities, ``gives_ids``, ``routes``, and
     ``packs``, which keeps the output layer of a tied model as it was at the start. ``flaws``: a
     function of path and body that may raise. ``holds_at``: so many tokens into each completion it
-    waits until it is paused.
+    waits until it is paused. ``loses`` what is sent to it.
     """
 
     def __init__(self, folder: Path, *, port: int = 0, **flags: Any) -> None:
@@ -62,6 +66,10 @@ class VllmServer:
             self.model.lm_head.weight = nn.Parameter(self.model.lm_head.weight.detach().clone())
         self.adapted: dict[str, Any] = {}
         self.version = "default"
+        self.group: Body | None = None
+        self.cable: list[tuple[str, Tensor]] = []
+        """What a trainer sent over the group that it is in with this server."""
+        self.loses = False
         self.asked: list[tuple[str, Body]] = []
         self.flaws: Callable[[str, Body], None] = lambda path, body: None
         self.holds_at: int | None = None
@@ -183,7 +191,37 @@ class VllmServer:
     # What only some have.
 
     def do_server_info(self, body: Body) -> Body:
-        return {}
+        backend = {"backend": "nccl"} if self.routes >= NCCL else None
+        return {"vllm_config": {"weight_transfer_config": backend}}
+
+    def do_get_world_size(self, body: Body) -> Body:
+        return {"world_size": 1}
+
+    def do_init_weight_transfer_engine(self, body: Body) -> Body:
+        self.group = body["init_info"]
+        return {"message": "Weight transfer initialized"}
+
+    def do_start_weight_update(self, body: Body) -> Body:
+        if self.group is None:
+            raise Refused(500, "no weight transfer engine")
+        return {"message": "started"}
+
+    def do_update_weights(self, body: Body) -> Body:
+        told = body["update_info"]
+        until = time.monotonic() + 30
+        while len(self.cable) < len(told["names"]) and time.monotonic() < until:
+            time.sleep(0.01)
+        sent = [(name, str(tensor.dtype), list(tensor.shape)) for name, tensor in self.cable]
+        dtypes = [f"torch.{name}" for name in told["dtype_names"]]
+        if sent != [*zip(told["names"], dtypes, told["shapes"], strict=True)]:
+            raise Refused(400, "what was sent is not what was told")
+        with self.lock:
+            self.model.load_state_dict({} if self.loses else dict(self.cable), strict=False)
+        self.cable.clear()
+        return {"message": "Weights updated"}
+
+    def do_finish_weight_update(self, body: Body) -> Body:
+        return {"message": "finished"}
 
     def do_collective_rpc(self, body: Body) -> Body:
         assert body["method"] == "reload_weights"

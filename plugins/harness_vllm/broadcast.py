@@ -1,0 +1,90 @@
+"""Send a model's weights from a GPU of this process to a server's by NCCL, with TRL's client."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from harness.assembly.extras import need
+from harness.errors import ConfigError, ModelError
+from harness_vllm.options import NCCL_ARGUMENTS, Options
+from harness_vllm.replica import JOIN, RECEIVE, Lost, Replica
+
+
+class Broadcast:
+    """Groups of one server's workers and this process each, for as long as that server lives."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, int], Any] = {}
+
+    def send(self, replica: Replica, model: Any) -> None:
+        """Give the server all parameters of the model, whose cached prefixes are then stale.
+
+        Raises ``ConfigError`` where one side cannot, ``Lost``, and ``ModelError`` for what else
+        goes wrong on the way.
+        """
+        replica.need(JOIN, RECEIVE)
+        _check(model)
+        try:
+            self._client(replica, model).update_model_params(model)
+        except OSError as error:  # the HTTP client's errors among them
+            self._clients.pop((replica.url, replica.life), None)
+            raise Lost(f"{replica.url}: {type(error).__name__}: {error}") from error
+        except Exception as error:
+            self._clients.pop((replica.url, replica.life), None)
+            raise ModelError(
+                f"weights did not reach {replica.url} by NCCL: {type(error).__name__}: {error}",
+                hint=f"Start the server with {' '.join(NCCL_ARGUMENTS)} on another GPU of a "
+                'network that both share; or set sync = "folder" in [options.vllm].',
+            ) from error
+
+    def _client(self, replica: Replica, model: Any) -> Any:
+        known = (replica.url, replica.life)
+        if known not in self._clients:
+            from trl.generation.vllm_client import VLLMClient
+
+            client = VLLMClient(base_url=replica.url, group_port=_free_port())
+            client.init_communicator(device=_device(model))
+            self._clients[known] = client
+        return self._clients[known]
+
+
+def check_broadcast(options: Options, *, is_own: bool) -> None:
+    """Raise ``ConfigError`` for servers that cannot get weights by NCCL: the run's own, which would
+    share its GPU, and those that want a key. Raises ``MissingExtra`` without TRL or vLLM here.
+    """
+    if options.sync != "nccl":
+        return
+    if is_own:
+        raise ConfigError(
+            'sync = "nccl" is for a server on other GPUs than this process, and the run starts its '
+            "own on the same",
+            hint=f"Start one there with {' '.join(NCCL_ARGUMENTS)}, and name its address: --policy "
+            'vllm:http://HOST:PORT; or set sync = "folder" in [options.vllm].',
+        )
+    if options.key_variable:
+        raise ConfigError(
+            'sync = "nccl" goes through TRL\'s client, which sends servers no key',
+            hint='Leave out key_variable in [options.vllm], or set sync = "folder".',
+        )
+    need('sync = "nccl"', "trl", "vllm", extra="vllm,train")
+
+
+def _check(model: Any) -> None:
+    """Raise ``ConfigError`` for a model that NCCL cannot send."""
+    if (device := _device(model)).type != "cuda":
+        raise ConfigError(
+            f"the model to be sent by NCCL is on {device}: NCCL is between GPUs of NVIDIA",
+            hint='Set sync = "folder" in [options.vllm].',
+        )
+
+
+def _device(model: Any) -> Any:
+    return next(model.parameters()).device
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port: int = free.getsockname()[1]
+    return port
