@@ -125,7 +125,7 @@ class _Recorder(_Disk):
             written = half()
             torn = self._states.take(self._folder)
         found = Operation(what=what, needs_space=needs_space, killed=killed, torn=torn)
-        self._kept.write(json.dumps(asdict(found)) + "\n")
+        self._kept.write(json.dumps(asdict(found), allow_nan=False) + "\n")
         self._kept.flush()
         self._busy = False
         return written

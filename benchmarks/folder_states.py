@@ -42,10 +42,10 @@ class States:
         cleaned = [
             (name, self._cleaned.get(content, content), mode) for name, content, mode in rows
         ]
-        state = _digest(json.dumps(cleaned).encode())
+        state = _digest(json.dumps(cleaned, allow_nan=False).encode())
         kept = self._states / state
         if not kept.exists():
-            kept.write_text(json.dumps(rows))
+            kept.write_text(json.dumps(rows, allow_nan=False))
         return state
 
     def put(self, state: str, folder: Path) -> None:

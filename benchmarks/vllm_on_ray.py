@@ -82,7 +82,7 @@ def figures(asked: argparse.Namespace, out: Path) -> dict[str, Any]:
 
 
 def say(row: dict[str, Any]) -> None:
-    print(json.dumps(row), file=sys.stderr)
+    print(json.dumps(row, allow_nan=False), file=sys.stderr)
 
 
 def both(size: Size, out: Path) -> dict[str, Any]:

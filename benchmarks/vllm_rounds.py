@@ -82,7 +82,7 @@ class Size:
                 steps=self.steps,
                 tasks=self.tasks,
                 seed=self.seed,
-                arguments=json.dumps(list(self.arguments)),
+                arguments=json.dumps(list(self.arguments), allow_nan=False),
             )
         )
         return [*harness("loop"), "--config", str(file), "--out", str(out), *more]

@@ -187,7 +187,7 @@ def test_a_folder_without_a_config_is_not_a_run(tmp_path: Path) -> None:
 def test_a_run_is_never_overwritten(store: RunFolder) -> None:
     with pytest.raises(RunError, match="already holds a run") as caught:
         RunFolder.create(store.folder, {})
-    assert "--resume" in caught.value.hint
+    assert "resume" in caught.value.hint
 
 
 def test_a_station_is_done_only_after_it_finished(store: RunFolder) -> None:
@@ -210,7 +210,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_file_whole(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RunError, match="no space left") as caught:
         store.write_json("report.json", {"new": True})
-    assert "--resume" in caught.value.hint
+    assert "resume" in caught.value.hint
     assert json.loads((store.folder / "report.json").read_text()) == {"old": True}
     assert [p.name for p in store.folder.glob("*.part")] == []
 
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_locked_is_said(store: RunFolder) -> None:
     (store.folder / LOCK).mkdir()
     with pytest.raises(RunError, match=r"cannot write .*run\.lock") as caught, store.lock():
         pass
-    assert "fix the permissions" in caught.value.hint
+    assert "Fix the permissions" in caught.value.hint
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_and_the_run_can_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "append", shrinking)
         outcome = cli("eval", *words, "--out", "run")
-    refused(outcome, "no space left on the disk while writing", "--resume")
+    refused(outcome, "no space left on the disk while writing", "resume the run that it began")
     episodes = Path("run/evals/policy-test/episodes.jsonl")
     assert len(episodes.read_text().splitlines()) == 4
     assert cli("eval", "--resume", "run").status == 0
