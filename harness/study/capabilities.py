@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.discovery.families import CAPABILITIES
 from harness.study.analysis import Estimate, estimate
-from harness.study.results_file import Mistakes, Results, Values
+from harness.study.results_file import Mistakes, Results, Values, mistaken
 
 
 def shares(results: Results, arm: str) -> dict[str, Estimate]:
@@ -30,7 +30,9 @@ def shares_by_round(results: Results, arm: str) -> dict[int, dict[str, Estimate]
             read.setdefault(int(number), []).append(mistakes)
     if not read:
         return {}
-    tasks = results.study.config(arm, results.study.seeds[0]).validation_tasks
+    places = [int(place) for one in read.values() for m in one for place in mistaken(m)]
+    had = results.study.config(arm, results.study.seeds[0]).validation_tasks
+    tasks = max(had, *(place + 1 for place in places))
     return {number: _shares(results, read[number], tasks) for number in sorted(read)}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from harness.assembly.validation import first_problem
 from harness.errors import RunError
 from harness.evaluation.metrics import pass_hat_k
+from harness.runtime.counting import counted
 from harness.runtime.json_lines import adapter
 from harness.study.packing import unpacked
 from harness.study.result_rows import UNCOUNTED
@@ -74,6 +76,8 @@ class Point:
     outcomes: Sequence[str]
 
 
+_NUMBER = re.compile(r"[0-9]{1,6}")
+
 Mistakes = Mapping[str, Mapping[str, Mapping[str, int]]]
 """Counts by what the agent lacks, by kind of mistake and by place of the task."""
 
@@ -113,6 +117,13 @@ class Result:
         for outcomes in (self.outcomes, *(point.outcomes for point in self.curve)):
             if len(outcomes) != len(self.tasks):
                 raise ValueError(f"outcomes of {len(outcomes)} tasks, expected {len(self.tasks)}")
+        known = {str(place) for place in range(len(self.tasks))}
+        if strange := sorted({*_places(self)} - known):
+            raise ValueError(f"the place {strange[0]!r} among {counted(len(known), 'task')}")
+        rounds = self.mistakes_by_round
+        numbers = {*rounds, *(place for one in rounds.values() for place in mistaken(one))}
+        if strange := sorted(text for text in numbers if not _NUMBER.fullmatch(text)):
+            raise ValueError(f"a round or the place of a task {strange[0]!r}, expected a number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +238,21 @@ def parse_results(text: str, where: str) -> Results:
         arms=arms,
         voids=[row for row in found.results if row.void],
     )
+
+
+def _places(row: Result) -> Iterator[str]:
+    """The places of test tasks that the row names."""
+    yield from (str(place) for places in row.tags.values() for place in places)
+    for by_place in row.failures.values():
+        yield from by_place
+    yield from mistaken(row.mistakes)
+
+
+def mistaken(mistakes: Mistakes) -> Iterator[str]:
+    """The places of tasks that the counts name."""
+    for of_kind in mistakes.values():
+        for by_place in of_kind.values():
+            yield from by_place
 
 
 def _text(path: Path) -> str:

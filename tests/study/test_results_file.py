@@ -49,6 +49,18 @@ def test_a_file_of_something_else_is_said_to_hold_no_results(tmp_path: Path, tex
         ({"blame": {"agent": True}}, r"rows[1].blame.agent: found true or false, expected a whole"),
         ({"training": {"steps": "9"}}, r"rows[1].training.steps: found text, expected a whole"),
         ({"outcomes": ["1"]}, r"rows[1]: Value error, outcomes of 1 tasks, expected 3"),
+        ({"tags": {"book": [3]}}, r"rows[1]: Value error, the place '3' among 3 tasks"),
+        ({"tags": {"book": [-4]}}, r"rows[1]: Value error, the place '-4' among 3 tasks"),
+        ({"failures": {"p": {"9": 1}}}, r"rows[1]: Value error, the place '9' among 3 tasks"),
+        ({"mistakes": {"Other": {"k": {"x": 1}}}}, r"rows[1]: Value error, the place 'x' among 3"),
+        (
+            {"mistakes_by_round": {"x": {}}},
+            r"a round or the place of a task 'x', expected a number",
+        ),
+        (
+            {"mistakes_by_round": {"1": {"Other": {"k": {"9999999": 1}}}}},
+            r"a round or the place of a task '9999999', expected a number",
+        ),
     ],
 )
 def test_a_damaged_row_is_named(
