@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from harness.assembly.extras import need
 from harness.errors import ConfigError, ModelError
 from harness_vllm.options import NCCL_ARGUMENTS, Options
 from harness_vllm.replica import JOIN, RECEIVE, Lost, Replica
+from harness_vllm.server import free_port
 
 
 class Broadcast:
@@ -27,11 +27,10 @@ class Broadcast:
         _check(model)
         try:
             self._client(replica, model).update_model_params(model)
-        except OSError as error:  # the HTTP client's errors among them
-            self._clients.pop((replica.url, replica.life), None)
-            raise Lost(f"{replica.url}: {type(error).__name__}: {error}") from error
         except Exception as error:
             self._clients.pop((replica.url, replica.life), None)
+            if isinstance(error, OSError):  # the HTTP client's errors among them
+                raise Lost(f"{replica.url}: {type(error).__name__}: {error}") from error
             raise ModelError(
                 f"weights did not reach {replica.url} by NCCL: {type(error).__name__}: {error}",
                 hint=f"Start the server with {' '.join(NCCL_ARGUMENTS)} on another GPU of a "
@@ -43,7 +42,7 @@ class Broadcast:
         if known not in self._clients:
             from trl.generation.vllm_client import VLLMClient
 
-            client = VLLMClient(base_url=replica.url, group_port=_free_port())
+            client = VLLMClient(base_url=replica.url, group_port=free_port(""))
             client.init_communicator(device=_device(model))
             self._clients[known] = client
         return self._clients[known]
@@ -81,10 +80,3 @@ def _check(model: Any) -> None:
 
 def _device(model: Any) -> Any:
     return next(model.parameters()).device
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port: int = free.getsockname()[1]
-    return port

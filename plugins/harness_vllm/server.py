@@ -83,7 +83,7 @@ class OwnServer:
         """
         self.stop()
         self.starts += 1
-        port = self._port = self._port or _free_port()
+        port = self._port = self._port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         keeper = [sys.executable, str(Path(__file__).with_name("keeper.py"))]
         command = [*keeper, *self._command(folder, port)]
@@ -178,8 +178,9 @@ def _distribution(python: str) -> str:
     return name
 
 
-def _free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of this machine that nobody listens on now; ``host`` "" is all its addresses."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port: int = free.getsockname()[1]
     return port
