@@ -13,6 +13,8 @@ from harness.cli.running import emit, tell, warn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.assembly.registry import Registry
+    from harness.protocols import Domain
     from harness.types import Json, Split
 
 
@@ -59,8 +61,20 @@ def tasks(
     With --domain NAME the fixed tasks of a domain, without any run.
     """
     if domain:
+        of_runs = {"--round": number, "--pattern": pattern, "--veto": veto, "--allow": allow}
+        for flag, value in of_runs.items():
+            if value:
+                raise typer.BadParameter(
+                    "is for the tasks of a run, not of --domain", param_hint=flag
+                )
+        if format and out is None:
+            raise typer.BadParameter("name the file to export to with --out", param_hint="--format")
         named = [*([run] if run else []), *(ids or ())]
-        _show_fixed(domain, split, named, flag_values.option_tables(option), as_json=as_json)
+        tables = flag_values.option_tables(option)
+        if out is None:
+            _show_fixed(domain, split, named, tables, as_json=as_json)
+        else:
+            _export_fixed(domain, split, named, tables, format or "tau2-tasks", out)
         return
     if run is None:
         raise typer.BadParameter("name a run folder, or a domain with --domain", param_hint="RUN")
@@ -93,10 +107,34 @@ def _show_fixed(
     as_json: bool,
 ) -> None:
     from harness.llm.roles import open_registry
-    from harness.protocols import Settings
     from harness.report.tasks import domain_task_cards, domain_tasks_table
-    from harness.results.domain_tasks import domain_tasks
+    from harness.results.domain_tasks import domain_task_table
 
-    own = Settings(options=tables.get(name.partition(":")[0], {}))
-    found = domain_tasks(open_registry().make("domain", name, own), split, ids)
+    found = domain_task_table(_domain(open_registry(), name, tables), split, ids)
     emit(found, domain_task_cards(found) if ids else domain_tasks_table(found), as_json=as_json)
+
+
+def _export_fixed(
+    name: str,
+    split: Split,
+    ids: Sequence[str],
+    tables: Mapping[str, Mapping[str, Json]],
+    format: str,
+    out: Path,
+) -> None:
+    from harness.interchange.files import write_recording
+    from harness.llm.roles import open_registry
+    from harness.results.domain_tasks import domain_tasks
+    from harness.types import Recording
+
+    registry = open_registry()
+    chosen = domain_tasks(_domain(registry, name, tables), split, ids)
+    recording = Recording(domain=name, tasks=tuple(chosen), episodes=())
+    write_recording(registry, recording, format, out, tables.get(format, {}))
+    tell(out)
+
+
+def _domain(registry: Registry, name: str, tables: Mapping[str, Mapping[str, Json]]) -> Domain:
+    from harness.protocols import Settings
+
+    return registry.make("domain", name, Settings(options=tables.get(name.partition(":")[0], {})))

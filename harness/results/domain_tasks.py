@@ -1,4 +1,4 @@
-"""Turn the fixed tasks of a domain into plain values."""
+"""Choose among the fixed tasks of a domain, and turn them into plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from harness.types import Json, Split, Task
 _TASKS = TypeAdapter(list[Task])
 
 
-def domain_tasks(domain: Domain, split: Split, ids: Sequence[str] = ()) -> dict[str, Json]:
+def domain_task_table(domain: Domain, split: Split, ids: Sequence[str] = ()) -> dict[str, Json]:
+    """Those of :func:`domain_tasks` as plain values."""
+    tasks = _TASKS.dump_python(domain_tasks(domain, split, ids), mode="json")
+    return {"domain": domain.name, "split": split, "tasks": tasks}
+
+
+def domain_tasks(domain: Domain, split: Split, ids: Sequence[str] = ()) -> list[Task]:
     """The tasks of a split, or those whose ids begin with one of ``ids``. Raises ``RunError`` if
     there is none.
     """
@@ -24,9 +30,4 @@ def domain_tasks(domain: Domain, split: Split, ids: Sequence[str] = ()) -> dict[
                 f"no {split} task of {domain.name!r} has an id that begins with {wanted!r}",
                 hint=f"`harness tasks --domain {domain.name} --split {split}` lists them.",
             )
-    chosen = [task for task in tasks if not ids or task.id.startswith(tuple(ids))]
-    return {
-        "domain": domain.name,
-        "split": split,
-        "tasks": _TASKS.dump_python(chosen, mode="json"),
-    }
+    return [task for task in tasks if not ids or task.id.startswith(tuple(ids))]

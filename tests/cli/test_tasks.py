@@ -178,3 +178,22 @@ def test_an_empty_pool_is_named_before_training(run: Cli) -> None:
     refused = run("train", "run")
     assert refused.status == 1
     assert "the pool is empty" in refused.err
+
+
+def test_fixed_tasks_of_a_domain_are_exported(cli: Cli) -> None:
+    words = ("tasks", "--domain", "retail", "--split", "validation")
+    wanted = [task["id"] for task in cli(*words, "--json").json["tasks"]]
+    assert len(wanted) > 1
+    told = cli(*words, "--format", "tau2-tasks", "--out", "tasks.json")
+    assert (told.status, told.out.strip()) == (0, "tasks.json")
+    assert [raw["id"] for raw in json.loads(Path("tasks.json").read_text())] == wanted
+    cli(*words, wanted[0], "--out", "one.json")
+    assert [raw["id"] for raw in json.loads(Path("one.json").read_text())] == wanted[:1]
+
+
+def test_flags_that_do_not_go_with_a_domain_are_refused(cli: Cli) -> None:
+    for flag in (("--veto", "a"), ("--allow", "a"), ("--pattern", "a"), ("--round", 1)):
+        refused = cli("tasks", "--domain", "retail", *flag)
+        assert refused.status == 2 and f"{flag[0]}: is for the tasks of a run" in refused.err
+    nameless = cli("tasks", "--domain", "retail", "--format", "tau2-tasks")
+    assert nameless.status == 2 and "--out" in nameless.err
