@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rule = ["---"] * len(columns)
     lines = [columns, *([rule] if options.markdown else []), *map(_cells, rows)]
     for line in lines:
-        told = f"| {' | '.join(line)} |" if options.markdown else "".join(f"{c:26}" for c in line)
+        told = f"| {' | '.join(line)} |" if options.markdown else "".join(f"{c:<32}" for c in line)
         sys.stdout.write(told.rstrip() + "\n")
 
 
@@ -143,7 +143,7 @@ def _groups(task: Task) -> list[str]:
 
 
 def _apart(one: Values, other: Values) -> Values:
-    return {task: one[task] - other[task] for task in one.keys() & other.keys()}
+    return {task: one[task] - other[task] for task in sorted(one.keys() & other.keys())}
 
 
 def _row(label: str, by_run: Sequence[Values]) -> Json:
