@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.assembly.config import nearest, parse_config
 from harness.errors import ConfigError, RunError
 from harness.run_folder import RunFolder, disk_errors
+from harness.runtime import files
 from harness.study.arms import branch
 from harness.study.folder import StudyFolder
 from harness.study.result_rows import shared_row
@@ -148,13 +149,13 @@ def hand_on(store: RunFolder, folder: StudyFolder, seed: int) -> None:
         return
     config = folder.study.config(SHARED, seed)
     target = folder.run_folder(turn)
+    scratch = target.with_name(f"{SHARED}.from")
     if not target.exists():
-        scratch = target.with_name(f"{SHARED}.from")
         with disk_errors(scratch):
-            shutil.rmtree(scratch, ignore_errors=True)
+            files.clear(scratch)
             _copy_begun(store.folder, scratch)
         branch(scratch, target, config)
-        shutil.rmtree(scratch)
+    files.clear(scratch)  # also what one that was killed had not cleared yet
     shared = RunFolder.open(target)
     row: dict[str, Json] = dict(shared_row(shared))
     folder.finish(turn, row)

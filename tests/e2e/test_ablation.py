@@ -65,6 +65,19 @@ def test_arms_of_other_rewards_start_from_the_runs_own_sft_and_tasks(
     assert "— " not in err
 
 
+def test_what_a_kill_left_of_the_copied_run_is_cleared(
+    harness: Harness, finish: Finish, run: Path
+) -> None:
+    words = ("ablate", run, "--train", "--seeds", 1, "--only", "task_success")
+    assert finish(harness(*words))[0] == 0
+    made = run / "ablation" / "runs" / "0"
+    (run / "ablation" / "rows" / "0" / "shared.json").unlink()
+    (made / "shared.from" / "tasks").mkdir(parents=True)
+    (made / "shared.from" / "tasks" / "test.jsonl").write_text("{}")
+    assert finish(harness(*words))[0] == 0
+    assert not (made / "shared.from").exists()
+
+
 def test_a_run_without_targeted_tasks_cannot_be_trained_on(
     harness: Harness, finish: Finish, tmp_path: Path
 ) -> None:
