@@ -10,7 +10,7 @@ from harness.assembly.config import read_options
 from harness.errors import FormatError
 from harness.protocols import Settings, TrajectoryFormat
 from harness.types import Json, Recording
-from harness_traces.json_records import entries
+from harness_traces.json_records import entries, first_entry
 from harness_traces.messages import Chat, plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
 from harness_traces.writing import refuse_writing
@@ -49,9 +49,8 @@ class ChatFormat:
         if not path.is_file():
             return False
         try:
-            first = next(iter(entries(path)))[1]
-            return bool(_read(first).messages)
-        except (FormatError, ValueError, OSError, StopIteration):
+            return bool(_read(first_entry(path)).messages)
+        except (FormatError, ValueError, OSError):
             return False
 
     def read(self, path: Path) -> Recording:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from harness.llm.plain_json import loads, plain
 from harness.types import Json
 
 MEND = "Mend the line; if it is the last and cut off, remove it."
+HEAD = 2**17
+"""Bytes of a long file that show what it is."""
+
+_MARK = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},"]', re.DOTALL)
 
 
 def entries(path: Path, *, lenient: bool = False, hint: str = MEND) -> Iterator[tuple[str, Json]]:
@@ -30,6 +35,48 @@ def entries(path: Path, *, lenient: bool = False, hint: str = MEND) -> Iterator[
             return
         file.seek(0)
         yield from _lines(file, path, lenient=lenient, hint=hint)
+
+
+def first_entry(path: Path) -> Json:
+    """The first record of :func:`entries`; of one that begins a long file and goes on beyond its
+    head, what the head holds. Raises ``FormatError``, or ``ValueError`` if it is no JSON.
+    """
+    with path.open("rb") as file:
+        start = file.read(HEAD + 1)
+    if len(start) <= HEAD:
+        return next((entry for _, entry in entries(path)), None)
+    found = _whole(_closed(start.decode("utf-8-sig", errors="replace")))
+    if found is None:
+        raise ValueError(f"{path} does not begin with a JSON value")
+    return next(iter(found), None)
+
+
+def _closed(text: str) -> str:
+    """The JSON value that the text begins with. One that goes on beyond the text ends after the
+    last whole element of the outermost list that is open there, or object if no list is.
+    """
+    closers: list[str] = []
+    ends: list[int] = []
+    """Of what is open: how it is closed, and where its last whole element ends (0: it has none)."""
+    for mark in _MARK.finditer(text):
+        match mark[0]:
+            case "{" | "[" as opening:
+                closers.append("}" if opening == "{" else "]")
+                ends.append(0)
+            case "}" | "]" if closers:
+                closers.pop()
+                ends.pop()
+                if not closers:
+                    return text[: mark.end()]
+                ends[-1] = mark.end()
+            case "," if ends:
+                ends[-1] = mark.start()
+            case '"':  # a text that is cut off
+                break
+    has_more = [at for at, end in enumerate(ends) if end]
+    lists = [at for at in has_more if closers[at] == "]"]
+    at = next(iter(lists or has_more), -1)
+    return text[: ends[at]] + "".join(reversed(closers[: at + 1])) if has_more else ""
 
 
 def _whole(text: str) -> list[Json] | None:

@@ -13,7 +13,7 @@ from harness.errors import FormatError
 from harness.interchange.outcomes import verdict
 from harness.protocols import Settings, TrajectoryFormat
 from harness.types import Json, Recording
-from harness_traces.json_records import entries
+from harness_traces.json_records import entries, first_entry
 from harness_traces.messages import plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
 from harness_traces.span_messages import as_list, messages_of_events, messages_of_parts
@@ -72,9 +72,9 @@ class SpansFormat:
     def recognises(self, path: Path) -> bool:
         """Whether the first record has spans."""
         try:
-            record = next(iter(entries(path)))[1] if path.is_file() else None
+            record = first_entry(path) if path.is_file() else None
             return next(_spans(record), None) is not None
-        except (FormatError, OSError, StopIteration, ValueError):
+        except (FormatError, OSError, ValueError):
             return False
 
     def read(self, path: Path) -> Recording:

@@ -13,7 +13,7 @@ from harness.assembly.config import read_options
 from harness.errors import FormatError
 from harness.protocols import Settings, TrajectoryFormat
 from harness.types import Json, Recording
-from harness_traces.json_records import entries
+from harness_traces.json_records import entries, first_entry
 from harness_traces.messages import plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
 from harness_traces.writing import refuse_writing
@@ -42,10 +42,9 @@ class VerifiersFormat:
     def recognises(self, path: Path) -> bool:
         """Whether the first record is a rollout."""
         try:
-            record = next(iter(entries(_file(path))))[1]
-        except (FormatError, OSError, StopIteration, ValueError):
+            return bool(_rollouts(first_entry(_file(path))))
+        except (FormatError, OSError, ValueError):
             return False
-        return bool(_rollouts(record))
 
     def read(self, path: Path) -> Recording:
         """Raises ``FormatError`` naming the record that is no rollout."""

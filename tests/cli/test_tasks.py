@@ -194,6 +194,8 @@ def test_fixed_tasks_of_a_domain_are_exported(cli: Cli) -> None:
 def test_flags_that_do_not_go_with_a_domain_are_refused(cli: Cli) -> None:
     for flag in (("--veto", "a"), ("--allow", "a"), ("--pattern", "a"), ("--round", 1)):
         refused = cli("tasks", "--domain", "retail", *flag)
-        assert refused.status == 2 and f"{flag[0]}: is for the tasks of a run" in refused.err
+        assert refused.status == 2
+        assert f"{flag[0]}: is for the tasks of a run" in refused.err
     nameless = cli("tasks", "--domain", "retail", "--format", "tau2-tasks")
-    assert nameless.status == 2 and "--out" in nameless.err
+    assert nameless.status == 2
+    assert "--out" in nameless.err
