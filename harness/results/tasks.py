@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -99,9 +100,36 @@ def _rows(store: RunFolder, number: int) -> list[Row]:
     return rows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Yield:
+    gate: str
+    seen: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quota:
+    pattern: str
+    quota: int
+    admitted: int
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Account:
+    """What is shown of an injection's account."""
+
+    conversations: int
+    yields: Sequence[_Yield]
+    patterns: Sequence[_Quota]
+
+
 def _injections(store: RunFolder, number: int) -> Json:
     name = f"rounds/{number}/injections.json"
-    accounts: list[Any] = store.read_value(name, list[dict[str, Any]]) if store.has(name) else []
+    accounts: list[Any] = []
+    if store.has(name):
+        store.read_value(name, list[_Account])  # raises if something that is shown is not there
+        accounts = store.read_value(name, list[dict[str, Any]])
     refusals = store.read_values(f"rounds/{number}/refused.jsonl", Refusal)
     reasons: dict[str, dict[str, int]] = {}
     for refusal in refusals:

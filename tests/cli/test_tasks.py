@@ -199,3 +199,20 @@ def test_flags_that_do_not_go_with_a_domain_are_refused(cli: Cli) -> None:
     nameless = cli("tasks", "--domain", "retail", "--format", "tau2-tasks")
     assert nameless.status == 2
     assert "--out" in nameless.err
+
+
+@pytest.mark.parametrize("lost", ["conversations", "yields.0.gate", "patterns.0.quota"])
+def test_an_account_of_tasks_that_lacks_something_is_named(run: Cli, lost: str) -> None:
+    run("inject", "run", "--count", 2)
+    path = Path("run/rounds/1/injections.json")
+    content = json.loads(path.read_text())
+    *places, key = lost.split(".")
+    row = content[0]
+    for place in places:
+        row = row[int(place) if place.isdigit() else place]
+    del row[key]
+    path.write_text(json.dumps(content))
+    told = run("tasks", "run")
+    assert told.status == 1
+    assert "injections.json" in told.err
+    assert key in told.err
