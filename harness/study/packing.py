@@ -60,7 +60,8 @@ def _packed_row(row: Row, tests: list[Row]) -> Row:
     if "curve" in row:
         row["curve"] = [_joined(point) for point in row["curve"]]
     training = row.get("training", {})
-    if points := training.get("curve"):
+    points = training.get("curve", ())
+    if points and all(point.keys() == points[0].keys() for point in points):
         columns = {key: [point[key] for point in points] for key in points[0]}
         row["training"] = {**training, "curve": columns}
     return row

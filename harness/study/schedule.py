@@ -54,7 +54,7 @@ def forecast(folder: StudyFolder) -> Forecast:
     spent: dict[str, list[float]] = {}
     for turn in folder.study.turns():
         if folder.is_done(turn):
-            seconds = sum(folder.row(turn)["seconds"].values())
+            seconds = sum(folder.row(turn).get("seconds", {}).values())
             spent.setdefault(turn.arm, []).append(seconds)
     known = {arm: median(seconds) for arm, seconds in spent.items()}
     return Forecast(known=known, starts=folder.study.starts)

@@ -22,6 +22,14 @@ def test_rows_come_back_as_they_were(made_up: Any) -> None:
     assert len(json.loads(text)["tests"]) == 2
 
 
+def test_points_of_a_curve_that_are_not_alike_come_back_too(made_up: Any) -> None:
+    document = made_up({"sft": 0.5, "targeted": 0.6}, seeds=1)
+    [row] = [row for row in document["rows"] if row.get("training", {}).get("curve")][:1]
+    del row["training"]["curve"][1]["reward"]
+    text = packed(document["study"], document["rows"])
+    assert unpacked(json.loads(text), "")["rows"] == document["rows"]  # type: ignore[index]
+
+
 def test_what_rows_share_is_there_once(made_up: Any) -> None:
     document = made_up({"sft": 0.5, "targeted": 0.6}, seeds=3)
     text = packed(document["study"], document["rows"])

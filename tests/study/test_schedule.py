@@ -106,6 +106,8 @@ def test_the_forecast_is_the_median_of_what_was_done(lab: Laboratory) -> None:
     assert found.seconds(Turn(seed=1, arm="targeted")) == 30
     assert found.seconds(Turn(seed=1, arm="generic")) == 20
     assert found.total([Turn(seed=1, arm="shared"), Turn(seed=1, arm="sft")]) == 110
+    lab.folder.finish(lab.turns[0], {})
+    assert forecast(lab.folder).seconds(Turn(seed=1, arm="shared")) == 0
 
 
 def test_side_by_side_what_the_clock_decides_about_is_alone(lab: Laboratory) -> None:
