@@ -7,12 +7,11 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.assembly.registry import Registry
 from harness.errors import FormatError, HarnessError, RunError, expected, plugin_boundary
 from harness.interchange.foreign import DOMAIN, Adoption, adopt
-from harness.interchange.runs import Options, Source, recorded_run
+from harness.interchange.runs import Options, Source, options_of, recorded_run
 from harness.protocols import Settings, TrajectoryFormat
 from harness.run_folder import CONFIG, RunFolder, disk_errors
 from harness.runtime import files
@@ -45,10 +44,9 @@ def read_source(
     options = options or {}
     if not format and (path / CONFIG).is_file():
         store = RunFolder.open(path)
-        config: Any = store.config
         with uncollected():
             recording = recorded_run(registry, store, evaluation)
-        return Source(recording=recording, path=path, format=RUN, options=config["options"])
+        return Source(recording=recording, path=path, format=RUN, options=options_of(store))
     if not path.exists():
         raise FormatError(f"{path} does not exist", hint="Check the path.")
     if evaluation:

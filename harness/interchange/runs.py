@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
 from harness.assembly.config import LoopConfig, load_config
@@ -19,7 +18,7 @@ from harness.interchange.replay import Regraded
 from harness.interchange.tally import tally
 from harness.protocols import Domain, Settings
 from harness.results.outcomes import diagnoses_of
-from harness.run_folder import RunFolder
+from harness.run_folder import CONFIG, RunFolder
 from harness.runtime.garbage_collection import uncollected
 from harness.types import Diagnosis, Episode, Json, Recording, Score, Split, Task
 from harness.types.names import ArmName, EvaluationName, StationName
@@ -30,13 +29,21 @@ ARM = ArmName.POLICY
 Options = Mapping[str, Mapping[str, Json]]
 """Option tables by plugin name."""
 
-KEPT: Mapping[str, tuple[str, type | UnionType]] = {
+KEPT: Mapping[str, tuple[str, Any]] = {
     "seed": ("seed", int),
     "temperature": ("temperature", int | float),
     "max_steps": ("message_limit", int),
     "max_errors": ("max_errors", int),
 }
 """What recordings and runs both know: its name there (as in tau2), the setting here, its type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Original:
+    """What the file of a conversation said of it beyond what a run keeps."""
+
+    trajectory_id: str
+    record: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +182,6 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
             f"the evaluation {name!r} of {store.folder} has no conversations",
             hint="Continue it with `harness eval --resume`.",
         )
-    config: Any = store.config
     domain = _domain_of(registry, store)
     imported = f"evals/{name}/about.json"
     about: Mapping[str, Json] = (
@@ -183,14 +189,14 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
         if store.has(imported)
         else _about(store, name, episodes, domain)
     )
-    originals: Any = store.read_rows(f"evals/{name}/originals.jsonl")
+    originals = store.read_values(f"evals/{name}/originals.jsonl", _Original)
     return Recording(
-        domain=config["domain"],
+        domain=store.read_field(CONFIG, "domain", str),
         tasks=tuple(tasks),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses_of(store, name)),
         about=about,
-        originals={row["trajectory_id"]: row["record"] for row in originals},
+        originals={row.trajectory_id: row.record for row in originals},
         policy=domain.policy if domain else "",
         tools=tuple(domain.tools) if domain else (),
     )
@@ -216,12 +222,17 @@ def chosen_evaluation(store: RunFolder, name: str = "") -> str:
     )
 
 
+def options_of(store: RunFolder) -> Options:
+    """The option tables of the run's plugins."""
+    return store.read_field(CONFIG, "options", dict[str, dict[str, Any]])
+
+
 def _domain_of(registry: Registry, store: RunFolder) -> Domain | None:
     """The run's domain; None if it is not installed or its options were not agreed to."""
-    config: Any = store.config
+    name, options = store.read_field(CONFIG, "domain", str), options_of(store)
     try:
-        refuse_unagreed_options(config["domain"], config["options"], store.folder)
-        return open_domain(registry, config["domain"], config["options"])
+        refuse_unagreed_options(name, options, store.folder)
+        return open_domain(registry, name, options)
     except HarnessError:
         return None
 
@@ -230,10 +241,9 @@ def _about(
     store: RunFolder, name: str, episodes: Sequence[Episode], domain: Domain | None
 ) -> dict[str, Json]:
     arm, split = EvaluationName(name).arm, EvaluationName(name).on_split
-    config: Any = store.config
     return {
-        **{key: config[key] for key in ("domain", "policy", "simulator")},
-        **{name: config[setting] for name, (setting, _) in KEPT.items()},
+        **{key: store.read_field(CONFIG, key, str) for key in ("domain", "policy", "simulator")},
+        **{name: store.read_field(CONFIG, key, shape) for name, (key, shape) in KEPT.items()},
         "arm": arm,
         "split": split,
         "trials": max(Counter(episode.task.id for episode in episodes).values()),

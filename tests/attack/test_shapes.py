@@ -81,3 +81,16 @@ def test_results_of_any_shape_are_refused_in_words(text: str) -> None:
     with pytest.raises(RunError, match=r"^theirs holds no results of a study") as raised:
         parse_results(text, "theirs")
     assert raised.value.hint
+
+
+@pytest.mark.parametrize("key", ["domain", "options", "policy", "seed"])
+def test_a_run_whose_settings_lack_one_is_named(command: Command, key: str) -> None:
+    words = ["--domain", "retail", "--policy", "noop", "--tasks", 2, "--trials", 1]
+    assert command("eval", *words, "--out", "run").status == 0
+    config = json.loads(Path("run/config.json").read_text())
+    del config[key]
+    Path("run/config.json").write_text(json.dumps(config))
+    done = command("rescore", "run")
+    assert done.status == 1
+    assert f"config.json has no {key!r}" in done.err
+    assert "Traceback" not in done.err
