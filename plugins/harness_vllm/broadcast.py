@@ -15,7 +15,8 @@ class Broadcast:
     """Groups of one server's workers and this process each, for as long as that server lives."""
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[str, int], Any] = {}
+        self._clients: dict[str, tuple[int, Any]] = {}
+        """By address: which life of the server it is, and the client that joined it."""
 
     def send(self, replica: Replica, model: Any) -> None:
         """Give the server all parameters of the model, whose cached prefixes are then stale.
@@ -28,7 +29,7 @@ class Broadcast:
         try:
             self._client(replica, model).update_model_params(model)
         except Exception as error:
-            self._clients.pop((replica.url, replica.life), None)
+            self._clients.pop(replica.url, None)
             if isinstance(error, OSError):  # the HTTP client's errors among them
                 raise Lost(f"{replica.url}: {type(error).__name__}: {error}") from error
             raise ModelError(
@@ -38,14 +39,14 @@ class Broadcast:
             ) from error
 
     def _client(self, replica: Replica, model: Any) -> Any:
-        known = (replica.url, replica.life)
-        if known not in self._clients:
+        life, client = self._clients.get(replica.url, (None, None))
+        if life != replica.life:
             from trl.generation.vllm_client import VLLMClient
 
             client = VLLMClient(base_url=replica.url, group_port=free_port(""))
             client.init_communicator(device=_device(model))
-            self._clients[known] = client
-        return self._clients[known]
+            self._clients[replica.url] = (replica.life, client)
+        return client
 
 
 def check_broadcast(options: Options, *, is_own: bool) -> None:

@@ -63,6 +63,20 @@ def test_a_trainers_weights_get_to_the_server_without_a_folder(
     assert max(policy._sampler.fleet.gaps.values()) < 1e-4
 
 
+def test_a_server_that_was_started_again_is_joined_again_and_the_last_one_forgotten(
+    cable: VllmServer, opened: Opened
+) -> None:
+    policy = opened(cable, sync="nccl")
+    (replica,) = policy._sampler.fleet.replicas
+    for _ in range(2):
+        changed(policy.model)
+        policy.weights_changed()
+        replica.life += 1
+    assert cable.count("/init_weight_transfer_engine") == 2
+    ((life, _),) = policy._sampler.fleet._broadcast._clients.values()
+    assert life == 1
+
+
 def test_what_travels_to_another_process_has_no_model(cable: VllmServer, opened: Opened) -> None:
     policy = opened(cable, sync="nccl")
     changed(policy.model)
