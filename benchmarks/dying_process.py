@@ -178,14 +178,17 @@ def _work(
     except BaseException:
         traceback.print_exc()
     finally:
-        known.write_text("\n".join(_needed()))
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            known.write_text("\n".join(_needed()))
+        finally:
+            sys.stderr.flush()
+            os._exit(status)  # whatever happened: what the parent would do next is not for a copy
 
 
 def _needed() -> list[str]:
     """The modules that this process has, and the classes that it read or wrote as JSON."""
-    shapes = [f"{shape.__module__}:{shape.__qualname__}" for shape in json_lines._ADAPTERS]
+    classes = [shape for shape in json_lines._ADAPTERS if isinstance(shape, type)]
+    shapes = [f"{shape.__module__}:{shape.__qualname__}" for shape in classes]
     return [*sys.modules, *shapes]
 
 
