@@ -55,9 +55,9 @@ def _closed(text: str) -> str:
     """The JSON value that the text begins with. One that goes on beyond the text ends after the
     last whole element of the outermost list that is open there, or object if no list is.
     """
+    # Of what is open: how it is closed, and where its last whole element ends, 0 if it has none.
     closers: list[str] = []
     ends: list[int] = []
-    """Of what is open: how it is closed, and where its last whole element ends (0: it has none)."""
     for mark in _MARK.finditer(text):
         match mark[0]:
             case "{" | "[" as opening:
