@@ -251,8 +251,22 @@ def _request(reading: Reading, call: ToolCall) -> Request | None:
 
 
 def _names(text: str, call: ToolCall) -> bool:
+    """Whether the text tells all values of a call, and no id beside those in its lists."""
     values = [told for value in call.arguments.values() for told in _telling(value)]
-    return all(mentions(text, [value]) for value in values)
+    return all(mentions(text, [value]) for value in values) and not _other_ids(text, call)
+
+
+def _other_ids(text: str, call: ToolCall) -> set[str]:
+    """Words that look like the ids in a list of the call's, and are in none of them."""
+    lists = [value for value in call.arguments.values() if isinstance(value, list)]
+    ids = {normal(one) for value in lists for one in value if isinstance(one, str)}
+    shapes = {_shape(one) for one in ids if _ID.fullmatch(one)}
+    return {word for word in _WORD.findall(text) if _shape(word) in shapes} - ids
+
+
+def _shape(word: str) -> str:
+    """The same for words that have letters and digits in the same places."""
+    return re.sub("[a-z]", "a", re.sub("[0-9]", "0", word))
 
 
 def _telling(value: Json) -> list[str]:
@@ -283,6 +297,8 @@ _AS_AGENT = re.compile(
     r"|\banything else i can (?:help|assist|do)\b|\bi can help you with (?:that|this)\b"
     r"|\bi will now check our\b|\bour (?:system|records) (?:show|for you)\b"
 )
+_WORD = re.compile(r"[a-z0-9]+")
+_ID = re.compile(r"(?=.*[0-9])[a-z0-9]{5,}")
 _IGNORANT = re.compile(
     r"\b(?:do not|don't) (?:know|remember|recall|have (?:that|it|this))\b|\bno idea\b"
     r"|\bnot sure\b|\b(?:cannot|can't|can not) (?:remember|recall|tell|say)\b"

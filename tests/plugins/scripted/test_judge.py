@@ -15,6 +15,7 @@ from harness.types import (
     Diagnosis,
     Ended,
     Episode,
+    Json,
     Message,
     Recipe,
     Task,
@@ -23,6 +24,8 @@ from harness.types import (
 from harness_scripted.expert import Teacher, expert, noop
 from harness_scripted.judge import rule_judge
 from harness_scripted.mistakes import planted_mistake
+from harness_scripted.speech import normal
+from harness_scripted.user_faults import _names
 
 Play = Callable[..., list[Episode]]
 Ending = Callable[[Message, Message], tuple[Message, ...]]
@@ -198,6 +201,28 @@ def test_a_proposal_that_the_user_turned_down_is_named_for_what_was_wrong(
     diagnosis = diagnose(edited(solved, messages), weather)
     assert (diagnosis.blame, diagnosis.kind) == ("agent", "wrong_reason")
     assert diagnosis.turn == at - 2
+
+
+@pytest.mark.parametrize(
+    ("offer", "right"),
+    [
+        ("order #W6377379, item 9024447531, variant 5798660792, credit_card_9891176", True),
+        ("the blue tablet of order #W6377379 for that of 10 inches, credit_card_9891176", True),
+        ("order #W6377379, item 9024447531, variant 3464249958, credit_card_9891176", False),
+        ("order #W6377379, item 9024447531, variant 5798660792, gift_card_9891176", False),
+    ],
+)
+def test_an_offer_with_the_id_of_another_item_is_not_the_wanted_one(
+    offer: str, right: bool
+) -> None:
+    wanted: dict[str, Json] = {
+        "order_id": "#W6377379",
+        "item_ids": ["9024447531"],
+        "new_item_ids": ["5798660792"],
+        "payment_method_id": "credit_card_9891176",
+    }
+    call = ToolCall(name="exchange_delivered_order_items", arguments=wanted)
+    assert _names(normal(f"Exchange {offer}. Shall I proceed (yes/no)?"), call) == right
 
 
 def test_another_tool_on_the_same_record_is_a_wrong_tool(solved: Episode, weather: Domain) -> None:
