@@ -122,15 +122,13 @@ def _export_fixed(
     format: str,
     out: Path,
 ) -> None:
-    from harness.interchange.files import write_recording
+    from harness.interchange.exporting import write_tasks
     from harness.llm.roles import open_registry
     from harness.results.domain_tasks import domain_tasks
-    from harness.types import Recording
 
     registry = open_registry()
     chosen = domain_tasks(_domain(registry, name, tables), split, ids)
-    recording = Recording(domain=name, tasks=tuple(chosen), episodes=())
-    write_recording(registry, recording, format, out, tables.get(format, {}))
+    write_tasks(registry, name, chosen, format, out, tables.get(format, {}))
     tell(out)
 
 

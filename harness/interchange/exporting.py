@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.assembly.config import parse_config, read_tables
@@ -12,7 +12,7 @@ from harness.interchange.files import suffix_of, write_recording
 from harness.interchange.rescore import refuse_unused
 from harness.interchange.runs import Options, chosen_evaluation, recorded_run
 from harness.run_folder import RunFolder
-from harness.types import Recording, Task
+from harness.types import Json, Recording, Task
 
 EXPORTS = "exports"
 
@@ -59,7 +59,18 @@ def export_tasks(
 ) -> Path:
     """The file (default: in the run's exports/) that targeted tasks were written to."""
     path = out or store.path(f"{EXPORTS}/{format}.json")
-    domain = parse_config(store.config).domain
-    recording = Recording(domain=domain, tasks=tuple(tasks), episodes=())
-    write_recording(registry, recording, format, path)
+    write_tasks(registry, parse_config(store.config).domain, tasks, format, path)
     return path
+
+
+def write_tasks(
+    registry: Registry,
+    domain: str,
+    tasks: Sequence[Task],
+    format: str,
+    path: Path,
+    options: Mapping[str, Json] | None = None,
+) -> None:
+    """Write tasks of a domain, with no conversation on them. Raises as ``write_recording``."""
+    recording = Recording(domain=domain, tasks=tuple(tasks), episodes=())
+    write_recording(registry, recording, format, path, options)

@@ -34,6 +34,13 @@ def test_each_task_has_its_own_pass_unless_too_few_trials_count(loop_seeds: Any)
     assert loop_seeds.task_passes(outcomes, 4) == {"a": 0.0}
 
 
+def test_the_order_of_tasks_by_which_intervals_are_drawn_is_always_the_same(
+    loop_seeds: Any,
+) -> None:
+    values = {f"task-{number}": float(number) for number in range(40)}
+    assert [*loop_seeds._apart(values, values)] == sorted(values)
+
+
 def test_differences_are_taken_within_seed_and_task_before_the_mean(loop_seeds: Any) -> None:
     runs = [
         loop_seeds.Run(seed=seed, passes={("sft", 1): sft, ("rl-1", 1): {"a": 50.0, "b": 100.0}})
