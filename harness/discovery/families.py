@@ -7,7 +7,7 @@ Tool-Use Agents from Their Own Mistakes", 2026-05-04); policy judgement is our o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.types import ErrorPattern
@@ -46,6 +46,9 @@ HORIZON = "Long-horizon execution"
 COMPLIANCE = "Policy compliance"
 COORDINATION = "Coordination with the user"
 
+_USER = ("user", "customer", "account")
+"""Nouns of what identifies the user itself."""
+
 CAPABILITIES = (GROUNDING, RECORDS, HORIZON, COMPLIANCE, COORDINATION, OTHER)
 """What an agent can lack in any domain. ``OTHER`` has the kinds that tell nothing of it."""
 
@@ -73,17 +76,25 @@ def capability(kind: str, records: Sequence[str], *, guided: bool = False) -> st
     return _BY_KIND.get(_slug(kind)) or _BY_FAMILY.get(family(kind, records), RECORDS)
 
 
+def pattern_capability(pattern: ErrorPattern, records: Sequence[str]) -> str:
+    """Which of ``CAPABILITIES`` most members of a pattern lack, as far as their kinds tell.
+
+    records: see ``family``.
+    """
+    return _most(pattern, lambda kind: capability(kind, records))
+
+
 def with_families(patterns: Sequence[ErrorPattern], tools: Sequence[Tool]) -> list[ErrorPattern]:
     """The patterns, each with the family that most of its members' kinds belong to."""
     records = record_nouns(tools)
-    found = []
-    for pattern in patterns:
-        votes: Counter[str] = Counter()
-        for kind, count in pattern.kinds.items():
-            votes[family(kind, records)] += count
-        most = votes.most_common(1)
-        found.append(replace(pattern, family=most[0][0] if most else OTHER))
-    return found
+    return [replace(p, family=_most(p, lambda kind: family(kind, records))) for p in patterns]
+
+
+def _most(pattern: ErrorPattern, name_of: Callable[[str], str]) -> str:
+    votes: Counter[str] = Counter()
+    for kind, count in pattern.kinds.items():
+        votes[name_of(kind)] += count
+    return votes.most_common(1)[0][0] if votes else OTHER
 
 
 def family(kind: str, records: Sequence[str] = ("order",)) -> str:
@@ -116,19 +127,28 @@ def multi_record(noun: str) -> str:
 
 
 def record_nouns(tools: Sequence[Tool]) -> list[str]:
-    """The nouns of arguments by which a write acts on a record that a look-up shows by it alone.
+    """The nouns of arguments by which a write acts on a record that a look-up shows by it alone, or
+    by it and who the user is.
 
-    In retail: "order". What identifies the user itself is left out, since a user is one record.
+    In retail: "order"; in telecom: "line". The user is one record and no such noun.
     """
     alone = {name for tool in tools if tool.kind == "read" for name in _single(tool)}
-    written = [(tool, name) for tool in tools if tool.kind == "write" for name in _names(tool)]
-    nouns = (tool.noun(name).removesuffix(" id") for tool, name in written if name in alone)
-    return [noun for noun in dict.fromkeys(nouns) if noun not in ("user", "customer", "account")]
+    written = [(tool, name) for tool in tools if tool.kind == "write" for name in _records(tool)]
+    return list(dict.fromkeys(_noun(tool, name) for tool, name in written if name in alone))
 
 
 def _single(tool: Tool) -> list[str]:
-    names = _names(tool)
+    names = _records(tool)
     return names if len(names) == 1 else []
+
+
+def _records(tool: Tool) -> list[str]:
+    """The arguments of a tool but for those that say who the user is."""
+    return [name for name in _names(tool) if _noun(tool, name) not in _USER]
+
+
+def _noun(tool: Tool, argument: str) -> str:
+    return tool.noun(argument).removesuffix(" id")
 
 
 def _names(tool: Tool) -> list[str]:

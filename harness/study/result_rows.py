@@ -10,7 +10,7 @@ from itertools import accumulate
 from harness.assembly.components import Components
 from harness.discovery.attribution import assigned, known_failures
 from harness.discovery.diagnose import by_blame, diagnose, failures
-from harness.discovery.families import capability, record_nouns
+from harness.discovery.families import capability, pattern_capability, record_nouns
 from harness.discovery.station import evaluation_read, round_patterns
 from harness.evaluation.behaviour import behaviour
 from harness.evaluation.station import evaluation_tasks, read_evaluation
@@ -30,11 +30,12 @@ UNCOUNTED = "-"
 """Stands for a trial that says nothing about the policy; "1" and "0" for success and failure."""
 
 
-def shared_row(store: RunFolder) -> Row:
+def shared_row(store: RunFolder, domain: Domain | None = None) -> Row:
     """What arms of a seed begin from: the weights, which ``start`` stands for, the patterns found
-    and the tasks made for them.
+    and the tasks made for them. Without the ``domain`` nothing is said of what agents lack.
     """
     patterns = round_patterns(store, 1)
+    records = record_nouns(domain.tools) if domain else None
     tasks = Counter(t.origin.pattern_id for t in tasks_of_round(store, 1) if t.origin)
     return {
         "start": start_of(store),
@@ -43,6 +44,7 @@ def shared_row(store: RunFolder) -> Row:
                 "id": pattern.id,
                 "name": pattern.name,
                 "family": pattern.family,
+                "lacks": "" if records is None else pattern_capability(pattern, records),
                 "count": len(pattern.members),
                 "share": round(pattern.share, 4),
                 "tasks": tasks[pattern.id],

@@ -30,11 +30,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """A pattern of round 1: its failures and share in the evaluation read, and the tasks made."""
+    """A pattern of round 1: its failures and share in the evaluation read, and the tasks made.
+
+    ``lacks``: one of ``harness.discovery.families.CAPABILITIES``; "" where that was not looked at.
+    """
 
     id: str
     name: str
     family: str = ""
+    lacks: str = ""
     count: int = 0
     share: float = 0.0
     tasks: int = 0

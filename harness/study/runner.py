@@ -96,7 +96,7 @@ def run_turn(
         try:
             if turn.arm in folder.study.starts:
                 prepare(parts, store)
-                row = shared_row(store)
+                row = shared_row(store, parts.domain)
             else:
                 row = arm_row(parts, store, _run_arm(folder, turn, parts, store))
         except NothingToLearn as nothing:

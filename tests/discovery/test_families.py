@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.discovery.families import (
@@ -9,6 +11,7 @@ from harness.discovery.families import (
     RECORDS,
     capability,
     family,
+    pattern_capability,
     record_nouns,
     with_families,
 )
@@ -64,6 +67,16 @@ def test_other_domains_have_records_of_their_own() -> None:
     assert family("wrong_reservation", record_nouns(tools)) == "Multi-reservation reasoning"
 
 
+def test_a_record_may_be_shown_by_its_id_and_that_of_the_user() -> None:
+    tools = [
+        tool("get_data_usage", "read", "customer_id", "line_id"),
+        tool("suspend_line", "write", "customer_id", "line_id", "reason"),
+        tool("get_bills", "read", "customer_id", "limit"),
+        tool("close", "write", "customer_id"),
+    ]
+    assert record_nouns(tools) == ["line"]
+
+
 def test_a_pattern_is_of_the_family_of_most_of_its_members() -> None:
     mixed = ErrorPattern(
         id="a", name="x", description="", members=("1",), share=1.0,
@@ -92,3 +105,13 @@ def test_a_kind_says_what_the_agent_lacks_in_any_domain(kind: str, lacks: str) -
 
 def test_what_the_user_was_to_do_is_a_matter_of_coordination() -> None:
     assert capability("missing_step", [], guided=True) == COORDINATION
+
+
+def test_a_pattern_says_what_most_of_its_members_lack() -> None:
+    mixed = ErrorPattern(
+        id="a", name="x", description="", members=("1",), share=1.0,
+        kinds={"wrong_line": 2, "not_said": 1, "wrong_amount": 1},
+    )  # fmt: skip
+    assert pattern_capability(mixed, ["line"]) == RECORDS
+    assert pattern_capability(mixed, []) == GROUNDING
+    assert pattern_capability(replace(mixed, kinds={}), []) == OTHER

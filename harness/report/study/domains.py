@@ -60,7 +60,7 @@ def found_table(results: Results) -> str:
         seen: dict[str, list[tuple[float, int, str]]] = {}
         for result in by_seed.values():
             for one in result.patterns:
-                seen.setdefault(one.name, []).append((one.share, one.tasks, one.family))
+                seen.setdefault(one.name, []).append((one.share, one.tasks, one.lacks))
         ranked = sorted(seen, key=lambda name: (-sum(s for s, _, _ in seen[name]), name))[:MOST]
         for name in ranked:
             found = seen[name]

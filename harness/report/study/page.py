@@ -69,7 +69,7 @@ _LACKING = """\
 The agent's failures on test tasks by what it lacked, in families that all domains share. A family
 is that of the kind of mistake, or *Coordination with the user* where what went wrong was the user's
 to do; *Other* are kinds that say nothing of it. Patterns are of the conversations on validation
-tasks that round 1 read."""
+tasks that round 1 read; what was the user's to do is not told apart in them."""
 
 _TRANSFER = """\
 Policies that were tested on several domains: Pass^1 on each, and how far one is above another
