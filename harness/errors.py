@@ -229,7 +229,7 @@ def expected(kind: type[T] | tuple[type[T], ...], value: object, what: str) -> T
     names the plugin.
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{what} is {shown(value)}, expected {_named(kind)}")
+        raise _unexpected(kind, value, what)
     return value
 
 
@@ -238,7 +238,8 @@ def listed(kind: type[T], values: object, what: str) -> Sequence[T]:
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         raise TypeError(f"{what} is {shown(values)}, expected a list or tuple")
     for value in values:
-        expected(kind, value, f"an item of {what}")
+        if not isinstance(value, kind):
+            raise _unexpected(kind, value, f"an item of {what}")
     return values
 
 
@@ -251,6 +252,12 @@ async def awaited(kind: type[T] | tuple[type[T], ...], answer: Awaitable[object]
 
 _SHOWN = 80
 """Characters of a plain value in an error."""
+
+
+def _unexpected(
+    kind: type[object] | tuple[type[object], ...], value: object, what: str
+) -> TypeError:
+    return TypeError(f"{what} is {shown(value)}, expected {_named(kind)}")
 
 
 def _named(kind: type[object] | tuple[type[object], ...]) -> str:

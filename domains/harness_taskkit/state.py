@@ -132,8 +132,14 @@ def _add_differences(found: list[Change], path: tuple[str, ...], before: Json, a
             changed: Iterable[str] = compress(after, map(is_not, before.values(), after.values()))
         else:
             changed = [*after, *(before.keys() - after.keys())]
+        old: Any
+        new: Any
         for key in changed:
-            _add_differences(found, (*path, key), before.get(key), after.get(key))
+            old, new = before.get(key), after.get(key)
+            if type(old) not in _SCALARS or type(new) not in _SCALARS:
+                _add_differences(found, (*path, key), old, new)
+            elif old != new or type(old) is not type(new):
+                found.append(_plain_change((*path, key), old, new))
     elif isinstance(before, list) and isinstance(after, list):
         for index, (old, new) in enumerate(zip_longest(before, after)):
             _add_differences(found, (*path, str(index)), old, new)
