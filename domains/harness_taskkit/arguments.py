@@ -27,9 +27,12 @@ _KINDS: Mapping[type, str] = {
 
 _ALLOWED: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
+    "boolean": (bool,),
     "integer": (int,),
     "number": (int, float),
+    "array": (list,),
     "object": (dict,),
+    "null": (type(None),),
 }
 """The types of Python that a type of a schema allows."""
 
@@ -90,32 +93,60 @@ def _series(words: Sequence[str]) -> str:
 
 
 def _check_type(name: str, value: Json, schema: Schema) -> None:
-    wanted = schema["type"]
-    if wanted == "array":
-        _check_list(name, value, cast("Schema", schema["items"]))
-        return
-    if type(value) not in _ALLOWED[str(wanted)]:
-        article = "an" if wanted in ("integer", "object") else "a"
-        raise ToolError(f"{name} should be {article} {wanted}, found {_KINDS[type(value)]}")
-    allowed = cast("list[str] | None", schema.get("enum"))
+    choices = cast("Sequence[Schema]", schema.get("anyOf", (schema,)))
+    fitting = [one for one in choices if "type" not in one or _is_of(value, str(one["type"]))]
+    if not fitting:
+        wanted = " or ".join(map(_described, choices))
+        raise ToolError(f"{name} should be {wanted}, found {_KINDS[type(value)]}")
+    chosen = fitting[0]
+    allowed = cast("list[Json] | None", chosen.get("enum"))
     if allowed is not None and value not in allowed:
-        raise ToolError(f"{name} should be one of {', '.join(allowed)}; found {value!r}")
+        shown = ", ".join(str(one) for one in allowed)
+        raise ToolError(f"{name} should be one of {shown}; found {value!r}")
+    if isinstance(value, list) and "items" in chosen:
+        _check_list(name, value, cast("Schema", chosen["items"]))
+    if isinstance(value, dict):
+        _check_fields(name, value, chosen)
 
 
-def _check_list(name: str, value: Json, schema: Schema) -> None:
-    kind: type[Any] = str if schema["type"] == "string" else dict
-    wanted = "strings" if kind is str else "objects"
-    if not isinstance(value, list):
-        raise ToolError(f"{name} should be a list of {wanted}, found {_KINDS[type(value)]}")
+def _check_list(name: str, values: Sequence[Json], schema: Schema) -> None:
+    wanted = str(schema.get("type", ""))
+    for value in values:
+        if wanted and not _is_of(value, wanted):
+            found = _KINDS[type(value)]
+            raise ToolError(f"{name} should be a list of {wanted}s, found {found} in it")
+        if isinstance(value, dict):
+            _check_fields(name, value, schema, each=True)
+        else:
+            _check_type(f"each of {name}", value, schema)
+
+
+def _check_fields(
+    name: str, value: Mapping[str, Json], schema: Schema, *, each: bool = False
+) -> None:
     properties = cast("Mapping[str, Schema]", schema.get("properties", {}))
-    for part in cast("list[Any]", value):
-        if type(part) is not kind:
-            found = _KINDS[type(part)]
-            raise ToolError(f"{name} should be a list of {wanted}, found {found} in it")
-        for field, field_schema in properties.items():
-            if field not in part:
-                raise ToolError(f"each of {name} needs {', '.join(properties)}; found no {field}")
-            _check_type(f"{field} in {name}", part[field], field_schema)
+    required = cast("Sequence[str]", schema.get("required", ()))
+    for field in required:
+        if field not in value:
+            whole = f"each of {name}" if each else name
+            raise ToolError(f"{whole} needs {', '.join(required)}; found no {field}")
+    for field, field_schema in properties.items():
+        if field in value:
+            _check_type(f"{field} in {name}", value[field], field_schema)
+
+
+def _is_of(value: Json, kind: str) -> bool:
+    return type(value) in _ALLOWED[kind]
+
+
+def _described(schema: Schema) -> str:
+    kind = str(schema["type"])
+    if kind == "null":
+        return kind
+    if kind == "array":
+        items = cast("Schema", schema.get("items", {}))
+        return f"a list of {items['type']}s" if "type" in items else "a list"
+    return f"{'an' if kind in ('integer', 'object') else 'a'} {kind}"
 
 
 @cache

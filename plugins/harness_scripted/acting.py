@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import cast
 
 from harness.types import Json, Message, Tool, ToolCall
-from harness_scripted.speech import hear, mentions, normal
+from harness_scripted.speech import hear, mentions, normal, split_sentences
 
 _TELLS = re.compile(
     r"\b(?:please|could you|can you|i need you to|go ahead and|try to)\b"
     r"|\bon your (?:side|end|phone|device)\b"
 )
+
+_BEFORE_OTHERS = re.compile(
+    r"\b(?:not|don't|never|without|instead of|did you|have you|had you)\b[^,;:]*$"
+)
+"""What stands before a deed that is not to be done, or that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +54,38 @@ def other_look(told: ToolCall, tools: Sequence[Tool], rng: random.Random) -> Too
 def told_call(content: str, tools: Sequence[Tool]) -> ToolCall | None:
     """The first of the user's tools that a message tells it to use; None if it tells of none.
 
-    A tool goes by its name in words. Its arguments follow their nouns ("permission sms"); a call
-    that lacks one is none.
+    A tool goes by its name in words, in a sentence that tells to do something, or at the start of a
+    later one. Its arguments follow their nouns ("permission sms"); a call that lacks one, or names
+    a value that the tool does not have, is none.
     """
-    heard = hear(content)
-    if not tools or heard.proposes or not _TELLS.search(heard.text):
+    if not tools or hear(content).proposes or not tells(content):
         return None
-    named = [tool for tool in tools if mentions(heard.text, [tool.name])]
-    # Of names that begin alike, the longest is meant.
-    named.sort(key=lambda tool: (heard.text.index(normal(tool.name)), -len(tool.name)))
-    return _call(named[0], content) if named else None
+    sentences, told = split_sentences(content), False
+    for number, sentence in enumerate(sentences):
+        text = normal(sentence)
+        tells_here = bool(_TELLS.search(text))
+        named = _named(text, tools)
+        if named and (tells_here or (told and text.startswith(normal(named.name)))):
+            return _call(named, " ".join(sentences[number:]))
+        told = told or tells_here
+    return None
 
 
-def read_back(messages: Sequence[Message]) -> str:
-    """What the user's last calls showed, in one line; "" if it has called nothing since the agent
-    spoke.
-    """
-    shown: list[str] = []
-    for message in reversed(messages):
-        if message.role != "tool" or message.requestor != "user":
-            break
-        shown.append(" ".join(message.content.split()))
-    return " ".join(reversed(shown))
+def _named(sentence: str, tools: Sequence[Tool]) -> Tool | None:
+    """The first tool that a normalised sentence names, but for what is not to be done."""
+    found: list[tuple[int, int, Tool]] = []
+    for tool in tools:
+        name = normal(tool.name)
+        if mentions(sentence, [name]):
+            place = sentence.index(name)
+            if not _BEFORE_OTHERS.search(sentence[:place]):
+                found.append((place, -len(name), tool))  # of names that begin alike, the longest
+    return min(found, key=lambda one: one[:2])[2] if found else None
+
+
+def read_back(results: Sequence[Message]) -> str:
+    """What the user's calls showed, in one line."""
+    return " ".join(" ".join(result.content.split()) for result in results)
 
 
 def _call(tool: Tool, content: str) -> ToolCall | None:
@@ -90,9 +105,21 @@ def _value(noun: str, schema: Mapping[str, Json], content: str) -> Json:
     if told is None:
         return None
     word = told[1].strip(".,;:!?()'\"")
-    if schema.get("type") not in ("integer", "number", "boolean"):
+    options = cast("Sequence[Json]", schema.get("enum", ()))
+    if options:
+        return next((one for one in options if normal(str(one)) == normal(word)), None)
+    kind = _KINDS.get(str(schema.get("type")))
+    if kind is None:
         return word
     try:
-        return cast(Json, json.loads(word))
+        value = cast(Json, json.loads(word))
     except ValueError:
-        return word
+        return None
+    return value if type(value) in kind else None
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}

@@ -139,13 +139,13 @@ class FaultyCustomer(Customer):
             return Deed(calls=(told,) if again else (told, other))
         return Deed(calls=(other,))
 
-    def tell(self, deed: Deed, seen: str) -> Say:
+    def tell(self, deed: Deed, seen: str, *, failed: bool) -> Say:
         if deed.calls and self._is_told_wrongly(deed.calls[0]):
             if self._is_due("kept_to_itself"):
                 return Say(self._pick(KEEPS))
             if self._is_due("misreported"):
-                return super().tell(deed, self.fault.value)
-        return super().tell(deed, seen)
+                return super().tell(deed, self.fault.value, failed=failed)
+        return super().tell(deed, seen, failed=failed)
 
     def _is_due(self, *kinds: str) -> bool:
         """Whether the fault is one of the kinds, and the conversation is at its request."""

@@ -38,7 +38,8 @@ class UserPhrases:
     """Wordings by what they answer; the braces are filled with what the user sees on its device.
 
     Who is tech-savvy says ``terse`` instead of ``acted``; who is hesitant may say ``hesitates``
-    before it does what it is told, and ``strayed`` after it looked at something else.
+    before it does what it is told, and ``strayed`` after it looked at something else. ``guide_me``
+    is for who has done something, and is to say whether that was all.
     """
 
     yes: Words = ("Yes, please go ahead.", "Yes, that is correct.", "Yes.")
@@ -52,6 +53,7 @@ class UserPhrases:
     terse: Words = ("It says: {}",)
     hesitates: Words = ("Is that safe? I am afraid to break something.",)
     strayed: Words = ("I may have looked at the wrong thing. I see this: {}",)
+    guide_me: Words = ("Please tell me what to look at.",)
     pardon: Words = ("Sorry, I did not get that.",)
     unknown: Words = ("I do not know.", "I am not sure.")
     thanks: Words = ("No, that is all. Thank you!", "That is all, thanks. Goodbye!")
@@ -158,6 +160,11 @@ USER: dict[Wording, UserPhrases] = {
         strayed=(
             "I may have looked at the wrong thing. I see this: {}",
             "I am not sure that this is the right place. It says: {}",
+        ),
+        guide_me=(
+            "Please tell me what to look at.",
+            "Where should I look?",
+            "What should I check?",
         ),
         pardon=("Sorry, I did not get that.", "Pardon?"),
         unknown=("I do not know.", "I am not sure.", "No idea, to be honest."),

@@ -14,7 +14,8 @@ from harness.types import Fact, Message
 class Heard:
     """What an agent's message does; several may hold at once.
 
-    ``text`` is the normalised message, ``question`` its asking sentences. ``proposes``: wants a yes
+    ``text`` is the normalised message, ``question`` its asking sentences, with "not found" where it
+    says in any words that it finds no such customer. ``proposes``: wants a yes
     before it acts. ``closes``: asks whether there is anything else. ``reports``: says that
     something was done. ``transfers``: says that the user is handed over.
     """
@@ -32,19 +33,25 @@ class Heard:
 def hear(content: str) -> Heard:
     """What a message of the agent does."""
     text = normal(content)
-    sentences = _SENTENCE.split(text)
-    # "Would you like me to do anything else?" closes; it proposes nothing.
-    rest = " ".join(s for s in sentences if not _CLOSES.search(s))
+    sentences = split_sentences(text)
+    # "Would you like me to do anything else?" closes, and "Which do you want me to?" asks.
+    rest = " ".join(s for s in sentences if not _CLOSES.search(s) and not _OPEN.search(s))
     proposes = bool(_YES_NO.search(text) or _PROPOSES.search(rest))
     return Heard(
         text=text,
-        question=" ".join(s for s in sentences if _ASKS.search(s) and not _CLOSES.search(s)),
+        question=_question(sentences),
         proposes=proposes,
         closes=bool(_CLOSES.search(text)) and not proposes,
         refuses=bool(_REFUSES.search(text)),
         reports=bool(_REPORTS.search(text)),
         transfers=bool(_TRANSFERS.search(text)) and not proposes,
     )
+
+
+def _question(sentences: Sequence[str]) -> str:
+    asking = [s for s in sentences if _ASKS.search(s) and not _CLOSES.search(s)]
+    unknown = asking and any(_FINDS_NOBODY.search(s) for s in sentences)
+    return " ".join([*asking, *(["not found"] if unknown else [])])
 
 
 def agrees(content: str) -> bool:
@@ -68,9 +75,19 @@ def keeps_to_itself(content: str) -> bool:
     return bool(_NO_MORE_THAN_DONE.search(normal(content)))
 
 
+def speaks_of_success(text: str) -> bool:
+    """Whether a normalised text says or asks that what was in trouble works."""
+    return bool(_SUCCESS.search(text))
+
+
 def normal(text: str) -> str:
     """Lower case, underscores as spaces, straight apostrophes, single spaces."""
     return " ".join(text.lower().replace("_", " ").replace("’", "'").split(" ")).strip()
+
+
+def split_sentences(text: str) -> list[str]:
+    """Its sentences and lines."""
+    return _SENTENCE.split(text)
 
 
 def mentions(text: str, phrases: Iterable[str]) -> bool:
@@ -129,13 +146,23 @@ _PROPOSES = re.compile(
     r"|\b(?:ok|okay|ready|happy) (?:for me )?to proceed\b|(?<!to )(?<!can )\bproceed\b[^.!?]*\?"
     r"|\bgo ahead\b[^.!?]*\?|\bis (?:that|this) (?:correct|right|ok|okay)\b"
 )
+_OPEN = re.compile(
+    r"\b(?:which|what|who|where|when|why|how (?:much|many|long))\b[^.,;:!?]*?"
+    r"\b(?:do|would|should|shall|can|may) (?:you|i|we)\b[^.!?]*\?"
+)
+"""A question that no yes answers."""
 _CLOSES = re.compile(
     r"\banything else\b|\bany other (?:question|request|issue|thing|matter|concern)"
     r"|\bwhat else\b|\bsomething else (?:i|we) can\b|\bhow else (?:can|may) i\b"
     r"|\b(?:further|more|additional|other) (?:assistance|help|questions)\b"
 )
+_SYMPATHY = (
+    r"(?:to (?:hear|learn|see)"
+    r"|(?:for|about) (?:that|this|the (?:inconvenience|trouble|delay|wait)))\b"
+)
 _REFUSES = re.compile(
-    r"\b(?:sorry|unfortunately|cannot|can't|can not|unable|impossible|won't|denied|apologi[sz]e)\b"
+    r"\b(?:unfortunately|cannot|can't|can not|unable|impossible|won't|denied)\b"
+    rf"|\b(?:sorry|apologi[sz]e)\b(?! {_SYMPATHY})"
     r"|\bnot (?:able|possible|allowed|permitted|eligible)\b"
     r"|\bagainst (?:our |the |company )?policy\b"
 )
@@ -151,10 +178,18 @@ _ASKS = re.compile(
     r"(?:provide|tell|share|give|specify|enter|send|confirm|let)\b"
     r"|\bi(?:'ll| will)?(?: also)? need\b|\bmay i have\b|\blet me know\b"
 )
+_FINDS_NOBODY = re.compile(
+    r"\b(?:not|n't|unable to|cannot|nobody|no one)\b[^.!?]*\b(?:find|found|locate|see|exist)[^.!?]*"
+    r"\b(?:you|your|account|profile|customer|user|email|anyone|anybody|number|details|information)\b"
+    r"|\bno (?:account|profile|customer|user)s?\b|\b(?:nobody|no one)\b"
+)
 _YES = re.compile(
     r"^\W*(?:yes|yeah|yep|sure|ok|okay|correct|absolutely|certainly|confirmed|i confirm|please do"
     r"|(?:please )?go ahead|(?:please )?proceed|that is (?:right|correct)|that's (?:right|correct)"
     r"|sounds good|perfect)\b|\bgo ahead\b"
+)
+_SUCCESS = re.compile(
+    r"\b(?:works?|working|better|(?:fix|solv|resolv|restor|repair)ed|back|gone|still)\b"
 )
 _WAVERS = re.compile(
     r"\bis (?:that|this|it) safe\b|\bi(?:'m| am) afraid\b|\bdo i (?:really )?have to\b"

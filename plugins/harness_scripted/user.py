@@ -13,7 +13,7 @@ from harness.types import Fact, Message, Request, Task, Tool, ToolCall, stable_s
 from harness_scripted.acting import Deed, other_look, read_back, told_call
 from harness_scripted.offers import left_open, recognise, revised_arguments
 from harness_scripted.phrases import USER, UserPhrases, Wording
-from harness_scripted.speech import Heard, contradicts, hear, normal, touches
+from harness_scripted.speech import Heard, contradicts, hear, normal, speaks_of_success, touches
 
 STRAYS = 0.5
 """How often a hesitant user first looks at something else than it is told."""
@@ -57,15 +57,17 @@ class ScriptedUser:
         if not task.scenario.requests:
             raise RolloutFault("user_fault", f"task {task.id} has no requests to play")
         messages, tools = conversation.messages, conversation.domain.user_tools
-        said = [m.content for m in messages if m.role == "assistant" and not m.calls]
         # A rollout's seed grows with its messages; the difference stays the same.
         customer = self.customer(conversation, seed - len(messages))
         turn, deed = Say(customer.open()), None
-        for content in said[1:]:
+        for content, results in _agents_turns(messages)[1:]:
             told = told_call(content, tools)
             deed = customer.do(told, tools) if told else None
+            failed = any(result.is_error for result in results)
             turn = (
-                customer.tell(deed, read_back(messages)) if deed else customer.answer(hear(content))
+                customer.tell(deed, read_back(results), failed=failed)
+                if deed
+                else customer.answer(hear(content))
             )
         if deed and deed.calls and messages[-1].role == "assistant":
             return UserTurn(message=_acting(deed.calls, len(messages)))
@@ -73,6 +75,17 @@ class ScriptedUser:
         return UserTurn(
             message=message, stop=turn.stop, transfer=turn.transfer, gave_up=turn.gave_up
         )
+
+
+def _agents_turns(messages: Sequence[Message]) -> list[tuple[str, list[Message]]]:
+    """What the agent has said, each time with the results of what the user then did."""
+    turns: list[tuple[str, list[Message]]] = []
+    for message in messages:
+        if message.role == "assistant" and not message.calls:
+            turns.append((message.content, []))
+        elif message.role == "tool" and message.requestor == "user" and turns:
+            turns[-1][1].append(message)
+    return turns
 
 
 def _acting(calls: Sequence[ToolCall], place: int) -> Message:
@@ -102,7 +115,7 @@ class Customer:
         self.idle = 0
         self.told: list[Fact] = []
         self.accepted = self.revised = self.insisted = False
-        self.hesitated = self.strayed = False
+        self.hesitated = self.strayed = self.acted = False
         self._hold_as_told()
 
     @property
@@ -149,11 +162,14 @@ class Customer:
                 return Deed(calls=(other,), strayed=True)
         return Deed(calls=(told,))
 
-    def tell(self, deed: Deed, seen: str) -> Say:
-        """What it says after the deed, of which it saw that."""
-        self.idle = 0
+    def tell(self, deed: Deed, seen: str, *, failed: bool) -> Say:
+        """What it says after the deed, of which it saw that. One that failed is no progress."""
+        self.idle = self.idle + 1 if failed else 0
+        if self.idle >= self.patience:
+            return Say(self._pick(self.phrases.give_up), stop=True, gave_up=True)
         if not deed.calls:
             return Say(deed.says, stop=deed.leaves)
+        self.acted = True
         acted = self.phrases.terse if self.is_savvy else self.phrases.acted
         return Say(self._pick(self.phrases.strayed if deed.strayed else acted).format(seen))
 
@@ -171,14 +187,17 @@ class Customer:
         if self._is_answered(heard):
             return self._move_on(self._pick(self.phrases.next))
         if heard.refuses:
-            return self._take_refusal()
+            return self._take_refusal(insists=self.request.outcome == "done")
         if heard.reports and (self.accepted or touches(heard.text, self.request.verbs)):
             return self._move_on(self._pick(self.phrases.next))
         if not heard.text:
             return Say(self._pick(self.phrases.pardon))
+        # What it complained of may be gone by now.
+        mended = self.acted and speaks_of_success(heard.text)
+        wish = self._pick(self.phrases.guide_me) if mended else self._restate()
         if heard.question:
-            return Say(f"{self._pick(self.phrases.unknown)} {self._restate()}")
-        return Say(self._pick(self.phrases.waiting) if self.accepted else self._restate())
+            return Say(f"{self._pick(self.phrases.unknown)} {wish}")
+        return Say(self._pick(self.phrases.waiting) if self.accepted else wish)
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -260,8 +279,11 @@ class Customer:
             return self._move_on(self._pick(self.phrases.next))
         return Say(self._restate())
 
-    def _take_refusal(self) -> Say:
-        if self.request.want is not None and not self.insisted:
+    def _take_refusal(self, *, insists: bool = False) -> Say:
+        """It insists once on what can be done; ``insists``: on what it only complained of or asked,
+        too, since nothing was closed yet.
+        """
+        if (insists or self.request.want is not None) and not self.insisted:
             self.insisted = True
             return Say(f"{self._pick(self.phrases.insist)} {self._restate()}")
         return self._move_on(self._pick(self.phrases.resigned))
@@ -272,7 +294,7 @@ class Customer:
             return Say(self._pick(self.phrases.thanks), stop=True)
         self.told = [fact for fact in self.told if fact in self.scenario.identity]
         self.index += 1
-        self.accepted = self.revised = self.insisted = False
+        self.accepted = self.revised = self.insisted = self.acted = False
         self._hold_as_told()
         return Say(f"{opening} {self.open()}")
 

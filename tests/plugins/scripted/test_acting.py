@@ -64,14 +64,59 @@ def test_arguments_follow_their_nouns() -> None:
     assert told.arguments == {"app": "mail_2", "times": 3}
 
 
-def test_it_reads_back_what_its_last_calls_showed() -> None:
-    def seen(content: str, *, by: str = "user") -> Message:
-        return Message(role="tool", content=content, requestor="user" if by == "user" else "agent")
+def test_it_reads_back_what_its_calls_showed() -> None:
+    def seen(content: str) -> Message:
+        return Message(role="tool", content=content, requestor="user")
 
-    said = Message(role="assistant", content="Please look.")
-    assert read_back([seen("before"), said, seen("on\n off"), seen("5G")]) == "on off 5G"
-    assert read_back([said]) == ""
-    assert read_back([seen("secret", by="agent")]) == ""
+    assert read_back([seen("on\n off"), seen("5G")]) == "on off 5G"
+    assert read_back([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("Toggle data helped. Please grant permission, app mail.", "grant_permission"),
+        ("Do not toggle data yet. Please toggle data saver.", "toggle_data_saver"),
+        ("Please toggle data saver, and do not toggle data.", "toggle_data_saver"),
+        ("Please do not toggle data; toggle data saver.", "toggle_data_saver"),
+        ("Please do these steps:\n1. Toggle data\n2. Toggle data saver", "toggle_data"),
+        ("Did you toggle data? Please tell me.", None),
+        ("Please tell me, did you toggle data already?", None),
+        ("Please wait. Later you will have to toggle data.", None),
+    ],
+)
+def test_what_is_only_mentioned_or_forbidden_is_not_done(content: str, name: str | None) -> None:
+    told = told_call(content, TOOLS)
+    assert (told.name if told else None) == name
+
+
+CHOOSE = Tool(
+    name="choose_network",
+    description="",
+    parameters={
+        "properties": {"mode": {"type": "string", "enum": ["4g_only", "5g"]}},
+        "required": ["mode"],
+    },
+    kind="write",
+    nouns={"mode": "network"},
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("5G", "5g"), ("4g_only", "4g_only"), ("6g", None), ("", None)]
+)
+def test_a_value_that_the_tool_does_not_have_is_none(word: str, value: str | None) -> None:
+    told = told_call(f"Please choose network, network: {word}.", (CHOOSE,))
+    assert (told.arguments["mode"] if told else None) == value
+
+
+@pytest.mark.parametrize(
+    ("word", "times"), [("2", 2), ("twice", None), ("true", None), ("2.5", None)]
+)
+def test_a_value_of_another_type_is_none(word: str, times: int | None) -> None:
+    told = told_call(f"Please grant permission, app mail, number of times {word}.", (GRANT,))
+    assert told is not None
+    assert told.arguments.get("times") == times
 
 
 @pytest.mark.parametrize("wording", ["plain", "varied"])

@@ -17,6 +17,8 @@ from harness_scripted.speech import agrees, hear, mentions, touches
         "Here are the details:\n- order #W1\nPlease confirm that this is right.",
         "I will cancel it. Can I proceed with that?",
         "Is there anything else to add, or can I proceed (yes/no)?",
+        "Shall I cancel the order which you named?",
+        "I know what you mean. Do you want me to cancel it?",
     ],
 )
 def test_what_wants_a_yes_is_a_proposal(text: str) -> None:
@@ -32,6 +34,10 @@ def test_what_wants_a_yes_is_a_proposal(text: str) -> None:
         "To proceed, I need your zip code.",
         "Done. Would you like me to help with anything else?",
         "Let me look that up for you.",
+        "Which order do you want me to cancel?",
+        "How much data should I add?",
+        "What would you like to do?",
+        "When would you like me to send it, today or tomorrow?",
     ],
 )
 def test_what_wants_no_yes_is_no_proposal(text: str) -> None:
@@ -84,3 +90,34 @@ def test_verbs_match_their_inflections() -> None:
     assert touches("your order will be cancelled", ["cancel"])
     assert touches("exchanging the item", ["exchange"])
     assert not touches("your address", ["add"])
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("I am sorry, that is not allowed.", True),
+        ("Sorry, but the order was shipped.", True),
+        ("I apologize, this is against our policy.", True),
+        ("I am sorry to hear that. Let me look into it.", False),
+        ("I apologize for the inconvenience. What is your name?", False),
+        ("I'm sorry about the delay; one moment.", False),
+    ],
+)
+def test_sympathy_refuses_nothing(text: str, refuses: bool) -> None:
+    assert hear(text).refuses is refuses
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("I could not find you. What is your name?", True),
+        ("I was unable to locate an account with that email. Could you tell me your name?", True),
+        ("There is no customer with this number. What is your name?", True),
+        ("I see nobody with that number. What is your name?", True),
+        ("I could not find that order. What is its number?", False),
+        ("What is your name?", False),
+        ("I could not find you.", False),
+    ],
+)
+def test_it_is_heard_in_any_words_that_nobody_was_found(text: str, unknown: bool) -> None:
+    assert ("not found" in hear(text).question) is unknown
