@@ -218,6 +218,7 @@ OPTIONS: dict[str, Any] = {
     "tiny": opening.TinyOptions,
     "verifiers": verifiers_results.Options,
     "vllm": vllm_options.Options,
+    "warm_start": sft.Options,
 }
 
 

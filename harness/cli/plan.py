@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe by name, or a TOML file with a table [recipe].")
+        str, typer.Argument(help="A recipe by name, or a TOML file with the table recipe.")
     ] = "",
     as_json: options.AsJson = False,
 ) -> None:
