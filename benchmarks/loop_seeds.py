@@ -25,7 +25,7 @@ import numpy as np
 from mixes import hardness
 from over_seeds import as_json
 
-from harness.evaluation.metrics import Outcome, mean_interval, pass_hat_k
+from harness.evaluation.metrics import Outcome, bounded_interval, pass_hat_k
 from harness.results.outcomes import evaluations_on, outcomes_of, quarantined, without
 from harness.run_folder import RunFolder
 from harness.runtime.counting import counted
@@ -102,12 +102,13 @@ def table(runs: Sequence[Run]) -> list[Json]:
     rows: list[Json] = []
     for k in KS:
         for arm, name in ARMS.items():
-            rows.append(_row(f"{name}, Pass^{k}", [run.passes.get((arm, k), {}) for run in runs]))
+            passes = [run.passes.get((arm, k), {}) for run in runs]
+            rows.append(_row(f"{name}, Pass^{k}", passes, least=0))
     for k in KS:
         for arm, other in PAIRS:
             sides = [[run.passes.get((one, k), {}) for one in (arm, other)] for run in runs]
             apart = [_apart(*pair) for pair in sides]
-            rows.append(_row(f"{ARMS[arm]} over {ARMS[other]}, Pass^{k}", apart))
+            rows.append(_row(f"{ARMS[arm]} over {ARMS[other]}, Pass^{k}", apart, least=-100))
     return rows
 
 
@@ -146,22 +147,22 @@ def _apart(one: Values, other: Values) -> Values:
     return {task: one[task] - other[task] for task in sorted(one.keys() & other.keys())}
 
 
-def _row(label: str, by_run: Sequence[Values]) -> Json:
+def _row(label: str, by_run: Sequence[Values], *, least: float) -> Json:
     tasks = sorted({task for values in by_run for task in values})
     means = [fmean(values[t] for values in by_run if t in values) for t in tasks]
     return {
         "row": label,
-        "seeds": [_told([*values.values()]) for values in by_run],
-        "mean": _told(means),
+        "seeds": [_told([*values.values()], least) for values in by_run],
+        "mean": _told(means, least),
         "tasks": len(tasks),
     }
 
 
-def _told(values: Sequence[float]) -> Json:
-    """Their mean with its interval; None if there are none."""
+def _told(values: Sequence[float], least: float) -> Json:
+    """The mean of values in [least, 100] with its interval; None if there are none."""
     if not values:
         return None
-    interval = mean_interval(np.array(values))
+    interval = bounded_interval(np.array(values), least)
     return {name: round(getattr(interval, name), 1) for name in ("value", "low", "high")}
 
 

@@ -118,7 +118,9 @@ def pass_table(
     for k in ks:
         values = _task_values(tally, k)
         if values:
-            pass_[k] = _interval(np.asarray(list(values.values())), 0, seed, resamples)
+            pass_[k] = bounded_interval(
+                np.asarray(list(values.values())), 0, seed=seed, resamples=resamples
+            )
             counted[k] = len(values)
     return PassTable(
         tasks=len(tally),
@@ -147,7 +149,7 @@ def paired_difference(
     differences = task_differences(arm, reference, k)
     if not differences:
         return None
-    found = _interval(np.asarray(differences), -100, seed, resamples)
+    found = bounded_interval(np.asarray(differences), -100, seed=seed, resamples=resamples)
     return tested(found, sign_flip_p(differences))
 
 
@@ -291,17 +293,25 @@ def _task_values(tally: Mapping[str, tuple[int, int]], k: int) -> dict[str, floa
     }
 
 
-def _interval(values: NDArray[np.float64], least: float, seed: int, resamples: int) -> Interval:
-    """The interval of the mean of values in [least, 100].
-
-    Values that are all the same leave nothing to resample. That n tasks show no other value has a
-    chance of (1 - r)^n if a share r of all tasks has one, so r is at most 1 - 0.05^(1/n) with 95%
-    confidence (the "rule of three": about 3 in n), and the mean is no farther off than r allows.
+def bounded_interval(
+    values: NDArray[np.float64], least: float, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Interval:
+    """The interval of the mean of one value in [least, 100] per task, of which there is one or
+    more: resampled, or ``uniform_interval`` where they are all the same.
     """
-    value = float(values[0])
-    if (values != value).any():
+    if (values != values[0]).any():
         return mean_interval(values, seed=seed, resamples=resamples)
-    others = 1 - (1 - CONFIDENCE / 100) ** (1 / len(values))
+    return uniform_interval(float(values[0]), least, len(values))
+
+
+def uniform_interval(value: float, least: float, tasks: int) -> Interval:
+    """The interval of the mean of values in [least, 100] that are all the same.
+
+    They leave nothing to resample. That n tasks show no other value has a chance of (1 - r)^n if a
+    share r of all tasks has one, so r is at most 1 - 0.05^(1/n) with 95% confidence (the "rule of
+    three": about 3 in n), and the mean is no farther off than r allows.
+    """
+    others = 1 - (1 - CONFIDENCE / 100) ** (1 / tasks)
     low, high = value - others * (value - least), value + others * (100 - value)
     return Interval(value=value, low=low, high=high)
 

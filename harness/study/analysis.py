@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metrics import percentile_interval, sign_flip_p, tested
+from harness.evaluation.metrics import percentile_interval, sign_flip_p, tested, uniform_interval
 from harness.study.results_file import Mask, Results, Values
 from harness.study.spec import Expectation
 from harness.types import Difference, Interval
@@ -55,9 +55,15 @@ class Judged:
 
 
 def estimate(
-    values: Values, weights: Values | None = None, *, seed: int, resamples: int
+    values: Values,
+    weights: Values | None = None,
+    *,
+    least: float = 0.0,
+    seed: int,
+    resamples: int,
 ) -> Estimate | None:
-    """The mean of values of shape (seeds, tasks), nan left out; None if there are none.
+    """The mean of values in [least, 100] of shape (seeds, tasks), nan left out; None if there are
+    none.
 
     ``weights``, of the same shape, are at least 0; None: all alike.
     """
@@ -65,9 +71,15 @@ def estimate(
     if not there.any():
         return None
     weighed = np.where(there, 1.0 if weights is None else weights, 0.0)
-    mean, means = _means(values, weighed, _draws(values.shape, seed, resamples))
+    counted = values[weighed > 0]
+    if len(counted) and (counted == counted[0]).all():
+        tasks = int((weighed > 0).any(axis=0).sum())
+        interval = uniform_interval(float(counted[0]), least, tasks)
+    else:
+        mean, means = _means(values, weighed, _draws(values.shape, seed, resamples))
+        interval = percentile_interval(mean, means[~np.isnan(means)])
     return Estimate(
-        interval=percentile_interval(mean, means[~np.isnan(means)]),
+        interval=interval,
         seeds=int(there.any(axis=1).sum()),
         tasks=int(there.any(axis=0).sum()),
     )
@@ -77,7 +89,7 @@ def apart(values: Values, *, seed: int, resamples: int) -> Apart | None:
     """The mean of differences of shape (seeds, tasks), as ``estimate``, and the p-value of signs by
     chance: those of the tasks, each with its mean over the seeds.
     """
-    found = estimate(values, seed=seed, resamples=resamples)
+    found = estimate(values, least=-100.0, seed=seed, resamples=resamples)
     if found is None:
         return None
     tried = values[:, ~np.isnan(values).all(axis=0)]

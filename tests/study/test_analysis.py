@@ -69,7 +69,8 @@ def test_a_difference_is_taken_within_seed_and_task() -> None:
     assert one.interval.value == pytest.approx(100 * (0.5 + 0.5 - 0.5) / 3)
     same = difference(found, "a", "a", 1)
     assert same
-    assert (same.interval.low, same.interval.high) == (0, 0)
+    assert same.interval.value == 0
+    assert same.interval.high == -same.interval.low == pytest.approx(100 * (1 - 0.05 ** (1 / 3)))
 
 
 def test_a_difference_among_some_tasks_leaves_the_others_out() -> None:
