@@ -173,6 +173,10 @@ def _described(path: Path) -> str:
         return f"a file that cannot be read ({error.strerror})"
     if not start:
         return "an empty file"
+    if start[:2] == b"\x1f\x8b":
+        return "packed by gzip (unpack it first)"
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "text in UTF-16 (write it as UTF-8 first)"
     return f"a file that starts with {start.decode(errors='replace')!r}"
 
 

@@ -30,8 +30,19 @@ _WRITES = (
     "order", "send", "return", "exchange", "refund", "pay", "charge", "submit", "post", "put",
     "write", "insert", "move", "apply", "assign", "schedule", "reserve", "approve", "close", "open",
     "reset", "enable", "disable", "issue", "transfer", "edit", "save", "place", "buy", "purchase",
-    "confirm", "register", "upload", "start", "stop", "resolve", "escalate", "replace",
+    "confirm", "register", "upload", "start", "stop", "resolve", "escalate", "replace", "grant",
+    "revoke", "lock", "unlock", "block", "unblock", "wipe", "provision", "install", "uninstall",
+    "restart", "reboot", "renew", "extend", "waive", "redeem", "make", "suspend", "resume",
+    "activate", "deactivate", "dispatch", "execute", "mark", "rebook", "reassign", "archive",
+    "publish", "invite", "subscribe", "unsubscribe", "notify", "checkin", "checkout",
 )  # fmt: skip
+_NOUNS = frozenset({"order", "refund", "return", "transfer", "open", "book", "charge"})
+"""Verbs that are nouns before one of ``_THINGS``."""
+
+_THINGS = frozenset(
+    {"status", "policy", "policies", "hours", "details", "info", "history", "balance", "price"}
+)
+"""What a tool tells of whose name is that of a thing, such as "order_status"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +123,8 @@ def _kind(name: str, declared: Tool | None, seen: _Seen) -> tuple[ToolKind, str,
     if declared is not None and declared.kind != "generic":
         return declared.kind, "the file says so", True
     words = [word.casefold() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)]
+    if words and words[-1] in _THINGS and words[0] in _NOUNS:
+        return "read", f"its name is that of a thing, {words[-1]!r}", False
     for word in words:
         if word in _READS:
             return "read", f"its name says {word!r}", words[0] == word

@@ -33,13 +33,13 @@ def by_field(
 ) -> list[Episode]:
     """The episodes with the verdict in a field of their records, where it says one.
 
-    True, words like "passed" and numbers from 1 are successes; false, words like "failed" and
-    smaller numbers are not. Raises ``ConfigError`` if no record has a verdict there.
+    True, words like "passed" and 1 are successes; false, words like "failed" and smaller numbers
+    are not. Raises ``ConfigError`` if no record has a verdict there, and for a scale such as stars,
+    of which only the reader knows what is good.
     """
-    found = [
-        settled(episode, verdict(_at(originals.get(episode.trajectory.id, {}), path)))
-        for episode in episodes
-    ]
+    values = [_at(originals.get(episode.trajectory.id, {}), path) for episode in episodes]
+    _refuse_scale(values, path)
+    found = [settled(e, verdict(v)) for e, v in zip(episodes, values, strict=True)]
     if not any(episode.grade.is_decided for episode in found):
         raise ConfigError(
             f"no record has a verdict in the field {path!r}",
@@ -47,6 +47,27 @@ def by_field(
             "a word such as 'passed'; for anything else use --failed-if.",
         )
     return found
+
+
+def _refuse_scale(values: Sequence[Json], path: str) -> None:
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    if numbers and max(numbers) > 1:
+        low, high = min(numbers), max(numbers)
+        raise ConfigError(
+            f"the field {path!r} has numbers from {low:g} to {high:g}: which of them are failures?",
+            hint=f"Name the limit, such as --failed-if '{path} < {high:g}'.",
+        )
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def by_condition(

@@ -389,7 +389,7 @@ def _refuse_taken(folder: Path) -> None:
         is_run = RunFolder.is_one(folder)
         raise RunError(
             f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
-            hint=f"Continue it with `harness loop --resume {folder}`, or choose another --out."
+            hint=f"Continue a loop by `harness loop --resume {folder}`; else choose another --out."
             if is_run
             else "Choose another --out.",
         )

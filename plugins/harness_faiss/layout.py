@@ -68,7 +68,11 @@ def _apart(middles: NDArray[np.float64]) -> NDArray[np.float64]:
 def _within(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Two coordinates of each member, of length 1 or less."""
     found = np.zeros((len(vectors), 2))
-    if len(vectors) > 1:
+    if 1 < len(vectors) < vectors.shape[1]:  # a small matrix of products has the same axes
+        sizes, members = np.linalg.eigh((vectors @ vectors.T).astype(np.float64))
+        axes = members[:, ::-1][:, :2] * np.sqrt(np.maximum(sizes[::-1][:2], 0))
+        found[:, : axes.shape[1]] = axes
+    elif len(vectors) > 1:
         _, directions = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
         axes = vectors @ directions[:, ::-1][:, :2]
         found[:, : axes.shape[1]] = axes

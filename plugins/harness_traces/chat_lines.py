@@ -86,7 +86,7 @@ class ChatFormat:
 
 
 def _rest(table: Mapping[str, Json]) -> dict[str, Json]:
-    taken = {*MESSAGES, *ANSWERS, "tools", "functions"}
+    taken = {*MESSAGES, *ANSWERS, "tools", "functions", "system"}
     return plain_table({name: value for name, value in table.items() if name not in taken})
 
 
@@ -96,13 +96,21 @@ def _read(entry: Json) -> Chat:
         messages: Json = entry
     elif isinstance(entry, dict):
         messages = next((entry[name] for name in MESSAGES if name in entry), None)
-        messages = _with_answer(messages, entry)
+        messages = _with_answer(_with_system(messages, entry), entry)
     else:
         raise ValueError(f"found {type(entry).__name__}")
     if not isinstance(messages, list):
         names = ", ".join(list(entry)[:6]) if isinstance(entry, dict) else ""
         raise ValueError(f'there is no list "messages" (found: {names})')
     return read_chat(messages)
+
+
+def _with_system(messages: Json, entry: Mapping[str, Json]) -> Json:
+    """The messages behind the system prompt that Anthropic's API takes beside them."""
+    system = entry.get("system")
+    if not isinstance(messages, list) or not isinstance(system, str | list) or not system:
+        return messages
+    return [{"role": "system", "content": system}, *messages]
 
 
 def _with_answer(messages: Json, entry: Mapping[str, Json]) -> Json:
@@ -115,6 +123,8 @@ def _with_answer(messages: Json, entry: Mapping[str, Json]) -> Json:
             chosen = answer["choices"][:1] if isinstance(answer["choices"], list) else []
             found = [c["message"] for c in chosen if isinstance(c, dict) and "message" in c]
             return [*messages, *found]
+        if isinstance(answer, dict) and "role" in answer:  # as Anthropic's API answers
+            return [*messages, answer]
         if isinstance(answer, list) and answer and isinstance(answer[0], dict):
             return [*messages, *(m for m in answer if isinstance(m, dict) and "role" in m)]
     return messages

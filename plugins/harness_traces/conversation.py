@@ -17,6 +17,14 @@ from harness.types import Episode, Json, Message, Tool, ToolCall
 LONGEST = 200_000
 """Characters of a result that are read for values."""
 
+_LEAVES = re.compile(
+    r"\b(?:thanks|thank you|thx|bye|goodbye|cheers|that(?:'s| is| was|'ll be) (?:all|it|everything)"
+    r"|nothing else|have a (?:nice|good|great) (?:day|one|evening))\b",
+    re.IGNORECASE,
+)
+_FAREWELL = 12
+"""A farewell has so many words at most."""
+
 _YES = re.compile(
     r"\W*(?:yes|yeah|yep|sure|ok|okay|please do|go ahead|correct|right|exactly|that'?s? (?:is )?"
     r"(?:right|correct|fine)|confirm|agreed|sounds good|absolutely|of course|do it|fine|"
@@ -119,6 +127,11 @@ def noun(argument: str) -> str:
     """What an argument stands for: "new_item" for "new_item_ids"."""
     slug = re.sub(r"\W+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", argument)).casefold().strip("_")
     return re.sub(r"(?:_?ids?|_numbers?)$", "", slug).removesuffix("s") or slug or "argument"
+
+
+def takes_leave(text: str) -> bool:
+    """Whether a user's message is a farewell, and no more."""
+    return "?" not in text and len(text.split()) <= _FAREWELL and bool(_LEAVES.search(text))
 
 
 def is_yes(reply: str) -> bool:

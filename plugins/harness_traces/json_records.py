@@ -118,7 +118,9 @@ def _lines(
                 yield f"line {number}", None
                 continue
             where = (
-                f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+                f" at character {error.pos + 1}"
+                if isinstance(error, json.JSONDecodeError)
+                else f" ({error})"
             )
             raise FormatError(
                 f"{path}, line {number}: no JSON{where}"

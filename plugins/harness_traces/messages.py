@@ -19,10 +19,13 @@ TOOL = frozenset({"tool", "function", "tool_result"})
 
 _ERROR = re.compile(
     r"\s*(?:\W{0,3}(?:error|exception|traceback|failed|failure|invalid)\b|"
-    r"[A-Za-z.]*(?:Error|Exception)\s*[:(])",
+    r"HTTP/?[\d.]* [45]\d\d\b|could not\b|[A-Za-z.]*(?:Error|Exception)\s*[:(])",
     re.IGNORECASE,
 )
-_SAYS_ERROR = ("error", "errors", "exception", "is_error", "isError")
+_SAYS_ERROR = ("error", "errors", "exception", "is_error", "isError", "error_code", "errorCode")
+_STATUS = ("status", "statusCode", "status_code", "code", "result", "outcome")
+_FAILED = frozenset({"error", "failed", "failure", "fail"})
+_BLOCKS = ("tool_use", "tool_result")
 _LONGEST_ERROR = 20_000
 """A longer result is not looked at as JSON for errors."""
 
@@ -60,6 +63,9 @@ def read_chat(messages: Sequence[Json]) -> Chat:
 
 def _add(chat: Chat, message: Mapping[str, Json]) -> None:
     role = str(message["role"]).casefold()
+    message, results = _without_blocks(message)
+    for result in results:
+        _add(chat, result)
     text = text_of(message.get("content"), chat.odd)
     if role in SYSTEM:
         chat.system = chat.system or text
@@ -79,10 +85,37 @@ def _add(chat: Chat, message: Mapping[str, Json]) -> None:
                 is_error=flagged or is_error(text),
             )
         )
-    else:
+    elif text or not results:
         if role not in USER:
             chat.odd[f"messages of the role {role[:20]!r}, read as the user's"] += 1
         chat.messages.append(Message(role="user", content=text))
+
+
+def _without_blocks(
+    message: Mapping[str, Json],
+) -> tuple[Mapping[str, Json], list[dict[str, Json]]]:
+    """A message whose content has blocks for calls and results, as Anthropic's API writes them, in
+    the form of others: with its calls, and the results as messages of their own.
+    """
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    kinds = [block.get("type") if isinstance(block, dict) else None for block in blocks]
+    if not {"tool_use", "tool_result"} & {*kinds}:
+        return message, []
+    rest = [b for b, kind in zip(blocks, kinds, strict=True) if kind not in _BLOCKS]
+    calls = [b for b, kind in zip(blocks, kinds, strict=True) if kind == "tool_use"]
+    results: list[dict[str, Json]] = [
+        {
+            "role": "tool",
+            "tool_call_id": block.get("tool_use_id"),
+            "content": block.get("content"),
+            "is_error": block.get("is_error"),
+        }
+        for block in blocks
+        if isinstance(block, dict) and block.get("type") == "tool_result"
+    ]
+    plain_one: dict[str, Json] = {**message, "content": rest}
+    return {**plain_one, "tool_calls": calls} if calls else plain_one, results
 
 
 def text_of(content: Json, odd: Counter[str]) -> str:
@@ -157,12 +190,21 @@ def is_error(text: str) -> bool:
             return False
         if not isinstance(value, dict):
             return False
-        if value.get("success") is False or value.get("ok") is False:
+        if any(str(value.get(name)).casefold() == "false" for name in ("success", "ok")):
             return True
-        if value.get("status") in ("error", "failed", "failure"):
+        if any(_is_failure(value.get(name)) for name in _STATUS):
             return True
         return any(value.get(name) not in (None, False, "", [], {}, 0) for name in _SAYS_ERROR)
     return bool(_ERROR.match(text))
+
+
+def _is_failure(status: Json) -> bool:
+    """Whether a status is a word for failure, or a code of HTTP for it."""
+    if isinstance(status, str) and not status.isdigit():
+        return status.casefold() in _FAILED
+    return (
+        isinstance(status, int | str) and not isinstance(status, bool) and 400 <= int(status) < 600
+    )
 
 
 def read_tools(declared: Json) -> list[Tool]:

@@ -58,14 +58,17 @@ def recording_of(
     odd: Counter[str] = Counter()
     systems: Counter[str] = Counter()
     trials: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
     for number, record in enumerate(records):
         odd.update(record.chat.odd)
         if not record.chat.messages:
             odd["conversations without a message, left out"] += not record.chat.odd
             continue
+        if any("\ufffd" in message.content for message in record.chat.messages):
+            odd["conversations with bytes that are no UTF-8, replaced"] += 1
         systems.update([record.chat.system] if record.chat.system else [])
         tools.update({tool.name: tool for tool in record.tools})
-        task = stable_id("task", record.task) if record.task else stable_id(str(path.name), number)
+        task = _task_id(record, alone)
         episode = _episode(record, task, trials[task], number)
         trials[task] += 1
         episodes.append(episode)
@@ -84,6 +87,17 @@ def recording_of(
         originals=originals,
         tools=tuple(tools.values()),
     )
+
+
+def _task_id(record: Record, alone: Counter[str]) -> str:
+    """That of what it is a try at; else it is one of its own, known again by how it opens: two
+    files have a task in common if the same is asked in both. ``alone`` counts openings.
+    """
+    if record.task:
+        return stable_id("task", record.task)
+    opening = next((m.content for m in record.chat.messages if m.role == "user"), "")
+    alone[opening] += 1
+    return stable_id("opening", opening, alone[opening])
 
 
 def _episode(record: Record, task_id: str, trial: int, number: int) -> Episode:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.types import Blame, Severity
 from harness_traces.arguments import is_id, objection
-from harness_traces.conversation import Heard, Made, alike, is_yes, noun, values_of
+from harness_traces.conversation import Heard, Made, alike, is_yes, noun, takes_leave, values_of
 
 REPEATED = 3
 """So many equal calls with equal results, and nothing changed between them, are one too many."""
@@ -247,8 +247,8 @@ def refused_request(heard: Heard) -> Iterator[Sign]:
 
 
 def ended_early(heard: Heard) -> Iterator[Sign]:
-    """The agent has the last word, without a question, and no call was made for the last request;
-    or the conversation breaks off before the agent speaks.
+    """The agent has the last word, without a question, and no call was made for the last request,
+    unless the user took its leave; or the conversation breaks off before the agent speaks.
     """
     if not heard.messages:
         return
@@ -256,7 +256,8 @@ def ended_early(heard: Heard) -> Iterator[Sign]:
     if last.role == "tool" or last.calls:
         yield Sign(kind="unfinished", turn=turn, summary="It breaks off after a call.")
     asked = [at for at, _ in heard.asked]
-    if last.role == "assistant" and last.content and asked and not _asks(last.content):
+    is_left = bool(heard.asked) and takes_leave(heard.asked[-1][1])
+    if last.role == "assistant" and last.content and asked and not (is_left or _asks(last.content)):
         wrote = any(made.turn > asked[-1] and made.worked for made in heard.writes)
         if not wrote:
             yield Sign(

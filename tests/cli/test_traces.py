@@ -93,3 +93,17 @@ def test_other_files_are_refused_in_words(cli: Cli, tmp_path: Path, content: str
     assert refused.status == 1
     assert "error:" in refused.err
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize("good", [5, "5"])
+def test_a_scale_is_no_outcome_until_its_limit_is_named(
+    good: int | str, cli: Cli, tmp_path: Path
+) -> None:
+    said = [turn("user", "Hello"), turn("assistant", "Sorry, no.")]
+    path = tmp_path / "agent.jsonl"
+    lines = [{"messages": said, "stars": stars} for stars in [good] * 3 + [type(good)(1)] * 3]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    refused = cli("discover", path, "--outcome", "stars")
+    assert refused.status == 1
+    assert "'stars' has numbers from 1 to 5: which of them are failures?" in refused.err
+    assert "--failed-if 'stars < 5'" in refused.err

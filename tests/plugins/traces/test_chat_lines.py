@@ -11,6 +11,7 @@ from harness.errors import FormatError
 from harness.interchange.inference import UNPARSED
 from harness.types import Recording
 from harness_traces.chat_lines import ChatFormat, Options
+from harness_traces.messages import is_error
 from tests.plugins.traces.conftest import Log, agent, result, user
 
 CHAT = [user("Hello"), agent(find={"id": 1}), result({"ok": True}), agent("Done?")]
@@ -142,3 +143,73 @@ def test_declared_tools_are_read_in_each_provider_s_form(log: Log) -> None:
     ]
     recording = read(log([{"messages": CHAT, "tools": tools}]))
     assert [tool.name for tool in recording.tools] == ["a", "b"]
+
+
+def test_blocks_of_anthropic_s_api_are_calls_and_results(log: Log) -> None:
+    use = {"type": "tool_use", "id": "t1", "name": "find", "input": {"id": 7}}
+    answer = {
+        "type": "tool_result",
+        "tool_use_id": "t1",
+        "content": [{"type": "text", "text": "none"}],
+        "is_error": True,
+    }
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "Find 7"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "One moment."}, use]},
+        {"role": "user", "content": [answer, {"type": "text", "text": "Well?"}]},
+    ]
+    last = {"role": "assistant", "content": [{"type": "text", "text": "There is none."}]}
+    path = log([{"system": "You are Deskie.", "messages": messages, "response": last}])
+    recording = read(path)
+    assert odd(recording) == {}
+    assert recording.about["system"] == "You are Deskie."
+    told = recording.episodes[0].trajectory.messages
+    assert [(m.role, m.content) for m in told] == [
+        ("user", "Find 7"),
+        ("assistant", "One moment."),
+        ("tool", "none"),
+        ("user", "Well?"),
+        ("assistant", "There is none."),
+    ]
+    [call] = told[1].calls
+    assert (call.name, call.arguments, call.id) == ("find", {"id": 7}, "t1")
+    assert (told[2].call_id, told[2].is_error) == ("t1", True)
+
+
+def test_two_files_have_tasks_in_common_where_the_same_is_asked(log: Log) -> None:
+    def ids(*openings: str) -> list[str]:
+        records = [{"messages": [user(text), agent("Well.")]} for text in openings]
+        return [episode.task.id for episode in read(log(records)).episodes]
+
+    first, second = ids("a", "b", "b"), ids("b", "c", "a")
+    assert len({*first}) == 3
+    assert (second[0], second[2]) == (first[1], first[0])
+    assert second[1] not in first
+
+
+def test_bytes_that_are_no_utf_8_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(
+        json.dumps({"messages": [user("Gerät")]}, ensure_ascii=False).encode("latin-1")
+    )
+    assert odd(read(path)) == {"conversations with bytes that are no UTF-8, replaced": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "failed"),
+    [
+        ('{"status": "FAILED"}', True),
+        ('{"statusCode": 409}', True),
+        ('{"code": "404", "detail": "not found"}', True),
+        ('{"ok": "false"}', True),
+        ('{"error_code": "E42"}', True),
+        ("HTTP 409 Conflict: taken", True),
+        ("Could not grant: no such user", True),
+        ('{"status": "open", "code": 200}', False),
+        ('{"code": "A404"}', False),
+        ('{"result": 450000}', False),
+        ("You could not ask for more", False),
+    ],
+)
+def test_a_result_says_in_many_ways_that_the_call_failed(text: str, failed: bool) -> None:
+    assert is_error(text) is failed

@@ -153,3 +153,12 @@ def test_rules_bear_what_is_odd() -> None:
     odd = [result("[1, 2", "x"), agent("", **{"": {"a": None}}), agent("x" * 100_000)]
     assert isinstance(kinds(*odd), list)
     assert kinds(user("")) == []
+
+
+def test_who_has_taken_leave_is_not_left_alone() -> None:
+    def after(last: str) -> list[str]:
+        return kinds(user("My card is gone"), agent("I see."), user(last), agent("Bye."))
+
+    assert "ended_early" not in after("Thanks, that is all.")
+    assert "ended_early" in after("Thanks, can you block it?")
+    assert "ended_early" in after("Block it.")
