@@ -17,6 +17,7 @@ from harness.interchange.foreign import DOMAIN, JUDGE
 from harness.interchange.replay import Regraded
 from harness.interchange.tally import tally
 from harness.protocols import Domain, Settings
+from harness.results.originals import originals_of
 from harness.results.outcomes import diagnoses_of
 from harness.run_folder import CONFIG, RunFolder
 from harness.runtime.garbage_collection import uncollected
@@ -36,14 +37,6 @@ KEPT: Mapping[str, tuple[str, Any]] = {
     "max_errors": ("max_errors", int),
 }
 """What recordings and runs both know: its name there (as in tau2), the setting here, its type."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Original:
-    """What the file of a conversation said of it beyond what a run keeps."""
-
-    trajectory_id: str
-    record: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,14 +182,13 @@ def recorded_run(registry: Registry, store: RunFolder, evaluation: str = "") -> 
         if store.has(imported)
         else _about(store, name, episodes, domain)
     )
-    originals = store.read_values(f"evals/{name}/originals.jsonl", _Original)
     return Recording(
         domain=store.read_field(CONFIG, "domain", str),
         tasks=tuple(tasks),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses_of(store, name)),
         about=about,
-        originals={row.trajectory_id: row.record for row in originals},
+        originals={row.trajectory_id: row.record for row in originals_of(store, name)},
         policy=domain.policy if domain else "",
         tools=tuple(domain.tools) if domain else (),
     )

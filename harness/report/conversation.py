@@ -54,7 +54,8 @@ def conversation_view(found: Document, *, full: bool = False) -> RenderableType:
 
     ``full``: results of tools are not cut.
     """
-    parts = [*_header(found), *_wish(found), *_messages(found, full=full), *_changes(found)]
+    parts = [*_header(found), *_recorded(found), *_wish(found), *_messages(found, full=full)]
+    parts += [] if _is_log(found) else _changes(found)
     return Group(*parts, *_grade(found), *_reward(found), *_diagnosed(found))
 
 
@@ -83,9 +84,24 @@ def _header(found: Document) -> Iterator[RenderableType]:
         yield Text(clean(found["fault"]), "yellow")
 
 
+def _is_log(found: Document) -> bool:
+    """Whether it is of a log of which no domain is known: nobody knows what was wanted."""
+    return found["task"] is not None and found["task"]["domain"] == "recorded"
+
+
+def _recorded(found: Document) -> Iterator[RenderableType]:
+    """The fields of its record."""
+    record = found["record"]
+    if not _is_log(found) or not isinstance(record, Mapping) or not record:
+        return
+    yield from heading("Record", "what the log says of it")
+    for name, value in record.items():
+        yield Text.assemble((f"{clean(name, 40)} ", "dim"), clean(_value(value), 160))
+
+
 def _wish(found: Document) -> Iterator[RenderableType]:
     task = found["task"]
-    if task is None:
+    if task is None or _is_log(found):
         return
     yield from heading("Task", ", ".join(task["tags"]))
     yield Text(clean(task["scenario"]["reason"], 1200))

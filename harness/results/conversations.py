@@ -13,6 +13,7 @@ from harness.errors import RunError
 from harness.evaluation.station import evaluation_tasks
 from harness.injection.pool import rounds_of, tasks_of_round
 from harness.results.history import round_numbers
+from harness.results.originals import known_as, originals_of
 from harness.results.outcomes import failures_of
 from harness.run_folder import PROOFS, Outline, RunFolder
 from harness.run_folder.rows import EpisodeRow
@@ -77,8 +78,8 @@ def conversation(store: RunFolder, id: str) -> dict[str, Json]:
     """All that is known of a conversation of an evaluation, of a training whose text is kept, or of
     the teacher's proofs.
 
-    An id may be cut short as long as it is the only one that begins so. Raises ``RunError`` if
-    there is none or several.
+    An id may be cut short as long as it is the only one that begins so; one that was imported is
+    also known by the id that its record has. Raises ``RunError`` if there is none or several.
     """
     found = _find(store, id)
     trajectory, grade = found.trajectory, found.grade
@@ -105,6 +106,7 @@ def conversation(store: RunFolder, id: str) -> dict[str, Json]:
         if diagnosis is None
         else adapter(Diagnosis).dump_python(diagnosis, mode="json"),
         "pattern": _pattern_names(store).get(trajectory.id, ""),
+        "record": _record(store, trajectory.id),
     }
 
 
@@ -171,8 +173,17 @@ def _pattern_names(store: RunFolder) -> dict[str, str]:
     }
 
 
+def _record(store: RunFolder, id: str) -> Json:
+    """What the log that it was imported from said of it; None if it was not."""
+    found = (o for name in store.evaluations() for o in originals_of(store, name))
+    return next((original.record for original in found if original.trajectory_id == id), None)
+
+
 def _find(store: RunFolder, id: str) -> _Found:
     begun = [found for found in _all(store) if found.trajectory.id.startswith(id)]
+    if not begun and id:
+        own = known_as(store, id)
+        begun = [found for found in _all(store) if found.trajectory.id in own]
     exact = [found for found in begun if found.trajectory.id == id]
     chosen = exact or begun
     ids = list(dict.fromkeys(found.trajectory.id for found in chosen))

@@ -107,3 +107,18 @@ def test_a_scale_is_no_outcome_until_its_limit_is_named(
     assert refused.status == 1
     assert "'stars' has numbers from 1 to 5: which of them are failures?" in refused.err
     assert "--failed-if 'stars < 5'" in refused.err
+
+
+def test_a_conversation_is_known_by_the_id_of_its_record(cli: Cli, tmp_path: Path) -> None:
+    said = [turn("user", "Hello"), turn("assistant", "Sorry, no.")]
+    path = tmp_path / "agent.jsonl"
+    lines = [{"messages": said, "id": f"c{number}", "solved": False} for number in range(12)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("discover", path, "--outcome", "solved", "--out", "run").status == 0
+    shown = cli("show", "run", "c1")
+    assert shown.status == 0, shown.err
+    assert 'id "c1"' in shown.out
+    assert "solved false" in shown.out
+    assert "none were wanted" not in shown.out
+    assert cli("show", "run", "c1", "--json").json["record"] == {"id": "c1", "solved": False}
+    assert cli("show", "run", "c12").status == 1
