@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 
 from harness.errors import ConfigError
 from harness.interchange.expressions import Expression, Unknown, field_of
@@ -60,14 +61,13 @@ def _refuse_scale(values: Sequence[Json], path: str) -> None:
 
 
 def _number(value: Json) -> float | None:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, int | float):
-        return float(value)
     try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if isfinite(number) else None
 
 
 def by_condition(

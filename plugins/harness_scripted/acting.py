@@ -62,7 +62,7 @@ def told_call(content: str, tools: Sequence[Tool]) -> ToolCall | None:
         return None
     sentences, told = split_sentences(content), False
     for number, sentence in enumerate(sentences):
-        text = normal(sentence)
+        text = normal(sentence).lstrip("-*• ")
         tells_here = bool(_TELLS.search(text))
         named = _named(text, tools)
         if named and (tells_here or (told and text.startswith(normal(named.name)))):

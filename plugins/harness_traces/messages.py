@@ -99,7 +99,7 @@ def _without_blocks(
     """
     content = message.get("content")
     blocks = content if isinstance(content, list) else []
-    kinds = [block.get("type") if isinstance(block, dict) else None for block in blocks]
+    kinds = [str(block.get("type")) if isinstance(block, dict) else "" for block in blocks]
     if not {"tool_use", "tool_result"} & {*kinds}:
         return message, []
     rest = [b for b, kind in zip(blocks, kinds, strict=True) if kind not in _BLOCKS]
@@ -200,11 +200,9 @@ def is_error(text: str) -> bool:
 
 def _is_failure(status: Json) -> bool:
     """Whether a status is a word for failure, or a code of HTTP for it."""
-    if isinstance(status, str) and not status.isdigit():
-        return status.casefold() in _FAILED
-    return (
-        isinstance(status, int | str) and not isinstance(status, bool) and 400 <= int(status) < 600
-    )
+    if isinstance(status, str):
+        return status.casefold() in _FAILED or re.fullmatch(r"[45][0-9]{2}", status) is not None
+    return isinstance(status, int) and 400 <= status < 600
 
 
 def read_tools(declared: Json) -> list[Tool]:

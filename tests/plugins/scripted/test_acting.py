@@ -80,6 +80,7 @@ def test_it_reads_back_what_its_calls_showed() -> None:
         ("Please toggle data saver, and do not toggle data.", "toggle_data_saver"),
         ("Please do not toggle data; toggle data saver.", "toggle_data_saver"),
         ("Please do these steps:\n1. Toggle data\n2. Toggle data saver", "toggle_data"),
+        ("Please do these steps:\n- Toggle data saver\n- Toggle data", "toggle_data_saver"),
         ("Did you toggle data? Please tell me.", None),
         ("Please tell me, did you toggle data already?", None),
         ("Please wait. Later you will have to toggle data.", None),

@@ -207,9 +207,16 @@ def test_bytes_that_are_no_utf_8_are_counted(tmp_path: Path) -> None:
         ("Could not grant: no such user", True),
         ('{"status": "open", "code": 200}', False),
         ('{"code": "A404"}', False),
+        ('{"code": "\u00b2", "status": "' + "9" * 5000 + '"}', False),
         ('{"result": 450000}', False),
         ("You could not ask for more", False),
     ],
 )
 def test_a_result_says_in_many_ways_that_the_call_failed(text: str, failed: bool) -> None:
     assert is_error(text) is failed
+
+
+def test_blocks_of_odd_types_are_borne(log: Log) -> None:
+    blocks = [{"type": ["x"]}, {"type": {"y": 1}}, {"type": "tool_result"}, {"type": "tool_use"}, 7]
+    said = [{"role": "user", "content": blocks}, {"role": "assistant", "content": blocks}]
+    assert read(log([{"messages": [*said, agent("Hi")]}])).episodes
