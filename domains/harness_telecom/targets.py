@@ -18,8 +18,6 @@ WHY = "why the line is suspended"
 AMOUNTS = (0.5, 0.8, 1.2, 1.5, 1.8)
 """Data that may be added, in GB. No text of one is part of another's."""
 TOO_MUCH = (2.5, 3.5, 5.5)
-_OTHERS = (1, 2, 3, 4, 5, 10)
-"""What an agent may offer, and nobody wants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,23 +106,12 @@ class Customer:
         )
         if again and not by_device:
             says = (f"It is for the same line, {number}.", f"It is {number} again.")
-        asked_by = "which line/number of the line/which number/which phone number/which device"
-        return [fact_of(WHICH, asked_by, says, "line_id", (number, kind), self._others(line_id))]
-
-    def _others(self, line_id: str) -> list[str]:
-        """What tells its other lines, but for the number by which it is known."""
-        one, *others = (
-            details(self.network, key)
-            for key in (line_id, *(key for key in self.record["line_ids"] if key != line_id))
-        )
-        own = {one[2]["device_type"], self.record["phone_number"]}
-        words = [word for line, _, d in others for word in (line["phone_number"], d["device_type"])]
-        return [word for word in dict.fromkeys(words) if word not in own]
+        return [fact_of(WHICH, "which line", says, "line_id")]
 
 
 def amount_fact(amount: float) -> Fact:
     """How much data the customer wants, in GB."""
-    others = [one for one in (*AMOUNTS, *TOO_MUCH, *_OTHERS) if one != amount]
+    others = [one for one in (*AMOUNTS, *TOO_MUCH) if one != amount]
     return fact_of(
         "how much data to add",
         "how much/amount/gb",
