@@ -44,10 +44,8 @@ class GuardedWorld(World):
 
     def call(self, call: ToolCall) -> ToolResult:
         try:  # hot: the boundary is entered by what fails alone
-            result = self.inner.call(call)
-            if not isinstance(result, ToolResult) or not isinstance(result.content, str):
-                expected(ToolResult, result, "the result of World.call")
-                expected(str, result.content, "ToolResult.content")
+            result = expected(ToolResult, self.inner.call(call), "the result of World.call")
+            expected(str, result.content, "ToolResult.content")
             return result
         except BaseException:
             with plugin_boundary(self._plugin, f"call of {call.name!r} in task {self._task_id}"):

@@ -85,8 +85,9 @@ def _header(found: Document) -> Iterator[RenderableType]:
 
 
 def _is_log(found: Document) -> bool:
-    """Whether it is of a log of which no domain is known: nobody knows what was wanted."""
-    return found["task"] is not None and found["task"]["domain"] == "recorded"
+    """Whether its task says nothing, as that of a log: nobody knows what was wanted."""
+    task = found["task"]
+    return task is not None and not (task["scenario"]["reason"] or task["gold"])
 
 
 def _recorded(found: Document) -> Iterator[RenderableType]:

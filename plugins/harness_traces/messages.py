@@ -100,7 +100,7 @@ def _without_blocks(
     content = message.get("content")
     blocks = content if isinstance(content, list) else []
     kinds = [str(block.get("type")) if isinstance(block, dict) else "" for block in blocks]
-    if not {"tool_use", "tool_result"} & {*kinds}:
+    if not {*_BLOCKS} & {*kinds}:
         return message, []
     rest = [b for b, kind in zip(blocks, kinds, strict=True) if kind not in _BLOCKS]
     calls = [b for b, kind in zip(blocks, kinds, strict=True) if kind == "tool_use"]

@@ -256,8 +256,8 @@ def ended_early(heard: Heard) -> Iterator[Sign]:
     if last.role == "tool" or last.calls:
         yield Sign(kind="unfinished", turn=turn, summary="It breaks off after a call.")
     asked = [at for at, _ in heard.asked]
-    is_left = bool(heard.asked) and takes_leave(heard.asked[-1][1])
-    if last.role == "assistant" and last.content and asked and not (is_left or _asks(last.content)):
+    has_last_word = last.role == "assistant" and last.content and not _asks(last.content)
+    if has_last_word and asked and not takes_leave(heard.asked[-1][1]):
         wrote = any(made.turn > asked[-1] and made.worked for made in heard.writes)
         if not wrote:
             yield Sign(

@@ -82,7 +82,7 @@ def test_within_a_step_files_are_read_as_they_were(tmp_path: Path) -> None:
     assert (store.read_value("a.json", int), store.read_value("d.json", int)) == (3, 4)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "pending/../../outside"])
+@pytest.mark.parametrize("name", ["../outside", "/outside", "pending/../../outside"])
 def test_the_journal_of_a_stranger_reaches_nothing_outside(tmp_path: Path, name: str) -> None:
     store = begun(tmp_path / "run")
     (tmp_path / "outside").write_text("mine")

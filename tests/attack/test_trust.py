@@ -85,11 +85,11 @@ WISHES: dict[str, dict[str, Any]] = {
     "a chat model": {"simulator": "openai"},
     "another chat model": {"injector": "claude:some-model"},
     "who names patterns": {"namer": "gemini"},
-    "a model folder": {"policy": "/tmp/evil/model"},
+    "a model folder": {"policy": "/evil/model"},
     "a relative folder": {"policy": "../evil"},
     "a hub id": {"teacher": "evil/model"},
     "a file to replay": {"policy": "replay:/etc/passwd"},
-    "a base to start from": {"options": {"tiny": {"base": "/tmp/evil"}}},
+    "a base to start from": {"options": {"tiny": {"base": "/evil"}}},
     "a file of prices": {"options": {"calls": {"prices": "/etc/passwd"}}},
     "a server": {"options": {"scripted": {"base_url": "http://evil.example"}}},
     "a file in a list": {"options": {"noisy": {"kinds": ["a", "../../b"]}}},
@@ -145,7 +145,7 @@ def test_a_plugin_of_third_parties_is_asked_for(
     assert not Path("spied").exists()
 
 
-@pytest.mark.parametrize("path", ["/tmp/evil/model", "../../evil", "evil/model"])
+@pytest.mark.parametrize("path", ["/evil/model", "../../evil", "evil/model"])
 def test_a_checkpoint_names_no_model_elsewhere(command: Command, folder: Folder, path: str) -> None:
     run = folder()
     plain = {
@@ -194,11 +194,11 @@ def test_a_run_that_is_rescored_chooses_no_data_of_its_domain(
 ) -> None:
     run = make_recorded(command, tmp_path)
     config = json.loads((run / "config.json").read_text())
-    config["options"]["retail"] = {"data": "/tmp/evil"}
+    config["options"]["retail"] = {"data": "/evil"}
     (run / "config.json").write_text(json.dumps(config))
     done = command("rescore", run)
     assert done.status == 1
-    assert 'options.retail.data "/tmp/evil"' in done.err
+    assert 'options.retail.data "/evil"' in done.err
 
 
 def make_recorded(command: Command, tmp_path: Path) -> Path:
