@@ -133,7 +133,7 @@ def _part(part: Json, odd: Counter[str]) -> str:
     if isinstance(part, str):
         return part
     if isinstance(part, dict):
-        for name in ("text", "content"):
+        for name in ("text", "content", "refusal"):
             if isinstance(found := part.get(name), str):
                 return "" if part.get("type") in ("reasoning", "thinking") else found
         if part.get("type") in ("reasoning", "thinking", "redacted_thinking"):

@@ -31,7 +31,8 @@ class Record:
 
     ``task`` is what it is a try at, "" if it is alone; ``rest`` what the file says of it besides;
     ``success`` the file's own verdict, None if it has none; ``ended`` how it ended, None where the
-    last message is all there is to tell; ``fault`` why it says nothing about the agent.
+    last message is all there is to tell; ``fault`` why it says nothing about the agent;
+    ``is_answered`` whether it is a request beside whose messages the answer was.
     """
 
     chat: Chat
@@ -43,6 +44,7 @@ class Record:
     ended: Ended | None = None
     fault: str = ""
     policy: str = ""
+    is_answered: bool = False
 
 
 def recording_of(

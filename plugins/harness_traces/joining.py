@@ -1,0 +1,61 @@
+"""Join the logged requests of a conversation, each of which holds all that came before it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from harness.types import Json, Message, stable_id
+from harness_traces.recordings import Record
+
+THREADS = ("conversation_id", "session_id", "thread_id")
+"""Where requests, or their ``metadata``, say which conversation they are of."""
+
+JOINED = "requests that a later one goes on from, read with it"
+
+
+def joined(records: Iterable[Record]) -> list[Record]:
+    """The records without those that another one goes on from, in the order of the file.
+
+    A request is gone on from where another begins with all its messages and its answer, and has
+    more; of requests without an answer only if both say that they are of one conversation. Each is
+    gone on from once, so that two conversations that begin alike stay two. What the earlier one
+    says besides, such as a verdict, is kept where the later one does not say it.
+    """
+    listed = list(records)
+    ended = dict(enumerate(listed))
+    waiting: defaultdict[tuple[str, str, str], deque[int]] = defaultdict(deque)
+    for number in sorted(ended, key=lambda n: len(listed[n].chat.messages)):
+        record, thread = listed[number], _thread(listed[number].rest)
+        digests = list(_digests(record.chat.messages))
+        for digest in reversed(digests[:-1]):
+            if earlier := waiting.get((thread, record.task, digest)):
+                ended[number] = _with(record, ended.pop(earlier.popleft()))
+                break
+        if digests and (thread or record.is_answered):
+            waiting[thread, record.task, digests[-1]].append(number)
+    return [ended[number] for number in sorted(ended)]
+
+
+def _thread(rest: Mapping[str, Json]) -> str:
+    metadata = rest.get("metadata")
+    places = [rest, metadata if isinstance(metadata, dict) else {}]
+    found = (place[name] for place in places for name in THREADS if place.get(name))
+    return str(next(found, ""))
+
+
+def _with(record: Record, earlier: Record) -> Record:
+    said = {name: value for name, value in record.rest.items() if value is not None}
+    record.chat.odd[JOINED] += 1 + earlier.chat.odd[JOINED]
+    return replace(record, rest={**earlier.rest, **said})
+
+
+def _digests(messages: Sequence[Message]) -> Iterator[str]:
+    """One for each message, of all up to it: who said what and called what, whatever its ids."""
+    digest = ""
+    for message in messages:
+        calls = [[call.name, json.dumps(call.arguments, sort_keys=True)] for call in message.calls]
+        digest = stable_id("messages", digest, message.role, message.content.strip(), calls)
+        yield digest
