@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.evaluation.metrics import difference_interval, mean_interval, sign_flip_p, tested
+from harness.evaluation.metrics import mean_interval, sampled_difference, sign_flip_p, tested
 from harness.types import Difference
 from harness.types.failures import LEVEL
 
@@ -197,12 +197,6 @@ def _rates(side: Landscape, id: str, tasks: Sequence[str]) -> NDArray[np.float64
 
 
 def _unpaired(new: NDArray[np.float64], old: NDArray[np.float64], seed: int) -> Difference:
-    """The p-value is that of tasks that change sides by chance."""
     if not len(new) or not len(old):
         return Difference(value=0.0, low=-100.0, high=100.0, p=1.0)
-    interval = difference_interval(new, old, seed=seed)
-    rng, both = np.random.default_rng(seed), np.concatenate([new, old])
-    drawn = rng.permuted(np.tile(both, (PERMUTATIONS, 1)), axis=1)
-    apart = drawn[:, : len(new)].mean(axis=1) - drawn[:, len(new) :].mean(axis=1)
-    far = np.abs(apart) >= abs(interval.value) - 1e-9
-    return tested(interval, float((1 + far.sum()) / (1 + PERMUTATIONS)))
+    return sampled_difference(new, old, seed=seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, sqrt
 from statistics import NormalDist
 
@@ -25,6 +25,9 @@ DRAWS = 20_000
 
 MOST_SUMS = 50_000
 """Different sums of signed values that are still kept."""
+
+MOST_CHOSEN = 2**24
+"""Values that resamples hold at once."""
 
 CONFIDENCE = 95.0
 """Percent of the resampled values that an interval covers."""
@@ -151,6 +154,53 @@ def paired_difference(
         return None
     found = bounded_interval(np.asarray(differences), -100, seed=seed, resamples=resamples)
     return tested(found, sign_flip_p(differences))
+
+
+def unpaired_difference(
+    arm: Iterable[Outcome],
+    reference: Iterable[Outcome],
+    k: int = 1,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Difference | None:
+    """How much higher the arm's Pass^k is than the reference's on other tasks, in percentage
+    points: the sides are two samples of tasks, each resampled on its own, and the p-value is that
+    of ``sampled_difference``. None if a side has no task with k fault-free trials.
+
+    A side whose tasks all have the same value adds the interval that their number alone allows.
+    """
+    values, others = (
+        np.asarray(list(_task_values(_tally(side), k).values())) for side in (arm, reference)
+    )
+    if not len(values) or not len(others):
+        return None
+    found = sampled_difference(values, others, seed=seed, resamples=resamples)
+    low, high = found.low, found.high
+    for side, sign in ((values, 1), (others, -1)):
+        if (side == side[0]).all():
+            alone = uniform_interval(float(side[0]), 0, len(side))
+            room = sorted(sign * (end - alone.value) for end in (alone.low, alone.high))
+            low, high = low + room[0], high + room[1]
+    return replace(found, low=max(low, -100.0), high=min(high, 100.0))
+
+
+def sampled_difference(
+    values: NDArray[np.float64],
+    others: NDArray[np.float64],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Difference:
+    """``difference_interval`` with the two-sided p-value of tasks that are on either side by
+    chance: how often the means are as far apart then. Each side is one value per task.
+    """
+    interval = difference_interval(values, others, seed=seed, resamples=resamples)
+    sizes, times = np.unique(np.concatenate([values, others]), return_counts=True)
+    drawn = np.random.default_rng(seed).multivariate_hypergeometric(times, len(values), DRAWS)
+    apart = drawn @ sizes / len(values) - (times - drawn) @ sizes / len(others)
+    far = np.abs(apart) >= abs(interval.value) - 1e-9
+    return tested(interval, float((1 + far.sum()) / (1 + DRAWS)))
 
 
 def tested(interval: Interval, p: float) -> Difference:
@@ -320,5 +370,7 @@ def _resampled_means(
     values: NDArray[np.float64], rng: np.random.Generator, resamples: int
 ) -> NDArray[np.float64]:
     """Shape (resamples,): means of as many values, drawn with replacement."""
-    chosen = rng.integers(0, len(values), (resamples, len(values)))
-    return np.asarray(values[chosen].mean(axis=1))
+    rows = max(1, MOST_CHOSEN // len(values))
+    parts = [min(rows, resamples - start) for start in range(0, resamples, rows)]
+    chosen = (rng.integers(0, len(values), (part, len(values))) for part in parts)
+    return np.concatenate([values[some].mean(axis=1) for some in chosen])

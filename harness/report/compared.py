@@ -37,13 +37,17 @@ def verdict(pair: Document) -> str:
         return "Pass^k cannot be compared."
     found = interval(pair["pass"]["1"]["difference"])
     figures = f"Pass^1 {signed(found.value)} {bounds(found)} points"
-    tasks = (
-        f"{counted(pair['pass']['1']['tasks'], 'task')}, of which {pair['differing_tasks']} differ"
-    )
-    on = f"on {tasks} ({p_value(pair['p'])})"
+    on = f"on {_tasks(pair)} ({p_value(pair['p'])})"
     if pair["verdict"] == "no difference":
         return f"No difference found: {figures}, {on}."
     return f"{pair['side']} is {pair['verdict']}: {figures}, {on}."
+
+
+def _tasks(pair: Document) -> str:
+    if not pair["paired"]:
+        return f"{pair['only_before']} and {counted(pair['only_after'], 'other task')}"
+    tasks = counted(pair["pass"]["1"]["tasks"], "task")
+    return f"{tasks}, of which {pair['differing_tasks']} differ"
 
 
 def flipped(flips: Document) -> str:
@@ -118,7 +122,8 @@ def _pair(found: Document, pair: Document) -> Iterator[RenderableType]:
     yield Text()
     yield _numbers(pair)
     yield from _patterns(pair)
-    yield from _flips(found, pair)
+    if pair["paired"]:
+        yield from _flips(found, pair)
 
 
 def _numbers(pair: Document) -> RenderableType:

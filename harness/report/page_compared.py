@@ -72,7 +72,7 @@ def _pair(pair: Document) -> Markup:
     pieces = [tag("p", tag("b", verdict(pair), class_=style))]
     pieces += [tag("p", f"{note}.", class_="missing") for note in pair["notes"]]
     if "pass" in pair:
-        pieces += [_numbers(pair), *_patterns(pair), *_flips(pair)]
+        pieces += [_numbers(pair), *_patterns(pair), *(_flips(pair) if pair["paired"] else ())]
     return section(f"{pair['side']} against {pair['against']}", "", *pieces)
 
 

@@ -14,10 +14,12 @@ from harness.discovery.drift import Landscape, compare
 from harness.evaluation.metrics import (
     Outcome,
     compared_tasks,
+    difference_interval,
     mean_interval,
     paired_difference,
     pass_table,
     task_differences,
+    unpaired_difference,
 )
 from harness.results.history import interval_row, shift_row
 from harness.results.side_by_side import Row
@@ -46,21 +48,25 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """Which tasks two sides share. ``ids``: the same task in both; ``changed``: the same id."""
+    """Which tasks two sides share. ``ids``: the same task in both; ``changed``: the same id.
+    ``are_apart``: both are of one split of one domain, and share no id.
+    """
 
     ids: frozenset[str]
     only_before: int
     only_after: int
     changed: int
+    are_apart: bool
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Json]:
     """The sides as JSON values, and each after the first beside the first.
 
     Pass^k, effort and patterns are compared on the tasks that both have, each task with itself.
-    ``verdict``: "higher" or "lower" in Pass^1, or "no difference", as ``Difference.direction``
-    says; "not comparable" where there is no such task. ``notes`` say in words what is compared with
-    a caveat, and what not at all.
+    Sides of one split of a domain without a common task, as two logs are, are compared as two
+    samples of tasks, with ``paired`` false. ``verdict``: "higher" or "lower" in Pass^1, or
+    "no difference", as ``Difference.direction`` says; "not comparable" where nothing is compared.
+    ``notes`` say in words what is compared with a caveat, and what not at all.
     """
     quarantine = all(side.diagnoses is not None for side in sides)
     catalogues = _catalogues(sides)
@@ -110,6 +116,9 @@ def common_tasks(before: Side, after: Side) -> Common:
         only_before=len(tried[0] - both),
         only_after=len(tried[1] - both),
         changed=len(both - same),
+        are_apart=before.domain == after.domain
+        and before.evaluation.on_split == after.evaluation.on_split
+        and not both,
     )
 
 
@@ -122,20 +131,21 @@ def _pair(
         "side": after.name,
         "against": before.name,
         "tasks": len(common.ids),
+        "paired": bool(common.ids),
         "only_before": common.only_before,
         "only_after": common.only_after,
         "changed": common.changed,
         "same_seed": before.config.get("seed") == after.config.get("seed"),
         "notes": list[Json](_notes(before, after, common, quarantine)),
     }
-    if not common.ids:
-        return {**row, "verdict": "not comparable"}
-    first, second = (_among(s.counted(quarantine=quarantine), common.ids) for s in (before, after))
+    tasks = common.ids or (before.tasks.keys() | after.tasks.keys() if common.are_apart else ())
+    first, second = (_among(s.counted(quarantine=quarantine), tasks) for s in (before, after))
     one, other = list(first.values()), list(second.values())
-    found = {k: paired_difference(other, one, k) for k in KS}
+    difference = paired_difference if common.ids else unpaired_difference
+    found = {k: difference(other, one, k) for k in KS}
     if found[1] is None:
-        told = "no common task has a trial that counts on both sides"
-        return {**row, "verdict": "not comparable", "notes": [*_list(row["notes"]), told]}
+        told = ["no common task has a trial that counts on both sides"] if common.ids else []
+        return {**row, "verdict": "not comparable", "notes": [*_list(row["notes"]), *told]}
     apart = task_differences(other, one)
     passes = [pass_table(rows, KS).pass_ for rows in (one, other)]
     return {
@@ -147,15 +157,15 @@ def _pair(
             str(k): {
                 "before": interval_row(passes[0][k]),
                 "after": interval_row(passes[1][k]),
-                "difference": interval_row(difference),
+                "difference": interval_row(value),
                 "tasks": compared_tasks(other, one, k),
             }
-            for k, difference in found.items()
-            if difference is not None
+            for k, value in found.items()
+            if value is not None
         },
         "flips": flip_values(before, after, (first, second), common.ids),
-        "effort": _effort(before, after, first, second),
-        **_patterns(sides[: number + 1], common.ids, catalogues, quarantine),
+        "effort": _effort(before, after, first, second, paired=bool(common.ids)),
+        **_patterns(sides[: number + 1], tasks, catalogues, quarantine),
     }
 
 
@@ -164,6 +174,11 @@ def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[
     said = []
     if before.domain != after.domain:
         said.append(f"the domains differ ({before.domain}, {after.domain}): no task is the same")
+    elif common.are_apart:
+        said.append(
+            "no task is in both: the sides are compared as two samples of tasks, taken to be "
+            "equally hard"
+        )
     elif not common.ids:
         said.append("no task is the same: what one side solves says nothing about the other")
     elif left := common.only_before + common.only_after + common.changed:
@@ -189,24 +204,29 @@ def _among(outcomes: Mapping[str, Outcome], tasks: Collection[str]) -> dict[str,
 
 
 def _effort(
-    before: Side, after: Side, first: Mapping[str, Outcome], second: Mapping[str, Outcome]
+    before: Side,
+    after: Side,
+    first: Mapping[str, Outcome],
+    second: Mapping[str, Outcome],
+    *,
+    paired: bool,
 ) -> Row:
-    """What a conversation takes on the common tasks: the mean of the tasks' means on each side, and
-    the difference. Conversations that ended in a fault are left out, and measures that are 0 in all
-    others.
+    """What a conversation takes, on the common tasks if ``paired``: the mean of the tasks' means on
+    each side, and the difference. Conversations that ended in a fault are left out, and measures
+    that are 0 in all others.
     """
     found: Row = {}
     for name, measure in MEASURES.items():
         means = [_task_means(s, o, measure) for s, o in ((before, first), (after, second))]
-        both = sorted(means[0].keys() & means[1].keys())
-        old, new = ([side[id] for id in both] for side in means)
-        if not any([*old, *new]):
+        both = means[0].keys() & means[1].keys()
+        old, new = (np.asarray([m[id] for id in sorted(both if paired else m)]) for m in means)
+        if not old.any() and not new.any():
             continue
-        apart = mean_interval(np.asarray(new) - np.asarray(old))
+        apart = mean_interval(new - old) if paired else difference_interval(new, old)
         digits = 6 if name == "cost_usd" else 2
         found[name] = {
-            "before": round(fmean(old), digits),
-            "after": round(fmean(new), digits),
+            "before": round(float(old.mean()), digits),
+            "after": round(float(new.mean()), digits),
             "difference": {
                 "value": round(apart.value, digits),
                 "low": round(apart.low, digits),

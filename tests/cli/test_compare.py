@@ -112,6 +112,50 @@ def test_other_tasks_cannot_be_compared_and_fewer_are_left_out(cli: Cli, runs: P
     assert "5 tasks left out" in pair["notes"][0]
 
 
+def logged(path: Path, said: str, failing: int) -> Path:
+    """A run of a log of 40 conversations, of which so many fail by a call that is repeated."""
+    call = {"id": "c", "function": {"name": "find_order", "arguments": '{"order": "A-1234"}'}}
+    looked = [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "on its way"},
+    ]
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"{said} A-1234, please. I am number {n}."},
+                *(looked * (4 if n < failing else 1)),
+                {"role": "assistant", "content": "It is on its way."},
+            ],
+            "solved": n >= failing,
+        }
+        for n in range(40)
+    ]
+    path.with_suffix(".jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    harness("discover", path.with_suffix(".jsonl"), "--outcome", "solved", "--out", path)
+    return path
+
+
+def test_logs_without_a_common_task_are_compared_as_two_samples(cli: Cli, tmp_path: Path) -> None:
+    last, this = logged(tmp_path / "last", "Find", 20), logged(tmp_path / "this", "Where is", 4)
+    [pair] = compared(cli, last, this)["pairs"]
+    assert (pair["verdict"], pair["paired"], pair["tasks"]) == ("higher", False, 0)
+    row = pair["pass"]["1"]
+    assert (row["before"]["value"], row["after"]["value"]) == (50, 90)
+    assert 0 < row["difference"]["low"] < row["difference"]["value"] == 40
+    [change] = pair["patterns"]
+    assert (change["before"], change["after"], change["status"]) == (20, 4, "less")
+    assert pair["effort"]["tool_calls"]["difference"]["value"] == -1.2
+    told = cli("compare", last, this).out
+    assert "this is higher: Pass^1 +40.0" in told
+    assert "on 40 and 40 other tasks" in told
+    assert "two samples of tasks" in told
+    assert "flipped" not in told
+    page = tmp_path / "page.html"
+    assert cli("compare", last, this, "--html", page).status == 0
+    assert "on 40 and 40 other tasks" in page.read_text()
+    assert "flipped" not in page.read_text()
+
+
 def test_tasks_of_one_id_that_differ_are_not_taken_for_the_same(cli: Cli, runs: Path) -> None:
     changed = runs / "changed"
     shutil.copytree(runs / "two", changed)

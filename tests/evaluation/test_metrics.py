@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.evaluation import metrics
 from harness.evaluation.metrics import (
     Outcome,
     difference_interval,
@@ -14,7 +15,9 @@ from harness.evaluation.metrics import (
     paired_difference,
     pass_hat_k,
     pass_table,
+    sampled_difference,
     sign_flip_p,
+    unpaired_difference,
 )
 from harness.types import Difference, Episode, Grade, Scenario, Score, Task, Trajectory
 
@@ -160,6 +163,45 @@ def test_sides_with_tasks_of_their_own_are_resampled_on_their_own() -> None:
     variance = few.var() / len(few) + many.var() / len(many)
     assert apart.value == few.mean() - many.mean()
     assert apart.high - apart.low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.1)
+
+
+def test_the_p_value_of_two_samples_is_that_of_all_ways_to_deal_the_tasks() -> None:
+    one, other = [100.0, 100.0, 50.0, 100.0], [0.0, 50.0, 0.0, 0.0, 100.0]
+    both = [*one, *other]
+    apart = sum(one) / 4 - sum(other) / 5
+    dealt = [sum(some) / 4 - (sum(both) - sum(some)) / 5 for some in combinations(both, 4)]
+    exact = sum(abs(value) >= abs(apart) - 1e-9 for value in dealt) / len(dealt)
+    found = sampled_difference(np.asarray(one), np.asarray(other))
+    assert found.value == apart
+    assert found.p == pytest.approx(exact, abs=0.01)
+
+
+def test_two_samples_of_which_one_or_both_are_all_solved_leave_room() -> None:
+    solved = [[True]] * 20
+    same = unpaired_difference(results(solved), results(solved))
+    assert same is not None
+    room = 100 * (1 - 0.05 ** (1 / 20))
+    assert (same.value, same.low, same.high) == (0, pytest.approx(-room), pytest.approx(room))
+    assert not same.is_sure
+    half = [[n % 2 == 0] for n in range(20)]
+    apart = unpaired_difference(results(solved), results(half))
+    alone = difference_interval(np.full(20, 100.0), np.asarray([100.0, 0.0] * 10))
+    assert apart is not None
+    assert apart.low == pytest.approx(alone.low - room)
+    assert apart.high == alone.high
+    assert apart.is_sure
+    back = unpaired_difference(results(half), results(solved))
+    assert back is not None
+    assert (back.low, back.high) == pytest.approx((-apart.high, -apart.low), abs=6)
+    assert unpaired_difference(results(solved), []) is None
+
+
+def test_resamples_of_many_values_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(100.0)
+    whole = mean_interval(values)
+    monkeypatch.setattr(metrics, "MOST_CHOSEN", 250)
+    parts = mean_interval(values)
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high), abs=1)
 
 
 def test_the_same_values_give_the_same_interval_to_the_digit() -> None:
