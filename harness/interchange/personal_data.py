@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Literal, get_args
 
 from harness.errors import ConfigError
@@ -14,9 +15,9 @@ from harness.llm.plain_json import loads
 from harness.llm.redaction import Redactor
 from harness.types import Episode, Json, Message, Recording, Scenario, Tool
 
-Kind = Literal["email", "phone", "card", "key", "name"]
+Kind = Literal["email", "phone", "card", "key", "national_id", "name"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-BY_DEFAULT: tuple[Kind, ...] = ("email", "phone", "card", "key")
+BY_DEFAULT: tuple[Kind, ...] = ("email", "phone", "card", "key", "national_id")
 NOTHING = "none"
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}\w{2,24}(?![\w-])")
@@ -38,21 +39,45 @@ _KEY = re.compile(
     r"|(?<=[Bb]earer )[\w.~+/-]{16,}=*",
     re.DOTALL,
 )
+_CODE = re.compile(
+    r"(?i)\b(?:pin|otp|cv[vc]2?|passcode"
+    r"|(?:one[- ]time|verification|security|access)[ -](?:code|password|pin))\b"
+    r"(?:\s+(?:number|code|is|was))*\s*[:=#]?\s*(?P<code>\d{3,8})(?![\w-])"
+    r"|\bpass(?:word|phrase)\s*(?:is\b|[:=])\s*(?P<password>[^\s,;]*\d[^\s,;.!?]*)"
+)
+"""Codes that only the words before them tell from other numbers."""
+
+_IBAN = re.compile(
+    r"(?<![\w-])[A-Z]{2}\d{2}"
+    r"(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![\w-])"
+)
+_SSN = re.compile(r"(?<![\w#-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
+"""Numbers of the social security of the USA, as they can be given out."""
+
 _INTRODUCED = re.compile(
     r"(?i:\b(?:my name is|this is|i am|i'm|name:|ich bin|mein name ist|je m'appelle|me llamo))\s+"
     r"((?:[A-Z][\w'’-]+)(?:\s+[A-Z][\w'’-]+){0,3})"
 )
 _SECRET_FIELDS: Mapping[Kind, re.Pattern[str]] = {
-    "key": re.compile(r"(?i)(?:^|_)(?:password|passwd|secret|token|api_?key|authorization)$"),
-    "card": re.compile(r"(?i)(?:^|_)(?:card_?number|cvc|cvv|iban)$"),
-    "phone": re.compile(r"(?i)(?:^|_)(?:phone|mobile|telephone|fax)(?:_?number)?$"),
-    "email": re.compile(r"(?i)(?:^|_)e?_?mail(?:_?address)?$"),
+    "key": re.compile(
+        r"(?:^|_)(?:password|passwd|passcode|(?:pin|otp)(?:_?code)?|secret|token|api_?key|authorization"
+        r"|(?:one_?time|verification|security|access)_(?:code|password|pin))$"
+    ),
+    "card": re.compile(r"(?:^|_)(?:card_?number|cv[cv]2?|iban)$"),
+    "national_id": re.compile(
+        r"(?:^|_)(?:ssn|social_security|national_id|tax_?id|passport|driving_licen[cs]e"
+        r"|drivers?_licen[cs]e)(?:_?(?:number|no))?$"
+    ),
+    "phone": re.compile(r"(?:^|_)(?:phone|mobile|telephone|fax)(?:_?number)?$"),
+    "email": re.compile(r"(?:^|_)e?_?mail(?:_?address)?$"),
     "name": re.compile(
-        r"(?i)(?:^|_)(?:(?:first|last|full|middle|family|given|customer|user|guest|passenger)"
+        r"(?:^|_)(?:(?:first|last|full|middle|family|given|customer|user|guest|passenger)"
         r"_?name|surname)$"
     ),
 }
-"""Fields of arguments and results whose values are masked whatever they look like."""
+"""Fields of arguments and results whose values are masked whatever they look like, by their names
+in snake case.
+"""
 
 _PARSED = 2_000_000
 """Characters of a result up to which it is read as JSON, to know its fields."""
@@ -149,7 +174,7 @@ class PersonalData:
     def _field(self, name: str, value: Json) -> Json:
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
             for kind, pattern in _SECRET_FIELDS.items():
-                if kind in self.kinds and pattern.search(name):
+                if kind in self.kinds and pattern.search(_snake(name)):
                     return self._placeholder(kind, str(value))
         if isinstance(value, dict) and "name" in self.kinds and name == "name":
             return {key: self._placeholder("name", str(part)) for key, part in value.items()}
@@ -169,13 +194,28 @@ class PersonalData:
         return _EMAIL.sub(lambda m: self._placeholder("email", m[0]), text) if "@" in text else text
 
     def _keys(self, text: str) -> str:
-        return _KEY.sub(lambda match: self._placeholder("key", match[0]), text)
+        def told(match: re.Match[str]) -> str:
+            code = match["code"] or match["password"]
+            return match[0].removesuffix(code) + self._placeholder("key", code)
+
+        return _CODE.sub(told, _KEY.sub(lambda m: self._placeholder("key", m[0]), text))
+
+    def _national_ids(self, text: str) -> str:
+        return _SSN.sub(lambda match: self._placeholder("national_id", match[0]), text)
 
     def _cards(self, text: str) -> str:
         def one(match: re.Match[str]) -> str:
             return self._placeholder("card", match[0]) if luhn(match[0]) else match[0]
 
-        return _DIGITS.sub(one, text)
+        def account(match: re.Match[str]) -> str:
+            parts = match[0].split(" ")
+            for end in range(len(parts), 0, -1):  # words in capitals may follow
+                number = " ".join(parts[:end])
+                if is_iban(number):
+                    return " ".join([self._placeholder("card", number), *parts[end:]])
+            return match[0]
+
+        return _DIGITS.sub(one, _IBAN.sub(account, text))
 
     def _phones(self, text: str) -> str:
         return _PHONE.sub(lambda match: self._placeholder("phone", match[0]), text)
@@ -209,6 +249,7 @@ _Finder = Callable[[PersonalData, str], str]
 _FINDERS: Mapping[Kind, _Finder] = {
     "key": PersonalData._keys,
     "email": PersonalData._emails,
+    "national_id": PersonalData._national_ids,
     "card": PersonalData._cards,
     "phone": PersonalData._phones,
 }
@@ -224,6 +265,18 @@ def luhn(number: str) -> bool:
     digits = [int(digit) for digit in number if digit.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def is_iban(number: str) -> bool:
+    """Whether the check digits of a bank account's number are right (ISO 13616)."""
+    plain = number.replace(" ", "")
+    turned = "".join(str(int(mark, 36)) for mark in plain[4:] + plain[:4])
+    return len(plain) >= 15 and int(turned) % 97 == 1
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", name).casefold()
 
 
 def _named(message: Message) -> Iterator[str]:
@@ -243,6 +296,10 @@ def _names_below(value: Json) -> Iterator[str]:
             yield from _names_below(item)
     if isinstance(value, dict):
         for name, part in value.items():
-            if isinstance(part, str) and _SECRET_FIELDS["name"].search(name) and part.strip():
+            if (
+                isinstance(part, str)
+                and _SECRET_FIELDS["name"].search(_snake(name))
+                and part.strip()
+            ):
                 yield part.strip()
             yield from _names_below(part)

@@ -42,7 +42,10 @@ RULES = (
     (r"--domain (lamp|weather|my_library)|politeness|--judge twice", OWN),
     (r"--domain library|inject mine|(discover|tasks) mine", PAGE_OF_ITS_OWN),
     (r"…|\\$", CUT),
-    (r"import |discover .*json|compare last|rescore|theirs|results\.json --out RUN|submission", FILE),
+    (
+        r"import |discover .*json|compare last|rescore|theirs|results\.json --out RUN|submission",
+        FILE,
+    ),
     (r"study (merge|report)", STUDY),
     (r"^harness (view|serve-domain) ", STAYS),
     (r"^harness (check|domain|new) ", ELSEWHERE),

@@ -177,10 +177,41 @@ def test_personal_data_become_placeholders(kind: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["#W4835012", "item 8705250985", "2024-05-15 15:00", "$1,234.56", "4111 1111 1111 1112",
-     "user_1234567890", "1.2.3.4", "0.5 to 0.75", "a@b", "task-sk-1"],
+     "user_1234567890", "1.2.3.4", "GB83 WEST 1234 5698 7654 32", "ABCD1234EFGH5678", "900-12-3456",
+     "the PIN is wrong", "my password is not working since 2024", "pin 2024-05-15", "0.5 to 0.75",
+     "a@b", "task-sk-1"],
 )  # fmt: skip
 def test_ordinary_numbers_and_ids_stay(text: str) -> None:
     assert PersonalData().text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("My PIN is 4821.", "My PIN is [key 1]."),
+        ("otp: 339201 now", "otp: [key 1] now"),
+        ("the security code is 123, ok", "the security code is [key 1], ok"),
+        ("Verification code 558812", "Verification code [key 1]"),
+        ("password: hunter2!", "password: [key 1]!"),
+        ("SSN 123-45-6789", "SSN [national_id 1]"),
+        ("Pay to GB82 WEST 1234 5698 7654 32 ASAP", "Pay to [card 1] ASAP"),
+        ("Pay to AT61 1904 3002 3457 3201 ASAP", "Pay to [card 1] ASAP"),
+        ("DE89370400440532013000", "[card 1]"),
+    ],
+)
+def test_codes_and_numbers_of_banks_and_states_are_found(text: str, masked: str) -> None:
+    assert PersonalData().text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("pin", "key"), ("otpCode", "key"), ("verificationCode", "key"), ("cvv", "card"),
+     ("userPhone", "phone"), ("SSN", "national_id"), ("passport-number", "national_id"),
+     ("customer.iban", "card"), ("shipping", ""), ("spin", ""), ("first_class", "")],
+)  # fmt: skip
+def test_fields_are_known_by_their_names_however_written(name: str, kind: str) -> None:
+    masked = f"[{kind} 1]" if kind else "12"
+    assert PersonalData().table({name: "12"}) == {name: masked}
 
 
 def test_the_same_value_gets_the_same_placeholder_wherever_it_stands() -> None:
@@ -206,7 +237,7 @@ def test_redaction_is_on_by_default_counted_and_said() -> None:
     given = recording({"r": 0}, messages=(Message(role="user", content="I am a@b.org"),))
     found = adopt(given, Adoption(outcome="r")).recording
     assert found.episodes[0].trajectory.messages[0].content == "I am [email 1]"
-    assert counted(found)[0] == "redacted: 1 email, 0 phone, 0 card, 0 key"
+    assert counted(found)[0] == "redacted: 1 email, 0 phone, 0 card, 0 key, 0 national_id"
     plain = adopt(given, Adoption(outcome="r", redact=())).recording
     assert plain.episodes[0].trajectory.messages[0].content == "I am a@b.org"
 
