@@ -10,10 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.protocols import UNPARSED
 from harness.types import Episode, Json, Message, Tool, ToolCall, ToolKind
-
-UNPARSED = "(unparsed)"
-"""The only argument of a call whose arguments are no JSON object: their text."""
 
 CLOSED = 12
 """A text argument with at most so many different values, each seen twice or more on average, is

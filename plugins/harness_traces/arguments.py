@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from harness.interchange.inference import UNPARSED
+from harness.protocols import UNPARSED
 from harness.types import Json, Tool, ToolCall
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.interchange.inference import UNPARSED
 from harness.llm.plain_json import loads, plain
+from harness.protocols import UNPARSED
 from harness.types import Ended, Json, Message, Tool, ToolCall
 
 SYSTEM = frozenset({"system", "developer"})

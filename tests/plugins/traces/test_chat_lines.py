@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import FormatError
-from harness.interchange.inference import UNPARSED
+from harness.protocols import UNPARSED
 from harness.types import Recording
 from harness_traces.chat_lines import ChatFormat, Options
 from harness_traces.messages import is_error
