@@ -26,7 +26,8 @@ def find_patterns(
     if not own:
         raise NothingToLearn(
             f"there is nothing to discover: none of {len(diagnoses)} failures is the agent's",
-            hint="Evaluate on more or harder tasks (`validation_tasks`), or with more trials.",
+            hint="Evaluate on more or harder tasks (`validation_tasks`) or with more trials; of a "
+            "log, read more conversations.",
         )
     with plugin_boundary(plugin, "clustering"):
         patterns = list(listed(ErrorPattern, clusterer.cluster(own, previous), "cluster()"))

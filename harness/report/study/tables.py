@@ -158,7 +158,7 @@ def shift_table(results: Results) -> str:
             str(seed),
             f"{shift['from']} → {shift['to']}",
             percent(100 * shift["distance"]),
-            number(shift["p"]),
+            "< 0.01" if shift["p"] < 0.01 else number(shift["p"]),
             str(shift["verdict"]),
         ]
         for arm, by_seed in results.arms.items()
