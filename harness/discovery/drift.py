@@ -84,16 +84,22 @@ class Shift:
 
 
 def compare(
-    before: Landscape, after: Landscape, *, earlier: Sequence[str] = (), seed: int = 0
+    before: Landscape,
+    after: Landscape,
+    *,
+    earlier: Sequence[str] = (),
+    seed: int = 0,
+    as_samples: bool = False,
 ) -> Shift:
     """What has changed from one round to a later one.
 
     earlier: ids of patterns seen before both. Tasks that both had are compared with themselves and
     differences are resampled by task, so that the difficulty of tasks cancels out; without any such
-    task, each side is resampled on its own. The permutation test exchanges the two rounds within
-    tasks (or tasks between rounds), so that trials of one task stay together.
+    task, and if ``as_samples``, each side is resampled on its own. The permutation test exchanges
+    the two rounds within tasks (or tasks between rounds), so that trials of one task stay together.
     """
-    common = sorted(t for t, n in before.trials.items() if n and after.trials.get(t))
+    tried = (t for t, n in before.trials.items() if n and after.trials.get(t))
+    common = [] if as_samples else sorted(tried)
     paired = bool(common)
     ids = sorted({*before.counts(), *after.counts()} - {NONE})
     columns = [*ids, NONE]

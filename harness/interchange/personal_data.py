@@ -35,15 +35,17 @@ _KEY = re.compile(
     r"|(?<![\w-])(?:sk|pk|rk)[-_][\w-]{16,}"
     r"|(?<!\w)(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|AIza|ya29\.)[\w-]{16,}"
     r"|(?<!\w)A(?:KI|SI)A[0-9A-Z]{16}(?!\w)"
-    r"|(?<!\w)eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"
+    r"|(?<!\w)eyJ[\w-]{8,500}\.eyJ[\w-]{8,}\.[\w-]*"
     r"|(?<=[Bb]earer )[\w.~+/-]{16,}=*",
     re.DOTALL,
 )
 _CODE = re.compile(
-    r"(?i)\b(?:pin|otp|cv[vc]2?|passcode"
-    r"|(?:one[- ]time|verification|security|access)[ -](?:code|password|pin))\b"
-    r"(?:\s+(?:number|code|is|was))*\s*[:=#]?\s*(?P<code>\d{3,8})(?![\w-])"
-    r"|\bpass(?:word|phrase)\s*(?:is\b|[:=])\s*(?P<password>[^\s,;]*\d[^\s,;.!?]*)"
+    r"(?i)\b(?:"
+    r"(?:pin|(?:security|access)[ -]code)(?: number)?[\"'`*]{0,3}\s{0,3}(?:is|was|[:=#-])"
+    r"|(?:otp|cv[vc]2?|passcode|(?:one[- ]time|verification)[ -](?:code|password|pin))"
+    r"(?: number| code)?[\"'`*]{0,3}(?:\s{1,3}(?:is|was))?"
+    r")[\s:=#(\"'`*-]{0,6}(?P<code>\d{3,4}[ -]\d{3,4}|\d{3,8})(?![\w-])"
+    r"|\bpass(?:word|phrase)[\"'`*]{0,3}\s{0,3}(?:is|[:=])[\s:=\"'`*]{1,6}(?P<password>\S{4,64})"
 )
 """Codes that only the words before them tell from other numbers."""
 
@@ -51,7 +53,10 @@ _IBAN = re.compile(
     r"(?<![\w-])[A-Z]{2}\d{2}"
     r"(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![\w-])"
 )
-_SSN = re.compile(r"(?<![\w#-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
+_SSN = re.compile(
+    r"(?<![\w#-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"
+    r"|(?<=SSN )\d{3}[ -]?\d{2}[ -]?\d{4}(?!\w)|(?<=SSN: )\d{3}[ -]?\d{2}[ -]?\d{4}(?!\w)"
+)
 """Numbers of the social security of the USA, as they can be given out."""
 
 _INTRODUCED = re.compile(
@@ -60,10 +65,10 @@ _INTRODUCED = re.compile(
 )
 _SECRET_FIELDS: Mapping[Kind, re.Pattern[str]] = {
     "key": re.compile(
-        r"(?:^|_)(?:password|passwd|passcode|(?:pin|otp)(?:_?code)?|secret|token|api_?key|authorization"
+        r"(?:^|_)(?:password|passwd|pwd|passcode|pin|otp(?:_?code)?|secret|token|api_?key|authorization"
         r"|(?:one_?time|verification|security|access)_(?:code|password|pin))$"
     ),
-    "card": re.compile(r"(?:^|_)(?:card_?number|cv[cv]2?|iban)$"),
+    "card": re.compile(r"(?:^|_)(?:card_?number|cv[cv]2?(?:_?code)?|iban(?:_?number)?)$"),
     "national_id": re.compile(
         r"(?:^|_)(?:ssn|social_security|national_id|tax_?id|passport|driving_licen[cs]e"
         r"|drivers?_licen[cs]e)(?:_?(?:number|no))?$"
@@ -110,6 +115,7 @@ class PersonalData:
         self._numbers: Counter[Kind] = Counter()
         self._secrets = Redactor()
         self._names: re.Pattern[str] | None = None
+        self._codes: frozenset[str] = frozenset()
 
     def recording(self, recording: Recording) -> Recording:
         """The recording with placeholders in all that it holds."""
@@ -124,6 +130,7 @@ class PersonalData:
     def episode(self, episode: Episode) -> Episode:
         trajectory = episode.trajectory
         self._names = self._names_in(trajectory.messages) if "name" in self.kinds else None
+        self._codes = _codes_in(trajectory.messages) if "key" in self.kinds else frozenset()
         messages = tuple(map(self.message, trajectory.messages))
         task = replace(episode.task, scenario=self._scenario(episode.task.scenario))
         fault = self.text(trajectory.fault)
@@ -152,6 +159,14 @@ class PersonalData:
         return {self.text(name): self._field(name, value) for name, value in table.items()}
 
     def value(self, value: Json) -> Json:
+        """The value with placeholders. What a conversation tells as a code is one wherever it is a
+        value of its own, so that what was said and what was called can still be compared.
+        """
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            if str(value) in self._codes:
+                return self._placeholder("key", str(value))
+            if "card" in self.kinds and isinstance(value, int) and is_card(str(value)):
+                return self._placeholder("card", str(value))
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -172,12 +187,22 @@ class PersonalData:
         return masked
 
     def _field(self, name: str, value: Json) -> Json:
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            for kind, pattern in _SECRET_FIELDS.items():
-                if kind in self.kinds and pattern.search(_snake(name)):
-                    return self._placeholder(kind, str(value))
+        kind = next(
+            (k for k, p in _SECRET_FIELDS.items() if k in self.kinds and p.search(_snake(name))),
+            None,
+        )
+        if kind is not None:
+            return self._masked(kind, value)
         if isinstance(value, dict) and "name" in self.kinds and name == "name":
             return {key: self._placeholder("name", str(part)) for key, part in value.items()}
+        return self.value(value)
+
+    def _masked(self, kind: Kind, value: Json) -> Json:
+        """The value of a field that holds personal data, or each of several."""
+        if isinstance(value, list):
+            return [self._masked(kind, one) for one in value]
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return self._placeholder(kind, str(value))
         return self.value(value)
 
     def _placeholder(self, kind: Kind, value: str) -> str:
@@ -195,8 +220,11 @@ class PersonalData:
 
     def _keys(self, text: str) -> str:
         def told(match: re.Match[str]) -> str:
-            code = match["code"] or match["password"]
-            return match[0].removesuffix(code) + self._placeholder("key", code)
+            code = _code(match)
+            if not code:
+                return match[0]
+            before, _, after = match[0].rpartition(code)
+            return before + self._placeholder("key", code) + after
 
         return _CODE.sub(told, _KEY.sub(lambda m: self._placeholder("key", m[0]), text))
 
@@ -205,7 +233,7 @@ class PersonalData:
 
     def _cards(self, text: str) -> str:
         def one(match: re.Match[str]) -> str:
-            return self._placeholder("card", match[0]) if luhn(match[0]) else match[0]
+            return self._placeholder("card", match[0]) if is_card(match[0]) else match[0]
 
         def account(match: re.Match[str]) -> str:
             parts = match[0].split(" ")
@@ -258,11 +286,15 @@ _FINDERS: Mapping[Kind, _Finder] = {
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)}) \d+\]")
 
 
-def luhn(number: str) -> bool:
-    """Whether the digits end in the check digit that numbers of payment cards have (ISO/IEC
-    7812-1).
+def is_card(number: str) -> bool:
+    """Whether the digits can be the number of a payment card: they begin and are as long as one's,
+    and end in its check digit (ISO/IEC 7812-1). An IMEI, of 15 digits, has such a digit, too.
     """
     digits = [int(digit) for digit in number if digit.isdigit()]
+    if not 13 <= len(digits) <= 19 or digits[0] not in range(2, 7):
+        return False
+    if len(digits) == 15 and digits[:2] not in ([3, 4], [3, 7]):
+        return False
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
@@ -272,6 +304,20 @@ def is_iban(number: str) -> bool:
     plain = number.replace(" ", "")
     turned = "".join(str(int(mark, 36)) for mark in plain[4:] + plain[:4])
     return len(plain) >= 15 and int(turned) % 97 == 1
+
+
+def _code(match: re.Match[str]) -> str:
+    """The code or password that was told; "" if it looks like neither."""
+    if match["code"]:
+        return match["code"]
+    password = match["password"].rstrip(".,;:?)\"'`*")
+    has_both = any(map(str.isdigit, password)) and any(map(str.isalpha, password))
+    return password if has_both else ""
+
+
+def _codes_in(messages: Sequence[Message]) -> frozenset[str]:
+    found = (_code(match) for message in messages for match in _CODE.finditer(message.content))
+    return frozenset(code for code in found if code)
 
 
 @cache

@@ -45,7 +45,8 @@ def verdict(pair: Document) -> str:
 
 def _tasks(pair: Document) -> str:
     if not pair["paired"]:
-        return f"{pair['only_before']} and {counted(pair['only_after'], 'other task')}"
+        first, second = pair["pass"]["1"]["sampled"]
+        return f"{first} and {counted(second, 'other task')}"
     tasks = counted(pair["pass"]["1"]["tasks"], "task")
     return f"{tasks}, of which {pair['differing_tasks']} differ"
 

@@ -49,24 +49,25 @@ MEASURES: Mapping[str, Measure] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """Which tasks two sides share. ``ids``: the same task in both; ``changed``: the same id.
-    ``are_apart``: both are of one split of one domain, and share no id.
+    ``as_samples``: both are of one split of one domain, and most tasks of either are not the
+    other's.
     """
 
     ids: frozenset[str]
     only_before: int
     only_after: int
     changed: int
-    are_apart: bool
+    as_samples: bool
 
 
 def compare_runs(sides: Sequence[Side]) -> dict[str, Json]:
     """The sides as JSON values, and each after the first beside the first.
 
     Pass^k, effort and patterns are compared on the tasks that both have, each task with itself.
-    Sides of one split of a domain without a common task, as two logs are, are compared as two
-    samples of tasks, with ``paired`` false. ``verdict``: "higher" or "lower" in Pass^1, or
-    "no difference", as ``Difference.direction`` says; "not comparable" where nothing is compared.
-    ``notes`` say in words what is compared with a caveat, and what not at all.
+    Sides of one split of a domain that share less than half of their tasks, as two logs do, are
+    compared as two samples of tasks, with ``paired`` false. ``verdict``: "higher" or "lower" in
+    Pass^1, or "no difference", as ``Difference.direction`` says; "not comparable" where nothing is
+    compared. ``notes`` say in words what is compared with a caveat, and what not at all.
     """
     quarantine = all(side.diagnoses is not None for side in sides)
     catalogues = _catalogues(sides)
@@ -116,9 +117,9 @@ def common_tasks(before: Side, after: Side) -> Common:
         only_before=len(tried[0] - both),
         only_after=len(tried[1] - both),
         changed=len(both - same),
-        are_apart=before.domain == after.domain
+        as_samples=before.domain == after.domain
         and before.evaluation.on_split == after.evaluation.on_split
-        and not both,
+        and 2 * len(both) < min(map(len, tried)),
     )
 
 
@@ -131,23 +132,24 @@ def _pair(
         "side": after.name,
         "against": before.name,
         "tasks": len(common.ids),
-        "paired": bool(common.ids),
+        "paired": not common.as_samples,
         "only_before": common.only_before,
         "only_after": common.only_after,
         "changed": common.changed,
         "same_seed": before.config.get("seed") == after.config.get("seed"),
         "notes": list[Json](_notes(before, after, common, quarantine)),
     }
-    tasks = common.ids or (before.tasks.keys() | after.tasks.keys() if common.are_apart else ())
+    every = before.tasks.keys() | after.tasks.keys()
+    tasks = every if common.as_samples else common.ids
     first, second = (_among(s.counted(quarantine=quarantine), tasks) for s in (before, after))
     one, other = list(first.values()), list(second.values())
-    difference = paired_difference if common.ids else unpaired_difference
+    difference = unpaired_difference if common.as_samples else paired_difference
     found = {k: difference(other, one, k) for k in KS}
     if found[1] is None:
-        told = ["no common task has a trial that counts on both sides"] if common.ids else []
+        told = ["no common task has a trial that counts on both sides"] if tasks else []
         return {**row, "verdict": "not comparable", "notes": [*_list(row["notes"]), *told]}
     apart = task_differences(other, one)
-    passes = [pass_table(rows, KS).pass_ for rows in (one, other)]
+    passes = [pass_table(rows, KS) for rows in (one, other)]
     return {
         **row,
         "verdict": found[1].direction,
@@ -155,17 +157,22 @@ def _pair(
         "differing_tasks": sum(value != 0 for value in apart),
         "pass": {
             str(k): {
-                "before": interval_row(passes[0][k]),
-                "after": interval_row(passes[1][k]),
+                "before": interval_row(passes[0].pass_[k]),
+                "after": interval_row(passes[1].pass_[k]),
                 "difference": interval_row(value),
-                "tasks": compared_tasks(other, one, k),
+                "tasks": 0 if common.as_samples else compared_tasks(other, one, k),
+                "sampled": [table.counted[k] for table in passes],
             }
             for k, value in found.items()
             if value is not None
         },
-        "flips": flip_values(before, after, (first, second), common.ids),
-        "effort": _effort(before, after, first, second, paired=bool(common.ids)),
-        **_patterns(sides[: number + 1], tasks, catalogues, quarantine),
+        "flips": flip_values(
+            before, after, (first, second), () if common.as_samples else common.ids
+        ),
+        "effort": _effort(before, after, first, second, paired=not common.as_samples),
+        **_patterns(
+            sides[: number + 1], tasks, catalogues, quarantine, as_samples=common.as_samples
+        ),
     }
 
 
@@ -174,10 +181,10 @@ def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[
     said = []
     if before.domain != after.domain:
         said.append(f"the domains differ ({before.domain}, {after.domain}): no task is the same")
-    elif common.are_apart:
+    elif common.as_samples:
         said.append(
-            "no task is in both: the sides are compared as two samples of tasks, taken to be "
-            "equally hard"
+            f"{counted(len(common.ids), 'task')} in both, less than half of them: the sides are "
+            "compared as two samples of tasks, taken to be equally hard"
         )
     elif not common.ids:
         said.append("no task is the same: what one side solves says nothing about the other")
@@ -259,6 +266,8 @@ def _patterns(
     tasks: Collection[str],
     catalogues: Sequence[Catalogue],
     quarantine: bool,
+    *,
+    as_samples: bool,
 ) -> Row:
     """How the agent's failures by pattern moved from the first of the sides to the last: "gone",
     "new", "more", "less", "same", and "back" if it was gone on a side between.
@@ -268,7 +277,7 @@ def _patterns(
         why = f"the failures of {' and '.join(unread)} were not diagnosed: run `harness discover`"
         return {"patterns": [], "no_patterns": why}
     scapes = [_landscape(side, tasks, catalogues, quarantine) for side in sides]
-    shift = compare(scapes[0], scapes[-1])
+    shift = compare(scapes[0], scapes[-1], as_samples=as_samples)
     row = shift_row(shift)
     changes = []
     for change in _list(row.pop("changes")):

@@ -16,7 +16,7 @@ from harness_traces.joining import joined
 from harness_traces.json_records import entries, first_entry
 from harness_traces.messages import Chat, plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
-from harness_traces.requests import ANSWERS, MESSAGES, SYSTEM, logged
+from harness_traces.requests import logged
 from harness_traces.writing import refuse_writing
 
 SKIP = "To leave out and count bad lines: --option openai-chat.skip_bad_lines=true."
@@ -84,6 +84,6 @@ class ChatFormat:
             )
 
 
-def _rest(table: Mapping[str, Json]) -> dict[str, Json]:
-    taken = {*MESSAGES, *ANSWERS, *SYSTEM, "tools", "functions"}
-    return plain_table({name: value for name, value in table.items() if name not in taken})
+def _rest(fields: Mapping[str, Json]) -> dict[str, Json]:
+    taken = ("tools", "functions")
+    return plain_table({name: value for name, value in fields.items() if name not in taken})

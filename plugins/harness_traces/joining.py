@@ -10,7 +10,9 @@ from dataclasses import replace
 from harness.types import Json, Message, stable_id
 from harness_traces.recordings import Record
 
-THREADS = ("conversation_id", "session_id", "thread_id")
+THREADS = (
+    "conversation_id", "session_id", "thread_id", "conversationId", "sessionId", "conversation",
+)  # fmt: skip
 """Where requests, or their ``metadata``, say which conversation they are of."""
 
 JOINED = "requests that a later one goes on from, read with it"
@@ -20,36 +22,48 @@ def joined(records: Iterable[Record]) -> list[Record]:
     """The records without those that another one goes on from, in the order of the file.
 
     A request is gone on from where another begins with all its messages and its answer, and has
-    more; of requests without an answer only if both say that they are of one conversation. Each is
-    gone on from once, so that two conversations that begin alike stay two. What the earlier one
-    says besides, such as a verdict, is kept where the later one does not say it.
+    more; of requests without an answer only if both say that they are of one conversation, where
+    what is the same twice is a retry. Each is gone on from once, so that two conversations that
+    begin alike stay two. What the earlier one says besides, such as a verdict or its tools, is kept
+    where the later one does not say it.
     """
     listed = list(records)
     ended = dict(enumerate(listed))
-    waiting: defaultdict[tuple[str, str, str], deque[int]] = defaultdict(deque)
+    waiting: defaultdict[tuple[str, ...], deque[int]] = defaultdict(deque)
     for number in sorted(ended, key=lambda n: len(listed[n].chat.messages)):
         record, thread = listed[number], _thread(listed[number].rest)
+        whose = (thread, record.task, str(record.rest.get("user") or ""))
         digests = list(_digests(record.chat.messages))
-        for digest in reversed(digests[:-1]):
-            if earlier := waiting.get((thread, record.task, digest)):
+        for digest in reversed(digests if thread else digests[:-1]):
+            if earlier := waiting.get((*whose, digest)):
                 ended[number] = _with(record, ended.pop(earlier.popleft()))
                 break
         if digests and (thread or record.is_answered):
-            waiting[thread, record.task, digests[-1]].append(number)
+            waiting[*whose, digests[-1]].append(number)
     return [ended[number] for number in sorted(ended)]
 
 
 def _thread(rest: Mapping[str, Json]) -> str:
     metadata = rest.get("metadata")
     places = [rest, metadata if isinstance(metadata, dict) else {}]
-    found = (place[name] for place in places for name in THREADS if place.get(name))
-    return str(next(found, ""))
+    found = next((place[name] for place in places for name in THREADS if place.get(name)), "")
+    return str(found.get("id", "") if isinstance(found, dict) else found)
 
 
 def _with(record: Record, earlier: Record) -> Record:
-    said = {name: value for name, value in record.rest.items() if value is not None}
     record.chat.odd[JOINED] += 1 + earlier.chat.odd[JOINED]
-    return replace(record, rest={**earlier.rest, **said})
+    tools = {tool.name: tool for tool in (*earlier.tools, *record.tools)}
+    rest = _merged(earlier.rest, record.rest)
+    return replace(record, rest=rest, tools=tuple(tools.values()))
+
+
+def _merged(earlier: Mapping[str, Json], later: Mapping[str, Json]) -> dict[str, Json]:
+    found = {**earlier, **{name: value for name, value in later.items() if value is not None}}
+    for name, value in found.items():
+        before = earlier.get(name)
+        if isinstance(value, dict) and isinstance(before, dict):
+            found[name] = _merged(before, value)
+    return found
 
 
 def _digests(messages: Sequence[Message]) -> Iterator[str]:

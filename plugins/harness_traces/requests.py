@@ -5,9 +5,12 @@ a provider with what came back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from harness.llm.plain_json import loads
 from harness.types import Json
+from harness_traces.messages import AGENT, SYSTEM, TOOL, USER, read_chat
 
 MESSAGES = ("messages", "conversation", "input")
 """Where a record may have its conversation."""
@@ -15,11 +18,14 @@ MESSAGES = ("messages", "conversation", "input")
 ANSWERS = ("response", "output", "outputs", "completion")
 """Where a record of a request may have what came back."""
 
-SYSTEM = ("system", "instructions")
+PROMPTS = ("system", "instructions")
 """Where a request may have its system prompt: Anthropic's API, OpenAI's Responses."""
 
-_WRAPPERS = ("request", "body", "input", "inputs")
+_WRAPPERS = ("request", "proxy_server_request", "body", "input", "inputs")
 """Where the log of a gateway may have the body of a request."""
+
+_BLOCKS = ("text", "tool_use", "thinking", "redacted_thinking")
+"""What the content of a message of Anthropic's API is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,35 +44,58 @@ def logged(entry: Json) -> Logged:
     if not isinstance(entry, dict):
         raise ValueError(f"found {type(entry).__name__}")
     fields = _unwrapped(entry)
-    found = next((fields[name] for name in MESSAGES if name in fields), None)
-    answer = next((a for name in ANSWERS if (a := _answer(fields.get(name)))), [])
-    if isinstance(found, str) and answer:  # the Responses API takes a text for the user's message
-        found = [{"role": "user", "content": found}]
-    if not isinstance(found, list):
-        raise ValueError(f'there is no list "messages" (found: {", ".join(list(fields)[:6])})')
+    told, found = _told(fields)
     messages = _as_messages(found)
-    added = answer if messages[-len(answer) :] != answer else []  # some logs have it twice
-    prompts = [text for name in SYSTEM if isinstance(text := fields.get(name), str | list) and text]
-    told: list[Json] = [{"role": "system", "content": prompt} for prompt in prompts]
-    return Logged(messages=[*told, *messages, *added], fields=fields, is_answered=bool(answer))
+    answers = ((name, _answer(fields.get(name), messages)) for name in ANSWERS if name != told)
+    came_from, answer = next((one for one in answers if one[1]), ("", []))
+    prompts = {n: p for n in PROMPTS if isinstance(p := fields.get(n), str | list) and p}
+    system: list[Json] = [{"role": "system", "content": prompt} for prompt in prompts.values()]
+    added = [] if _ends_with(messages, answer) else answer
+    taken = {told, came_from, *prompts}
+    return Logged(
+        messages=[*system, *messages, *added],
+        fields={name: value for name, value in fields.items() if name not in taken},
+        is_answered=bool(answer),
+    )
+
+
+def _told(fields: Mapping[str, Json]) -> tuple[str, list[Json]]:
+    """What was sent, and where it is. OpenAI's Responses API takes a text for the user's message.
+    Raises ``ValueError`` in words.
+    """
+    for name in MESSAGES:
+        if isinstance(found := fields.get(name), list):
+            return name, found
+    is_request = "response" in fields or "model" in fields
+    if isinstance(text := fields.get("input"), str) and (
+        is_request or any(isinstance(fields.get(name), list | dict) for name in ANSWERS)
+    ):
+        return "input", [{"role": "user", "content": text}]
+    raise ValueError(f'there is no list "messages" (found: {", ".join(list(fields)[:6])})')
 
 
 def _unwrapped(entry: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The fields of a record, with those of the request inside it."""
+    """The fields of a record, with those of the request inside it where it has no such itself."""
     fields = entry
     while not any(isinstance(fields.get(name), list) for name in MESSAGES):
         name = next((name for name in _WRAPPERS if isinstance(fields.get(name), dict)), "")
         inner = fields.get(name)
         if not isinstance(inner, dict):
             break
-        fields = {**inner, **{key: value for key, value in fields.items() if key != name}}
+        outer = {key: value for key, value in fields.items() if key != name}
+        fields = {**outer, **inner, **{key: value for key, value in outer.items() if value}}
     return fields
 
 
-def _answer(answer: Json) -> list[Json]:
-    """The messages that came back, from the body of an answer or from what is inside it."""
+def _answer(answer: Json, messages: list[Json]) -> list[Json]:
+    """The messages that came back, from the body of an answer or from what is inside it. A text is
+    an answer where the agent has not had the last word.
+    """
     while isinstance(answer, dict) and isinstance(answer.get("body"), dict):
         answer = answer["body"]
+    if isinstance(answer, str) and answer[:1] in "{[":
+        with suppress(ValueError):
+            answer = loads(answer)
     match answer:
         case {"choices": [{"message": message}, *_]} | {"message": {"role": _} as message}:
             return [message]
@@ -74,15 +103,39 @@ def _answer(answer: Json) -> list[Json]:
             return [answer]
         case {"output": list(items)}:  # as OpenAI's Responses do
             return _as_messages(items)
+        case [{"type": kind}, *_] | {"content": [{"type": kind}, *_]} if kind in _BLOCKS:
+            blocks = answer["content"] if isinstance(answer, dict) else answer
+            return [{"role": "assistant", "content": blocks}]
         case [{"role": _} | {"type": str()}, *_]:
             return _as_messages([item for item in answer if isinstance(item, dict)])
+        case str() if answer and not _is_agents(messages[-1:]):
+            return [{"role": "assistant", "content": answer}]
         case _:
             return []
 
 
+def _ends_with(messages: list[Json], answer: list[Json]) -> bool:
+    """Whether the answer is among the messages, too, as some logs have it."""
+    if not answer or not _is_agents(messages[-1:]):
+        return False
+    return _spoken(messages[-len(answer) :]) == _spoken(answer)
+
+
+def _spoken(messages: list[Json]) -> list[tuple[str, list[tuple[str, Json]]]]:
+    return [
+        (m.content.strip(), [(call.name, dict(call.arguments)) for call in m.calls])
+        for m in read_chat(messages).messages
+    ]
+
+
+def _is_agents(last: list[Json]) -> bool:
+    return any(isinstance(one, dict) and str(one.get("role")).casefold() in AGENT for one in last)
+
+
 def _as_messages(items: Iterable[Json]) -> list[Json]:
     """The messages among items as OpenAI's Responses API has them, where calls and results are
-    items of their own; a list of messages is left as it is.
+    items of their own, or with types for roles, as LangChain has them; what has a role, or is
+    neither, is left as it is.
     """
     found: list[Json] = []
     for item in items:
@@ -90,16 +143,19 @@ def _as_messages(items: Iterable[Json]) -> list[Json]:
             found.append(item)
             continue
         kind, id = str(item["type"]), item.get("call_id", item.get("id"))
-        if kind == "reasoning":
-            continue
-        if kind.endswith("_output"):
+        if kind in (*USER, *AGENT, *SYSTEM, *TOOL) and "content" in item:
+            found.append({**item, "role": kind})
+        elif kind.endswith("_call_output"):
             found.append(_result(id, item.get("output")))
-        elif "name" in item and kind.endswith("call"):
-            _add_call(found, {**item, "id": id})
+        elif kind.endswith("_call") and "name" in item:
+            free = {"arguments": {"input": item.get("input")}} if kind.startswith("custom") else {}
+            _add_call(found, {**item, **free, "id": id})
             if "output" in item or item.get("error"):  # what the provider itself called
                 found.append(_result(id, item.get("output") or item.get("error")))
-        else:
+        elif kind.endswith("_call"):
             found.append({"role": "assistant", "content": [{"type": kind}]})
+        elif kind != "reasoning":
+            found.append(item)
     return found
 
 

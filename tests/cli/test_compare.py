@@ -150,6 +150,13 @@ def test_logs_without_a_common_task_are_compared_as_two_samples(cli: Cli, tmp_pa
     assert "on 40 and 40 other tasks" in told
     assert "two samples of tasks" in told
     assert "flipped" not in told
+    with (tmp_path / "this.jsonl").open("a") as file:  # one that is asked in the same words
+        file.write((tmp_path / "last.jsonl").read_text().splitlines()[-1] + "\n")
+    harness("discover", tmp_path / "this.jsonl", "--outcome", "solved", "--out", tmp_path / "that")
+    [pair] = compared(cli, last, tmp_path / "that")["pairs"]
+    assert (pair["verdict"], pair["paired"], pair["tasks"]) == ("higher", False, 1)
+    assert pair["pass"]["1"]["sampled"] == [40, 41]
+    assert not pair["flips"]["gained"]
     page = tmp_path / "page.html"
     assert cli("compare", last, this, "--html", page).status == 0
     assert "on 40 and 40 other tasks" in page.read_text()

@@ -10,7 +10,7 @@ from harness.interchange.expressions import Expression
 from harness.interchange.foreign import Adoption, adopt, counted
 from harness.interchange.inference import infer_tools, value_schema
 from harness.interchange.outcomes import NO_OUTCOME, verdict
-from harness.interchange.personal_data import KINDS, PersonalData, kinds_of, luhn
+from harness.interchange.personal_data import KINDS, PersonalData, is_card, kinds_of
 from harness.types import (
     Episode,
     Grade,
@@ -178,8 +178,10 @@ def test_personal_data_become_placeholders(kind: str, text: str) -> None:
     "text",
     ["#W4835012", "item 8705250985", "2024-05-15 15:00", "$1,234.56", "4111 1111 1111 1112",
      "user_1234567890", "1.2.3.4", "GB83 WEST 1234 5698 7654 32", "ABCD1234EFGH5678", "900-12-3456",
-     "the PIN is wrong", "my password is not working since 2024", "pin 2024-05-15", "0.5 to 0.75",
-     "a@b", "task-sk-1"],
+     "the PIN is wrong", "PIN code 560001", "24 pin 1000 ohm", "error security code 403",
+     "access code 2024 model", "password is 8 characters long", "Your password: 12 characters",
+     "IMEI 490154203237518", "my password is not working since 2024", "pin 2024-05-15",
+     "0.5 to 0.75", "a@b", "task-sk-1"],
 )  # fmt: skip
 def test_ordinary_numbers_and_ids_stay(text: str) -> None:
     assert PersonalData().text(text) == text
@@ -192,7 +194,13 @@ def test_ordinary_numbers_and_ids_stay(text: str) -> None:
         ("otp: 339201 now", "otp: [key 1] now"),
         ("the security code is 123, ok", "the security code is [key 1], ok"),
         ("Verification code 558812", "Verification code [key 1]"),
-        ("password: hunter2!", "password: [key 1]!"),
+        ("password: hunter2!", "password: [key 1]"),
+        ("password is: Hunter22.", "password is: [key 1]."),
+        ("Your verification code is 482-913.", "Your verification code is [key 1]."),
+        ("OTP 482 913 now", "OTP [key 1] now"),
+        ("one-time code is **482913**", "one-time code is **[key 1]**"),
+        ('PIN: "4821"', 'PIN: "[key 1]"'),
+        ("SSN 123 45 6789.", "SSN [national_id 1]."),
         ("SSN 123-45-6789", "SSN [national_id 1]"),
         ("Pay to GB82 WEST 1234 5698 7654 32 ASAP", "Pay to [card 1] ASAP"),
         ("Pay to AT61 1904 3002 3457 3201 ASAP", "Pay to [card 1] ASAP"),
@@ -206,12 +214,40 @@ def test_codes_and_numbers_of_banks_and_states_are_found(text: str, masked: str)
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("pin", "key"), ("otpCode", "key"), ("verificationCode", "key"), ("cvv", "card"),
-     ("userPhone", "phone"), ("SSN", "national_id"), ("passport-number", "national_id"),
-     ("customer.iban", "card"), ("shipping", ""), ("spin", ""), ("first_class", "")],
+     ("pwd", "key"), ("pin_code", ""), ("userPhone", "phone"), ("SSN", "national_id"),
+     ("passport-number", "national_id"), ("customer.iban", "card"), ("shipping", ""),
+     ("spin", ""), ("first_class", "")],
 )  # fmt: skip
 def test_fields_are_known_by_their_names_however_written(name: str, kind: str) -> None:
     masked = f"[{kind} 1]" if kind else "12"
     assert PersonalData().table({name: "12"}) == {name: masked}
+
+
+def test_a_code_that_is_told_is_masked_where_it_is_called_with() -> None:
+    messages = (
+        Message(role="user", content="My PIN is 4821, for order 4822."),
+        *call("open", '{"code": 4821, "orders": ["4821", 4822]}', code="4821", order="4822"),
+    )
+    found = PersonalData().recording(recording({}, messages=messages))
+    user, made, answer = found.episodes[0].trajectory.messages
+    assert user.content == "My PIN is [key 1], for order 4822."
+    assert made.calls[0].arguments == {"code": "[key 1]", "order": "4822"}
+    assert answer.content == '{"code": "[key 1]", "orders": ["[key 1]", 4822]}'
+
+
+def test_numbers_and_lists_in_fields_are_masked_like_texts() -> None:
+    given: dict[str, Json] = {"n": 4111111111111111, "otp": ["482913", 7], "phone": [{"x": 1}]}
+    assert PersonalData().table(given) == {
+        "n": "[card 1]", "otp": ["[key 1]", "[key 2]"], "phone": [{"x": 1}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["pin", "otp ", "password:", "password is ", "-eyJaaaaaaaa", "PIN* "]
+)
+def test_long_texts_are_searched_in_linear_time(text: str) -> None:
+    long = text + " " * 200_000 + text * 20_000
+    assert isinstance(PersonalData().text(long), str)
 
 
 def test_the_same_value_gets_the_same_placeholder_wherever_it_stands() -> None:
@@ -256,10 +292,13 @@ def test_kinds_are_named_and_misspelt_ones_refused() -> None:
         kinds_of("mail")
 
 
-def test_the_check_digit_of_a_card_is_checked() -> None:
-    assert luhn(CARD)
-    assert not luhn("4111 1111 1111 1113")
-    assert not luhn("0000 0000 0000 0000")
+def test_a_card_has_the_beginning_length_and_check_digit_of_one() -> None:
+    assert is_card(CARD)
+    assert is_card("3782 822463 10005")
+    assert not is_card("4111 1111 1111 1113")
+    assert not is_card("0000 0000 0000 0000")
+    assert not is_card("490154203237518"), "an IMEI"
+    assert not is_card("9780306406157000"), "begins like no card"
 
 
 # --- tools ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Logged requests to a provider: in each provider's form, and joined into conversations."""
 
+import json
 from typing import Any
 
 import pytest
@@ -58,7 +59,16 @@ WHOLE = [
         {"input": {"messages": CHAT}, "output": SAID},
         {"body": {"messages": CHAT}, "response": {"body": {"choices": [{"message": SAID}]}}},
         {"messages": CHAT, "response": {"message": SAID, "done": True}},
-        {"messages": [*CHAT, SAID], "response": {"choices": [{"message": SAID}]}},
+        {
+            "messages": [*CHAT, SAID],
+            "response": {"choices": [{"message": {**SAID, "refusal": None}}]},
+        },
+        {"messages": None, "request": {"messages": CHAT}, "response": {"message": SAID}},
+        {"messages": {}, "proxy_server_request": {"messages": CHAT}, "response": {"message": SAID}},
+        {"messages": CHAT, "response": json.dumps({"choices": [{"message": SAID}]})},
+        {"messages": CHAT, "output": "Good bye."},
+        {"messages": CHAT, "response": {"content": [{"type": "text", "text": "Good bye."}]}},
+        {"conversation": "conv_1", "input": CHAT, "output": [SAID]},
     ],
 )
 def test_a_request_may_be_inside_a_record_and_the_answer_beside_it(
@@ -66,6 +76,53 @@ def test_a_request_may_be_inside_a_record_and_the_answer_beside_it(
 ) -> None:
     [episode] = read(log, record).episodes
     assert spoken(episode) == WHOLE
+
+
+def test_a_request_that_failed_is_one_without_an_answer_and_says_why(log: Log) -> None:
+    recording = read(log, {"input": "Hello", "response": None, "error": {"code": 500}})
+    [episode] = recording.episodes
+    assert spoken(episode) == [("user", "Hello", [])]
+    rest = recording.originals[episode.trajectory.id]
+    assert rest == {"response": None, "error": {"code": 500}}
+
+
+def test_blocks_of_an_answer_are_one_message(log: Log) -> None:
+    blocks = [
+        {"type": "thinking", "thinking": "hm"},
+        {"type": "text", "text": "Let me look."},
+        {"type": "tool_use", "id": "t", "name": "find", "input": {"id": 1}},
+    ]
+    [episode] = read(log, {"messages": [user("Hello")], "output": blocks}).episodes
+    assert spoken(episode) == [("user", "Hello", []), ("assistant", "Let me look.", ["find"])]
+
+
+def test_types_stand_for_roles_and_other_types_are_no_messages(log: Log) -> None:
+    made = {"name": "find", "args": {"id": 1}, "id": "c"}
+    dumped = [
+        {"type": "system", "content": "Be kind."},
+        {"type": "human", "content": "Hello"},
+        {"type": "ai", "content": "", "tool_calls": [made]},
+        {"type": "tool", "tool_call_id": "c", "content": "found"},
+        {"type": "ai", "content": "Done?"},
+    ]
+    recording = read(log, {"inputs": {"messages": dumped}})
+    [episode] = recording.episodes
+    assert [m.role for m in episode.trajectory.messages] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert dict(episode.trajectory.calls[0].arguments) == {"id": 1}
+    assert recording.about["system"] == "Be kind."
+    events = log([{"messages": [{"type": "event", "name": "page_view"}]}])
+    assert not ChatFormat(Options()).recognises(events)
+
+
+def test_the_text_that_a_custom_tool_takes_is_no_broken_call(log: Log) -> None:
+    items = [{"type": "custom_tool_call", "call_id": "c", "name": "run", "input": "print(1)"}]
+    [episode] = read(log, {"input": "Run it.", "output": items}).episodes
+    assert dict(episode.trajectory.calls[0].arguments) == {"input": "print(1)"}
 
 
 def test_the_fields_of_a_request_inside_a_record_count_as_those_of_the_record(log: Log) -> None:
@@ -187,6 +244,33 @@ def test_a_verdict_on_an_earlier_request_counts_for_the_conversation(log: Log) -
     recording = read(log, {**first, "stars": 1, "n": 1}, {**last, "stars": None, "n": 2})
     [episode] = recording.episodes
     assert recording.originals[episode.trajectory.id] == {"stars": 1, "n": 2}
+
+
+def test_what_only_earlier_requests_say_is_kept(log: Log) -> None:
+    first, *_, last = turns(*CHAT, SAID)
+    declared = [{"type": "function", "function": {"name": "find"}}]
+    given = {"session_id": "a", "stars": 1}
+    recording = read(
+        log,
+        {**first, "tools": declared, "metadata": given},
+        {**last, "metadata": {"session_id": "a"}},
+    )
+    [episode] = recording.episodes
+    assert recording.originals[episode.trajectory.id] == {"metadata": given}
+    assert [tool.name for tool in recording.tools] == ["find"]
+
+
+def test_a_retry_in_one_conversation_is_no_other_one(log: Log) -> None:
+    failed = {"messages": CHAT, "response": {"error": "busy"}, "conversation": {"id": "a"}}
+    *_, last = turns(*CHAT, SAID, conversation="a")
+    [episode] = read(log, failed, failed, last, last).episodes
+    assert spoken(episode) == WHOLE
+
+
+def test_requests_of_two_users_that_begin_alike_are_not_joined(log: Log) -> None:
+    [first] = turns(user("Hello"), agent("Hi!"), user="ann")
+    last = request(user("Hello"), agent("Hi!"), user("A"), agent("Done."), user="bob")
+    assert len(read(log, first, last).episodes) == 2
 
 
 def test_conversations_that_are_no_requests_are_left_as_they_are(log: Log) -> None:
