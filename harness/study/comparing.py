@@ -183,8 +183,8 @@ def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[
         said.append(f"the domains differ ({before.domain}, {after.domain}): no task is the same")
     elif common.as_samples:
         said.append(
-            f"{counted(len(common.ids), 'task')} in both, less than half of them: the sides are "
-            "compared as two samples of tasks, taken to be equally hard"
+            f"{len(common.ids)} of {len(before.tasks)} and {len(after.tasks)} tasks are in both: "
+            "the sides are compared as two samples of tasks, taken to be equally hard"
         )
     elif not common.ids:
         said.append("no task is the same: what one side solves says nothing about the other")
