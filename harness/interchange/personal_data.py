@@ -46,6 +46,7 @@ _CODE = re.compile(
     r"(?: number| code)?[\"'`*]{0,3}(?:\s{1,3}(?:is|was))?"
     r")[\s:=#(\"'`*-]{0,6}(?P<code>\d{3,4}[ -]\d{3,4}|\d{3,8})(?![\w-])"
     r"|\bpass(?:word|phrase)[\"'`*]{0,3}\s{0,3}(?:is|[:=])[\s:=\"'`*]{1,6}(?P<password>\S{4,64})"
+    r"|(?<![\w-])(?P<before>\d{4,8})(?= is (?:your|the|my) (?:[\w-]{1,20} ){0,3}(?:code|otp|pin)\b)"
 )
 """Codes that only the words before them tell from other numbers."""
 
@@ -308,8 +309,8 @@ def is_iban(number: str) -> bool:
 
 def _code(match: re.Match[str]) -> str:
     """The code or password that was told; "" if it looks like neither."""
-    if match["code"]:
-        return match["code"]
+    if code := match["code"] or match["before"]:
+        return code
     password = match["password"].rstrip(".,;:?)\"'`*")
     has_both = any(map(str.isdigit, password)) and any(map(str.isalpha, password))
     return password if has_both else ""
