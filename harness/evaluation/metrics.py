@@ -157,12 +157,7 @@ def paired_difference(
 
 
 def unpaired_difference(
-    arm: Iterable[Outcome],
-    reference: Iterable[Outcome],
-    k: int = 1,
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    arm: Iterable[Outcome], reference: Iterable[Outcome], k: int = 1
 ) -> Difference | None:
     """How much higher the arm's Pass^k is than the reference's on other tasks, in percentage
     points: the sides are two samples of tasks, each resampled on its own, and the p-value is that
@@ -175,7 +170,7 @@ def unpaired_difference(
     )
     if not len(values) or not len(others):
         return None
-    found = sampled_difference(values, others, seed=seed, resamples=resamples)
+    found = sampled_difference(values, others)
     low, high = found.low, found.high
     for side, sign in ((values, 1), (others, -1)):
         if (side == side[0]).all():
@@ -186,16 +181,12 @@ def unpaired_difference(
 
 
 def sampled_difference(
-    values: NDArray[np.float64],
-    others: NDArray[np.float64],
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    values: NDArray[np.float64], others: NDArray[np.float64], *, seed: int = 0
 ) -> Difference:
     """``difference_interval`` with the two-sided p-value of tasks that are on either side by
     chance: how often the means are as far apart then. Each side is one value per task.
     """
-    interval = difference_interval(values, others, seed=seed, resamples=resamples)
+    interval = difference_interval(values, others, seed=seed)
     sizes, times = np.unique(np.concatenate([values, others]), return_counts=True)
     drawn = np.random.default_rng(seed).multivariate_hypergeometric(times, len(values), DRAWS)
     apart = drawn @ sizes / len(values) - (times - drawn) @ sizes / len(others)

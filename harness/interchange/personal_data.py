@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from typing import Literal, get_args
 
 from harness.errors import ConfigError
@@ -56,7 +56,7 @@ _IBAN = re.compile(
 )
 _SSN = re.compile(
     r"(?<![\w#-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"
-    r"|(?<=SSN )\d{3}[ -]?\d{2}[ -]?\d{4}(?!\w)|(?<=SSN: )\d{3}[ -]?\d{2}[ -]?\d{4}(?!\w)"
+    r"|(?:(?<=SSN )|(?<=SSN: ))\d{3}[ -]?\d{2}[ -]?\d{4}(?!\w)"
 )
 """Numbers of the social security of the USA, as they can be given out."""
 
@@ -321,7 +321,7 @@ def _codes_in(messages: Sequence[Message]) -> frozenset[str]:
     return frozenset(code for code in found if code)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[-. ]", "_", name).casefold()
 

@@ -146,8 +146,13 @@ def _pair(
     difference = unpaired_difference if common.as_samples else paired_difference
     found = {k: difference(other, one, k) for k in KS}
     if found[1] is None:
-        told = ["no common task has a trial that counts on both sides"] if tasks else []
-        return {**row, "verdict": "not comparable", "notes": [*_list(row["notes"]), *told]}
+        why = (
+            "a side has no trial that counts"
+            if common.as_samples
+            else "no common task has a trial that counts on both sides"
+        )
+        notes = [*_list(row["notes"]), *([why] if tasks else ())]
+        return {**row, "verdict": "not comparable", "notes": notes}
     apart = task_differences(other, one)
     passes = [pass_table(rows, KS) for rows in (one, other)]
     return {
@@ -182,9 +187,11 @@ def _notes(before: Side, after: Side, common: Common, quarantine: bool) -> list[
     if before.domain != after.domain:
         said.append(f"the domains differ ({before.domain}, {after.domain}): no task is the same")
     elif common.as_samples:
+        shared = len(common.ids) + common.changed
         said.append(
-            f"{len(common.ids)} of {len(before.tasks)} and {len(after.tasks)} tasks are in both: "
-            "the sides are compared as two samples of tasks, taken to be equally hard"
+            f"{shared} of {shared + common.only_before} and {shared + common.only_after} tasks "
+            "are in both: the sides are compared as two samples of tasks, taken to be equally "
+            "hard"
         )
     elif not common.ids:
         said.append("no task is the same: what one side solves says nothing about the other")

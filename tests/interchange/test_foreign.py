@@ -249,7 +249,7 @@ def test_numbers_and_lists_in_fields_are_masked_like_texts() -> None:
 )
 def test_long_texts_are_searched_in_linear_time(text: str) -> None:
     long = text + " " * 200_000 + text * 20_000
-    assert isinstance(PersonalData().text(long), str)
+    assert PersonalData().text(long) == long
 
 
 def test_the_same_value_gets_the_same_placeholder_wherever_it_stands() -> None:

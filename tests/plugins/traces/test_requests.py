@@ -107,11 +107,11 @@ def test_types_stand_for_roles_and_other_types_are_no_messages(log: Log) -> None
     ]
     recording = read(log, {"inputs": {"messages": dumped}})
     [episode] = recording.episodes
-    assert [m.role for m in episode.trajectory.messages] == [
-        "user",
-        "assistant",
-        "tool",
-        "assistant",
+    assert spoken(episode) == [
+        ("user", "Hello", []),
+        ("assistant", "", ["find"]),
+        ("tool", "found", []),
+        ("assistant", "Done?", []),
     ]
     assert dict(episode.trajectory.calls[0].arguments) == {"id": 1}
     assert recording.about["system"] == "Be kind."
