@@ -51,8 +51,8 @@ _CODE = re.compile(
 """Codes that only the words before them tell from other numbers."""
 
 _IBAN = re.compile(
-    r"(?<![\w-])[A-Z]{2}\d{2}"
-    r"(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![\w-])"
+    r"(?<![\w-])[A-Za-z]{2}\d{2}"
+    r"(?:[A-Za-z0-9]{11,30}|(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,3})?)(?![\w-])"
 )
 _SSN = re.compile(
     r"(?<![\w#-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"

@@ -12,11 +12,11 @@ from harness.assembly.config import read_options
 from harness.errors import FormatError
 from harness.protocols import Settings, TrajectoryFormat
 from harness.types import Json, Recording
-from harness_traces.joining import joined
+from harness_traces.joining import JOINED, chained, joined
 from harness_traces.json_records import entries, first_entry
 from harness_traces.messages import Chat, plain_table, read_chat, read_tools
 from harness_traces.recordings import Record, recording_of
-from harness_traces.requests import logged
+from harness_traces.requests import Logged, logged
 from harness_traces.writing import refuse_writing
 
 SKIP = "To leave out and count bad lines: --option openai-chat.skip_bad_lines=true."
@@ -58,30 +58,38 @@ class ChatFormat:
         raise refuse_writing("openai-chat")
 
     def _records(self, path: Path) -> Iterator[Record]:
+        found: list[tuple[str, Logged]] = []
         for place, entry in entries(path, lenient=self.options.skip_bad_lines, hint=SKIP):
             try:
-                found = logged(entry)
-                chat = read_chat(found.messages)
+                found.append((place, logged(entry)))
             except ValueError as error:
-                if not self.options.skip_bad_lines:
-                    raise FormatError(
-                        f"{path}, {place}: no conversation in the form of OpenAI's chat API: "
-                        f"{error}",
-                        hint=f'Each needs "messages" with roles. {SKIP}',
-                    ) from None
-                lost = Chat()
-                lost.odd["lines that are no conversation, left out"] += 1
-                yield Record(chat=lost)
+                yield self._left_out(path, place, error)
+        for place, one, earlier in chained(found):
+            try:
+                chat = read_chat(one.messages)
+            except ValueError as error:
+                yield self._left_out(path, place, error)
                 continue
-            fields = found.fields
+            chat.odd.update({JOINED: earlier} if earlier else {})
             yield Record(
                 chat=chat,
-                rest=_rest(fields),
-                tools=read_tools(fields.get("tools", fields.get("functions"))),
-                task=str(fields.get("task_id") or ""),
-                policy=str(fields.get("model") or ""),
-                is_answered=found.is_answered,
+                rest=_rest(one.fields),
+                tools=read_tools(one.fields.get("tools", one.fields.get("functions"))),
+                task=str(one.fields.get("task_id") or ""),
+                policy=str(one.fields.get("model") or ""),
+                is_answered=one.is_answered,
             )
+
+    def _left_out(self, path: Path, place: str, error: ValueError) -> Record:
+        """Counts a line that is no conversation, or raises ``FormatError`` naming it."""
+        if not self.options.skip_bad_lines:
+            raise FormatError(
+                f"{path}, {place}: no conversation in the form of OpenAI's chat API: {error}",
+                hint=f'Each needs "messages" with roles. {SKIP}',
+            ) from None
+        lost = Chat()
+        lost.odd["lines that are no conversation, left out"] += 1
+        return Record(chat=lost)
 
 
 def _rest(fields: Mapping[str, Json]) -> dict[str, Json]:

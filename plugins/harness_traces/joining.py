@@ -6,9 +6,11 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from harness.types import Json, Message, stable_id
 from harness_traces.recordings import Record
+from harness_traces.requests import Logged
 
 THREADS = (
     "conversation_id", "session_id", "thread_id", "conversationId", "sessionId", "conversation",
@@ -16,6 +18,32 @@ THREADS = (
 """Where requests, or their ``metadata``, say which conversation they are of."""
 
 JOINED = "requests that a later one goes on from, read with it"
+
+
+def chained(found: Sequence[tuple[str, Logged]]) -> Iterator[tuple[str, Logged, int]]:
+    """Records of a file, each with its place and behind what it goes on from by the id of an
+    answer, whatever their order; and of how many others that is. Those that are gone on from are
+    no records of their own; what two go on from is read with both.
+    """
+    by_answer = {one.answer_id: n for n, (_, one) in enumerate(found) if one.answer_id}
+    before = {
+        n: by_answer[one.goes_on_from]
+        for n, (_, one) in enumerate(found)
+        if one.goes_on_from in by_answer
+    }
+    read: set[int] = set()
+    for last in sorted(range(len(found)), key=set(before.values()).__contains__):
+        if last in read:
+            continue
+        chain = {last: found[last][1]}  # newest first; ids that go in a circle end where they began
+        while (earlier := before.get(next(reversed(chain)))) is not None and earlier not in chain:
+            chain[earlier] = found[earlier][1]
+        read.update(chain)
+        oldest_first = list(chain.values())[::-1]
+        messages = [message for one in oldest_first for message in one.messages]
+        fields = reduce(_merged, (one.fields for one in oldest_first))
+        place, newest = found[last]
+        yield place, replace(newest, messages=messages, fields=fields), len(chain) - 1
 
 
 def joined(records: Iterable[Record]) -> list[Record]:

@@ -30,11 +30,17 @@ _BLOCKS = ("text", "tool_use", "thinking", "redacted_thinking")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
-    """The messages of a record, its other fields, and whether an answer to them was beside them."""
+    """The messages of a record, its other fields, and whether an answer to them was beside them.
+
+    ``answer_id`` is the answer's, ``goes_on_from`` that of the answer which a request of what is
+    new alone goes on from; "" where the record does not say.
+    """
 
     messages: list[Json]
     fields: Mapping[str, Json]
     is_answered: bool = False
+    answer_id: str = ""
+    goes_on_from: str = ""
 
 
 def logged(entry: Json) -> Logged:
@@ -56,6 +62,8 @@ def logged(entry: Json) -> Logged:
         messages=[*system, *messages, *added],
         fields={name: value for name, value in fields.items() if name not in taken},
         is_answered=bool(answer),
+        answer_id=_said("id", fields.get(came_from), fields),
+        goes_on_from=_said("previous_response_id", fields, fields.get(came_from)),
     )
 
 
@@ -91,12 +99,7 @@ def _answer(answer: Json, messages: list[Json]) -> list[Json]:
     """The messages that came back, from the body of an answer or from what is inside it. A text is
     an answer where the agent has not had the last word.
     """
-    while isinstance(answer, dict) and isinstance(answer.get("body"), dict):
-        answer = answer["body"]
-    if isinstance(answer, str) and answer[:1] in "{[":
-        with suppress(ValueError):
-            answer = loads(answer)
-    match answer:
+    match answer := _body(answer):
         case {"choices": [{"message": message}, *_]} | {"message": {"role": _} as message}:
             return [message]
         case {"role": _}:  # as Anthropic's API answers
@@ -112,6 +115,22 @@ def _answer(answer: Json, messages: list[Json]) -> list[Json]:
             return [{"role": "assistant", "content": answer}]
         case _:
             return []
+
+
+def _body(answer: Json) -> Json:
+    while isinstance(answer, dict) and isinstance(answer.get("body"), dict):
+        answer = answer["body"]
+    if isinstance(answer, str) and answer[:1] in "{[":
+        with suppress(ValueError):
+            return loads(answer)
+    return answer
+
+
+def _said(name: str, *places: Json | Mapping[str, Json]) -> str:
+    """The first text of this name."""
+    bodies = (_body(place) if not isinstance(place, Mapping) else place for place in places)
+    found = (body.get(name) for body in bodies if isinstance(body, Mapping))
+    return next((text for text in found if isinstance(text, str) and text), "")
 
 
 def _ends_with(messages: list[Json], answer: list[Json]) -> bool:

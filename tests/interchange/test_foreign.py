@@ -207,6 +207,8 @@ def test_ordinary_numbers_and_ids_stay(text: str) -> None:
         ("Pay to GB82 WEST 1234 5698 7654 32 ASAP", "Pay to [card 1] ASAP"),
         ("Pay to AT61 1904 3002 3457 3201 ASAP", "Pay to [card 1] ASAP"),
         ("DE89370400440532013000", "[card 1]"),
+        ("it is gb82 west 1234 5698 7654 32 that much", "it is [card 1] that much"),
+        ("de89370400440532013001", "de89370400440532013001"),
     ],
 )
 def test_codes_and_numbers_of_banks_and_states_are_found(text: str, masked: str) -> None:

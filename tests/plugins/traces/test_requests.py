@@ -282,3 +282,81 @@ def test_tries_at_different_tasks_are_not_joined(log: Log) -> None:
     first, second = turns(user("Hello"), agent("Hi!"), user("A"), agent("Done."))
     recording = read(log, {**first, "task_id": "1"}, {**second, "task_id": "2"})
     assert len(recording.episodes) == 2
+
+
+# --- requests that send only what is new ---------------------------------------------------------
+
+
+def chain(*ids: str, begins: str = "") -> list[dict[str, Any]]:
+    """Requests in the form of OpenAI's Responses API: each sends what is new, and names the answer
+    that it goes on from.
+    """
+    call = {"type": "function_call", "call_id": "c", "name": "find", "arguments": "{}"}
+    done = {"type": "function_call_output", "call_id": "c", "output": "found"}
+    steps = {
+        "hello": ([user("Hello")], [call]),
+        "found": ([done], [agent("Done?")]),
+        "yes": ([user("Yes")], [SAID]),
+        "no": ([user("No")], [agent("Why?")]),
+    }
+    return [
+        {
+            "instructions": "Be kind.",
+            "input": steps[name][0],
+            "previous_response_id": before or None,
+            "response": {"id": name, "output": steps[name][1]},
+        }
+        for before, name in zip((begins, *ids), ids, strict=False)
+    ]
+
+
+CHAINED = [(role, "found" if role == "tool" else said, calls) for role, said, calls in WHOLE]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_requests_of_what_is_new_are_read_behind_what_they_go_on_from(log: Log, order: int) -> None:
+    recording = read(log, *chain("hello", "found", "yes")[::order])
+    (episode,) = recording.episodes
+    assert spoken(episode) == CHAINED
+    assert recording.about["odd"] == {JOINED: 2}
+    assert recording.about["system"] == "Be kind."
+
+
+def test_what_two_requests_go_on_from_is_read_with_both(log: Log) -> None:
+    recording = read(log, *chain("hello", "found", "yes"), *chain("no", begins="found"))
+    first, second = recording.episodes
+    assert spoken(first) == CHAINED
+    assert spoken(second) == [*CHAINED[:4], ("user", "No", []), ("assistant", "Why?", [])]
+
+
+def test_what_goes_on_from_an_answer_that_was_not_logged_begins_there(log: Log) -> None:
+    (episode,) = read(log, *chain("yes", begins="found")).episodes
+    assert spoken(episode) == CHAINED[4:]
+
+
+def test_answers_that_go_on_from_each_other_in_a_circle_are_read_once(log: Log) -> None:
+    first, second = chain("hello", "yes", begins="yes")
+    (episode,) = read(log, first, second).episodes
+    assert len(episode.trajectory.messages) == 4
+
+
+def test_a_response_with_what_was_sent_is_a_request_too(log: Log) -> None:
+    flat = [
+        {**record, **record["response"], "response": None, "id": record["response"]["id"]}
+        for record in chain("hello", "found", "yes")
+    ]
+    (episode,) = read(log, *flat).episodes
+    assert spoken(episode) == CHAINED
+
+
+def test_a_long_chain_is_read_in_a_moment(log: Log) -> None:
+    records = [
+        {
+            "input": str(n),
+            "previous_response_id": f"r{n - 1}",
+            "response": {"id": f"r{n}", "output": [agent(f"Answer {n}")]},
+        }
+        for n in range(3_000)
+    ]
+    (episode,) = read(log, *records).episodes
+    assert len(episode.trajectory.messages) == 6_000
