@@ -65,16 +65,15 @@ def estimate(
     """The mean of values in [least, 100] of shape (seeds, tasks), nan left out; None if there are
     none.
 
-    ``weights``, of the same shape, are at least 0; None: all alike.
+    ``weights``, of the same shape, are at least 0; None: all alike. What has none is not there.
     """
-    there = ~np.isnan(values)
+    weighed = np.where(np.isnan(values), 0.0, 1.0 if weights is None else weights)
+    there = weighed > 0
     if not there.any():
         return None
-    weighed = np.where(there, 1.0 if weights is None else weights, 0.0)
-    counted = values[weighed > 0]
-    if len(counted) and (counted == counted[0]).all():
-        tasks = int((weighed > 0).any(axis=0).sum())
-        interval = uniform_interval(float(counted[0]), least, tasks)
+    counted = values[there]
+    if (counted == counted[0]).all():
+        interval = uniform_interval(float(counted[0]), least, int(there.any(axis=0).sum()))
     else:
         mean, means = _means(values, weighed, _draws(values.shape, seed, resamples))
         interval = percentile_interval(mean, means[~np.isnan(means)])
@@ -208,6 +207,19 @@ def pattern_estimate(
     """An arm's failures of these patterns (ids by seed) per 100 conversations."""
     here = {s: ids for s, ids in patterns.items() if s in results.seeds(arm)}
     return _estimated(results, results.failures(arm, here)) if here else None
+
+
+def solved_estimate(
+    results: Results, arm: str, patterns: Mapping[int, Sequence[str]]
+) -> Estimate | None:
+    """An arm's Pass^1 where SFT of the same seed failed by these patterns (ids by seed): a test
+    task counts as often as it did.
+    """
+    both = {s: ids for s, ids in patterns.items() if s in results.seeds("sft", arm)}
+    if not both:
+        return None
+    weights = np.nan_to_num(results.failures("sft", both))
+    return _estimated(results, results.passes(arm, 1, list(both)), weights)
 
 
 def pattern_difference(

@@ -18,6 +18,7 @@ from harness.study.analysis import (
     pass_estimate,
     pattern_difference,
     pattern_estimate,
+    solved_estimate,
     targeted_patterns,
 )
 from harness.study.results_file import Results, parse_results
@@ -185,6 +186,19 @@ def test_failures_of_patterns_are_counted_per_100_conversations() -> None:
     assert one.interval.value == pytest.approx(50 / 3)
     assert both.interval.value == pytest.approx(150 / 3)
     assert pattern_difference(found, "sft", "none", targeted) is None
+
+
+def test_what_is_solved_counts_as_often_as_sft_failed_it_by_the_pattern() -> None:
+    document = by_hand({"sft": [["0000", "1100", "0011"]], "a": [["1111", "1000", "0000"]]})
+    document["rows"][0]["failures"] = {"p": {"0": 2, "1": 1}, "q": {"0": 2, "1": 1, "2": 2}}
+    found = results(document)
+    one, other = (solved_estimate(found, "a", {0: ids}) for ids in (["p"], ["q"]))
+    assert one
+    assert other
+    assert one.interval.value == pytest.approx((2 * 100 + 1 * 25) / 3)
+    assert other.interval.value == pytest.approx((2 * 100 + 1 * 25 + 2 * 0) / 5)
+    assert solved_estimate(found, "a", {0: ["none"]}) is None
+    assert solved_estimate(results(by_hand({"a": [["1111"] * 3]})), "a", {0: ["p"]}) is None
 
 
 def failing(before: dict[str, Any], after: dict[str, Any], *, made_for: str = "p") -> Results:

@@ -72,6 +72,15 @@ def test_arms_since_sft_are_told_by_what_sft_made_of_the_tasks(results: Results)
     assert [row[0].split("`")[1] for row in table[2:]] == since
 
 
+def test_of_what_sft_failed_the_page_says_how_much_arms_solve(results: Results) -> None:
+    table = rows(section(made(results), "What became of SFT's failures"))
+    trained = [arm for arm in results.study.pattern_arms if arm != "sft"]
+    assert table[0] == ["pattern", *trained]
+    failures = rows(section(made(results), "Error patterns"))
+    assert {row[0] for row in table[2:]} <= {row[0] for row in failures[2:]}
+    assert all(re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", cell) for cell in table[2][1:])
+
+
 def test_training_says_how_many_groups_had_anything_to_tell_apart(results: Results) -> None:
     table = rows(section(made(results), "Training"))
     assert table[0][1:5] == ["groups", "never solved, %", "sometimes solved, %", "always solved, %"]

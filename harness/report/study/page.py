@@ -23,6 +23,7 @@ from harness.report.study.tables import (
     pattern_table,
     practice_table,
     shift_table,
+    solved_table,
     sort_table,
     start_table,
     stated,
@@ -65,6 +66,12 @@ Failures of the test tasks per 100 conversations. A failure belongs to the round
 its seed that holds most failures of the same kind with the same tool. *tasks made*: targeted ones
 of round 1, over all seeds."""
 
+_SOLVED = """\
+Of the conversations that SFT of the same seed failed by a pattern, how many the arm solves, in
+percent: Pass^1 where a test task counts as often as SFT failed it that way. What fails otherwise
+now is not solved, and is in the table above under another pattern. The control says what another
+draw brings."""
+
 _LACKING = """\
 The agent's failures on test tasks by what it lacked, in families that all domains share. A family
 is that of the kind of mistake, or *Coordination with the user* where what went wrong was the user's
@@ -106,6 +113,7 @@ def page(results: Results, source: str, pictures: Mapping[str, str], notes: str 
         _section("Over rollouts", learning_table(results), "", pictures, "rollouts"),
         _section("Training", practice_table(results), _PRACTICE, pictures, "training"),
         _section("Error patterns", pattern_table(results), _PATTERNS, pictures, "patterns"),
+        _section("What became of SFT's failures", solved_table(results), _SOLVED, pictures, ""),
         _section("What agents lack", _lacking(results), _LACKING, pictures, ""),
         _section("Transfer", _transfer(results), _TRANSFER, pictures, ""),
         _section("Rounds", _rounds(results), _shift_note(results), pictures, "rounds"),

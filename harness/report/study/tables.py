@@ -27,6 +27,7 @@ from harness.study.analysis import (
     pass_estimate,
     pattern_difference,
     pattern_estimate,
+    solved_estimate,
     targeted_patterns,
 )
 from harness.study.results_file import OFTEN, Result, Results
@@ -138,16 +139,25 @@ def pattern_table(results: Results) -> str:
     *others, last = arms
     head = ["pattern", "seeds", "tasks made", *arms, *(f"{last} − {a}" for a in others)]
     shared = results.shared(last)
-    every = targeted_patterns(results, last, list(shared))
     rows = []
-    none = {seed: [NONE] for seed in shared}
-    for name, of_seed in [(ALL, every), *frequent_patterns(results), (OTHER, none)]:
+    for name, of_seed in _patterns(results, last):
         ids = {id for ids in of_seed.values() for id in ids}
         made = [sum(p.tasks for p in shared[seed].patterns if p.id in ids) for seed in of_seed]
         cells = [cell(pattern_estimate(results, arm, of_seed)) for arm in arms]
         cells += [apart_cell(pattern_difference(results, last, arm, of_seed)) for arm in others]
         rows.append([clean(name, 60), str(len(of_seed)), count(sum(made)), *cells])
     return table(head, rows)
+
+
+def solved_table(results: Results) -> str:
+    """Of the test conversations that SFT failed by each pattern, how many each arm solves."""
+    arms = [arm for arm in pattern_arms(results) if arm != "sft"]
+    rows = []
+    for name, of_seed in _patterns(results, arms[-1]) if arms else []:
+        found = [solved_estimate(results, arm, of_seed) for arm in arms]
+        if any(found):
+            rows.append([clean(name, 60), *map(cell, found)])
+    return table(["pattern", *arms], rows)
 
 
 def shift_table(results: Results) -> str:
@@ -223,6 +233,14 @@ def budgets(results: Results) -> list[str]:
                 f" {code(like)}'s {of} ({duration(meant)})."
             )
     return said
+
+
+def _patterns(results: Results, arm: str) -> list[tuple[str, dict[int, list[str]]]]:
+    """Those that the page shows, each with its ids by seed: all together first, none last."""
+    shared = results.shared(arm)
+    every = targeted_patterns(results, arm, list(shared))
+    none = {seed: [NONE] for seed in shared}
+    return [(ALL, every), *frequent_patterns(results), (OTHER, none)]
 
 
 def _apart(results: Results, arm: str, against: str, *, step: int, is_last: bool) -> Apart | None:
