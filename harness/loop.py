@@ -222,7 +222,9 @@ def train_control(
     start = ArmName.control(kind, number - 1) if goes_on else ArmName.SFT
 
     def tasks() -> list[Task]:
-        return control_tasks(parts, kind, len(training_pool(parts, store, number)))
+        count = len(training_pool(parts, store, number))
+        earlier = range(1, number if parts.config.pool == "recent" else 1)
+        return control_tasks(parts, kind, count, skip=len(pool_of(store, earlier)))
 
     _train_round(parts, store, ArmName.control(kind, number), start, tasks, kind, again=again)
 

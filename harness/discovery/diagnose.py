@@ -102,7 +102,8 @@ def account(
     }
     if isinstance(judge, ReviewedJudge):
         with plugin_boundary(plugins.judge, "agreement"):
-            known["agreement"] = dict(judge.agreement())
+            read = {episode.trajectory.id for episode in failed}
+            known["agreement"] = dict(judge.agreement(read))
     return known
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -78,12 +78,12 @@ class SecondOpinion:
     ) -> Sequence[bool]:
         return await self.first.decide(assertions, task, trajectory)
 
-    def agreement(self) -> Mapping[str, Json]:
+    def agreement(self, trajectories: Collection[str]) -> Mapping[str, Json]:
         """Krippendorff's alpha for blame, and for the kind where both blame the agent.
 
         ``failures`` counts those that both have read. An alpha is None where nothing can be said.
         """
-        pairs = list(self._pairs.values())
+        pairs = [pair for id, pair in self._pairs.items() if id in trajectories]
         both = [pair for pair in pairs if all(d.blame == "agent" for d in pair)]
         return {
             "judges": [self.first.name, self.second.name],
@@ -129,11 +129,11 @@ class RepeatedJudge:
     ) -> Sequence[bool]:
         return await self.judges[0].decide(assertions, task, trajectory)
 
-    def agreement(self) -> Mapping[str, Json]:
+    def agreement(self, trajectories: Collection[str]) -> Mapping[str, Json]:
         """Krippendorff's alpha over the readings, for blame and for the kind where all blame the
         agent; ``distractors_found`` counts readings that named a kind that cannot be.
         """
-        read = list(self._read.values())
+        read = [row for id, row in self._read.items() if id in trajectories]
         agents = [row for row in read if all(d is None or d.blame == "agent" for d in row)]
         named = Counter(d.kind for row in read for d in row if d and d.kind in self.distractors)
         return {

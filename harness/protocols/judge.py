@@ -32,8 +32,10 @@ class AssertionJudge(Protocol):
 class ReviewedJudge(Protocol):
     """What a judge can do besides: say how far a second judge agreed with it."""
 
-    def agreement(self) -> Mapping[str, Json]:
-        """Who judged, how many failures both have read, and a coefficient for each verdict."""
+    def agreement(self, trajectories: Collection[str]) -> Mapping[str, Json]:
+        """Who judged, how many of these failures (by the ids of their trajectories) both have
+        read, and a coefficient for each verdict.
+        """
         ...
 
 

@@ -243,6 +243,8 @@ def _read(store: RunFolder) -> _Record:
         wins: Counter[str] = Counter()
         trials: Counter[str] = Counter()
         for row in store.read_outlines(evaluation):
+            if row.uncounted:
+                continue
             trials[row.trajectory.task_id] += 1
             wins[row.trajectory.task_id] += row.score.success
         for task_id, count in trials.items():

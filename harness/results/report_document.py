@@ -255,7 +255,12 @@ def _trained(store: RunFolder) -> list[str]:
 
 
 def _cost(store: RunFolder) -> float:
-    """US dollars for the conversations of all evaluations and for the teacher's proofs."""
+    """US dollars that the run paid, in all roles; where it called no model, what its conversations
+    and the teacher's proofs say that they cost.
+    """
+    if roles := _calls(store):
+        paid = (table(table(counts).get("usage")).get("cost_usd") for counts in roles.values())
+        return round(sum(usd for usd in paid if isinstance(usd, int | float)), 4)
     total = 0.0
     evaluated = [store.read_outlines(name) for name in store.evaluations()]
     for row in chain(*evaluated, store.proof_outlines()):
@@ -263,11 +268,15 @@ def _cost(store: RunFolder) -> float:
     return round(total, 4)
 
 
+def _calls(store: RunFolder) -> Mapping[str, Json]:
+    """The run's calls to chat models by role."""
+    return store.read_table("calls.json") if store.has("calls.json") else {}
+
+
 def _call_notes(store: RunFolder) -> list[Json]:
     """What is to be known of the calls to chat models, by role, and how often there was cause."""
-    roles = store.read_table("calls.json") if store.has("calls.json") else {}
     return [
         {"role": role, "note": note, "times": times}
-        for role, counts in roles.items()
+        for role, counts in _calls(store).items()
         for note, times in table(table(counts).get("notes")).items()
     ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import loop
@@ -56,7 +57,7 @@ def branch(origin: Path, folder: Path, config: LoopConfig, *, own_tasks: bool = 
         shutil.copytree(
             origin,
             part,
-            copy_function=_handed_on,
+            copy_function=_sharing_weights(origin),
             ignore=lambda inside, names: OWN if Path(inside) == origin else (),
         )
         begun = RunFolder(part)
@@ -78,7 +79,7 @@ def with_weights(origin: Path, folder: Path, config: LoopConfig) -> RunFolder:
         shutil.copytree(
             origin / "checkpoints",
             begun.folder / "checkpoints",
-            copy_function=_handed_on,
+            copy_function=_sharing_weights(origin),
             ignore=shutil.ignore_patterns("step-*", "scratch"),
         )
         for station in loop.SFT_STATIONS:
@@ -152,14 +153,19 @@ def _warm(store: RunFolder) -> str:
     )
 
 
-def _handed_on(source: str, target: str) -> str:
-    """Weights are never written again once their station is done: a second name for the file is
-    enough.
+def _sharing_weights(origin: Path) -> Callable[[str, str], str]:
+    """How a file of the run ``origin`` is handed on. Weights are never written again once their
+    station is done: a second name for the file is enough. What grows needs a copy.
     """
-    if "checkpoints" in Path(source).parts:
-        try:
-            os.link(source, target)
-            return target
-        except OSError:
-            pass
-    return shutil.copy2(source, target)
+
+    def hand_on(source: str, target: str) -> str:
+        room, *inside = Path(source).relative_to(origin).parts
+        if room == "checkpoints" and "model" in inside:
+            try:
+                os.link(source, target)
+                return target
+            except OSError:
+                pass
+        return shutil.copy2(source, target)
+
+    return hand_on

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from harness.assembly.components import Components
 from harness.discovery.attribution import assigned, known_failures
-from harness.discovery.diagnose import by_blame, diagnose, failures
+from harness.discovery.diagnose import by_blame, failures, read_failures
 from harness.discovery.families import capability, pattern_capability, record_nouns
 from harness.discovery.station import evaluation_read, round_patterns
 from harness.evaluation.behaviour import behaviour
@@ -66,7 +66,7 @@ def arm_row(parts: Components, store: RunFolder, checkpoint: str) -> Row:
     ``mistakes_by_round`` those that each round read, in conversations on validation tasks.
     """
     episodes = read_evaluation(store, EvaluationName.of(checkpoint, "test"))
-    diagnoses = diagnose(
+    diagnoses, _ = read_failures(
         failures(episodes), parts.judge, parts.domain, parts.executor, parts.plugins
     )
     rounds = round_numbers(store)

@@ -85,7 +85,9 @@ def run_one_by_one(
 
     A turn that there is no time for is passed over, and so is what needs it.
     """
-    for turn in remaining(folder, turns):
+    for turn in turns:
+        if folder.is_done(turn):  # perhaps by another process, meanwhile
+            continue
         ready = all(folder.is_done(needed) for needed in folder.study.needs(turn))
         if ready and clock.allows(forecast(folder).seconds(turn)):
             work(turn)

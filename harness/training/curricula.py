@@ -41,8 +41,9 @@ def held_out(parts: Components) -> list[Episode]:
     return list(islice(fresh, parts.config.held_out_demonstrations))
 
 
-def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task]:
-    """Different tasks, never a held-out one, through the gates that play no conversation.
+def control_tasks(parts: Components, kind: ControlKind, count: int, *, skip: int = 0) -> list[Task]:
+    """Different tasks, never a held-out one, through the gates that play no conversation; others
+    than the first ``skip``, which earlier rounds had.
 
     "generic": as those that SFT was shown, which is what a team has without a look at failures.
     "oracle": of the domain's default mix, which the test has: an upper bound that no team has.
@@ -57,12 +58,14 @@ def control_tasks(parts: Components, kind: ControlKind, count: int) -> list[Task
     options = admission_options(parts.config.options)
     gates = cheap_gates(parts.domain, known, options, plugin=plugin)
     tasks: list[Task] = []
-    candidates = options.candidates_per_task * count
+    wanted = skip + count
+    candidates = options.candidates_per_task * wanted
     fresh = islice(without_repeats(train_tasks(parts.setup, seed, easy)), candidates)
-    while len(tasks) < count and (task := next(fresh, None)) is not None:
+    while len(tasks) < wanted and (task := next(fresh, None)) is not None:
         if pass_gates(gates, task, log) is not None:
             known.add(task)
             tasks.append(task)
+    tasks = tasks[-count:] if count else []
     if count and not tasks:
         raise NothingToLearn(
             f"the domain {parts.domain.name!r} has no task for the {kind} control{_refused(log)}",

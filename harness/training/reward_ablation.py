@@ -191,7 +191,7 @@ def _largest(store: RunFolder, evaluations: Sequence[str]) -> list[str]:
 def _evaluated(store: RunFolder, evaluation: str) -> list[list[dict[str, float]]]:
     groups: dict[str, list[dict[str, float]]] = {}
     for row in store.read_outlines(evaluation):
-        if row.score.terms:  # a fault has none
+        if row.score.terms and not row.uncounted:
             values = {term.name: term.value for term in row.score.terms}
             groups.setdefault(row.trajectory.task_id, []).append(values)
     return list(groups.values())

@@ -90,7 +90,7 @@ def warm_start(
     """Imitation of the teacher on the tasks, beside old demonstrations: the checkpoint
     ``arm.warm``. Without any proof there is nothing to imitate, and no checkpoint.
     """
-    proofs = [*proofs_of(parts, store, tasks).values()]
+    proofs = proofs_of(parts, store, tasks)
     if not proofs:
         parts.notify("warning", message=f"{arm} has no warm start: no task has a proof")
         return
@@ -104,7 +104,8 @@ def warm_start(
         warm=True,
         trained_on=f"demonstrations on {trained_on}",
         seed=seed,
-        demonstrations=shown_beside(parts, proofs, seed),
+        proofs=proofs,
+        demonstrations=shown_beside(parts, [*proofs.values()], seed),
     )
 
 

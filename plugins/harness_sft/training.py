@@ -88,7 +88,10 @@ def train(options: Options, job: TrainingJob, *, may_fork: bool) -> Mapping[str,
 
 
 def _identity(options: Options, job: TrainingJob, first: Sequence[Row]) -> str:
-    return stable_id("sft", asdict(options), job.seed, job.policy.checkpoint.id, first)
+    """What the training would be the same without is not in it. ``first``: the first batch."""
+    shown = [episode.trajectory.id for episode in job.proofs.values()]
+    about = asdict(options), job.seed, job.policy.checkpoint.id, sorted(shown), first
+    return stable_id("sft", *about)
 
 
 def _arguments(options: Options, job: TrainingJob, *, on_cpu: bool, bf16: bool) -> SFTConfig:

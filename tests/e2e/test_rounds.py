@@ -104,6 +104,13 @@ def test_recent_pools_and_restarts_from_the_previous_round_are_what_they_say(sta
     assert run.trained("rl-2").record["from"] == pytest.approx(0.6)
 
 
+def test_a_control_of_recent_pools_trains_on_other_tasks_in_each_round(start: Start) -> None:
+    run = start(rounds=2, pool="recent", control="oracle")
+    first, second = (run.trained(f"oracle-{n}").record["tasks"] for n in (1, 2))
+    assert (len(first), len(second)) == (len(run.pool(1)), len(run.pool(2)))
+    assert not {*first} & {*second}
+
+
 def test_later_rounds_read_the_rollouts_of_the_training_before_where_that_is_wanted(
     start: Start,
 ) -> None:

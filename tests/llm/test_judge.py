@@ -300,12 +300,15 @@ def test_the_first_judges_diagnosis_counts_and_the_second_shows_in_the_agreement
     # 7 values "agent" and 1 "task": observed 2, expected 2 * 7 / 7.
     assert agreement["blame"] == pytest.approx(0.0)
     assert (agreement["failures"], agreement["kind"]) == (4, None)
+    alike = account([e for e in failures if e.task.scenario.known != odd], found, judge)
+    assert isinstance(alike["agreement"], dict)
+    assert alike["agreement"]["failures"] < 4
 
 
 def test_a_second_judge_without_a_verdict_takes_nothing_from_the_first(failure: Episode) -> None:
     judge = two(Scripted(verdict()), Scripted(text("?")))
     assert asyncio.run(judge.diagnose(failure, DOMAIN)).kind == "missing_step"
-    assert judge.agreement()["failures"] == 0
+    assert judge.agreement([failure.trajectory.id])["failures"] == 0
 
 
 def test_the_second_judge_is_named_in_the_options(
@@ -320,7 +323,7 @@ def test_the_second_judge_is_named_in_the_options(
     judge = llm_judge(shared.chat("judge", "claude:one"), settings)
     assert asyncio.run(judge.diagnose(failure, DOMAIN)).blame == "agent"
     assert isinstance(judge, ReviewedJudge)
-    agreement = judge.agreement()
+    agreement = judge.agreement([failure.trajectory.id])
     assert (agreement["judges"], agreement["failures"]) == (["claude:one", "openai:other"], 1)
 
 

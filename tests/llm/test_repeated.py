@@ -53,7 +53,7 @@ def read(model: Teller, failure: Episode, **options: Json) -> tuple[Diagnosis, M
     judge = llm_judge(chat, Settings(options=options))
     found = asyncio.run(judge.diagnose(failure, DOMAIN))
     assert isinstance(judge, ReviewedJudge)
-    return found, judge.agreement()
+    return found, judge.agreement([failure.trajectory.id])
 
 
 def test_the_commonest_verdict_counts(failure: Episode) -> None:

@@ -206,6 +206,14 @@ def test_costs_of_warm_starts_and_of_proofs_are_costs_too(store: RunFolder) -> N
     assert report(store)["cost_usd"] == 3.75
 
 
+def test_what_all_roles_paid_is_the_cost_of_a_run_that_called_models(store: RunFolder) -> None:
+    had(store, "sft-test", [("a", True)])
+    paid = {"policy": 0.25, "simulator": 0.5, "judge": 1.5, "injector": 2}
+    calls = {role: {"usage": {"cost_usd": usd}} for role, usd in paid.items()}
+    store.write_json("calls.json", {**calls, "namer": {"notes": {"odd": 1}}})
+    assert report(store)["cost_usd"] == 4.25
+
+
 def test_reward_terms_show_where_they_began_and_ended(tmp_path: Path) -> None:
     weights = {"task_success": 1.0, "length": 0.0}
     store = RunFolder.create(tmp_path / "run", {"domain": "weather", "rewards": weights})

@@ -105,6 +105,21 @@ def test_an_arm_begins_with_what_is_shared_and_settings_of_its_own(folder: Study
     assert targeted.config["rounds"] == 1
 
 
+@pytest.mark.parametrize("name", ["study", "checkpoints"])
+def test_what_an_arm_goes_on_writing_is_its_own_wherever_the_study_is(
+    tmp_path: Path, name: str
+) -> None:
+    folder = StudyFolder.begin(tmp_path / name / "study", study())
+    shared = folder.open_run(Turn(seed=0, arm=SHARED))
+    growing = ["proofs.jsonl", "rounds/1/tasks.jsonl", "checkpoints/rl-1/rollouts.jsonl"]
+    for file in growing:
+        shared.append(file, {"of": "shared"})
+    arm = folder.open_run(Turn(seed=0, arm="targeted"))
+    for file in growing:
+        arm.append(file, {"of": "arm"})
+        assert "arm" not in shared.read_text(file)
+
+
 def test_an_arm_that_makes_its_own_tasks_begins_with_the_patterns_and_no_task(
     folder: StudyFolder,
 ) -> None:

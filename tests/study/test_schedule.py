@@ -86,6 +86,16 @@ def test_what_is_done_is_not_done_again(lab: Laboratory) -> None:
     assert [arm for arm, _, _ in lab.begun] == ORDER * 2
 
 
+def test_what_another_process_did_meanwhile_is_not_done_again(lab: Laboratory) -> None:
+    def work(turn: Turn) -> None:
+        lab.finish(turn)
+        if turn.arm == "sft":
+            lab.folder.finish(Turn(seed=turn.seed, arm="targeted"), {})
+
+    assert run_one_by_one(lab.folder, lab.turns, Clock(None), work) == []
+    assert "targeted" not in [arm for arm, _, _ in lab.begun]
+
+
 def test_nothing_is_begun_that_would_not_end_in_time(lab: Laboratory) -> None:
     now = [0.0]
 

@@ -62,6 +62,12 @@ def test_a_domain_with_enough_tasks_gives_as_many_as_asked_for() -> None:
     assert ear.warnings == []
 
 
+def test_tasks_of_earlier_rounds_are_skipped() -> None:
+    parts = Components(load_config(preset="quick", flags={"domain": "retail"}), open_registry())
+    both, later = control_tasks(parts, "oracle", 9), control_tasks(parts, "oracle", 4, skip=5)
+    assert [task.id for task in later] == [task.id for task in both[5:]]
+
+
 def test_generic_tasks_are_as_easy_as_what_sft_was_shown_and_oracle_tasks_as_hard_as_the_test() -> (
     None
 ):

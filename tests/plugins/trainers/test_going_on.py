@@ -167,6 +167,20 @@ def test_the_snapshot_of_another_run_is_not_gone_on_from(sft: Run, tmp_path: Pat
     assert steps[0] == 1
 
 
+def test_a_snapshot_of_imitation_is_of_the_proofs_that_were_imitated(sft: Run, world: Any) -> None:
+    proofs = {letter: world.echo(letter, 1) for letter in "abc"}
+    with suppress(Killed):
+        sft(options={}, proofs=proofs, progress=killing(5))
+    steps: list[int] = []
+    fewer = {letter: proofs[letter] for letter in "ab"}
+    sft(
+        options={},
+        proofs=fewer,
+        progress=lambda done, steps_, metrics: steps.append(done),
+    )
+    assert steps[0] == 1
+
+
 def test_a_damaged_snapshot_is_named(sft: Run, tmp_path: Path) -> None:
     (tmp_path / "snapshot.pt").write_bytes(b"PK\x03\x04 half of it")
     with pytest.raises(RunError, match=r"snapshot\.pt is damaged") as caught:
