@@ -65,7 +65,7 @@ Redact = Annotated[
         metavar="KIND,...",
         rich_help_panel=FOREIGN,
         help="Personal data to replace: email, phone, card, key, "
-        "name; 'none': nothing. Default: all but name.",
+        "national_id, name; 'none': nothing. Default: all but name.",
     ),
 ]
 

@@ -107,6 +107,8 @@ def _value(node: ast.expr, record: Mapping[str, Json]) -> Json:
 
 def _named(node: ast.expr, record: Mapping[str, Json]) -> Json:
     if isinstance(node, ast.Attribute):
+        if (name := ast.unparse(node)) in record:  # as attributes of OpenTelemetry are named
+            return record[name]
         return _part(_value(node.value, record), node.attr)
     if isinstance(node, ast.Subscript):
         key = _value(node.slice, record)

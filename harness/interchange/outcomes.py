@@ -11,6 +11,7 @@ from math import isfinite
 
 from harness.errors import ConfigError
 from harness.interchange.expressions import Expression, Unknown, field_of
+from harness.runtime.foreign_text import clean
 from harness.types import Episode, Grade, Json, Score
 
 NO_OUTCOME = "no outcome is recorded"
@@ -19,11 +20,11 @@ DID_THE_TASK = "The agent did all that the user asked for and its policy allows,
 
 _GOOD = frozenset(
     {"success", "succeeded", "pass", "passed", "ok", "true", "yes", "resolved", "correct", "c",
-     "good", "done", "solved", "completed", "1"}
+     "good", "done", "solved", "completed", "y", "positive", "up", "thumbs_up", "thumbs up", "👍"}
 )  # fmt: skip
 _BAD = frozenset(
     {"failure", "failed", "fail", "error", "false", "no", "unresolved", "incorrect", "wrong", "i",
-     "bad", "unsolved", "incomplete", "n", "0"}
+     "bad", "unsolved", "incomplete", "n", "negative", "down", "thumbs_down", "thumbs down", "👎"}
 )  # fmt: skip
 _SHOWN = 12
 """Fields that an error lists."""
@@ -35,11 +36,13 @@ def by_field(
     """The episodes with the verdict in a field of their records, where it says one.
 
     True, words like "passed" and 1 are successes; false, words like "failed" and smaller numbers
-    are not. Raises ``ConfigError`` if no record has a verdict there, and for a scale such as stars,
-    of which only the reader knows what is good.
+    are not. Raises ``ConfigError`` if no record has a verdict there, for a scale such as stars, of
+    which only the reader knows what is good, and where all verdicts are the same beside words that
+    are none: those may be the other ones.
     """
     values = [_at(originals.get(episode.trajectory.id, {}), path) for episode in episodes]
     _refuse_scale(values, path)
+    _refuse_one_sided(values, path)
     found = [settled(e, verdict(v)) for e, v in zip(episodes, values, strict=True)]
     if not any(episode.grade.is_decided for episode in found):
         raise ConfigError(
@@ -57,6 +60,19 @@ def _refuse_scale(values: Sequence[Json], path: str) -> None:
         raise ConfigError(
             f"the field {path!r} has numbers from {low:g} to {high:g}: which of them are failures?",
             hint=f"Name the limit, such as --failed-if '{path} < {high:g}'.",
+        )
+
+
+def _refuse_one_sided(values: Sequence[Json], path: str) -> None:
+    found = {verdict(value) for value in values} - {None}
+    unknown = Counter(v for v in values if isinstance(v, str) and v and verdict(v) is None)
+    if len(found) == 1 and unknown:
+        most = {clean(value, 30): count for value, count in unknown.most_common(_SHOWN)}
+        raise ConfigError(
+            f"the field {path!r} has words that are no verdict "
+            f"({', '.join(f'{word!r}: {count}' for word, count in most.items())}), and all others "
+            f"are {'successes' if True in found else 'failures'}",
+            hint=f'Name the failures, such as --failed-if "{path} in {list(most)}".',
         )
 
 
@@ -119,6 +135,8 @@ def verdict(value: Json) -> bool | None:
         return value >= 1
     if isinstance(value, str):
         word = value.strip().casefold()
+        if (number := _number(word)) is not None:
+            return bool(number) if number in (0, 1) else None
         return True if word in _GOOD else False if word in _BAD else None
     return None
 

@@ -212,7 +212,9 @@ class RunFolder(FolderFiles):
         return sorted(int(number) for number in numbers if _NUMBER.fullmatch(number))
 
     def seconds(self) -> dict[str, float]:
-        """Seconds spent per station, summed over resumed parts."""
+        """Seconds spent per station, of the tries that ended well; those that were stopped are in
+        none.
+        """
         total: dict[str, float] = {}
         for row in self.read_values("timings.jsonl", _Timing):
             total[row.station] = round(total.get(row.station, 0.0) + row.seconds, 3)

@@ -128,6 +128,8 @@ def _as_run(
         )[0]  # fmt: skip
     how = reading.adoption
     if reading.format or (how and replace(how, judged=False) != Adoption()):
+        if not source.exists():
+            raise RunError(f"{source} does not exist", hint="Give a file of conversations.")
         raise ConfigError(
             f"{source} is a run folder, which takes no --format, --outcome, --failed-if or "
             "--redact",

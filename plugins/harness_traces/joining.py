@@ -17,6 +17,9 @@ THREADS = (
 )  # fmt: skip
 """Where requests, or their ``metadata``, say which conversation they are of."""
 
+ENDS = 2
+"""How many ends a conversation has at most: of its last request, and of one answered anew."""
+
 JOINED = "requests that a later one goes on from, read with it"
 
 
@@ -51,24 +54,47 @@ def joined(records: Iterable[Record]) -> list[Record]:
 
     A request is gone on from where another begins with all its messages and its answer, and has
     more; of requests without an answer only if both say that they are of one conversation, where
-    what is the same twice is a retry. Each is gone on from once, so that two conversations that
-    begin alike stay two. What the earlier one says besides, such as a verdict or its tools, is kept
-    where the later one does not say it.
+    the same request twice is a retry. What they name is no conversation if more came of it than a
+    request that was sent again or answered anew explains: a project, or a user. Each is gone on
+    from once, so that two conversations that begin alike stay two. What the earlier one says
+    besides, such as a verdict or its tools, is kept where the later one does not say it.
     """
     listed = list(records)
     ended = dict(enumerate(listed))
     waiting: defaultdict[tuple[str, ...], deque[int]] = defaultdict(deque)
-    for number in sorted(ended, key=lambda n: len(listed[n].chat.messages)):
-        record, thread = listed[number], _thread(listed[number].rest)
-        whose = (thread, record.task, str(record.rest.get("user") or ""))
-        digests = list(_digests(record.chat.messages))
-        for digest in reversed(digests if thread else digests[:-1]):
+    told = [list(_digests(record.chat.messages)) for record in listed]
+    names = [_named(record) for record in listed]
+    conversations = _conversations(names, told)
+    for number in sorted(ended, key=lambda n: len(told[n])):
+        record, whose, digests = listed[number], names[number], told[number]
+        if not digests:
+            continue
+        is_one = whose in conversations
+        is_request = record.is_answered or record.chat.messages[-1].role != "assistant"
+        for digest in reversed(digests if is_one and is_request else digests[:-1]):
             if earlier := waiting.get((*whose, digest)):
                 ended[number] = _with(record, ended.pop(earlier.popleft()))
                 break
-        if digests and (thread or record.is_answered):
+        if is_one or record.is_answered:
             waiting[*whose, digests[-1]].append(number)
     return [ended[number] for number in sorted(ended)]
+
+
+def _named(record: Record) -> tuple[str, str, str]:
+    """The conversation, the task and the user that a record names."""
+    return _thread(record.rest), record.task, str(record.rest.get("user") or "")
+
+
+def _conversations(
+    names: Sequence[tuple[str, ...]], told: Sequence[Sequence[str]]
+) -> set[tuple[str, ...]]:
+    """The names with a thread that are of one conversation: its requests go on from each other."""
+    begun: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    ends: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for whose, digests in zip(names, told, strict=True):
+        begun[whose].update(digests[:-1])
+        ends[whose].update(digests[-1:])
+    return {whose for whose in ends if whose[0] and len(ends[whose] - begun[whose]) <= ENDS}
 
 
 def _thread(rest: Mapping[str, Json]) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from harness.llm.plain_json import loads, plain
 from harness.protocols import UNPARSED
 from harness.types import Ended, Json, Message, Tool, ToolCall
+from harness_traces.parts import from_parts
 
 SYSTEM = frozenset({"system", "developer"})
-AGENT = frozenset({"assistant", "ai", "model", "agent"})
-USER = frozenset({"user", "human"})
+AGENT = frozenset({"assistant", "ai", "model", "agent", "bot"})
+USER = frozenset({"user", "human", "customer"})
 TOOL = frozenset({"tool", "function", "tool_result"})
 
 _ERROR = re.compile(
@@ -62,6 +63,10 @@ def read_chat(messages: Sequence[Json]) -> Chat:
 
 
 def _add(chat: Chat, message: Mapping[str, Json]) -> None:
+    if not message.get("content") and isinstance(message.get("parts"), list):
+        for part in from_parts(message):
+            _add(chat, part)
+        return
     role = str(message["role"]).casefold()
     message, results = _without_blocks(message)
     for result in results:

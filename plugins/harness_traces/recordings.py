@@ -66,6 +66,8 @@ def recording_of(
         if not record.chat.messages:
             odd["conversations without a message, left out"] += not record.chat.odd
             continue
+        if not any(message.role == "assistant" for message in record.chat.messages):
+            odd["conversations without a message of the agent"] += 1
         if any("\ufffd" in message.content for message in record.chat.messages):
             odd["conversations with bytes that are no UTF-8, replaced"] += 1
         systems.update([record.chat.system] if record.chat.system else [])

@@ -12,7 +12,7 @@ from harness.llm.plain_json import loads
 from harness.types import Json
 from harness_traces.messages import AGENT, SYSTEM, TOOL, USER, read_chat
 
-MESSAGES = ("messages", "conversation", "input")
+MESSAGES = ("messages", "conversation", "input", "contents")
 """Where a record may have its conversation."""
 
 ANSWERS = ("response", "output", "outputs", "completion")
@@ -30,7 +30,8 @@ _BLOCKS = ("text", "tool_use", "thinking", "redacted_thinking")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
-    """The messages of a record, its other fields, and whether an answer to them was beside them.
+    """The messages of a record, its other fields, and whether an answer to them was beside them,
+    and not the whole conversation.
 
     ``answer_id`` is the answer's, ``goes_on_from`` that of the answer which a request of what is
     new alone goes on from; "" where the record does not say.
@@ -61,7 +62,7 @@ def logged(entry: Json) -> Logged:
     return Logged(
         messages=[*system, *messages, *added],
         fields={name: value for name, value in fields.items() if name not in taken},
-        is_answered=bool(answer),
+        is_answered=bool(answer) and not _is_whole(fields.get(came_from)),
         answer_id=_said("id", fields.get(came_from), fields),
         goes_on_from=_said("previous_response_id", fields, fields.get(came_from)),
     )
@@ -102,6 +103,12 @@ def _answer(answer: Json, messages: list[Json]) -> list[Json]:
     match answer := _body(answer):
         case {"choices": [{"message": message}, *_]} | {"message": {"role": _} as message}:
             return [message]
+        case {"messages": list(items)}:  # as graphs have it: all of them
+            whole = _as_messages(items)
+            begins = _spoken(whole[: len(messages)]) == _spoken(messages)
+            return whole[len(messages) :] if begins else whole
+        case {"output": str(text)} | {"answer": str(text)} | {"text": str(text)} if text:
+            return [] if _is_agents(messages[-1:]) else [{"role": "assistant", "content": text}]
         case {"role": _}:  # as Anthropic's API answers
             return [answer]
         case {"output": list(items)}:  # as OpenAI's Responses do
@@ -124,6 +131,11 @@ def _body(answer: Json) -> Json:
         with suppress(ValueError):
             return loads(answer)
     return answer
+
+
+def _is_whole(answer: Json) -> bool:
+    body = _body(answer)
+    return isinstance(body, dict) and isinstance(body.get("messages"), list)
 
 
 def _said(name: str, *places: Json | Mapping[str, Json]) -> str:

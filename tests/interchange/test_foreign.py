@@ -78,6 +78,8 @@ def outcomes(found: Recording) -> list[bool | None]:
         ("ok == true", {"ok": True}, True),
         ("score == -1", {"score": -1}, True),
         ("why != null", {"why": "x"}, True),
+        ("app.reward == 0", {"app.reward": 0, "app": {"reward": 1}}, True),
+        ("app.reward == 0", {"app": {"reward": 1}}, False),
     ],
 )
 def test_a_condition_compares_fields_and_says_where_it_cannot(
@@ -107,6 +109,18 @@ def test_verdicts_come_from_a_field_or_a_condition() -> None:
     judged = adopt(given, Adoption(judged=True)).recording
     assert all(e.grade.unjudged for e in judged.episodes)
     assert any("no verdict" in line for line in counted(field))
+
+
+def test_verdicts_of_one_kind_beside_other_words_are_refused() -> None:
+    words = ["resolved", "escalated", "resolved", "abandoned", "escalated", ""]
+    given = recording(*({"status": word} for word in words))
+    with pytest.raises(ConfigError, match="'escalated': 2, 'abandoned': 1") as refused:
+        adopt(given, Adoption(outcome="status"))
+    assert """--failed-if "status in ['escalated', 'abandoned']\"""" in refused.value.hint
+    condition = adopt(given, Adoption(failed_if="status in ['escalated', 'abandoned']")).recording
+    assert outcomes(condition) == [True, False, True, False, False, True]
+    both = recording({"r": "yes"}, {"r": "no"}, {"r": "maybe"})
+    assert outcomes(adopt(both, Adoption(outcome="r")).recording) == [True, False, None]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +153,10 @@ def test_two_ways_to_tell_failures_are_one_too_many() -> None:
         (1.0, True),
         ("FAILED", False),
         ("C", True),
+        ("Y", True),
+        ("👎", False),
+        ("0.0", False),
+        ("7", None),
         ("?", None),
         ([], None),
     ],

@@ -190,7 +190,9 @@ def test_two_files_have_tasks_in_common_where_the_same_is_asked(log: Log) -> Non
 def test_bytes_that_are_no_utf_8_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(
-        json.dumps({"messages": [user("Gerät")]}, ensure_ascii=False).encode("latin-1")
+        json.dumps({"messages": [user("Gerät"), agent("Ja?")]}, ensure_ascii=False).encode(
+            "latin-1"
+        )
     )
     assert odd(read(path)) == {"conversations with bytes that are no UTF-8, replaced": 1}
 

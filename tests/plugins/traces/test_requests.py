@@ -284,6 +284,36 @@ def test_tries_at_different_tasks_are_not_joined(log: Log) -> None:
     assert len(recording.episodes) == 2
 
 
+def test_a_name_that_many_conversations_share_joins_none_of_them(log: Log) -> None:
+    chats = [[user("Hello"), agent("Hi!"), user(f"Topic {n}"), agent("Done.")] for n in range(4)]
+    whole = [{"messages": chat, "session_id": "widget"} for chat in (chats[0][:2], *chats)]
+    assert len(read(log, *whole).episodes) == 5
+    sent = [{**record, "session_id": "widget"} for chat in chats for record in turns(*chat)]
+    assert len(read(log, *sent, *sent[1::2]).episodes) == 8
+
+
+def test_two_equal_conversations_of_one_session_are_two(log: Log) -> None:
+    one = {"messages": [*CHAT, SAID], "session_id": "ann", "resolved": False}
+    assert len(read(log, one, one).episodes) == 2
+
+
+def test_the_messages_that_a_graph_ended_with_are_the_conversation(log: Log) -> None:
+    [first, *_] = CHAT
+    root = {
+        "inputs": {"messages": [first]},
+        "outputs": {"messages": [*CHAT, SAID]},
+        "trace_id": "t",
+    }
+    recording = read(log, {**root, "session_id": "project"}, {**root, "session_id": "project"})
+    assert [spoken(episode) for episode in recording.episodes] == [WHOLE, WHOLE]
+
+
+def test_a_text_under_the_output_of_a_run_is_the_answer(log: Log) -> None:
+    run = {"inputs": {"input": "Hello"}, "outputs": {"output": "Hi!"}}
+    [episode] = read(log, run).episodes
+    assert spoken(episode) == [("user", "Hello", []), ("assistant", "Hi!", [])]
+
+
 # --- requests that send only what is new ---------------------------------------------------------
 
 
