@@ -212,9 +212,7 @@ class RunFolder(FolderFiles):
         return sorted(int(number) for number in numbers if _NUMBER.fullmatch(number))
 
     def seconds(self) -> dict[str, float]:
-        """Seconds spent per station, of the tries that ended well; those that were stopped are in
-        none.
-        """
+        """Seconds spent per station, without tries that were stopped."""
         total: dict[str, float] = {}
         for row in self.read_values("timings.jsonl", _Timing):
             total[row.station] = round(total.get(row.station, 0.0) + row.seconds, 3)

@@ -95,11 +95,11 @@ def test_a_folder_that_is_no_run_is_named(cli: Cli, command: list[str], tmp_path
     (tmp_path / "plain").mkdir()
     refused(cli(*command, "plain"), "plain is not a run folder: it has no config.json")
     refused(cli(*command, "nowhere"), "nowhere is not a run folder: it does not exist")
+    assert list((tmp_path / "plain").iterdir()) == []
 
 
 def test_a_file_that_does_not_exist_is_named(cli: Cli) -> None:
     refused(cli("discover", "nowhere.jsonl", "--outcome", "r"), "nowhere.jsonl does not exist")
-    assert list((tmp_path / "plain").iterdir()) == []
 
 
 def test_a_run_is_never_overwritten(cli: Cli) -> None:

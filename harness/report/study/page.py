@@ -69,8 +69,7 @@ of round 1, over all seeds."""
 _SOLVED = """\
 Of the conversations that SFT of the same seed failed by a pattern, how many the arm solves, in
 percent: Pass^1 where a test task counts as often as SFT failed it that way. What fails otherwise
-now is not solved, and is in the table above under another pattern. The control says what another
-draw brings."""
+now is not solved, and is in the table above under another pattern."""
 
 _LACKING = """\
 The agent's failures on test tasks by what it lacked, in families that all domains share. A family
