@@ -36,8 +36,9 @@ _YES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A call of the agent. ``turn`` and ``answered_at`` are indices of messages; ``offer`` is the
-    agent's last text before it, to which the user said ``reply``; "" if there was none.
+    """A call of the agent. ``turn`` and ``answered_at`` are indices of messages; ``reply`` is the
+    user's last text before it, ``offer`` the agent's last one before that; "" if there was none.
+    What the agent says beside its calls was offered to nobody.
     """
 
     call: ToolCall
@@ -67,14 +68,13 @@ class Heard:
     def made(self) -> list[Made]:
         found = []
         pairs = answered(self.messages)
-        offer = reply = ""
+        said = offer = reply = ""
         for turn, message in enumerate(self.messages):
             if message.role == "user" and message.content:
-                reply = message.content
+                offer, reply = said, message.content
             if message.role != "assistant":
                 continue
-            if message.content:
-                offer, reply = message.content, reply if message.calls else ""
+            said = message.content or said
             for _ in message.calls:
                 call, result = next(pairs)
                 found.append(Made(call=call, turn=turn, result=result, offer=offer, reply=reply))

@@ -163,11 +163,15 @@ def acted_otherwise(heard: Heard) -> Iterator[Sign]:
 
 
 def extra_write(heard: Heard) -> Iterator[Sign]:
-    """A second write by one tool after one consent, with other values than were offered."""
+    """A second write by one tool after one consent, with other values than were offered. Where the
+    offer named those of the first one no more ("both of them?"), what the user has named counts.
+    """
     for before, made in zip(heard.writes, heard.writes[1:], strict=False):
         same = before.call.name == made.call.name and not before.call.same_as(made.call)
         between = any(before.turn < turn < made.turn for turn, _ in heard.asked)
-        if same and before.worked and not between and _share_offered(made) < 1:
+        is_named = _share_offered(before) >= 0.5
+        asked = "" if is_named else "\n".join(t for n, t in heard.asked if n < made.turn)
+        if same and before.worked and not between and _share_offered(made, asked) < 1:
             yield _of_call(
                 made,
                 "extra_write",
@@ -346,9 +350,11 @@ def _names(text: str, value: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(value.casefold())}(?!\w)", text) is not None
 
 
-def _share_offered(made: Made) -> float:
+def _share_offered(made: Made, asked: str = "") -> float:
+    """Of the values of a call, the share that the offer or what the user ``asked`` for names."""
     values = values_of(made.call.arguments)
-    named = sum(_names(made.offer.casefold(), value) for _, value in values)
+    told = f"{made.offer}\n{asked}".casefold()
+    named = sum(_names(told, value) for _, value in values)
     return named / len(values) if values else 1.0
 
 

@@ -19,6 +19,8 @@ CANCEL = [
     agent(cancel_order={"order_id": "#W1", "reason": "no longer needed"}),
     result({**ORDER, "status": "cancelled"}),
 ]
+WRITE = {"cancel_order": {"order_id": "#W1", "reason": "no longer needed"}}
+OTHER = {"cancel_order": {"order_id": "#W7", "reason": "no longer needed"}}
 GOOD = [ASK, *LOOK, *OFFER, *CANCEL, agent("I have cancelled it. Anything else?"), user("No, bye.")]
 
 
@@ -52,6 +54,27 @@ def kinds(*messages: Any) -> list[str]:
             agent("The status is pending, the total is $12.50. Is that all?"),
             user("Yes"),
         ],
+        [  # of two, each with words of its own
+            user("Please cancel #W1 and #W7."),
+            *LOOK,
+            agent("Shall I cancel #W1 and #W7 because they are no longer needed?"),
+            user("Yes"),
+            agent("Doing that now.", **WRITE),
+            result("done"),
+            agent("And the other one.", **OTHER),
+            result("done"),
+            agent("Both are cancelled. Anything else?"),
+        ],
+        [  # the offer names neither
+            user("Please cancel #W1 and #W7, they are no longer needed."),
+            agent("Shall I cancel both?"),
+            user("Yes"),
+            agent(**WRITE),
+            result("done"),
+            agent(**OTHER),
+            result("done"),
+            agent("Anything else?"),
+        ],
     ],
 )
 def test_good_conversations_show_no_mistake(messages: list[Any]) -> None:
@@ -73,6 +96,14 @@ def test_good_conversations_show_no_mistake(messages: list[Any]) -> None:
                 result("done"),
                 agent("Anything else?"),
             ],
+        ),
+        (
+            "wrong_order",
+            [ASK, *OFFER, agent("I cancel it.", **OTHER), result("done"), agent("Else?")],
+        ),
+        (
+            "extra_write",
+            [*GOOD[:-2], agent("This one, too.", **OTHER), result("done"), agent("Else?")],
         ),
         (
             "extra_write",
