@@ -42,6 +42,11 @@ ALL_REFUSED = (
     "be the agent."
 )
 
+UNREACHED = 3
+"""After so many questions that found no server the run stops, if nothing was ever answered."""
+
+UNREACHABLE = "Start the server, or correct its address, then repeat the command."
+
 OWN_FAULTS = {"user": "user_fault", "agent": "agent_fault"}
 """The fault of a role that refuses or says nothing; a judge, a namer and an injector have none of
 their own.
@@ -262,6 +267,11 @@ class RoleClient:
         is_all = self._manners.refuses_all(self.role, failure)
         return is_all and self.role not in self.shared.ledger.answered_earlier
 
+    def _is_unreached(self) -> bool:
+        """Whether question after question had no connection, and none ever an answer."""
+        lost = self.shared.ledger.of(self.role).faults["connection"]
+        return lost >= UNREACHED and not self._manners.answered
+
     def _verdict(self, failure: ChatFailure, tries: int) -> Exception:
         who = f"{self._name} as {self.role}"
         said = f"{who}: {failure}" + (f" (tried {tries} times)" if tries > 1 else "")
@@ -270,6 +280,8 @@ class RoleClient:
             return ProviderError(f"{failure.cause.replace('_', ' ')}: {said}", hint=hint)
         if failure.cause == "bad_request" and self._refuses_all(failure):
             return ProviderError(f"all requests are refused alike: {said}", hint=ALL_REFUSED)
+        if failure.cause == "connection" and self._is_unreached():
+            return ProviderError(f"the server cannot be reached: {said}", hint=UNREACHABLE)
         if failure.cause == "context_overflow":
             return RolloutFault("context_overflow", said)
         if failure.cause in ("refusal", "empty_reply"):

@@ -190,6 +190,32 @@ def test_an_address_where_nobody_answers_is_an_infrastructure_fault(serve, calls
     assert counts.faults == {"connection": 1}
 
 
+def test_a_server_that_no_question_ever_reached_stops_the_run(serve, calls) -> None:
+    server = serve("openai", script([GOOD]))
+    server.close()
+    chat = calls(options={"retries": 0}).chat("agent", "openai")
+
+    def asked():
+        asyncio.run(chat.ask(ASK, system="", version="1"))
+
+    for _ in range(2):
+        with pytest.raises(RolloutFault):
+            asked()
+    with pytest.raises(ProviderError, match="the server cannot be reached") as caught:
+        asked()
+    assert "Start the server" in caught.value.hint
+
+
+def test_a_server_that_is_gone_after_it_answered_is_an_infrastructure_fault(serve, calls) -> None:
+    server = serve("openai", script([GOOD]))
+    chat = calls(options={"retries": 0}).chat("agent", "openai")
+    asyncio.run(chat.ask(ASK, system="", version="1"))
+    server.close()
+    for _ in range(4):
+        with pytest.raises(RolloutFault):
+            asyncio.run(chat.ask(ASK, system="", version="1"))
+
+
 def test_one_conversations_fault_leaves_the_others_alone(serve, calls) -> None:
     def answer(asked):
         unlucky = "unlucky" in asked.turns[-1][1]
