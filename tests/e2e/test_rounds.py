@@ -248,10 +248,10 @@ def test_a_control_that_cannot_be_made_costs_only_itself(
 ) -> None:
     made = loop.control_tasks
 
-    def tasks(parts: Components, kind: Any, count: int) -> Any:
+    def tasks(parts: Components, kind: Any, count: int, **which: int) -> Any:
         if kind == "generic":
             raise NothingToLearn("no such task", hint="")
-        return made(parts, kind, count)
+        return made(parts, kind, count, **which)
 
     monkeypatch.setattr(loop, "control_tasks", tasks)
     run = start(rounds=2, control="both")
