@@ -36,8 +36,8 @@ _YES = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A call of the agent. ``turn`` and ``answered_at`` are indices of messages; ``reply`` is the
-    user's last text before it, ``offer`` the agent's last one before that; "" if there was none.
+    """A call of the agent. ``turn`` is the index of its message; ``reply`` is the user's last text
+    before it, ``offer`` the agent's last one before that; "" if there was none.
     What the agent says beside its calls was offered to nobody.
     """
 
