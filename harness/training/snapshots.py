@@ -133,6 +133,10 @@ class GoodWeights:
         """The weights the last update started from."""
         return self._good
 
+    def restore(self, before_update: Mapping[str, Tensor]) -> None:
+        """What was ``before_update`` when the snapshot was taken that is resumed from."""
+        self._good = dict(before_update)
+
 
 def copied(model: nn.Module) -> dict[str, Tensor]:
     """A copy of what training changes in the model, in main memory."""

@@ -65,6 +65,7 @@ class Watch(TrainerCallback):
             self._curve = list(kept["curve"])
             self._steps, self._signs = list(kept["steps"]), dict(kept["signs"])
             self._best = kept["best"]
+            self._weights.restore(kept["before_update"])
             self._sampler.restore(kept["sampler"])
             self._before.extend(kept["before"])
             if kept["sampler"]["next"]:
@@ -253,6 +254,7 @@ class Watch(TrainerCallback):
             "steps": [dict(step) for step in self._steps],
             "signs": self._signs,
             "best": self._best,
+            "before_update": self._weights.before_update,
             "before": [*self._before] if self._options.ahead else [],
             "sampler": self._sampler.state(),
         }

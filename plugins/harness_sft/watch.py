@@ -124,6 +124,7 @@ class Watch(TrainerCallback):
             "losses": self._losses,
             "heldout_losses": self._heldout_losses,
             "tokens": self._trainer.tokens,
+            "before_update": self._weights.before_update,
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -132,6 +133,7 @@ class Watch(TrainerCallback):
         self._losses = dict(state["losses"])
         self._heldout_losses = dict(state["heldout_losses"])
         self._trainer.tokens = state["tokens"]
+        self._weights.restore(state["before_update"])
 
     def _stop(self, control: TrainerControl, why: str) -> None:
         self._stopped_because = why

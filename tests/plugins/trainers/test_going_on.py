@@ -232,21 +232,44 @@ def test_an_update_that_ruins_the_weights_is_taken_back(sft: Run, world: Any) ->
 def test_a_loss_that_is_not_finite_ends_grpo_with_the_last_good_weights(
     grpo: Run, job: Jobs
 ) -> None:
+    steps: list[Weights] = []
+    record = grpo(options={}, rollouts=ruined_from(3, job().rollouts, steps))
+    assert (record["stopped_because"], record["steps"]) == ("loss not finite", 2)
+    assert [point["step"] for point in record["curve"]] == [1, 2]
+    assert same(record["weights"], steps[1])
+
+
+def test_the_last_good_weights_are_those_from_before_a_kill(
+    grpo: Run, job: Jobs, tmp_path: Path
+) -> None:
     honest = job().rollouts
     steps: list[Weights] = []
+    straight = grpo(
+        options={}, folder=tmp_path / "straight", rollouts=ruined_from(4, honest, steps)
+    )
+    with suppress(Killed):
+        grpo(options={}, folder=tmp_path / "killed", progress=killing(4))
+    resumed = grpo(
+        options={}, folder=tmp_path / "killed", rollouts=ruined_from(1, honest, steps=[])
+    )
+    assert straight["stopped_because"] == resumed["stopped_because"] == "loss not finite"
+    assert straight["steps"] == resumed["steps"] == 3
+    assert same(resumed["weights"], straight["weights"])
+    assert same(resumed["weights"], steps[2])
+
+
+def ruined_from(step: int, honest: Any, steps: list[Weights]) -> Callable[..., list[Episode]]:
+    """Rollouts with an infinite reward from a step on; ``steps`` get the weights they are from."""
 
     def rollouts(policy: Any, jobs: Sequence[Any], *, guided: int = 0) -> list[Episode]:
         steps.append({name: w.clone() for name, w in policy.model.state_dict().items()})
         episodes = honest(policy, jobs)
-        if len(steps) < 3:
+        if len(steps) < step:
             return list(episodes)
         ruined = replace(episodes[0], score=replace(episodes[0].score, total=float("inf")))
         return [ruined, *episodes[1:]]
 
-    record = grpo(options={}, rollouts=rollouts)
-    assert (record["stopped_because"], record["steps"]) == ("loss not finite", 2)
-    assert [point["step"] for point in record["curve"]] == [1, 2]
-    assert same(record["weights"], steps[1])
+    return rollouts
 
 
 def exhausted(*_: Any) -> Any:
