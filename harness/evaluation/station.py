@@ -28,7 +28,8 @@ def evaluate_policy(
     parts: Components, store: RunFolder, policy: Policy, arm: str, split: Split
 ) -> list[Episode]:
     """All episodes of an evaluation, in order of task and trial, in the run folder too: the missing
-    ones are played, and those whose tokens the run keeps and does not have.
+    ones are played, those that the infrastructure ended (it may be back), and those whose tokens
+    the run keeps and does not have.
     """
     config, name = parts.config, EvaluationName.of(arm, split)
     stamp_data_version(store, parts.domain.data_version)
@@ -39,7 +40,8 @@ def evaluate_policy(
     if not store.has(f"tasks/{split}.jsonl"):
         store.write_values(f"tasks/{split}.jsonl", Task, tasks)
     tokens = token_log(parts, store, tokens_of_evaluation(name), policy)
-    had = store.read_episodes(name, tasks)
+    kept = store.read_episodes(name, tasks)
+    had = [one for one in kept if one.trajectory.ended != "infrastructure_fault"]
     if tokens is not None:
         known = tokens.known()
         had = [one for one in had if one.trajectory.id in known]

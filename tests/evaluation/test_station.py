@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.assembly.components import Components
+from harness.assembly.config import load_config
 from harness.errors import RunError
-from harness.evaluation.station import read_evaluation
+from harness.evaluation.station import evaluate_policy, read_evaluation
+from harness.llm.roles import open_registry
 from harness.run_folder import RunFolder
-from harness.types import Episode, Grade, Scenario, Score, Split, Task, Trajectory
+from harness.types import Ended, Episode, Grade, Scenario, Score, Split, Task, Trajectory
 
 
 def task(split: Split) -> Task:
@@ -59,3 +63,25 @@ def test_an_evaluation_that_is_not_there_is_named_with_those_that_are(store: Run
     with pytest.raises(RunError, match="no evaluation 'mine'") as raised:
         read_evaluation(store, "mine")
     assert "sft-test, sft-train, sft-validation" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_played_again"),
+    [("infrastructure_fault", True), ("user_fault", False), ("context_overflow", False)],
+)
+def test_what_the_infrastructure_ended_is_played_again_when_a_run_goes_on(
+    tmp_path: Path, ended: Ended, is_played_again: bool
+) -> None:
+    flags = {"policy": "noop", "executor": "asyncio", "validation_tasks": 3}
+    config = load_config(preset="quick", flags={**flags, "validation_trials": 1})
+    parts = Components(config, open_registry())
+    store = RunFolder.create(tmp_path / "run", config.plain())
+
+    def evaluated() -> list[Episode]:
+        return evaluate_policy(parts, store, parts.policy(), "policy", "validation")
+
+    first, *others = evaluated()
+    lost = replace(first, trajectory=replace(first.trajectory, messages=(), ended=ended, fault="-"))
+    store.write_episodes("policy-validation", [lost, *others])
+    episodes = [first if is_played_again else lost, *others]
+    assert evaluated() == read_evaluation(store, "policy-validation") == episodes
