@@ -21,6 +21,7 @@ from harness.discovery.station import (
     discover_patterns,
     evaluation_read,
     patterns_before,
+    patterns_to_learn,
     refuse_held_out,
     write_discovery,
 )
@@ -195,7 +196,7 @@ def inject(
             refuse_held_out(store, number)
             if more:
                 _refuse_damaged(store, station)
-            patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
+            patterns = patterns_to_learn(store, number)
             if pattern:
                 patterns = [chosen_pattern(patterns, pattern, number)]
             members = _members(parts, store, number, patterns)

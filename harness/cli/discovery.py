@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import flag_values, options
 from harness.cli.running import emit, say, watching
+
+if TYPE_CHECKING:
+    from harness.run_folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -75,11 +78,25 @@ def discover(
         return
     with watching() as observers:
         store, found = discover_source(sources[0], number, reading, out=out, observers=observers)
+    say(_read(store, number))
     path = draw_round(store, number, map_)
     kept = {key: found[key] for key in ("blame", "patterns", "discovery", "shifts")}
     values = {"run": str(store.folder), "map": str(path), **kept}
     emit(values, patterns_table(found), as_json=as_json)
     say(f"Map: {path}")
+
+
+def _read(store: RunFolder, number: int) -> str:
+    """How many conversations the round's patterns are from, and how they ended."""
+    from harness.discovery.station import evaluation_read
+    from harness.runtime.counting import counted
+
+    name = evaluation_read(store, number)
+    found = store.read_outlines(name)
+    failed = sum(not one.score.success and not one.uncounted for one in found)
+    lost = sum(bool(one.uncounted) for one in found)
+    left_out = f", {lost} not counted" if lost else ""
+    return f"{name}: {counted(len(found), 'conversation')}, {failed} failed{left_out}"
 
 
 def why(

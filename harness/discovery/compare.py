@@ -37,7 +37,7 @@ class Comparison:
 
 
 def compare_sides(parts: Components, sides: Sequence[Side]) -> Comparison:
-    """The sides' failures clustered as one. Raises ``NothingToLearn`` if none is an agent's."""
+    """The sides' failures clustered as one."""
     tagged = [_tagged(number, side) for number, side in enumerate(sides)]
     episodes = [episode for side in tagged for episode in side.episodes]
     diagnoses = [diagnosis for side in tagged for diagnosis in side.diagnoses]

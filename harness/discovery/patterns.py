@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.errors import NothingToLearn, listed, plugin_boundary
+from harness.errors import listed, plugin_boundary
 from harness.protocols import NO_PLUGINS, Clusterer
 from harness.types import Diagnosis, ErrorPattern
 
@@ -18,17 +18,10 @@ def find_patterns(
     *,
     plugin: str = NO_PLUGINS.clusterer,
 ) -> list[ErrorPattern]:
-    """The patterns behind the agent's failures, by falling share.
-
-    Raises ``NothingToLearn`` if no failure is the agent's.
-    """
+    """The patterns behind the agent's failures, by falling share; none if no failure is its own."""
     own = [d for d in diagnoses if d.blame == "agent"]
     if not own:
-        raise NothingToLearn(
-            f"there is nothing to discover: none of {len(diagnoses)} failures is the agent's",
-            hint="Evaluate on more or harder tasks (`validation_tasks`) or with more trials; of a "
-            "log, read more conversations.",
-        )
+        return []
     with plugin_boundary(plugin, "clustering"):
         patterns = list(listed(ErrorPattern, clusterer.cluster(own, previous), "cluster()"))
         _check(patterns, own)

@@ -39,10 +39,7 @@ class Discovery:
 def discover_patterns(
     parts: Components, episodes: Sequence[Episode], previous: Sequence[ErrorPattern] = ()
 ) -> Discovery:
-    """Blame first, then patterns among the agent's failures, then the contrast with successes.
-
-    Raises ``NothingToLearn`` if no failure is the agent's, or no pattern can be a cause.
-    """
+    """Blame first, then patterns among the agent's failures, then the contrast with successes."""
     failed = failures(episodes)
     if left_out := len(episodes) - len(explicable(episodes)):
         lost = f"{left_out} of {len(episodes)} conversations are left out"
@@ -68,15 +65,9 @@ def survey_patterns(
     found, compared = _contrast(parts, episodes, diagnoses, found)
     thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
     patterns, filtered = split(found, thresholds)
-    if not patterns:
-        names = ", ".join(pattern.name for pattern in filtered)
-        raise NothingToLearn(
-            f"none of {len(filtered)} patterns can be a cause of failures: {names}",
-            hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
-        )
     clusterer = parts.clusterer
     survey = Survey()
-    if isinstance(clusterer, SurveyingClusterer):
+    if found and isinstance(clusterer, SurveyingClusterer):
         with plugin_boundary(plugin, "survey"):
             survey = expected(Survey, clusterer.survey(), "survey()")
     about: dict[str, Json] = {
@@ -145,6 +136,26 @@ def refuse_held_out(store: RunFolder, number: int) -> None:
             "with `harness eval --split validation`, or import a recording of such; then run "
             "`harness discover --again` on that.",
         )
+
+
+def patterns_to_learn(store: RunFolder, number: int) -> list[ErrorPattern]:
+    """The patterns of a round that tasks are made for. Raises ``NothingToLearn`` if no failure is
+    the agent's, or no pattern can be a cause.
+    """
+    patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
+    if patterns:
+        return patterns
+    if filtered := round_patterns(store, number):
+        names = ", ".join(pattern.name for pattern in filtered)
+        raise NothingToLearn(
+            f"none of {len(filtered)} patterns can be a cause of failures: {names}",
+            hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
+        )
+    count = len(store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis))
+    raise NothingToLearn(
+        f"there is nothing to learn from: none of {count} failures is the agent's",
+        hint="Evaluate on more or harder tasks (`validation_tasks`) or with more trials.",
+    )
 
 
 def round_patterns(store: RunFolder, number: int) -> list[ErrorPattern]:

@@ -109,6 +109,14 @@ def _options(tools: Sequence[InferredTool], about: Mapping[str, Json]) -> dict[s
 _KEPT = ("name", "description", "parameters", "kind")
 
 
+def _replaced(counts: Mapping[str, Json]) -> str:
+    if not counts:
+        return "nothing was redacted: --redact none"
+    if not any(counts.values()):
+        return f"there was nothing to redact: no {', '.join(counts)}"
+    return f"redacted: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
+
+
 def counted(recording: Recording) -> list[str]:
     """What a reader must know of an adopted recording, in words: what was replaced, what has no
     verdict, and what in the file was odd.
@@ -119,8 +127,7 @@ def counted(recording: Recording) -> list[str]:
     lines = []
     redacted, outcomes, odd = (about.get(name) for name in ("redacted", "outcomes", "odd"))
     if isinstance(redacted, dict):
-        parts = ", ".join(f"{count} {kind}" for kind, count in redacted.items())
-        lines.append(f"redacted: {parts}" if parts else "nothing was redacted: --redact none")
+        lines.append(_replaced(redacted))
     if isinstance(outcomes, dict) and (lost := outcomes.get("unknown")):
         lines.append(f"{lost} of {len(recording.episodes)} conversations have no verdict")
     if isinstance(odd, dict):

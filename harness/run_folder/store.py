@@ -386,13 +386,13 @@ def _checkpoint_name(arm: str) -> str:
 
 def _refuse_taken(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(map(_is_in_the_way, folder.iterdir()))):
-        is_run = RunFolder.is_one(folder)
-        raise RunError(
-            f"{folder} {'already holds a run' if is_run else 'exists and is not empty'}",
-            hint=f"Continue a loop by `harness loop --resume {folder}`; else choose another --out."
-            if is_run
-            else "Choose another --out.",
-        )
+        if RunFolder.is_one(folder):
+            raise RunError(
+                f"{folder} already holds a run",
+                hint=f"Continue a loop by `harness loop --resume {folder}`, read what was imported "
+                f"by `harness discover {folder}`; else choose another --out.",
+            )
+        raise RunError(f"{folder} exists and is not empty", hint="Choose another --out.")
 
 
 def _is_in_the_way(path: Path) -> bool:

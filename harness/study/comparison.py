@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from harness.assembly.opening import open_run, warn_by
 from harness.assembly.registry import Registry
 from harness.discovery.compare import Comparison, Side, compare_sides
 from harness.discovery.station import evaluation_read
-from harness.errors import ConfigError, RunError
+from harness.errors import ConfigError, HarnessError, RunError
 from harness.evaluation.judging import decide_outcomes
 from harness.evaluation.station import read_evaluation
 from harness.interchange.foreign import Adoption
@@ -20,7 +21,8 @@ from harness.interchange.importing import import_file
 from harness.interchange.runs import Options
 from harness.llm.roles import open_registry
 from harness.protocols import Observer
-from harness.run_folder import CONFIG, RunFolder
+from harness.run_folder import CONFIG, LOCK, RunFolder
+from harness.runtime import files
 from harness.types import Diagnosis, Json
 from harness.types.names import StationName
 
@@ -71,9 +73,11 @@ def discover_source(
     """
     registry = open_registry()
     reading = _with_judged_outcomes(reading, registry)
-    store = _as_run(registry, source, out, reading, observers)
     changes = reading.changes(source)
-    with open_run(store, registry, changes, trust=reading.trust, observers=observers) as parts:
+    with (
+        _as_run(registry, source, out, reading, observers) as store,
+        open_run(store, registry, changes, trust=reading.trust, observers=observers) as parts,
+    ):
         again = reading.again or any(value is not None for value in changes.values())
         return store, _discovered(parts, store, number, reading.evaluation, again)
 
@@ -91,10 +95,23 @@ def compare_sources(
     """
     registry = open_registry()
     reading = _with_judged_outcomes(reading, registry)
-    stores = [
-        _as_run(registry, source, folder / f"side-{number}", reading, observers)
-        for number, source in enumerate(sources)
-    ]
+    with ExitStack() as kept:
+        stores = [
+            kept.enter_context(
+                _as_run(registry, source, folder / f"side-{number}", reading, observers)
+            )
+            for number, source in enumerate(sources)
+        ]
+        return _compared(stores, sources, registry, reading, observers)
+
+
+def _compared(
+    stores: Sequence[RunFolder],
+    sources: Sequence[Path],
+    registry: Registry,
+    reading: Reading,
+    observers: tuple[Observer, ...],
+) -> Comparison:
     domains = sorted({str(store.config.get("domain")) for store in stores})
     if len(domains) > 1:
         raise RunError(
@@ -112,20 +129,35 @@ def compare_sources(
         return compare_sides(parts, sides)
 
 
+@contextmanager
 def _as_run(
     registry: Registry,
     source: Path,
     out: Path | None,
     reading: Reading,
     observers: tuple[Observer, ...],
-) -> RunFolder:
-    """The run folder, or one that is made of a file."""
+) -> Iterator[RunFolder]:
+    """The run folder, or one that is made of a file: it goes again if an error comes before the
+    block has added anything to it.
+    """
     is_empty = source.is_dir() and not any(source.iterdir())
-    if not (source / CONFIG).is_file() and source.exists() and not is_empty:
-        return import_file(
-            registry, source, out=out, options=reading.options, format=reading.format,
-            adoption=reading.adoption, warn=warn_by(observers),
-        )[0]  # fmt: skip
+    if (source / CONFIG).is_file() or not source.exists() or is_empty:
+        yield _opened(source, reading)
+        return
+    store, _ = import_file(
+        registry, source, out=out, options=reading.options, format=reading.format,
+        adoption=reading.adoption, warn=warn_by(observers),
+    )  # fmt: skip
+    imported = {*store.folder.rglob("*")}
+    try:
+        yield store
+    except HarnessError:
+        if {*store.folder.rglob("*")} - imported <= {store.folder / LOCK}:
+            files.clear(store.folder)
+        raise
+
+
+def _opened(source: Path, reading: Reading) -> RunFolder:
     how = reading.adoption
     if reading.format or (how and replace(how, judged=False) != Adoption()):
         if not source.exists():

@@ -11,7 +11,6 @@ import pytest
 
 from harness.discovery.diagnose import by_blame
 from harness.discovery.patterns import find_patterns
-from harness.errors import NothingToLearn
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis
 
@@ -184,6 +183,54 @@ def test_a_judge_that_blames_nobody_leaves_nothing_to_cluster() -> None:
                   summary="")
     ]  # fmt: skip
     assert by_blame(found) == {"infrastructure": 1}
-    with pytest.raises(NothingToLearn) as nothing:
-        find_patterns(found, None)  # type: ignore[arg-type]
-    assert nothing.value.hint
+    assert find_patterns(found, None) == []  # type: ignore[arg-type]
+
+
+def recorded(path: Path, outcomes: str) -> Path:
+    """Conversations in which the agent claims what it did not do, whatever became of them."""
+    messages = [
+        {"role": "user", "content": "My order is wrong."},
+        {"role": "assistant", "content": "Done."},
+    ]
+    rows = [{"id": n, "messages": messages, "r": r} for n, r in enumerate(outcomes)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_patterns_that_cannot_be_causes_are_shown_and_no_task_is_made_for_them(
+    cli: Cli, tmp_path: Path
+) -> None:
+    done = cli("discover", recorded(tmp_path / "log.jsonl", "010101"), "--outcome", "r",
+               "--out", "log")  # fmt: skip
+    assert done.status == 0
+    assert "policy-train: 6 conversations, 3 failed" in done.err
+    assert "there was nothing to redact: no email" in done.err
+    assert "no tasks are made for these" in done.out
+    assert "claimed action" in done.out
+    made = cli("inject", "log")
+    assert made.status == 1
+    assert "none of 1 patterns can be a cause of failures: claimed action" in made.err
+
+
+def test_a_log_without_failures_says_so(cli: Cli, tmp_path: Path) -> None:
+    done = cli("discover", recorded(tmp_path / "log.jsonl", "111"), "--outcome", "r",
+               "--out", "log")  # fmt: skip
+    assert done.status == 0
+    assert "policy-train: 3 conversations, 0 failed" in done.err
+    assert "no failures" in done.out
+    assert "none of 0 failures is the agent's" in cli("inject", "log").err
+    assert cli("report", "log", "--html", "page.html").status == 0
+
+
+def test_what_cannot_be_discovered_leaves_no_folder_in_the_way(cli: Cli, tmp_path: Path) -> None:
+    words = ["discover", recorded(tmp_path / "log.jsonl", "0111"), "--outcome", "r", "--out", "log"]
+    for wrong in (["--judge", "nobody"], ["--clusterer", "none"], ["--namer", "nobody"]):
+        assert cli(*words, *wrong).status == 1
+        assert not Path("log").exists()
+    both = ["discover", *[recorded(tmp_path / f"{n}.jsonl", "0111") for n in "ab"]]
+    assert cli(*both, "--outcome", "r", "--out", "two", "--judge", "nobody").status == 1
+    assert not [*Path("two").glob("side-*")]
+    assert cli(*words).status == 0
+    again = cli(*words)
+    assert again.status == 1
+    assert "read what was imported by `harness discover log`" in again.err
