@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.assembly.components import Components
+from harness.assembly.config import LoopConfig
 from harness.assembly.registry import SPEAKING
 from harness.llm.prices import Prices
 from harness.planning.recipes import Recipe
+from harness.training.epochs import step_count
 from harness.types import Json, Usage
 from harness.types.names import StationName
 
@@ -43,13 +45,15 @@ def parts_of(parts: Components, recipe: Recipe, stations: list[str]) -> list[Par
             tasks = config.test_tasks if on_test else config.validation_tasks
             trials = config.test_trials if on_test else config.validation_trials
             found.append(Part(name=name, rollouts=tasks * trials))
-    warm = config.rounds if config.warm_start else 0
-    shown = _imitated(recipe) * (1 + warm)
+    pools = [config.targeted_tasks * grown for grown in _growth(config)]
+    shown = _imitated(recipe)
+    if config.warm_start:
+        shown += sum(_imitated(recipe, pool) for pool in pools)
     found.append(Part(name="imitation", rollouts=shown, sampled=False, trained=True))
     made = config.targeted_tasks * config.rounds
     found.append(Part(name="gates of injection", rollouts=GATE_ROLLOUTS * made))
     arms = 1 + len(config.controls)
-    reinforced = _reinforced(recipe) * config.rounds * arms
+    reinforced = sum(_reinforced(recipe, pool) for pool in pools) * arms
     found.append(Part(name=f"reinforcement, {arms} arms", rollouts=reinforced, trained=True))
     return found
 
@@ -145,15 +149,39 @@ def _dollars(parts: Components, rollouts: int, recipe: Recipe) -> tuple[float, l
     return total, unpriced
 
 
-def _imitated(recipe: Recipe) -> int:
-    table = _options(recipe, recipe.config.sft_trainer)
-    return _whole(table, "max_steps", 200) * _whole(table, "batch_size", 32)
+def _growth(config: LoopConfig) -> list[int]:
+    """How many rounds' tasks each round trains on."""
+    return [number if config.pool == "union" else 1 for number in range(1, config.rounds + 1)]
 
 
-def _reinforced(recipe: Recipe) -> int:
+def _imitated(recipe: Recipe, pool: int | None = None) -> int:
+    """Demonstrations that SFT goes through, or the warm start on a pool of so many tasks."""
+    config = recipe.config
+    table = dict(_options(recipe, config.sft_trainer))
+    if pool is not None:
+        table |= _options(recipe, "warm_start")
+    # Beside the proofs there are as many demonstrations as SFT had.
+    shown = pool and pool + (config.demonstrations or pool)
+    return _played(table, shown, _whole(table, "batch_size", 32), usual=200)
+
+
+def _reinforced(recipe: Recipe, pool: int) -> int:
+    """Rollouts of RL on a pool of so many tasks."""
     table = _options(recipe, recipe.config.trainer)
-    a_step = _whole(table, "tasks_per_step", 16) * _whole(table, "num_generations", 8)
-    return _whole(table, "max_steps", 30) * a_step
+    groups = _played(table, pool, _whole(table, "tasks_per_step", 16), usual=30)
+    return groups * _whole(table, "num_generations", 8)
+
+
+def _played(table: Mapping[str, Json], count: int | None, batch_size: int, *, usual: int) -> int:
+    """Tasks or demonstrations in all steps, of ``count`` different ones."""
+    steps, epochs = table.get("max_steps"), table.get("num_train_epochs")
+    return batch_size * step_count(
+        steps if isinstance(steps, int) else None,
+        epochs if isinstance(epochs, int | float) else None,
+        count,
+        batch_size,
+        usual=usual,
+    )
 
 
 def _options(recipe: Recipe, name: str) -> Mapping[str, Json]:

@@ -37,8 +37,9 @@ class RunRollouts(Protocol):
 class TrainingJob:
     """All a trainer needs. It changes the policy's weights; the caller saves the result.
 
-    ``demonstrations`` (for imitation) yields successful teacher episodes, endless and fresh; where
-    they are of ``other_domains``, too, ``domain_of`` says of which.
+    ``demonstrations`` (for imitation) yields successful teacher episodes without end: fresh ones,
+    or ``epoch_size`` of them again and again. Where they are of ``other_domains``, too,
+    ``domain_of`` says of which.
     ``tasks`` (for reinforcement) are the task pool, ``proofs`` the teacher's successful episodes on
     them by task id, as far as there are any: with the user that rollouts on the task have.
     ``held_out`` are demonstrations never trained on. ``weights`` are those of the reward terms, in
@@ -60,6 +61,7 @@ class TrainingJob:
     weights: Sequence[float] = ()
     warn: Callable[[str], None] = lambda message: None
     other_domains: tuple[Domain, ...] = ()
+    epoch_size: int | None = None
 
     def domain_of(self, task: Task) -> Domain:
         """The domain of a task: what its conversations are written with."""

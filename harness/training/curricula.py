@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from typing import NamedTuple
 
 from harness.assembly.components import Components
 from harness.errors import NothingToLearn
@@ -19,20 +20,30 @@ ALL_SEEN = 32
 """So many tasks in a row that were seen before may mean that there are no others."""
 
 
-def shown(parts: Components, seed: int) -> Iterator[Episode]:
-    """Demonstrations for SFT, without end. If their number is limited, they are the same for every
-    seed, in another order.
+class Shown(NamedTuple):
+    """Demonstrations to imitate, without end: ``epoch_size`` again and again; None: fresh ones."""
+
+    episodes: Iterator[Episode]
+    epoch_size: int | None
+
+
+def shown(parts: Components, seed: int) -> Shown:
+    """Demonstrations for SFT. If their number is limited, they are the same for every seed, in
+    another order.
     """
     limit = parts.config.demonstrations
-    return _demonstrations(parts, seed) if limit is None else over_again(_known(parts), limit, seed)
+    if limit is None:
+        return Shown(_demonstrations(parts, seed), None)
+    return Shown(over_again(_known(parts), limit, seed), limit)
 
 
-def shown_beside(parts: Components, proofs: Sequence[Episode], seed: int) -> Iterator[Episode]:
+def shown_beside(parts: Components, proofs: Sequence[Episode], seed: int) -> Shown:
     """The proofs and some demonstrations that SFT had, so that what those show is not forgotten: as
-    many as there were, or as there are proofs if there was no limit. Repeated without end.
+    many as there were, or as there are proofs if there was no limit.
     """
     count = parts.config.demonstrations or len(proofs)
-    return over_again(chain(proofs, islice(_known(parts), count)), len(proofs) + count, seed)
+    both, size = chain(proofs, islice(_known(parts), count)), len(proofs) + count
+    return Shown(over_again(both, size, seed), size)
 
 
 def held_out(parts: Components) -> list[Episode]:

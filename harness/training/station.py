@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.assembly.components import Components
 from harness.errors import NothingToLearn, core_code, core_items, plugin_boundary
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder, disk_errors
 from harness.runtime import files
-from harness.training.curricula import held_out, shown, shown_beside
+from harness.training.curricula import Shown, held_out, shown, shown_beside
 from harness.training.proofs import proofs_of
 from harness.training.rollout_log import RolloutLog
 from harness.types import Checkpoint, Episode, Json, Task, stable_id, stable_seed
@@ -121,7 +121,7 @@ def train_arm(
     seed: int,
     tasks: Sequence[Task] = (),
     proofs: Mapping[str, Episode] = {},
-    demonstrations: Iterator[Episode] | None = None,
+    demonstrations: Shown | None = None,
     held_out: Sequence[Episode] = (),
 ) -> None:
     """Train the policy of the checkpoint ``start`` and keep it as the arm's checkpoint.
@@ -174,7 +174,8 @@ def train_arm(
         progress=progress,
         tasks=tasks,
         proofs=proofs,
-        demonstrations=None if demonstrations is None else core_items(demonstrations),
+        demonstrations=demonstrations and core_items(demonstrations.episodes),
+        epoch_size=demonstrations and demonstrations.epoch_size,
         held_out=held_out,
         weights=[weighted.weight for weighted in parts.terms],
         warn=warn,

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from harness.protocols import TrainingJob
 from harness.training.advantages import Aggregation, Scale
+from harness.training.epochs import step_count
 from harness.training.low_rank import LowRank
 
 ProofLoss = Literal["luffy", "cross_entropy", "chord"]
@@ -25,12 +27,13 @@ class Options:
     """How long to train, and how.
 
     A step samples ``num_generations`` rollouts for each of ``tasks_per_step`` tasks at
-    ``temperature`` and makes ``num_iterations`` updates with them. ``max_steps`` or ``seconds``
-    (None: no limit) end the run, whichever comes first. So does a collapse, which also restores the
-    best weights seen, unless ``guard`` is off (see ``harness.training.collapse``). ``gaming``: what
-    to do about signs of reward hacking (see ``harness.training.signs``). ``warmup_steps``: the
-    learning rate rises linearly over so many steps. A killed run resumes from the last multiple of
-    ``save_steps`` steps.
+    ``temperature`` and makes ``num_iterations`` updates with them. The run has ``max_steps`` steps;
+    None: as many as ``num_train_epochs`` passes over the tasks take, more as the pool grows, or
+    else 30. ``seconds`` (None: no limit) may end it earlier. So does a collapse, which also
+    restores the best weights seen, unless ``guard`` is off (see ``harness.training.collapse``).
+    ``gaming``: what to do about signs of reward hacking (see ``harness.training.signs``).
+    ``warmup_steps``: the learning rate rises linearly over so many steps. A killed run resumes from
+    the last multiple of ``save_steps`` steps.
 
     ``sampling``: tasks in shuffled rounds, or drawn with weight p(1-p) of their success rate p, at
     least ``sampling_floor``. ``resamples``: how often in a step groups without spread are replaced
@@ -70,7 +73,8 @@ class Options:
     torch uses. ``bf16``: None for bfloat16 on a GPU that supports it.
     """
 
-    max_steps: PositiveInt = 30
+    max_steps: PositiveInt | None = None
+    num_train_epochs: PositiveFloat | None = None
     seconds: PositiveFloat | None = None
     tasks_per_step: PositiveInt = 12
     num_generations: Annotated[int, Field(ge=2)] = 8
@@ -119,3 +123,8 @@ class Options:
                 "with unsolved = 'prefix' a step depends on how the one before it ended: ahead "
                 "must be 0"
             )
+
+    def steps(self, job: TrainingJob) -> int:
+        """How many steps the training of a job has at most."""
+        epochs, tasks = self.num_train_epochs, len(job.tasks)
+        return step_count(self.max_steps, epochs, tasks, self.tasks_per_step, usual=30)

@@ -66,7 +66,7 @@ class Sampler:
             begun = begun or self._begin(self._draw(wanted, self.unsolved.guided(wanted)))
             kept = self._heard(begun, ages)
             self._replace_flat(kept, ages)
-            last = self._step == self._options.max_steps
+            last = self._step == self._options.steps(self._job)
             self._next = None if last or not self._options.ahead else self._begin_next(wanted)
         found = {place: self._proof(group) for place, group in enumerate(kept)}
         self.joined = {place: proof for place, proof in found.items() if proof}

@@ -58,7 +58,7 @@ def train(options: Options, job: TrainingJob) -> Mapping[str, Json]:
             options=options,
             cores=threads if packs else 0,
             args=_arguments(options, job),
-            train_dataset=Dataset.from_dict({"prompt": [""] * _groups(options)}),
+            train_dataset=Dataset.from_dict({"prompt": [""] * _groups(options, job)}),
             processing_class=job.in_process.tokenizer,
         )
         watch.follow(trainer)
@@ -92,15 +92,15 @@ def _frozen(model: PreTrainedModel) -> PreTrainedModel:
     return frozen
 
 
-def _groups(options: Options) -> int:
-    return options.max_steps * options.num_iterations * options.tasks_per_step
+def _groups(options: Options, job: TrainingJob) -> int:
+    return options.steps(job) * options.num_iterations * options.tasks_per_step
 
 
 def _arguments(options: Options, job: TrainingJob) -> GRPOConfig:
     epsilon_high = options.epsilon_high
     arguments = GRPOConfig(
         output_dir=str(job.folder),
-        max_steps=options.max_steps * options.num_iterations,
+        max_steps=options.steps(job) * options.num_iterations,
         per_device_train_batch_size=options.tasks_per_step * options.num_generations,
         num_generations=options.num_generations,
         shuffle_dataset=False,

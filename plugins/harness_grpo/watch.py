@@ -41,6 +41,7 @@ class Watch(TrainerCallback):
     ) -> None:
         self._job = job
         self._options = options
+        self._max_steps = options.steps(job)
         self._sampler = sampler
         self._snapshots = snapshots
         self._weights = GoodWeights(job.in_process.model)
@@ -119,7 +120,7 @@ class Watch(TrainerCallback):
         self._curve.append(point)
         self._keep_best()
         # Before the snapshot: a resumed run does not report the step again.
-        self._job.progress(len(self._curve), self._options.max_steps, point)
+        self._job.progress(len(self._curve), self._max_steps, point)
         if self._options.guard and has_collapsed(self._successes()):
             self._stop(control, "collapse")
             put_back(self._job.in_process.model, self._best[1])
@@ -152,7 +153,7 @@ class Watch(TrainerCallback):
 
     def _is_to_be_kept(self, step: int) -> bool:
         """Not after the last step: a run that resumed from there would make one more."""
-        return step % self._options.save_steps == 0 and step < self._options.max_steps
+        return step % self._options.save_steps == 0 and step < self._max_steps
 
     def record(self) -> dict[str, Json]:
         """The numbers of the run, see ``GrpoTrainer.train``."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
+from harness.protocols import TrainingJob
+from harness.training.epochs import step_count
 from harness.training.low_rank import LowRank
 
 
@@ -14,18 +16,23 @@ class Options:
     """How long to train, and how.
 
     ``seconds``: time budget; ``cpu_seconds``: budget of CPU time over all cores, which a busy
-    machine does not shrink; None for both: only ``max_steps``. ``batch_size``: conversations per
-    step. ``max_length``: tokens of a conversation that are kept. ``part_tokens``: tokens that pass
-    through the model at once. ``eval_steps``: steps between evaluations of the held-out loss; after
-    ``patience`` of them without a gain of 1% the learning rate starts to decay, after as many again
-    training ends. A killed run resumes from the last multiple of ``save_steps`` steps.
+    machine does not shrink; ``max_steps``: 1000, if none is given. Training ends when any of them
+    is used up. Where none of the three is given it ends after ``num_train_epochs`` passes over the
+    demonstrations, if these have an end: it then takes longer as the pool grows.
+
+    ``batch_size``: conversations per step. ``max_length``: tokens of a conversation that are kept.
+    ``part_tokens``: tokens that pass through the model at once. ``eval_steps``: steps between
+    evaluations of the held-out loss; after ``patience`` of them without a gain of 1% the learning
+    rate starts to decay, after as many again training ends. A killed run resumes from the last
+    multiple of ``save_steps`` steps.
     ``lora``: train adapters of low rank alone, and add them to the weights at the end.
     ``threads``: None for as many as torch uses. ``bf16``: None for bfloat16 where that is fast.
     """
 
     seconds: PositiveFloat | None = None
     cpu_seconds: PositiveFloat | None = None
-    max_steps: PositiveInt = 1000
+    max_steps: PositiveInt | None = None
+    num_train_epochs: PositiveFloat | None = None
     batch_size: PositiveInt = 32
     learning_rate: NonNegativeFloat = 3e-3
     max_length: PositiveInt = 2048
@@ -37,3 +44,8 @@ class Options:
     bf16: bool | None = None
     gradient_checkpointing: bool = False
     lora: LowRank | None = None
+
+    def steps(self, job: TrainingJob) -> int:
+        """How many steps the training of a job has at most."""
+        epochs = None if self.seconds or self.cpu_seconds else self.num_train_epochs
+        return step_count(self.max_steps, epochs, job.epoch_size, self.batch_size, usual=1000)

@@ -97,7 +97,7 @@ def _identity(options: Options, job: TrainingJob, first: Sequence[Row]) -> str:
 def _arguments(options: Options, job: TrainingJob, *, on_cpu: bool, bf16: bool) -> SFTConfig:
     arguments = SFTConfig(
         output_dir=str(job.folder),
-        max_steps=options.max_steps,
+        max_steps=options.steps(job),
         per_device_train_batch_size=1,
         learning_rate=options.learning_rate,
         optim="adamw_torch_fused",

@@ -27,7 +27,7 @@ class Watch(TrainerCallback):
     def __init__(
         self, job: TrainingJob, options: Options, held_out: Sequence[Row], snapshots: Snapshots
     ) -> None:
-        self.schedule = Schedule(options.max_steps, options.seconds, options.cpu_seconds)
+        self.schedule = Schedule(options.steps(job), options.seconds, options.cpu_seconds)
         self._job = job
         self._options = options
         self._heldout = held_out

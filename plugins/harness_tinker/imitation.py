@@ -45,25 +45,28 @@ class TinkerImitation:
         Raises ``NothingToLearn`` without demonstrations and ``ProviderError`` without a server.
         """
         options, policy = self.options, remote_policy(job, NAME)
+        steps = options.steps(job)
         started, cpu_started, model = time.monotonic(), cpu_seconds(), policy.remote
         rows = _rows(job.demonstrations or (), policy, job, options.max_length)
         held_out = list(_rows(job.held_out, policy, job, options.max_length))
-        identity = stable_id(NAME, asdict(options), job.seed, job.policy.checkpoint.id)
+        shown = sorted(episode.trajectory.id for episode in job.proofs.values())
+        identity = stable_id(NAME, asdict(options), job.seed, job.policy.checkpoint.id, shown)
         resuming = Resuming(job.folder, identity, model)
         curve, tokens, why = list(resuming.curve), int(resuming.state.get("tokens", 0)), "max_steps"
         for _ in range(resuming.step * options.batch_size):
             next(rows, None)
-        for step in range(resuming.step, options.max_steps):
+        for step in range(resuming.step, steps):
             batch = list(islice(rows, options.batch_size))
             if not batch:
                 why = "out of demonstrations"
                 break
-            point = self._step(policy, batch, step)
+            rate = self._learning_rate(step, steps)
+            point = {"step": step + 1, **self._step(policy, batch, rate)}
             tokens += sum(len(row.ids) for row in batch)
             if held_out and (step + 1) % options.eval_steps == 0:
                 point["held_out_loss"] = _loss(held_out, model.logprobs(held_out))
             curve.append(point)
-            job.progress(step + 1, options.max_steps, point)
+            job.progress(step + 1, steps, point)
             if spent := self._spent(time.monotonic() - started, cpu_seconds() - cpu_started):
                 why = spent
                 break
@@ -87,12 +90,12 @@ class TinkerImitation:
             "server_losses": model.losses,
         }
 
-    def _step(self, policy: TinkerPolicy, batch: Sequence[Row], step: int) -> dict[str, float]:
+    def _step(self, policy: TinkerPolicy, batch: Sequence[Row], rate: float) -> dict[str, float]:
         learnt = sum(row.tokens for row in batch)
         request = Request(rows=[weighed(row, 1 / learnt) for row in batch], loss="cross_entropy")
-        updated = policy.remote.update([request], self._learning_rate(step))
+        updated = policy.remote.update([request], rate)
         loss = _loss(batch, updated.logprobs[0])
-        return {"step": step + 1, "loss": loss, "grad_norm": updated.grad_norm}
+        return {"loss": loss, "grad_norm": updated.grad_norm}
 
     def _spent(self, seconds: float, cpu: float) -> str:
         """Which limit of time is reached; "" for none."""
@@ -100,10 +103,10 @@ class TinkerImitation:
         limits = {"seconds": (seconds, options.seconds), "cpu_seconds": (cpu, options.cpu_seconds)}
         return next((name for name, (used, limit) in limits.items() if limit and used >= limit), "")
 
-    def _learning_rate(self, step: int) -> float:
+    def _learning_rate(self, step: int, steps: int) -> float:
         options = self.options
         rise = (step + 1) / (options.warmup_steps + 1)
-        fall = (options.max_steps - step) / max(1.0, options.max_steps * options.decay)
+        fall = (steps - step) / max(1.0, steps * options.decay)
         return options.learning_rate * min(1.0, rise, fall)
 
 

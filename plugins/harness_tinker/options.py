@@ -12,6 +12,8 @@ from harness.assembly.config import (
     PositiveInt,
     Share,
 )
+from harness.protocols import TrainingJob
+from harness.training.epochs import step_count
 from harness_tinker.backends import BackendName
 from harness_tinker.losses import PolicyLoss, ProofLoss
 
@@ -49,13 +51,15 @@ class ImitationOptions:
     ``warmup_steps`` steps of linear rise and before it falls to 0 over the last ``decay`` of all
     steps, tokens of a conversation that are kept. A killed run resumes from the last multiple of
     ``save_steps`` steps; ``eval_steps``: steps between evaluations of the held-out loss. It also
-    ends after ``seconds``, or ``cpu_seconds`` of this process (None: no limit), which are few: the
-    presets' warm start has such a limit.
+    ends after ``seconds``, or ``cpu_seconds`` of this process (None: no limit), which are few.
+    ``max_steps`` is 200 if none of the three is given; but where the demonstrations have an end,
+    as those of a warm start have, ``num_train_epochs`` passes over them are made.
     """
 
     seconds: PositiveFloat | None = None
     cpu_seconds: PositiveFloat | None = None
-    max_steps: PositiveInt = 200
+    max_steps: PositiveInt | None = None
+    num_train_epochs: PositiveFloat | None = None
     batch_size: PositiveInt = 32
     learning_rate: PositiveFloat = 3e-4
     warmup_steps: NonNegativeInt = 5
@@ -64,10 +68,15 @@ class ImitationOptions:
     eval_steps: PositiveInt = 50
     save_steps: PositiveInt = 20
 
+    def steps(self, job: TrainingJob) -> int:
+        """How many steps the training of a job has at most."""
+        epochs = None if self.seconds or self.cpu_seconds else self.num_train_epochs
+        return step_count(self.max_steps, epochs, job.epoch_size, self.batch_size, usual=200)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReinforcementOptions:
-    """How to reinforce: as ``harness_grpo`` where the names are the same.
+    """How long to reinforce, and how: as ``harness_grpo`` where the names are the same.
 
     ``loss``: "importance_sampling", "ppo" and "cispo" are the server's own and average over all
     tokens of an update; "gspo" has one ratio for a conversation and averages over conversations.
@@ -81,7 +90,8 @@ class ReinforcementOptions:
     The temperature is 1: servers compute log-probabilities at no other.
     """
 
-    max_steps: PositiveInt = 30
+    max_steps: PositiveInt | None = None
+    num_train_epochs: PositiveFloat | None = None
     tasks_per_step: PositiveInt = 16
     num_generations: PositiveInt = 8
     num_iterations: PositiveInt = 1
@@ -97,3 +107,8 @@ class ReinforcementOptions:
     proof_contrast: bool = False
     gap_limit: PositiveFloat = 0.5
     save_steps: PositiveInt = 5
+
+    def steps(self, job: TrainingJob) -> int:
+        """How many steps the training of a job has at most."""
+        epochs, tasks = self.num_train_epochs, len(job.tasks)
+        return step_count(self.max_steps, epochs, tasks, self.tasks_per_step, usual=30)

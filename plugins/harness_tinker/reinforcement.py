@@ -63,14 +63,15 @@ class TinkerReinforcement:
             stepper.restore(resuming.state)
         else:
             stepper.complain()
+        steps = options.steps(job)
         curve, why = [dict(point) for point in resuming.curve], "max_steps"
-        for step in range(resuming.step + 1, options.max_steps + 1):
+        for step in range(resuming.step + 1, steps + 1):
             curve.append({"step": step, **stepper.step()})
-            job.progress(step, options.max_steps, curve[-1])
+            job.progress(step, steps, curve[-1])
             if has_collapsed([(point["success"], point["success_error"]) for point in curve]):
                 why = "collapse"
                 break
-            if step % options.save_steps == 0 and step < options.max_steps:
+            if step % options.save_steps == 0 and step < steps:
                 resuming.keep(step, curve, stepper.state())
         policy.weights_changed()
         return {

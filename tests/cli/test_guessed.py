@@ -120,7 +120,7 @@ def test_a_plugin_named_is_shown_with_its_options(cli: Cli) -> None:
     [row] = cli("plugins", "sft", "--json").json
     assert (row["kind"], row["plugin"]) == ("trainer", "errata-harness:sft")
     options = {one["name"]: one for one in row["options"]}
-    assert options["max_steps"] == {"name": "max_steps", "type": "int", "default": "1000"}
+    assert options["batch_size"] == {"name": "batch_size", "type": "int", "default": "32"}
     assert options["cpu_seconds"]["default"] == '"none"'
     out = cli("plugins", "sft").out
     assert "[options.sft]" in out

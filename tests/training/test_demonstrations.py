@@ -84,11 +84,11 @@ def test_several_domains_are_shown_in_turn_each_with_its_own_user_and_tools() ->
     config = load_config(preset="quick", flags={"domain": "retail", "sft_domains": named})
     both = Components(config, open_registry())
     assert [d.name for d in both.other_domains] == ["telecom"]
-    found = list(islice(curricula.shown(both, 0), 6))
+    found = list(islice(curricula.shown(both, 0).episodes, 6))
     assert [episode.task.domain for episode in found] == [*named] * 3
     assert all(episode.score.success for episode in found)
     alone = Components(load_config(preset="quick", flags={"domain": "telecom"}), open_registry())
-    assert ids(found[1::2]) == ids(list(islice(curricula.shown(alone, 0), 3)))
+    assert ids(found[1::2]) == ids(list(islice(curricula.shown(alone, 0).episodes, 3)))
 
 
 def test_a_stream_that_ends_is_passed_over() -> None:

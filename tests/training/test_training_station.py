@@ -15,6 +15,7 @@ from harness.llm.roles import open_registry
 from harness.protocols import TrainingJob
 from harness.run_folder import RunFolder
 from harness.training import rollout_log
+from harness.training.curricula import Shown
 from harness.training.station import train_arm
 from harness.types import Checkpoint, Episode, Json
 
@@ -57,7 +58,7 @@ def trained(folder: Path, act: Callable[[TrainingJob], object]) -> None:
         trained_on="tasks",
         seed=1,
         tasks=parts.domain.tasks("train")[:1],
-        demonstrations=broken(),
+        demonstrations=Shown(broken(), None),
     )
 
 
