@@ -103,7 +103,8 @@ def why(
     id: Annotated[
         str,
         typer.Argument(
-            metavar="FAILURE|PATTERN|TASK|ROLLOUT", help="Id, or the first digits of one."
+            metavar="FAILURE|PATTERN|TASK|ROLLOUT",
+            help="Id, the first digits of one, a pattern's name, or a log's own id.",
         ),
     ],
     run: Annotated[

@@ -180,12 +180,10 @@ def _record(store: RunFolder, id: str) -> Json:
 
 
 def _find(store: RunFolder, id: str) -> _Found:
-    begun = [found for found in _all(store) if found.trajectory.id.startswith(id)]
-    if not begun and id:
-        own = known_as(store, id)
-        begun = [found for found in _all(store) if found.trajectory.id in own]
-    exact = [found for found in begun if found.trajectory.id == id]
-    chosen = exact or begun
+    own = known_as(store, id)
+    found = [one for one in _all(store) if one.trajectory.id.startswith((id, *own))]
+    exact = [one for one in found if one.trajectory.id == id]
+    chosen = exact or [one for one in found if one.trajectory.id in own] or found
     ids = list(dict.fromkeys(found.trajectory.id for found in chosen))
     if not ids or not id:
         raise RunError(

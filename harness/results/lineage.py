@@ -12,6 +12,7 @@ from typing import Literal
 from harness.discovery.station import round_patterns
 from harness.errors import RunError
 from harness.results.history import round_numbers, shifts
+from harness.results.originals import known_as
 from harness.results.rollout_groups import RolloutGroup, rollout_groups
 from harness.run_folder import RunFolder
 from harness.types import Diagnosis, ErrorPattern, Interval, Json, Origin, Task
@@ -139,15 +140,17 @@ def lineage(store: RunFolder, id: str) -> Lineage:
     """The chain of a failure (a trajectory), a pattern, a task or a rollout that was trained on,
     walked both ways.
 
-    An id may be cut short as long as it is the only one that begins so. Raises ``RunError`` if the
+    An id may be cut short as long as it is the only one that begins so; a pattern's name stands for
+    its id, and what a log calls a conversation for that of the failure. Raises ``RunError`` if the
     run knows no such id.
     """
     record = _read(store)
-    known = record.known(id)
+    known = record.known(_own_id(store, record, id))
     if known is None:
         raise RunError(
             f"{store.folder} knows no failure, pattern, task or training rollout {id!r}",
-            hint="`harness discover RUN` lists patterns; rounds/N/diagnoses.jsonl the failures.",
+            hint="`harness discover RUN` lists patterns; `harness show RUN --only failed` the "
+            "failures.",
         )
     what, asked = known
     if what == "rollout":
@@ -160,6 +163,27 @@ def lineage(store: RunFolder, id: str) -> Lineage:
         found = replace(found, practised=groups)
     ids = {seen.pattern.id for seen in found.patterns}
     return replace(found, recovered=[r for r in record.recovered if r.pattern_id in ids])
+
+
+def _own_id(store: RunFolder, record: _Record, name: str) -> str:
+    """The id of the pattern of this name, or of the failure that its log calls so; else what was
+    given. Raises ``RunError`` if the log's conversation is no failure.
+    """
+    if any(name in ids for ids in (record.failures, record.patterns, record.tasks)):
+        return name
+    named = [
+        id
+        for id, seen in record.patterns.items()
+        if seen[-1].pattern.name.casefold() == name.casefold()
+    ]
+    logged = known_as(store, name)
+    failed = [id for id in logged if id in record.failures]
+    if logged and not named and not failed:
+        raise RunError(
+            f"the conversation {name!r} is not among the diagnosed failures of {store.folder}",
+            hint=f"`harness show {store.folder} {name}` says how it ended.",
+        )
+    return next(iter([*named, *failed]), name)
 
 
 def _of_failure(record: _Record, id: str) -> Lineage:

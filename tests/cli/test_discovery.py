@@ -234,3 +234,21 @@ def test_what_cannot_be_discovered_leaves_no_folder_in_the_way(cli: Cli, tmp_pat
     again = cli(*words)
     assert again.status == 1
     assert "read what was imported by `harness discover log`" in again.err
+
+
+def test_a_log_is_asked_by_its_own_ids_and_by_the_names_of_patterns(
+    cli: Cli, tmp_path: Path
+) -> None:
+    log = recorded(tmp_path / "log.jsonl", "0000000011111111")
+    assert cli("discover", log, "--outcome", "r", "--out", "log").status == 0
+    for number in range(16):
+        shown = cli("show", "log", number, "--json").json
+        assert shown["record"]["id"] == number
+        asked = cli("why", number, "log", "--json")
+        if number < 8:
+            assert (asked.json["what"], asked.json["asked"]) == ("failure", shown["id"])
+        else:
+            assert asked.status == 1
+            assert f"'{number}' is not among the diagnosed failures" in asked.err
+    pattern = cli("why", "Claimed action", "log", "--json").json
+    assert (pattern["what"], len(pattern["failures"])) == ("pattern", 8)
