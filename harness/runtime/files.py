@@ -113,11 +113,11 @@ def whole(path: Path) -> Iterator[Path]:
     made = scratch / path.name
     make_folder(path.parent)
     with ExitStack() as held:
-        with _alone(path.parent, wait=True):
+        with alone(path.parent, wait=True):
             if scratch.is_symlink() or not scratch.is_dir():
                 clear(scratch)
                 scratch.mkdir()
-            held.enter_context(_alone(scratch))
+            held.enter_context(alone(scratch))
         try:
             for left in (*scratch.iterdir(),):  # of a process that was killed
                 clear(left)
@@ -126,7 +126,7 @@ def whole(path: Path) -> Iterator[Path]:
                 sync(made)
                 os.replace(made, path)
         finally:
-            with _alone(path.parent, wait=True):
+            with alone(path.parent, wait=True):
                 clear(scratch)
     _sync_names(path.parent)
 
@@ -143,7 +143,7 @@ def clear_scratch(folder: Path) -> None:
             clear(path)
         elif path.name.startswith(".") and path.exists():
             try:
-                with _alone(path):
+                with alone(path):
                     clear(path)
             except BlockingIOError:
                 held.append(path)
@@ -190,7 +190,7 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the folder for this process. Raises ``BlockingIOError`` if another one holds it, unless
     it is to ``wait``.
     """

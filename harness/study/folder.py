@@ -18,7 +18,7 @@ from typing import Any
 from harness.assembly.config import LoopConfig
 from harness.errors import NothingToLearn, RunError
 from harness.run_folder import FolderFiles, RunFolder
-from harness.runtime.files import SCRATCH
+from harness.runtime.files import SCRATCH, alone
 from harness.study.arms import branch, with_weights
 from harness.study.cpu_meter import cpu_seconds
 from harness.study.packing import packed
@@ -153,10 +153,11 @@ class StudyFolder:
         )
 
     def results(self) -> Path:
-        """Write all rows there are into one file."""
-        turns = [turn for turn in self.study.turns() if self.is_done(turn)]
-        text = packed(self.study.plain(), (self.row(turn) for turn in turns))
-        self._files.write_text(RESULTS, text)
+        """Write all rows there are into one file; several processes may do it at once."""
+        with alone(self.folder, wait=True):
+            turns = [turn for turn in self.study.turns() if self.is_done(turn)]
+            text = packed(self.study.plain(), (self.row(turn) for turn in turns))
+            self._files.write_text(RESULTS, text)
         return self._files.path(RESULTS)
 
 

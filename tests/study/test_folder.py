@@ -1,6 +1,8 @@
 """The study folder: fixed once begun, and what arms hand on to each other."""
 
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,14 @@ def test_the_meter_measures_this_process_station_by_station(tmp_path: Path) -> N
         meter.notify(Event(name="station_finished", data={"station": station}))
     found = cpu_seconds(store)
     assert found["busy"] > found["idle"]
+
+
+def test_processes_that_end_together_write_the_results_one_after_the_other(
+    folder: StudyFolder,
+) -> None:
+    others = [StudyFolder.open(folder.folder) for _ in range(8)]
+    with ThreadPoolExecutor(len(others)) as pool:
+        written = [*pool.map(lambda one: [one.results() for _ in range(20)], others)]
+    text = folder.results().read_text()
+    assert {path for paths in written for path in paths} == {folder.folder / "results.json"}
+    assert json.loads(text)["rows"] == []
