@@ -58,7 +58,7 @@ def test_the_reference_names_every_command_hook_setting_and_event() -> None:
         assert f"## `{value}`" in made["reference/values.md"]
     assert "| `volunteered` | `bool` | `False` |" in made["reference/values.md"]
     assert "## `grpo` (trainer)" in made["reference/options.md"]
-    assert "| `max_steps` | `int` | `1000` |" in made["reference/options.md"]
+    assert "| `eval_steps` | `int` | `50` |" in made["reference/options.md"]
     assert "``" not in re.sub(r"```", "", "".join(made.values()))
 
 

@@ -19,6 +19,7 @@ from harness.assembly.product_settings import (
     option_table,
     product_names,
     product_settings,
+    warm_options,
 )
 from harness.assembly.registry import SPEAKING, Registry
 from harness.errors import ConfigError, plugin_boundary
@@ -332,10 +333,8 @@ class Components:
         """The trainer of SFT with the options that a warm start has instead of some of its own."""
         name = self.config.sft_trainer
         settings = self._settings("trainer", name, domain=True)
-        own = self.config.options.get(WARM_START, {})
-        return self.registry.make(
-            "trainer", name, replace(settings, options={**settings.options, **own})
-        )
+        options = warm_options(settings.options, self.config.options.get(WARM_START, {}))
+        return self.registry.make("trainer", name, replace(settings, options=options))
 
     def policy(self, checkpoint: Checkpoint | None = None, folder: Path | None = None) -> Policy:
         """The configured policy, at a checkpoint if one is given, sampling at the configured

@@ -30,6 +30,9 @@ MADE_FROM = {
 }
 """The settings from which the products that a whole run shares are made."""
 
+LIMITS = frozenset({"max_steps", "num_train_epochs", "seconds", "cpu_seconds"})
+"""How long a training may be; not every trainer has all of them."""
+
 STATIONS_CHOOSE = {
     "judge": "judge", "clusterer": "clusterer", "injector": "task injector", "trainer": "trainer",
 }  # fmt: skip
@@ -130,3 +133,11 @@ def _place(parts: RunProducts, kind: str, name: str) -> Path | None:
         return None
     offer, _ = parts.registry.find(kind, name)
     return parts.folder / PLUGINS / kind.replace(" ", "-") / offer.name
+
+
+def warm_options(sft: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    """The options of SFT with those that a warm start has instead. A limit that it lifts need not
+    be one that the trainer knows.
+    """
+    lifted = {key for key in LIMITS - sft.keys() if own.get(key) == "none"}
+    return {**sft, **{key: value for key, value in own.items() if key not in lifted}}

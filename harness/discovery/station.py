@@ -62,7 +62,7 @@ def survey_patterns(
     found = find_patterns(diagnoses, parts.clusterer, previous, plugin=plugin)
     found = with_families(found, parts.domain.tools)
     found, naming = name_patterns(parts, found, diagnoses, previous)
-    found, compared = _contrast(parts, episodes, diagnoses, found)
+    found, compared = _contrast(parts, episodes, diagnoses, found) if found else ([], None)
     thresholds = Thresholds(coverage=parts.config.min_coverage, gap=parts.config.min_gap)
     patterns, filtered = split(found, thresholds)
     clusterer = parts.clusterer
@@ -71,7 +71,7 @@ def survey_patterns(
         with plugin_boundary(plugin, "survey"):
             survey = expected(Survey, clusterer.survey(), "survey()")
     about: dict[str, Json] = {
-        "method": clusterer.method,
+        "method": clusterer.method if found else "",
         **account(failures(episodes), diagnoses, parts.judge, parts.plugins),
         "families": dict(_families(found)),
         **({"names": dict(naming)} if naming else {}),
@@ -140,8 +140,13 @@ def refuse_held_out(store: RunFolder, number: int) -> None:
 
 def patterns_to_learn(store: RunFolder, number: int) -> list[ErrorPattern]:
     """The patterns of a round that tasks are made for. Raises ``NothingToLearn`` if no failure is
-    the agent's, or no pattern can be a cause.
+    the agent's, or no pattern can be a cause, and ``RunError`` if they are lost.
     """
+    if not store.has(f"rounds/{number}/patterns.jsonl"):
+        raise RunError(
+            f"round {number} has lost its patterns: rounds/{number}/patterns.jsonl is missing",
+            hint=f"Run `harness discover {store.folder} --round {number} --again` first.",
+        )
     patterns = store.read_values(f"rounds/{number}/patterns.jsonl", ErrorPattern)
     if patterns:
         return patterns
@@ -149,7 +154,7 @@ def patterns_to_learn(store: RunFolder, number: int) -> list[ErrorPattern]:
         names = ", ".join(pattern.name for pattern in filtered)
         raise NothingToLearn(
             f"none of {len(filtered)} patterns can be a cause of failures: {names}",
-            hint="Lower `min_coverage` or `min_gap`, or evaluate on more tasks.",
+            hint="Evaluate on more tasks, or set a lower `min_coverage` or `min_gap` in a new run.",
         )
     count = len(store.read_values(f"rounds/{number}/diagnoses.jsonl", Diagnosis))
     raise NothingToLearn(

@@ -45,14 +45,13 @@ def parts_of(parts: Components, recipe: Recipe, stations: list[str]) -> list[Par
             tasks = config.test_tasks if on_test else config.validation_tasks
             trials = config.test_trials if on_test else config.validation_trials
             found.append(Part(name=name, rollouts=tasks * trials))
-    pools = [config.targeted_tasks * grown for grown in _growth(config)]
+    pools, arms = _pools(config), 1 + len(config.controls)
     shown = _imitated(recipe)
     if config.warm_start:
-        shown += sum(_imitated(recipe, pool) for pool in pools)
+        shown += sum(_imitated(recipe, pool) for pool in pools) * arms
     found.append(Part(name="imitation", rollouts=shown, sampled=False, trained=True))
     made = config.targeted_tasks * config.rounds
     found.append(Part(name="gates of injection", rollouts=GATE_ROLLOUTS * made))
-    arms = 1 + len(config.controls)
     reinforced = sum(_reinforced(recipe, pool) for pool in pools) * arms
     found.append(Part(name=f"reinforcement, {arms} arms", rollouts=reinforced, trained=True))
     return found
@@ -149,9 +148,14 @@ def _dollars(parts: Components, rollouts: int, recipe: Recipe) -> tuple[float, l
     return total, unpriced
 
 
-def _growth(config: LoopConfig) -> list[int]:
-    """How many rounds' tasks each round trains on."""
-    return [number if config.pool == "union" else 1 for number in range(1, config.rounds + 1)]
+def _pools(config: LoopConfig) -> list[int]:
+    """How many tasks each round trains on."""
+    keeps = config.replay_decay if config.pool == "union" else 0.0
+    tasks, pools = 0.0, []
+    for _ in range(config.rounds):
+        tasks = config.targeted_tasks + keeps * tasks
+        pools.append(round(tasks))
+    return pools
 
 
 def _imitated(recipe: Recipe, pool: int | None = None) -> int:
@@ -161,7 +165,7 @@ def _imitated(recipe: Recipe, pool: int | None = None) -> int:
     if pool is not None:
         table |= _options(recipe, "warm_start")
     # Beside the proofs there are as many demonstrations as SFT had.
-    shown = pool and pool + (config.demonstrations or pool)
+    shown = config.demonstrations if pool is None else pool + (config.demonstrations or pool)
     return _played(table, shown, _whole(table, "batch_size", 32), usual=200)
 
 

@@ -123,7 +123,7 @@ def _blame(report: Report) -> Table:
     table.add_column(no_wrap=True, min_width=LABEL_WIDTH - 1)
     for number, counts in report.blame.items():
         failures = Text.assemble((count(sum(counts.values())), "bold"), " failures by  ")
-        told = failures + tally(counts) if any(counts.values()) else Text("no failures")
+        told = failures + tally(counts) if any(counts.values()) else Text("no diagnosed failures")
         table.add_row(Text(f"round {number}"), told)
     return table
 

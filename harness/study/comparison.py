@@ -148,13 +148,19 @@ def _as_run(
         registry, source, out=out, options=reading.options, format=reading.format,
         adoption=reading.adoption, warn=warn_by(observers),
     )  # fmt: skip
-    imported = {*store.folder.rglob("*")}
+    imported = _contents(store)
     try:
         yield store
     except HarnessError:
-        if {*store.folder.rglob("*")} - imported <= {store.folder / LOCK}:
+        if _contents(store) == imported:
             files.clear(store.folder)
         raise
+
+
+def _contents(store: RunFolder) -> dict[Path, int]:
+    """All files but settings and lock, with when they were changed."""
+    found = (path for path in store.folder.rglob("*") if path.name not in (LOCK, CONFIG))
+    return {path: path.stat().st_mtime_ns for path in found if path.is_file()}
 
 
 def _opened(source: Path, reading: Reading) -> RunFolder:

@@ -12,5 +12,5 @@ def step_count(
     passes over ``count`` tasks or demonstrations, at least one; ``usual`` if nothing says.
     """
     if max_steps is None and epochs and count:
-        return max(1, ceil(epochs * count / batch_size))
+        return max(1, ceil(round(epochs * count / batch_size, 6)))
     return max_steps or usual

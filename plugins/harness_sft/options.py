@@ -16,9 +16,9 @@ class Options:
     """How long to train, and how.
 
     ``seconds``: time budget; ``cpu_seconds``: budget of CPU time over all cores, which a busy
-    machine does not shrink; ``max_steps``: 1000, if none is given. Training ends when any of them
-    is used up. Where none of the three is given it ends after ``num_train_epochs`` passes over the
-    demonstrations, if these have an end: it then takes longer as the pool grows.
+    machine does not shrink; None for no such budget. Training has ``max_steps`` steps at most;
+    None: as many as ``num_train_epochs`` passes over the demonstrations take, if these have an end,
+    more as the pool grows, or else 1000.
 
     ``batch_size``: conversations per step. ``max_length``: tokens of a conversation that are kept.
     ``part_tokens``: tokens that pass through the model at once. ``eval_steps``: steps between
@@ -47,5 +47,5 @@ class Options:
 
     def steps(self, job: TrainingJob) -> int:
         """How many steps the training of a job has at most."""
-        epochs = None if self.seconds or self.cpu_seconds else self.num_train_epochs
-        return step_count(self.max_steps, epochs, job.epoch_size, self.batch_size, usual=1000)
+        epochs, count = self.num_train_epochs, job.epoch_size
+        return step_count(self.max_steps, epochs, count, self.batch_size, usual=1000)

@@ -49,11 +49,11 @@ class ServerOptions:
 class ImitationOptions:
     """How long to imitate, and how: conversations per step, Adam's learning rate after
     ``warmup_steps`` steps of linear rise and before it falls to 0 over the last ``decay`` of all
-    steps, tokens of a conversation that are kept. A killed run resumes from the last multiple of
-    ``save_steps`` steps; ``eval_steps``: steps between evaluations of the held-out loss. It also
-    ends after ``seconds``, or ``cpu_seconds`` of this process (None: no limit), which are few.
-    ``max_steps`` is 200 if none of the three is given; but where the demonstrations have an end,
-    as those of a warm start have, ``num_train_epochs`` passes over them are made.
+    steps, tokens of a conversation that are kept. ``max_steps`` steps at most; None: as many as
+    ``num_train_epochs`` passes over the demonstrations take, if these have an end, or else 200. It
+    also ends after ``seconds``, or ``cpu_seconds`` of this process (None: no limit), which are few.
+    A killed run resumes from the last multiple of ``save_steps`` steps; ``eval_steps``: steps
+    between evaluations of the held-out loss.
     """
 
     seconds: PositiveFloat | None = None
@@ -70,8 +70,8 @@ class ImitationOptions:
 
     def steps(self, job: TrainingJob) -> int:
         """How many steps the training of a job has at most."""
-        epochs = None if self.seconds or self.cpu_seconds else self.num_train_epochs
-        return step_count(self.max_steps, epochs, job.epoch_size, self.batch_size, usual=200)
+        epochs, count = self.num_train_epochs, job.epoch_size
+        return step_count(self.max_steps, epochs, count, self.batch_size, usual=200)
 
 
 @dataclass(frozen=True, kw_only=True)

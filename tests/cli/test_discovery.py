@@ -217,7 +217,7 @@ def test_a_log_without_failures_says_so(cli: Cli, tmp_path: Path) -> None:
                "--out", "log")  # fmt: skip
     assert done.status == 0
     assert "policy-train: 3 conversations, 0 failed" in done.err
-    assert "no failures" in done.out
+    assert "no diagnosed failures" in done.out
     assert "none of 0 failures is the agent's" in cli("inject", "log").err
     assert cli("report", "log", "--html", "page.html").status == 0
 
