@@ -68,8 +68,8 @@ class LoopConfig:
     rounds in validation conversations, or in the latest rollouts of the training before, which are
     had anyway and on the pool's own tasks. ``keep_every``: how many steps of RL lie between kept
     weights (0: only those at the end). ``control``: add arms with the same settings on as many
-    other tasks: "generic" ones, of the kind that SFT was shown, "oracle" ones, of the mix that the test
-    has, which no team knows, "both" or "none". ``rewards`` are weights (unitless) by term;
+    other tasks: "generic" ones, of the kind that SFT was shown, "oracle" ones, of the mix that the
+    test has, which no team knows, "both" or "none". ``rewards`` are weights (unitless) by term;
     ``options`` are tables by plugin name. ``cache`` says what to do with answers of chat models:
     "write" keeps and reuses them, "read" only reuses, "off" neither; ``budget_usd`` and
     ``budget_tokens`` are what they may cost over the whole run (None: no limit). ``time_limit``
