@@ -172,10 +172,11 @@ def test_a_resumed_evaluation_stays_on_its_split(cli: Cli) -> None:
     assert [path.name for path in Path("run/evals").iterdir()] == ["policy-validation"]
 
 
-def test_zero_failures_are_nothing_to_discover(cli: Cli) -> None:
-    evaluated(cli, "run", "expert")
-    refused(cli("discover", "run"), "nothing to discover", "more")
-    assert not Path("run/done/discover-1.json").exists()
+def test_zero_failures_are_nothing_to_learn_from(cli: Cli) -> None:
+    evaluated(cli, "run", "expert", split="validation")
+    assert "no diagnosed failures" in cli("discover", "run").out
+    refused(cli("inject", "run"), "nothing to learn from", "more")
+    assert not Path("run/done/inject-1.json").exists()
 
 
 def test_training_before_there_is_a_checkpoint_says_what_is_missing(cli: Cli) -> None:
