@@ -205,13 +205,14 @@ ERRORS = (
 def test_errors_about_settings_of_others_are_clean(
     command: Command, run: Path, settings: dict[str, Any]
 ) -> None:
+    """Discovery makes no policy, whose options these are, and finds nothing in such folders."""
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, **settings}))
     for words in (("discover", run, "--again"), ("loop", "--resume", run), ("inject", run)):
         done = command(*words)
-        assert done.status == 1
+        assert done.status == (0 if words[0] == "discover" and "options" in settings else 1)
         assert "Traceback" not in done.err
-        assert offences(done.err) == []
+        assert offences(done.out + done.err) == []
 
 
 @pytest.mark.parametrize("text", [HOSTILE, f'{{"simulations": "{CONTROLS}"}}', f"[{CONTROLS}"])
