@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.assembly.components import Components
+from harness.assembly.components import WARM_START, Components
 from harness.assembly.config import LoopConfig
+from harness.assembly.product_settings import warm_options
 from harness.assembly.registry import SPEAKING
 from harness.llm.prices import Prices
 from harness.planning.recipes import Recipe
@@ -161,9 +162,9 @@ def _pools(config: LoopConfig) -> list[int]:
 def _imitated(recipe: Recipe, pool: int | None = None) -> int:
     """Demonstrations that SFT goes through, or the warm start on a pool of so many tasks."""
     config = recipe.config
-    table = dict(_options(recipe, config.sft_trainer))
+    table = _options(recipe, config.sft_trainer)
     if pool is not None:
-        table |= _options(recipe, "warm_start")
+        table = warm_options(table, _options(recipe, WARM_START))
     # Beside the proofs there are as many demonstrations as SFT had.
     shown = config.demonstrations if pool is None else pool + (config.demonstrations or pool)
     return _played(table, shown, _whole(table, "batch_size", 32), usual=200)

@@ -112,6 +112,7 @@ def _compared(
     reading: Reading,
     observers: tuple[Observer, ...],
 ) -> Comparison:
+    """The comparison of the sources as runs."""
     domains = sorted({str(store.config.get("domain")) for store in stores})
     if len(domains) > 1:
         raise RunError(
@@ -164,6 +165,7 @@ def _contents(store: RunFolder) -> dict[Path, int]:
 
 
 def _opened(source: Path, reading: Reading) -> RunFolder:
+    """The run folder that the source is, which needs none of what tells how to read a file."""
     how = reading.adoption
     if reading.format or (how and replace(how, judged=False) != Adoption()):
         if not source.exists():
